@@ -1,0 +1,211 @@
+"""The input: photographs, train.csv and the sample submission, checked as one. It knows nothing of folds or members."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ensemble.archive import SUFFIXES, is_archive, read_files
+from ensemble.config import DataSettings
+from ensemble.errors import InputProblems, UserError
+from ensemble.images import decode
+from ensemble.provenance import digest
+from ensemble.tables import SAMPLE_NAMES, TRAIN_NAME, SampleTable, TrainTable, read_sample, read_train
+
+SYNTHETIC_MARKER = "SYNTHETIC.txt"
+_TEXT_SUFFIXES = {".csv", ".txt", ".md", ".json", ".parquet"}
+
+
+@dataclass(frozen=True)
+class Competition:
+    """A checked competition. Training rows are sorted by name; test rows stand as in the sample submission.
+
+    Attributes
+    ----------
+    source : str
+        Where it was read.
+    train : TrainTable
+        Names, labels (int64, 1 is fake) and optional groups of the training photographs.
+    sample : SampleTable
+        The sample submission: its columns and the names of the test photographs, in its order.
+    encoded : list of bytes
+        The files of all photographs: the training rows, then the test rows.
+    synthetic : bool
+        Whether the data says of itself that it is the synthetic demo.
+    """
+
+    source: str
+    train: TrainTable
+    sample: SampleTable
+    encoded: list[bytes] = field(repr=False)
+    synthetic: bool
+    on_size_mismatch: str
+
+    @classmethod
+    def open(cls, path: Path, settings: DataSettings | None = None) -> Competition:
+        """Read a folder or an archive.
+
+        Raises
+        ------
+        UserError
+            The path or one of its parts is missing.
+        InputProblems
+            Rows and photographs that do not fit together, photographs that cannot be used: all in one report.
+        """
+        settings = settings or DataSettings()
+        files = _find_files(path)
+        problems: dict[str, list[str]] = {}
+        photographs = {split: _photographs(files.tree, split, path) for split in ("train", "test")}
+        train = read_train(files.train, set(photographs["train"]), settings, problems)
+        sample = read_sample(files.sample, set(photographs["test"]), settings, problems)
+        if problems:
+            _decode_all(photographs, settings.on_size_mismatch, problems)
+            raise InputProblems(str(path), problems)
+        encoded = [photographs["train"][name] for name in train.files] + [
+            photographs["test"][name] for name in sample.files
+        ]
+        return cls(str(path), train, sample, encoded, files.synthetic, settings.on_size_mismatch)
+
+    @property
+    def identities(self) -> list[str]:
+        """`split/name` of every photograph, in the order of `encoded`: the same name may stand in train and in test."""
+        return [f"train/{name}" for name in self.train.names] + [f"test/{name}" for name in self.sample.names]
+
+    @property
+    def train_rows(self) -> int:
+        """How many photographs are labelled."""
+        return len(self.train.names)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of everything that was read: names, file contents, labels, groups; whatever the order of files."""
+        contents = [hashlib.sha256(content).hexdigest() for content in self.encoded]
+        rows = sorted(zip(self.identities, contents, strict=True))
+        labels = sorted(zip(self.train.names, self.train.labels.tolist(), self.train.groups, strict=True))
+        return digest([rows, labels, self.on_size_mismatch])
+
+    def decode(self) -> NDArray[np.uint8]:
+        """Decode all photographs once: uint8 (train rows + test rows, height, width, 3), RGB.
+
+        Raises
+        ------
+        InputProblems
+            Photographs that are truncated, of another kind or of another size; all of them, in one report.
+        """
+        problems: dict[str, list[str]] = {}
+        pixels = decode(self.encoded, self.identities, self.on_size_mismatch, problems)
+        if problems:
+            raise InputProblems(self.source, problems)
+        return pixels
+
+
+@dataclass(frozen=True)
+class _Files:
+    tree: dict[str, bytes]
+    train: pd.DataFrame
+    sample: pd.DataFrame
+    synthetic: bool
+
+
+def _find_files(path: Path) -> _Files:
+    """Everything below the folder that holds train/ and test/, and the two tables inside or beside it."""
+    if not path.exists():
+        raise UserError(
+            f"{path} does not exist; --data takes the folder with the archive and the tables, or the archive"
+        )
+    holder = _holder(path)
+    tree = read_files(holder)
+    root = _root(tree, holder)
+    inside = {PurePosixPath(name).relative_to(root).as_posix(): c for name, c in tree.items() if _below(name, root)}
+    beside = {name: content for name, content in tree.items() if "/" not in name}
+    for folder in {holder.parent, path if path.is_dir() else path.parent}:
+        beside |= {file.name: file.read_bytes() for file in folder.glob("*.*") if file.suffix in {".csv", ".txt"}}
+    tables = {**{name: c for name, c in inside.items() if "/" not in name}, **beside}
+    sample = next((name for name in SAMPLE_NAMES if name in tables), SAMPLE_NAMES[0])
+    return _Files(
+        inside,
+        _table(tables, TRAIN_NAME, path),
+        _table(tables, sample, path),
+        SYNTHETIC_MARKER in tables,
+    )
+
+
+def _holder(path: Path) -> Path:
+    """The archive in a folder, or the path itself."""
+    if path.is_file():
+        if not is_archive(path):
+            raise UserError(
+                f"{path} is no archive that is understood ({', '.join(SUFFIXES)}); pass the folder or the archive"
+            )
+        return path
+    if any((root / "train").is_dir() and (root / "test").is_dir() for root in (path, *_folders(path))):
+        return path
+    archives = sorted(file for file in path.iterdir() if file.is_file() and is_archive(file))
+    if len(archives) != 1:
+        found = ", ".join(file.name for file in archives) or "none"
+        raise UserError(f"{path} has no train/ and test/ and should hold one archive, but archives there: {found}")
+    return archives[0]
+
+
+def _folders(path: Path) -> list[Path]:
+    return sorted(folder for folder in path.iterdir() if folder.is_dir())
+
+
+def _root(tree: dict[str, bytes], holder: Path) -> str:
+    """The folder, at most one down, that holds train/ and test/."""
+    folders = {str(PurePosixPath(name).parent) for name in tree}
+    candidates = sorted(
+        {str(PurePosixPath(folder).parent) for folder in folders if PurePosixPath(folder).name == "train"}
+    )
+    roots = [root for root in candidates if str(PurePosixPath(root) / "test") in folders and "/" not in root]
+    if len(roots) != 1:
+        raise UserError(
+            f"{holder} needs one folder that holds train/ and test/, at its root or one down; found {len(roots)}"
+        )
+    return roots[0]
+
+
+def _below(name: str, root: str) -> bool:
+    return PurePosixPath(name).is_relative_to(root)
+
+
+def _table(tables: dict[str, bytes], name: str, path: Path) -> pd.DataFrame:
+    if name not in tables:
+        raise UserError(f"{path}: there is no {name}, neither beside the photographs nor inside the archive")
+    try:
+        from io import BytesIO
+
+        return pd.read_csv(BytesIO(tables[name]), dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (ValueError, pd.errors.ParserError) as error:
+        raise UserError(f"{path}: {name} is no CSV table ({' '.join(str(error).split())})") from None
+
+
+def _photographs(tree: dict[str, bytes], split: str, path: Path) -> dict[str, bytes]:
+    inside = {PurePosixPath(name): content for name, content in tree.items() if name.startswith(f"{split}/")}
+    found = {
+        str(name.relative_to(split)): content
+        for name, content in inside.items()
+        if name.suffix.lower() not in _TEXT_SUFFIXES
+    }
+    if not found:
+        raise UserError(f"{path}: {split}/ holds no photographs")
+    return found
+
+
+def _decode_all(
+    photographs: dict[str, dict[str, bytes]], on_size_mismatch: str, problems: dict[str, list[str]]
+) -> None:
+    """Add what is wrong with the photographs themselves to a report that is due anyway."""
+    names = [f"{split}/{name}" for split, found in photographs.items() for name in found]
+    decode(
+        [content for found in photographs.values() for content in found.values()],
+        names,
+        on_size_mismatch,
+        problems,
+    )

@@ -1,0 +1,146 @@
+"""An experiment: the YAML file as a typed object, validated whole before anything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from ensemble.errors import UserError
+from ensemble.provenance import digest
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
+BlendMethod = Literal["mean", "greedy", "weights", "stacking"]
+
+
+class Settings(BaseModel):
+    """A part of the YAML. Unknown keys are errors: a misspelt setting must never be ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Recipe(BaseModel):
+    """An object to build: `use` is its import path, every other key a parameter (which may be a recipe itself)."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    use: str
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters, without `use`."""
+        return dict(self.model_extra or {})
+
+
+class DataSettings(Settings):
+    """How to read the competition's files."""
+
+    name_column: str | None = None
+    label_column: str | None = None
+    group_column: str | None = None
+    on_size_mismatch: Literal["error", "crop"] = "error"
+
+
+class FoldSettings(Settings):
+    """How to cut the training rows. `near_duplicate_distance` is in bits of a 256-bit perceptual hash."""
+
+    n_folds: int = Field(5, ge=2, le=100)
+    seed: int = Field(0, ge=0)
+    near_duplicate_distance: int = Field(30, ge=0, le=64)
+
+
+class Resources(Settings):
+    """What one fold of a member occupies. It computes with exactly `num_cpus` threads."""
+
+    num_cpus: int = Field(1, ge=1)
+    num_gpus: float = Field(0, ge=0)
+    memory_gib: float | None = Field(None, gt=0)
+    without_gpu: Literal["use_cpu", "fail"] = "use_cpu"
+
+    @field_validator("num_gpus")
+    @classmethod
+    def _whole_above_one(cls, value: float) -> float:
+        if value > 1 and value != int(value):
+            raise ValueError("several GPUs must be a whole number; only below one a fraction is possible")
+        return value
+
+
+class MemberSettings(Settings):
+    """A base learner: a classifier, with or without stateless features in front of it."""
+
+    name: Name
+    features: Recipe | None = None
+    model: Recipe
+    seed: int = Field(0, ge=0)
+    resources: Resources = Resources()
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """What decides the predictions: everything but the name and the resources."""
+        return self.model_dump(mode="json", exclude={"name", "resources"})
+
+    @property
+    def sha256(self) -> str:
+        """Hash of `recipe`."""
+        return digest(self.recipe)
+
+
+class BlendSettings(Settings):
+    """Which blenders compete, and how long they search."""
+
+    methods: tuple[BlendMethod, ...] = ("mean", "greedy", "weights", "stacking")
+    rounds: int = Field(25, ge=1)
+    trials: int = Field(100, ge=1)
+    seed: int = Field(0, ge=0)
+
+
+class Experiment(Settings):
+    """The whole YAML file."""
+
+    name: Name
+    data: DataSettings = DataSettings()
+    folds: FoldSettings = FoldSettings()
+    members: tuple[MemberSettings, ...] = Field(min_length=1)
+    blend: BlendSettings = BlendSettings()
+
+    @model_validator(mode="after")
+    def _unique_names(self) -> Experiment:
+        names = [member.name.lower() for member in self.members]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two members are called {', '.join(twice)}; give each a name of its own")
+        return self
+
+    def to_yaml(self) -> str:
+        """The experiment with every default written out."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def load_experiment(path: Path) -> Experiment:
+    """Read and validate a YAML file.
+
+    Raises
+    ------
+    UserError
+        The file is missing, is no YAML, or says something that is not possible; every fault is named with its place.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        known = ", ".join(str(p) for p in sorted(Path("configs").glob("*.yaml")))
+        reason = error.strerror if isinstance(error, OSError) else "is no text"
+        raise UserError(f"config {path}: {reason}; known configs: {known or 'none in configs/'}") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"config {path} is no valid YAML: {' '.join(str(error).split())}") from None
+    try:
+        return Experiment.model_validate(raw)
+    except ValidationError as error:
+        raise UserError(f"config {path}: " + "; ".join(_fault(fault) for fault in error.errors())) from None
+
+
+def _fault(fault: Any) -> str:
+    place = ".".join(str(part) for part in fault["loc"]) or "the whole file"
+    if fault["type"] == "extra_forbidden":
+        return f"{place}: there is no such setting, check its spelling"
+    return f"{place}: {fault['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,42 @@
+"""How every command starts and ends: typed options, one sentence for a user's mistake, exit codes 0 / 1 / 2."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from ensemble.errors import UserError
+
+INTERRUPTED = 130  # what shells report for a process that Ctrl-C ended
+
+
+_LOG_WIDTH = 180  # a log has no width of its own: tables take the room that they need
+
+
+def make_console() -> Console:
+    """Where commands print: as wide as the terminal, or wide enough for every table in a log."""
+    width = None if sys.stdout.isatty() else _LOG_WIDTH
+    return Console(file=sys.stdout, width=width, highlight=False, soft_wrap=True)
+
+
+def run(command: Callable[..., Any]) -> None:
+    """Run one command as a program: parse its options from `sys.argv`, and leave with the right exit code."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(command)
+    guarded(app)
+
+
+def guarded(app: Callable[[], Any]) -> None:
+    """Call a command-line application; a `UserError` becomes its message and exit code 2."""
+    try:
+        app()
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; what was finished is kept, run the same command to go on\n")
+        raise SystemExit(INTERRUPTED) from None

@@ -1,0 +1,48 @@
+"""Near-duplicates among photographs, mirrored ones too, by perceptual hash. Integer arithmetic: the same anywhere."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import imagehash
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+HASH_SIZE = 16  # 16 x 16 = 256 bits: aligned faces are too alike for 64
+_BLOCK = 2048
+
+
+def perceptual_hashes(photographs: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Difference hashes (dHash) of each photograph and of its mirror image: bool (n, 2, 256)."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        hashes = list(pool.map(_both_ways, photographs))
+    return np.array(hashes, dtype=bool).reshape(len(photographs), 2, HASH_SIZE**2)
+
+
+def near_duplicate_pairs(hashes: NDArray[np.bool_], distance: int) -> NDArray[np.intp]:
+    """Pairs (i, j), i < j, whose hashes differ in at most `distance` bits, one mirrored or not: (pairs, 2)."""
+    signs = hashes.astype(np.float32) * 2 - 1
+    least = signs.shape[-1] - 2 * distance  # equal bits minus different bits
+    pairs = []
+    for start in range(0, len(signs), _BLOCK):
+        block = signs[start : start + _BLOCK, 0]
+        close = (block @ signs[:, 0].T >= least) | (block @ signs[:, 1].T >= least)
+        i, j = np.nonzero(close)
+        pairs.append(np.stack([i + start, j], axis=1)[i + start < j])
+    return np.concatenate(pairs) if pairs else np.empty((0, 2), dtype=np.intp)
+
+
+def components(n: int, pairs: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Label the connected components of n photographs joined by pairs: intp (n,)."""
+    graph = coo_matrix((np.ones(len(pairs), dtype=bool), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    labels: NDArray[np.intp] = connected_components(graph, directed=False)[1].astype(np.intp)
+    return labels
+
+
+def _both_ways(photograph: NDArray[np.uint8]) -> list[NDArray[np.bool_]]:
+    image = Image.fromarray(photograph).convert("L")
+    return [imagehash.dhash(version, HASH_SIZE).hash for version in (image, ImageOps.mirror(image))]

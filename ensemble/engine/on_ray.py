@@ -1,0 +1,157 @@
+"""The engine on Ray, local or the cluster in RAY_ADDRESS. Arrays travel through the object store, once a node."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import ray
+from numpy.typing import NDArray
+from ray.exceptions import RayError
+
+from ensemble.config import Recipe, Resources
+from ensemble.engine.base import Engine, FoldFailure, Workload
+from ensemble.engine.inline import failure
+from ensemble.engine.task import FoldTask, run_features, run_fold
+from ensemble.errors import UserError
+from ensemble.oof import FoldResult
+from ensemble.progress import Board
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_POLL_SECONDS = 0.5
+_KNOCK_SECONDS = 10
+_RETRIES = 2  # of a worker that died; a member's own exception is not tried again
+_GIB = 2**30
+
+
+class RayEngine(Engine):
+    """Runs tasks on Ray. Results come back to the driver, which alone writes."""
+
+    def __init__(self) -> None:
+        self._shared: dict[int, tuple[Any, NDArray[Any]]] = {}
+
+    def __enter__(self) -> Self:
+        address = os.environ.get("RAY_ADDRESS")
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+        try:
+            if address:
+                _knock(address)
+                ray.init(address=address, **quiet)
+            else:  # a private Ray answers on loopback only
+                ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
+        except (OSError, RuntimeError, RayError) as error:
+            hint = f"is a Ray head running at RAY_ADDRESS={address}?" if address else "try --engine inline"
+            raise UserError(f"Ray cannot start ({str(error).splitlines()[0]}); {hint}") from None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the cluster; a private one ends, and with it every task that still runs."""
+        self._shared.clear()
+        ray.shutdown()
+
+    def features(
+        self, recipe: Recipe, photographs: NDArray[np.uint8], chunks: Sequence[slice]
+    ) -> Iterator[tuple[int, NDArray[np.float32], float]]:
+        """Yield (index of the chunk, its features, seconds), in the order in which they are finished."""
+        run = ray.remote(_features).options(num_cpus=1, max_retries=_RETRIES, name=f"features/{recipe.use}")
+        shared = self._share(photographs)
+        waiting = {run.remote(recipe, shared, chunk): index for index, chunk in enumerate(chunks)}
+        while waiting:
+            done, _ = ray.wait(list(waiting), num_returns=1)
+            table, seconds = ray.get(done[0])
+            yield waiting.pop(done[0]), table, seconds
+
+    def folds(self, work: Workload, board: Board) -> Iterator[FoldResult | FoldFailure]:
+        """Yield each fold as it is finished."""
+        mailbox = _MailboxActor.remote()
+        tables = {key: self._share(table) for key, table in work.tables.items()}
+        labels = ray.put(work.labels)
+        waiting = {_submit(task, tables[work.table_of[task.member.name]], labels, mailbox): task for task in work.tasks}
+        try:
+            while waiting:
+                done, _ = ray.wait(list(waiting), num_returns=1, timeout=_POLL_SECONDS)
+                for title, fraction, text in ray.get(mailbox.take.remote()):
+                    board.advanced(title, fraction, text)
+                for reference in done:
+                    yield _outcome(reference, waiting.pop(reference))
+        finally:
+            for reference in waiting:
+                ray.cancel(reference, force=True)
+
+    def _share(self, array: NDArray[Any]) -> Any:
+        """Put an array into the object store, once."""
+        if id(array) not in self._shared:
+            self._shared[id(array)] = (ray.put(array), array)  # holding the array keeps its id its own
+        return self._shared[id(array)][0]
+
+    def largest_node(self) -> tuple[float, float]:
+        """CPUs and GPUs of the largest living nodes."""
+        resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        return max(r.get("CPU", 0.0) for r in resources), max(r.get("GPU", 0.0) for r in resources)
+
+    def slots(self) -> float:
+        """CPUs of the cluster."""
+        return float(ray.cluster_resources().get("CPU", 1.0))
+
+
+def _knock(address: str) -> None:
+    """Fail at once where nobody listens: Ray itself would go on trying for many minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdigit():
+        socket.create_connection((host, int(port)), timeout=_KNOCK_SECONDS).close()
+
+
+class _Mailbox:
+    """Takes what running tasks report; the driver empties it."""
+
+    def __init__(self) -> None:
+        self.news: dict[str, tuple[str, float, str]] = {}
+
+    def post(self, title: str, fraction: float, text: str) -> None:
+        self.news[title] = (title, fraction, text)
+
+    def take(self) -> list[tuple[str, float, str]]:
+        news, self.news = list(self.news.values()), {}
+        return news
+
+
+_MailboxActor: Any = ray.remote(num_cpus=0)(_Mailbox)
+
+
+def _features(recipe: Recipe, photographs: NDArray[np.uint8], chunk: slice) -> tuple[NDArray[np.float32], float]:
+    return run_features(recipe, photographs[chunk])
+
+
+def _submit(task: FoldTask, table: Any, labels: Any, mailbox: Any) -> Any:
+    options = {**_options(task.member.resources), "max_retries": _RETRIES, "name": task.title}
+    return ray.remote(_run).options(**options).remote(task, table, labels, mailbox)
+
+
+def _options(resources: Resources) -> dict[str, Any]:
+    memory = {} if resources.memory_gib is None else {"memory": int(resources.memory_gib * _GIB)}
+    return {"num_cpus": resources.num_cpus, "num_gpus": resources.num_gpus, **memory}
+
+
+def _run(task: FoldTask, table: NDArray[Any], labels: NDArray[np.int64], mailbox: Any) -> FoldResult | FoldFailure:
+    """What a worker does. An exception comes home as a value, so that it never needs to be unpickled there."""
+    mailbox.post.remote(task.title, 0.0, "started")
+    try:
+        return run_fold(task, table, labels, lambda done, text: mailbox.post.remote(task.title, done, text))
+    except Exception as error:
+        return failure(task, error)
+
+
+def _outcome(reference: Any, task: FoldTask) -> FoldResult | FoldFailure:
+    try:
+        outcome: FoldResult | FoldFailure = ray.get(reference)
+    except RayError as error:  # the worker itself died
+        return failure(task, error)
+    return outcome

@@ -1,0 +1,106 @@
+"""The two kinds of work, as plain functions: the features of a chunk of photographs, and one fold of one member."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.config import MemberSettings, Recipe
+from ensemble.images import RowView
+from ensemble.member import build, build_model
+from ensemble.models import model_files
+from ensemble.oof import FoldResult
+from ensemble.provenance import versions
+from ensemble.threads import threads
+
+Report = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class FoldTask:
+    """One fold of one member. Rows index the table of photographs (or of features) that all tasks share."""
+
+    member: MemberSettings
+    fold: int
+    training: NDArray[np.intp]
+    heldout: NDArray[np.intp]
+    test: NDArray[np.intp]
+
+    @property
+    def title(self) -> str:
+        """How the task is called wherever it is shown."""
+        return f"{self.member.name}/fold-{self.fold}"
+
+
+def run_fold(task: FoldTask, table: NDArray[Any], labels: NDArray[np.int64], report: Report) -> FoldResult:
+    """Fit on the training rows, predict the held-out rows and the test rows. The held-out labels are never touched.
+
+    Parameters
+    ----------
+    table : array (photographs, ...)
+        Photographs (uint8) or their features (float32), training rows first.
+    labels : int64 (training rows,)
+        Labels of the training photographs.
+    report : callable
+        Takes (fraction done, text).
+    """
+    with threads(task.member.resources.num_cpus):
+        model = build_model(task.member, task.fold)
+        lazy = getattr(model, "reads_rows_lazily", False)
+        rows = RowView if lazy else (lambda array, picked: array[picked])
+        if hasattr(model, "on_progress"):
+            model.on_progress = report
+        started = time.time()
+        model.fit(rows(table, task.training), labels[task.training])
+        fitted = time.time()
+        heldout = _fake_probability(model, rows(table, task.heldout))
+        test = _fake_probability(model, rows(table, task.test))
+        finished = time.time()
+        files, note = model_files(model)
+    return FoldResult(
+        member=task.member.name,
+        fold=task.fold,
+        heldout=heldout,
+        test=test,
+        seconds_fit=fitted - started,
+        seconds_predict=finished - fitted,
+        started=started,
+        finished=finished,
+        peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        threads=task.member.resources.num_cpus,
+        versions=versions(),
+        model=files,
+        model_note=note,
+        history=list(getattr(model, "history_", [])),
+    )
+
+
+def run_features(
+    recipe: Recipe, photographs: NDArray[np.uint8], n_threads: int = 1
+) -> tuple[NDArray[np.float32], float]:
+    """Features of some photographs, float32 (n, columns), and the seconds they took."""
+    with threads(n_threads):
+        transformer = build(recipe)
+        started = time.perf_counter()
+        table = np.ascontiguousarray(transformer.transform(photographs), dtype=np.float32)
+        seconds = time.perf_counter() - started
+    if table.ndim != 2 or len(table) != len(photographs):
+        raise ValueError(f"{recipe.use} gave features of shape {table.shape} for {len(photographs)} photographs")
+    return table, seconds
+
+
+def _fake_probability(model: Any, X: Any) -> NDArray[np.float64]:
+    """The second column of `predict_proba`, checked: one finite probability for each photograph."""
+    probabilities = np.asarray(model.predict_proba(X), dtype=np.float64)
+    if probabilities.shape != (len(X), 2):
+        raise ValueError(f"predict_proba gave shape {probabilities.shape} for {len(X)} photographs; it must be (n, 2)")
+    fake = probabilities[:, 1]
+    if not ((fake >= 0) & (fake <= 1)).all():
+        raise ValueError("predict_proba gave values that are NaN or outside [0, 1]")
+    return fake

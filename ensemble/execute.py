@@ -1,0 +1,102 @@
+"""Doing the plan: features first, then folds, each stored as soon as it comes home and told on the board."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.competition import Competition
+from ensemble.config import MemberSettings
+from ensemble.engine import Engine, FoldFailure
+from ensemble.features import FeatureTable, feature_table
+from ensemble.files import write_text
+from ensemble.folds import FoldLedger
+from ensemble.member import features_key
+from ensemble.metrics import is_right
+from ensemble.oof import FoldResult, OofStore
+from ensemble.plan import Plan, to_workload
+from ensemble.progress import Board, spoken
+
+FEATURE_CACHE = ".features"
+
+
+def execute(
+    plan: Plan,
+    competition: Competition,
+    pixels: NDArray[np.uint8],
+    ledger: FoldLedger,
+    store: OofStore,
+    engine: Engine,
+    board: Board,
+) -> bool:
+    """Features first, then every missing fold; each is stored as soon as it comes home."""
+    board.slots = engine.slots()
+    able, unable = engine.fit_to_hardware({member.name: member for member, _ in plan.missing}.values())
+    for name, reason in unable.items():
+        board.say(f"{name} cannot run: {reason}")
+    tables = _feature_tables(able, pixels, engine, store, board)
+    work = to_workload(plan, able, tables, pixels, ledger)
+    for member, fold in plan.kept:
+        board.add(f"{member.name}/fold-{fold}", member.name, 0, kept=True)
+    for task in work.tasks:
+        board.add(task.title, task.member.name, task.member.resources.num_cpus)
+    complete = not unable
+    with board:
+        for outcome in engine.folds(work, board):
+            if isinstance(outcome, FoldFailure):
+                _tell_failure(outcome, store, board)
+                complete = False
+                continue
+            table = tables.get(work.table_of[outcome.member])
+            cost = table.seconds_per_photograph if table else 0.0
+            store.write(outcome, plan.provenance[outcome.member], ledger, competition.sample, cost)
+            _tell_result(outcome, ledger, board)
+    return complete
+
+
+def _feature_tables(
+    members: list[MemberSettings], pixels: NDArray[np.uint8], engine: Engine, store: OofStore, board: Board
+) -> dict[str | None, FeatureTable]:
+    """One table for each recipe, however many members ask for it."""
+    tables: dict[str | None, FeatureTable] = {}
+    for member in members:
+        if member.features is None or features_key(member.features) in tables:
+            continue
+        report = _FeatureLine(member.features.use, board)
+        table = feature_table(member.features, pixels, engine, store.root.parent / FEATURE_CACHE, report)
+        tables[features_key(member.features)] = table
+    return tables
+
+
+class _FeatureLine:
+    """Says how far a feature table is, not too often."""
+
+    def __init__(self, what: str, board: Board, every: float = 10.0) -> None:
+        self.what, self.board, self.every = what, board, every
+        self.begun = self.last = time.monotonic()
+        self.first: int | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        self.first = done if self.first is None else self.first
+        if done < total and now - self.last < self.every:
+            return
+        self.last = now
+        fresh = done - self.first
+        left = f", about {spoken((now - self.begun) / fresh * (total - done))} left" if fresh and done < total else ""
+        self.board.say(f"features {self.what}: {done} of {total} photographs{left}")
+
+
+def _tell_result(result: FoldResult, ledger: FoldLedger, board: Board) -> None:
+    accuracy = is_right(result.heldout, ledger.labels[ledger.heldout(result.fold)]).mean()
+    note = f"; {result.model_note}" if result.model_note else ""
+    title = f"{result.member}/fold-{result.fold}"
+    board.finished(title, result.finished - result.started, f"held-out accuracy {accuracy:.4f}{note}")
+
+
+def _tell_failure(failure: FoldFailure, store: OofStore, board: Board) -> None:
+    log = store.log_file(failure.member, failure.fold)
+    write_text(log, failure.traceback)
+    board.failed(f"{failure.member}/fold-{failure.fold}", f"{failure.cause} (traceback in {log})")

@@ -1,0 +1,183 @@
+"""FoldLedger: who is in which fold. Cut once for all members, grouped by near-duplicates, signed with a hash."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold
+
+from ensemble.config import FoldSettings
+from ensemble.duplicates import components, near_duplicate_pairs, perceptual_hashes
+from ensemble.errors import UserError
+from ensemble.files import new_file, write_text
+from ensemble.provenance import digest
+
+ALGORITHM = "StratifiedGroupKFold over dHash-256 components, 1"
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class FoldLedger:
+    """The folds of all training rows.
+
+    Attributes
+    ----------
+    table : DataFrame
+        Columns `name` (sorted), `label` (0/1), `group` (rows of one group are never split), `fold` (0 .. n_folds - 1).
+    n_folds, seed, distance : int
+        What the cut was asked for; `distance` in bits of the perceptual hash.
+    """
+
+    table: pd.DataFrame
+    n_folds: int
+    seed: int
+    distance: int
+
+    @classmethod
+    def cut(
+        cls, names: Sequence[str], labels: NDArray[np.int64], groups: Sequence[str], settings: FoldSettings
+    ) -> FoldLedger:
+        """Stratified folds that keep groups whole; the same for any order of the rows.
+
+        Raises
+        ------
+        UserError
+            There are fewer groups of a class than folds.
+        """
+        table = pd.DataFrame({"name": list(names), "label": labels, "group": list(groups)})
+        table = table.sort_values("name", ignore_index=True)
+        scarce = int(table.groupby("label")["group"].nunique().min())
+        if scarce < settings.n_folds:
+            raise UserError(
+                f"{settings.n_folds} folds need as many groups of each class, but one has {scarce}; lower folds.n_folds"
+            )
+        splitter = StratifiedGroupKFold(settings.n_folds, shuffle=True, random_state=settings.seed)
+        table["fold"] = -1
+        splits = splitter.split(table, table["label"], table["group"].astype("category").cat.codes)
+        for fold, (_, heldout) in enumerate(splits):
+            table.loc[heldout, "fold"] = fold
+        ledger = cls(table, settings.n_folds, settings.seed, settings.near_duplicate_distance)
+        ledger.check()
+        return ledger
+
+    def check(self) -> None:
+        """Assert what every honest score rests on: each row in one fold, no group in two, both classes in each."""
+        folds = self.table["fold"]
+        if not folds.between(0, self.n_folds - 1).all() or self.table["name"].duplicated().any():
+            raise AssertionError("a row is in no fold or in two")
+        split = self.table.groupby("group")["fold"].nunique()
+        if (split > 1).any():
+            raise AssertionError(f"group {split.idxmax()!r} is split over folds")
+        if (self.table.groupby("fold")["label"].nunique() < 2).any() or folds.nunique() < self.n_folds:
+            raise UserError("a fold would hold one class only; lower folds.n_folds or change folds.seed")
+
+    @property
+    def sha256(self) -> str:
+        """Hash over ids, labels, groups, seed and algorithm (and the folds that they gave)."""
+        rows = self.table[["name", "label", "group", "fold"]].to_dict(orient="split")["data"]
+        return digest([rows, self.n_folds, self.seed, self.distance, ALGORITHM])
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Labels of the rows, in the order of the table."""
+        return self.table["label"].to_numpy(np.int64)
+
+    @property
+    def folds(self) -> NDArray[np.int64]:
+        """Fold of each row, in the order of the table."""
+        return self.table["fold"].to_numpy(np.int64)
+
+    def heldout(self, fold: int) -> NDArray[np.intp]:
+        """Rows that this fold predicts."""
+        return np.flatnonzero(self.folds == fold)
+
+    def training(self, fold: int) -> NDArray[np.intp]:
+        """Rows that this fold learns from."""
+        return np.flatnonzero(self.folds != fold)
+
+    def difference(self, other: FoldLedger) -> str:
+        """Name the rows in which two ledgers differ, in words; empty when they are the same."""
+        if self.sha256 == other.sha256:
+            return ""
+        mine, theirs = (ledger.table.set_index("name") for ledger in (self, other))
+        found = [
+            _named("rows only in the first", sorted(set(mine.index) - set(theirs.index))),
+            _named("rows only in the second", sorted(set(theirs.index) - set(mine.index))),
+        ]
+        both = mine.index.intersection(theirs.index)
+        for column in ("label", "group", "fold"):
+            changed = mine.loc[both, column] != theirs.loc[both, column]
+            found.append(_named(f"another {column}", sorted(both[changed])))
+        settings = [f"{name} {mine} and {theirs}" for name, mine, theirs in self._settings(other) if mine != theirs]
+        return "; ".join([text for text in found if text] + settings)
+
+    def _settings(self, other: FoldLedger) -> list[tuple[str, int, int]]:
+        return [(name, getattr(self, name), getattr(other, name)) for name in ("n_folds", "seed", "distance")]
+
+    def save(self, folder: Path) -> None:
+        """Write `folds.parquet` and `folds.json`: the same bytes for the same ledger."""
+        with new_file(folder / "folds.parquet") as temporary:
+            self.table.to_parquet(temporary, index=False)
+        settings = {"n_folds": self.n_folds, "seed": self.seed, "near_duplicate_distance": self.distance}
+        summary = {
+            "sha256": self.sha256,
+            "algorithm": ALGORITHM,
+            **settings,
+            "rows": len(self.table),
+            "groups": int(self.table["group"].nunique()),
+            "rows_in_shared_groups": int((self.table["group"].value_counts().loc[lambda n: n > 1]).sum()),
+        }
+        write_text(folder / "folds.json", json.dumps(summary, indent=2) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> FoldLedger:
+        """Read a ledger and verify its hash.
+
+        Raises
+        ------
+        UserError
+            The files are missing or were changed since they were written.
+        """
+        try:
+            summary: dict[str, Any] = json.loads((folder / "folds.json").read_text(encoding="utf-8"))
+            table = pd.read_parquet(folder / "folds.parquet")
+            table["name"], table["group"] = table["name"].astype(object), table["group"].astype(object)
+            ledger = cls(table, summary["n_folds"], summary["seed"], summary["near_duplicate_distance"])
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(f"{folder} has no readable fold ledger ({error}); train first") from None
+        if ledger.sha256 != summary["sha256"]:
+            raise UserError(
+                f"{folder}/folds.parquet was changed after it was written: its hash is not that of folds.json"
+            )
+        return ledger
+
+
+def near_duplicate_groups(
+    names: Sequence[str], photographs: NDArray[np.uint8], groups: Sequence[str | None], distance: int
+) -> list[str]:
+    """Name a group for every row: near-duplicates (also mirrored) and rows of one group column value belong together.
+
+    A group is called after the first of its names, so that it does not depend on the order of rows.
+    """
+    pairs = [near_duplicate_pairs(perceptual_hashes(photographs), distance)]
+    first: dict[str, int] = {}
+    for row, group in enumerate(groups):
+        if group is not None:
+            pairs.append(np.array([[first.setdefault(group, row), row]], dtype=np.intp))
+    component = components(len(names), np.concatenate(pairs))
+    called = pd.Series(list(names)).groupby(component).transform("min")
+    return [str(name) for name in called]
+
+
+def _named(what: str, names: list[str]) -> str:
+    if not names:
+        return ""
+    more = f" (+{len(names) - _SHOWN} more)" if len(names) > _SHOWN else ""
+    return f"{what}: {', '.join(names[:_SHOWN])}{more}"

@@ -1,0 +1,156 @@
+"""What a member is, and building one from its recipe. The framework meets members only through their import path."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import NotFittedError
+
+from ensemble.config import MemberSettings, Recipe
+from ensemble.errors import UserError
+from ensemble.provenance import code_version, digest
+
+
+class Model(Protocol):
+    """A scikit-learn classifier over photographs (uint8, (n, height, width, 3), RGB) or over their features.
+
+    Two optional capabilities, both plain attributes: `reads_rows_lazily = True` says that `X` is only ever used as
+    `len(X)`, `X.shape`, `X.dtype` and `X[rows]`, so that photographs need not be copied; `on_progress` is set to a
+    function of (fraction done in [0, 1], text) that `fit` may call.
+    """
+
+    def fit(self, X: Any, y: NDArray[np.int64]) -> Any:
+        """Learn from photographs (or features) and labels 0/1."""
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Probabilities (n, 2); the second column is that of fake."""
+
+
+class Features(Protocol):
+    """A stateless scikit-learn transformer of photographs into a float32 matrix."""
+
+    def transform(self, X: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Columns for each photograph; the same whatever other photographs come along."""
+
+
+def import_object(path: str) -> Any:
+    """The object at `package.module.Name`. Modules beside the place where the command was called are found too."""
+    module, _, name = path.rpartition(".")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+    if not module:
+        raise UserError(f"{path!r} is no import path; write it as package.module.Name")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise UserError(f"cannot import {path}: there is no module {error.name!r}; is it installed?") from None
+    except AttributeError:
+        raise UserError(f"cannot import {path}: module {module} has no {name}") from None
+
+
+def build(recipe: Recipe | dict[str, Any]) -> Any:
+    """Build the object of a recipe; recipes among its parameters, at any depth, are built first."""
+    recipe = Recipe.model_validate(recipe) if isinstance(recipe, dict) else recipe
+    factory = import_object(recipe.use)
+    parameters = {name: _build_nested(value) for name, value in recipe.parameters.items()}
+    try:
+        return factory(**parameters)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"cannot build {recipe.use}: {error}") from None
+
+
+def _build_nested(value: Any) -> Any:
+    if isinstance(value, dict):
+        if "use" in value:
+            return build(value)
+        return {key: _build_nested(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_build_nested(item) for item in value]
+    return value
+
+
+def build_model(member: MemberSettings, fold: int) -> Any:
+    """The unfitted classifier of one fold, seeded by the member's seed plus the fold, with `num_cpus` threads."""
+    model = build(member.model)
+    for method in ("fit", "predict_proba", "get_params"):
+        if not hasattr(model, method):
+            raise UserError(
+                f"member {member.name}: {member.model.use} has no {method}, so it is no probabilistic classifier"
+            )
+    parameters = model.get_params(deep=True)
+    seeds = {key: member.seed + fold for key in _ending_in(parameters, "random_state") if parameters[key] is None}
+    threads = {key: member.resources.num_cpus for key in _ending_in(parameters, "n_jobs") if _threaded(model, key)}
+    return model.set_params(**seeds, **threads)
+
+
+def build_features(member: MemberSettings) -> Any | None:
+    """The transformer in front of the classifier, if the member has one."""
+    if member.features is None:
+        return None
+    features = build(member.features)
+    if not hasattr(features, "transform"):
+        raise UserError(f"member {member.name}: {member.features.use} has no transform, so it gives no features")
+    return features
+
+
+def check_members(members: Iterable[MemberSettings]) -> None:
+    """Build every member once, so that a misspelt path or parameter is found before hours of work."""
+    for member in members:
+        try:
+            _check_features(build_features(member))
+            _check_parameters(build_model(member, fold=0))
+        except (UserError, ValueError) as error:
+            raise UserError(f"member {member.name}: {' '.join(str(error).split())}") from None
+
+
+def _check_features(features: Any | None) -> None:
+    """A transformer that can name its columns notices a wrong parameter while doing so."""
+    names = getattr(features, "get_feature_names_out", None)
+    with suppress(NotFittedError, AttributeError, TypeError):
+        if names is not None:
+            names()
+
+
+def _check_parameters(model: Any) -> None:
+    """scikit-learn's estimators declare what their parameters may be, but look only when they are fitted."""
+    if hasattr(model, "_parameter_constraints"):
+        model._validate_params()
+
+
+def member_code(member: MemberSettings) -> str:
+    """Identify all code that a member's recipe names."""
+    return digest({path: code_version(path) for path in sorted(_paths(member.recipe))})
+
+
+def features_key(features: Recipe) -> str:
+    """Identify a feature table: recipe and code. Equal keys mean equal columns for equal photographs."""
+    recipe = features.model_dump(mode="json")
+    return digest([recipe, {path: code_version(path) for path in sorted(_paths(recipe))}])
+
+
+def _paths(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        nested = set().union(*(_paths(item) for item in value.values())) if value else set()
+        return nested | ({value["use"]} if isinstance(value.get("use"), str) else set())
+    if isinstance(value, list | tuple):
+        return set().union(*(_paths(item) for item in value)) if value else set()
+    return set()
+
+
+def _threaded(model: Any, key: str) -> bool:
+    """Whether `n_jobs` must be set: scikit-learn reads None as one job, others as all cores."""
+    parameters = model.get_params(deep=True)
+    owner = parameters.get(key.rpartition("__")[0], model)
+    return parameters[key] is not None or not type(owner).__module__.startswith("sklearn.")
+
+
+def _ending_in(parameters: dict[str, Any], suffix: str) -> list[str]:
+    return [key for key in parameters if key == suffix or key.endswith(f"__{suffix}")]

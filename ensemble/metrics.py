@@ -1,0 +1,80 @@
+"""The scores: accuracy at exactly 0.5, log loss, AUC, calibration, and standard errors. Pure functions of arrays."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+from sklearn.metrics import log_loss, roc_auc_score
+
+Array = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+THRESHOLD = 0.5  # fixed by the competition: at or above is fake
+_CLIP = 1e-7  # a probability of 0 or 1 is a rounding, not a certainty; |logit| stays below 16.2
+
+
+def to_logits(probabilities: Array) -> Array:
+    """Log-odds of probabilities, clipped to [1e-7, 1 - 1e-7] so that they are finite; 0.5 gives exactly 0."""
+    clipped: Array = logit(np.clip(probabilities, _CLIP, 1 - _CLIP))
+    return clipped
+
+
+def to_probabilities(logits: Array) -> Array:
+    """The inverse of `to_logits`."""
+    probabilities: Array = expit(logits)
+    return probabilities
+
+
+def is_right(probabilities: Array, labels: Labels) -> NDArray[np.bool_]:
+    """Whether each decision at 0.5 is right: bool (n,)."""
+    right: NDArray[np.bool_] = (probabilities >= THRESHOLD) == (labels == 1)
+    return right
+
+
+def standard_error(right: NDArray[np.bool_]) -> float:
+    """Standard error of an accuracy, sqrt(p (1 - p) / n)."""
+    accuracy = float(right.mean())
+    return math.sqrt(accuracy * (1 - accuracy) / len(right))
+
+
+def paired_standard_error(right: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    """Standard error of the difference of two accuracies on the same rows: only the rows in which they differ count."""
+    difference = right.astype(float) - other.astype(float)
+    return float(difference.std() / math.sqrt(len(difference)))
+
+
+def expected_calibration_error(probabilities: Array, labels: Labels, bins: int = 15) -> float:
+    """ECE (Naeini et al., 2015) over equal-width bins: how far the probability of fake lies from the share of fakes."""
+    index = np.minimum((probabilities * bins).astype(int), bins - 1)
+    gaps = np.bincount(index, weights=probabilities - labels, minlength=bins)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What one set of predictions is worth on one set of labels."""
+
+    n: int
+    accuracy: float
+    standard_error: float
+    log_loss: float
+    auc: float
+    ece: float
+
+
+def score(probabilities: Array, labels: Labels) -> Scores:
+    """All scores of probabilities (n,) against labels 0/1 (n,). AUC is NaN where only one class is present."""
+    right = is_right(probabilities, labels)
+    both = len(np.unique(labels)) > 1
+    return Scores(
+        n=len(labels),
+        accuracy=float(right.mean()),
+        standard_error=standard_error(right),
+        log_loss=float(log_loss(labels, np.clip(probabilities, _CLIP, 1 - _CLIP), labels=[0, 1])),
+        auc=float(roc_auc_score(labels, probabilities)) if both else float("nan"),
+        ece=expected_calibration_error(probabilities, labels),
+    )

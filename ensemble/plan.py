@@ -1,0 +1,64 @@
+"""What is still to be done: the store compared with the experiment, and the missing folds as tasks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.competition import Competition
+from ensemble.config import MemberSettings
+from ensemble.engine import Workload
+from ensemble.engine.task import FoldTask
+from ensemble.features import FeatureTable
+from ensemble.folds import FoldLedger
+from ensemble.member import features_key, member_code
+from ensemble.oof import OofStore, Provenance, provenance_of
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which folds are kept, which are to be trained, and why finished work is done again."""
+
+    missing: list[tuple[MemberSettings, int]]
+    kept: list[tuple[MemberSettings, int]]
+    provenance: dict[str, Provenance]
+    reasons: list[str]
+
+
+def plan_folds(members: list[MemberSettings], ledger: FoldLedger, competition: Competition, store: OofStore) -> Plan:
+    """Compare what the store holds with what the experiment asks for."""
+    plan = Plan([], [], {}, [])
+    for member in members:
+        provenance = provenance_of(member, member_code(member), ledger, competition.sha256)
+        plan.provenance[member.name] = provenance
+        for fold in range(ledger.n_folds):
+            changes = store.finished(member.name, fold, provenance)
+            (plan.kept if changes == [] else plan.missing).append((member, fold))
+            if changes:
+                plan.reasons.append(f"{member.name}/fold-{fold} is trained again: {'; '.join(changes)} changed")
+    return plan
+
+
+def to_workload(
+    plan: Plan,
+    able: list[MemberSettings],
+    tables: dict[str | None, FeatureTable],
+    pixels: NDArray[np.uint8],
+    ledger: FoldLedger,
+) -> Workload:
+    """The missing folds of the members that can run here, with the tables that they share."""
+    runnable = {member.name: member for member in able}
+    table_of = {member.name: features_key(member.features) if member.features else None for member in able}
+    test = np.arange(len(ledger.table), len(pixels))
+    tasks = [
+        FoldTask(runnable[member.name], fold, ledger.training(fold), ledger.heldout(fold), test)
+        for member, fold in plan.missing
+        if member.name in runnable
+    ]
+    shared: dict[str | None, NDArray[Any]] = {key: table.values for key, table in tables.items()}
+    if None in table_of.values():
+        shared[None] = pixels
+    return Workload(tasks, shared, table_of, ledger.labels)

@@ -1,0 +1,62 @@
+"""Before any fold runs: the ledger, cut or taken from the store, and the store's own files. Other work is set aside."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.competition import Competition
+from ensemble.config import Experiment
+from ensemble.folds import ALGORITHM, FoldLedger, near_duplicate_groups
+from ensemble.oof import OofStore
+from ensemble.progress import Board
+
+
+def prepare(
+    experiment: Experiment, competition: Competition, store: OofStore, board: Board
+) -> tuple[NDArray[np.uint8] | None, FoldLedger]:
+    """Cut the folds, or take those of the store when data and settings are the same; only the first needs pixels."""
+    pixels = None
+    ledger = _known_ledger(experiment, competition, store)
+    if ledger is None:
+        board.say(f"reading {len(competition.encoded)} photographs from {competition.source}")
+        pixels = competition.decode()
+        table, settings = competition.train, experiment.folds
+        groups = near_duplicate_groups(
+            table.names, pixels[: len(table.names)], table.groups, settings.near_duplicate_distance
+        )
+        ledger = FoldLedger.cut(table.names, table.labels, groups, settings)
+        _set_aside(store, ledger, board)
+    facts = {
+        "sha256": competition.sha256,
+        "source": competition.source,
+        "synthetic": competition.synthetic,
+        "train_rows": competition.train_rows,
+        "test_rows": len(competition.sample.names),
+    }
+    store.begin(experiment, ledger, competition.sample, facts)
+    return pixels, ledger
+
+
+def _known_ledger(experiment: Experiment, competition: Competition, store: OofStore) -> FoldLedger | None:
+    if not store.exists() or store.facts().get("sha256") != competition.sha256:
+        return None
+    summary = json.loads((store.root / "folds.json").read_text(encoding="utf-8"))
+    asked = {**experiment.folds.model_dump(), "algorithm": ALGORITHM}
+    return store.ledger() if all(summary.get(key) == value for key, value in asked.items()) else None
+
+
+def _set_aside(store: OofStore, ledger: FoldLedger, board: Board) -> None:
+    """Keep finished work of other data or folds: move it out of the way rather than train over it."""
+    if not store.exists():
+        return
+    difference = ledger.difference(store.ledger()) or "the photographs themselves changed"
+    aside = store.root.with_name(f"{store.name}~{time.strftime('%Y%m%d-%H%M%S')}")
+    aside.mkdir()
+    for entry in store.root.iterdir():
+        if entry.name != ".lock":
+            entry.rename(aside / entry.name)
+    board.say(f"the data or folds changed ({difference}); the finished work is kept in {aside}")

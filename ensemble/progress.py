@@ -1,0 +1,154 @@
+"""What a person sees while they wait: a live table in a terminal, plain lines elsewhere, and the time that is left."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from ensemble.console import make_console
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_LINE_EVERY = 30.0  # seconds between plain lines about running folds: a job's log should stay readable
+_MARKS = {"waiting": "·", "running": "▸", "done": "●", "failed": "✗", "kept": "○"}
+
+
+def spoken(seconds: float) -> str:
+    """A duration as people say it: `45 s`, `12 min`, `3 h 20 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+@dataclass
+class _Task:
+    member: str
+    cpus: int
+    state: str = "waiting"
+    fraction: float = 0.0
+    begun: float = 0.0
+    seconds: float = 0.0
+    text: str = ""
+
+    def estimate(self, now: float) -> float | None:
+        """Seconds that the whole task takes, as far as it can tell itself."""
+        if self.state == "done":
+            return self.seconds
+        if self.state == "running" and self.fraction > 0:
+            return (now - self.begun) / self.fraction
+        return None
+
+    def left(self, now: float, typical: float) -> float:
+        """Seconds of this task that are still to come."""
+        if self.state == "waiting":
+            return typical
+        if self.state != "running":
+            return 0.0
+        return max((self.estimate(now) or typical) - (now - self.begun), 0.0)
+
+
+@dataclass
+class Board:
+    """The state of all folds of a run. Engines tell it what happens; it tells the person.
+
+    Parameters
+    ----------
+    slots : float
+        CPUs that work at the same time.
+    """
+
+    slots: float = 1.0
+    console: Console = field(default_factory=make_console)
+    _tasks: dict[str, _Task] = field(default_factory=dict)
+    _live: Live | None = None
+    _last_line: float = field(default_factory=time.monotonic)
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self._live = Live(get_renderable=self._table, console=self.console, refresh_per_second=2)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the last state of the table on the screen."""
+        if self._live is not None:
+            self._live.stop()
+
+    def add(self, title: str, member: str, cpus: int, *, kept: bool = False) -> None:
+        """Announce a fold; `kept` ones were finished by an earlier run."""
+        self._tasks[title] = _Task(member, cpus, "kept" if kept else "waiting")
+
+    def started(self, title: str) -> None:
+        """A fold begins."""
+        task = self._tasks[title]
+        task.state, task.begun, task.fraction = "running", time.monotonic(), 0.0
+
+    def advanced(self, title: str, fraction: float, text: str) -> None:
+        """A running fold reports how far it is."""
+        task = self._tasks[title]
+        if task.state not in ("waiting", "running"):
+            return  # late news of a fold that is over
+        if task.state == "waiting" or fraction < task.fraction:
+            self.started(title)
+        task.fraction, task.text = fraction, text
+        if self._live is None and time.monotonic() - self._last_line > _LINE_EVERY:
+            self.say(f"  {title}: {text}{self._time_left()}")
+
+    def finished(self, title: str, seconds: float, text: str) -> None:
+        """A fold is stored."""
+        task = self._tasks[title]
+        task.state, task.seconds, task.fraction, task.text = "done", seconds, 1.0, text
+        if self._live is None:
+            self.say(f"  {title} done in {spoken(seconds)}: {text} [{self._count()}{self._time_left()}]")
+
+    def failed(self, title: str, cause: str) -> None:
+        """A fold is lost."""
+        task = self._tasks[title]
+        task.state, task.text = "failed", cause
+        self.say(f"  {title} FAILED: {cause}")
+
+    def say(self, line: str) -> None:
+        """Print a line, above the live table if there is one."""
+        self._last_line = time.monotonic()
+        self.console.print(line, markup=False)
+
+    def seconds_left(self) -> tuple[float, bool]:
+        """Estimated seconds to the end, and whether every member's speed is known (else it is a lower bound)."""
+        now = time.monotonic()
+        typical = {member: self._typical(member, now) for member in {task.member for task in self._tasks.values()}}
+        open_tasks = [task for task in self._tasks.values() if task.state in ("waiting", "running")]
+        work = sum(task.left(now, typical[task.member] or 0.0) * task.cpus for task in open_tasks)
+        longest = max((task.left(now, typical[task.member] or 0.0) for task in open_tasks), default=0.0)
+        return max(work / self.slots, longest), all(typical[task.member] is not None for task in open_tasks)
+
+    def _typical(self, member: str, now: float) -> float | None:
+        known = [task.estimate(now) for task in self._tasks.values() if task.member == member]
+        seconds = [value for value in known if value is not None]
+        return sum(seconds) / len(seconds) if seconds else None
+
+    def _count(self) -> str:
+        over = sum(task.state not in ("waiting", "running") for task in self._tasks.values())
+        return f"{over} of {len(self._tasks)} folds"
+
+    def _time_left(self) -> str:
+        seconds, known = self.seconds_left()
+        return f", {'about' if known else 'at least'} {spoken(seconds)} left" if seconds >= 1 else ""
+
+    def _table(self) -> Table:
+        table = Table("member", "folds", "now", title=self._count() + self._time_left(), title_justify="left", box=None)
+        for member in dict.fromkeys(task.member for task in self._tasks.values()):
+            tasks = [task for task in self._tasks.values() if task.member == member]
+            running = [f"{task.fraction:.0%} {task.text}" for task in tasks if task.state == "running"]
+            marks = " ".join(_MARKS[task.state] for task in tasks)
+            table.add_row(member, marks, "; ".join(running) or (tasks[-1].text if tasks[-1].state == "done" else ""))
+        return table

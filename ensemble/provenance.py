@@ -1,0 +1,111 @@
+"""What made a prediction: content hashes of settings and code, and the versions of the libraries at work."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import pkgutil
+import platform
+import sysconfig
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+LIBRARIES = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "scikit-learn",
+    "lightgbm",
+    "torch",
+    "timm",
+    "pillow",
+    "optuna",
+    "ray",
+)
+
+
+def digest(value: Any) -> str:
+    """Sha256 (hex) of a JSON-able value; the order of keys does not matter."""
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of Python, this package and the libraries that can change a prediction."""
+    found = {"python": platform.python_version(), "machine": platform.machine()}
+    for name in ("who-took-this-photo", *LIBRARIES):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def code_version(import_path: str) -> str:
+    """Identify the code behind `package.module.Name`.
+
+    An installed library is identified by its version. Code that is being worked on is identified by a sha256 over
+    its module and everything that this module imports, however far, from the same top-level package; of a
+    sub-package all modules count, since it may find them by name. A change to one member leaves the finished folds
+    of the others alone.
+    """
+    module = import_path.rpartition(".")[0]
+    root = module.partition(".")[0]
+    installed = _installed_version(root)
+    if installed is not None:
+        return installed
+    sources = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in _closure(module).items()}
+    return f"{root}:{digest(sources)[:16]}"
+
+
+def _installed_version(root: str) -> str | None:
+    spec = importlib.util.find_spec(root)
+    site_packages = sysconfig.get_paths()["purelib"]
+    if spec is None or spec.origin is None or not Path(spec.origin).is_relative_to(site_packages):
+        return None
+    distributions = importlib.metadata.packages_distributions().get(root, [])
+    return ",".join(f"{name}=={importlib.metadata.version(name)}" for name in sorted(set(distributions))) or None
+
+
+def _closure(module: str) -> dict[str, Path]:
+    """The module and all that it imports from its own top-level package, by name."""
+    found: dict[str, Path] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        path = _source(name)
+        if path is None or name in found:
+            continue
+        found[name] = path
+        if path.name == "__init__.py" and "." in name:
+            waiting += [f"{name}.{module.name}" for module in pkgutil.iter_modules([str(path.parent)])]
+        waiting += [other for other in _imports(name, path) if other.partition(".")[0] == name.partition(".")[0]]
+    return found
+
+
+def _source(module: str) -> Path | None:
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ModuleNotFoundError, ValueError):  # `from package import Name`: Name is no module
+        return None
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        return None
+    return Path(spec.origin)
+
+
+def _imports(module: str, path: Path) -> Iterator[str]:
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            relative = "." * node.level + (node.module or "")
+            base = importlib.util.resolve_name(relative, package) if node.level else relative
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)

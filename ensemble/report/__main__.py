@@ -1,0 +1,24 @@
+"""python -m ensemble.report: the leaderboard and the members' pages, from the store alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ensemble.console import make_console, run
+from ensemble.report import publish
+from ensemble.stores import find_store
+
+
+def main(
+    store: Annotated[Path | None, typer.Argument(help="A store or a config; default: the newest store.")] = None,
+    oof: Annotated[Path, typer.Option(help="Root of the stores.")] = Path("oof"),
+) -> None:
+    """Write leaderboard.csv, leaderboard.md and the members' report.md, and print the leaderboard."""
+    publish(find_store(store, oof), make_console())
+
+
+if __name__ == "__main__":
+    run(main)

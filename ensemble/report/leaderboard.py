@@ -1,0 +1,91 @@
+"""The leaderboard: one row a member, one for the blend, each saying what its score was measured on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ensemble.metrics import is_right, score
+from ensemble.oof import FoldRecord, OofStore
+from ensemble.predictions import Predictions
+
+COLUMNS = [
+    "member", "measured_on", "n", "accuracy", "standard_error", "fold_min", "fold_max", "log_loss", "auc", "ece",
+    "weight", "seconds", "photographs_per_second",
+]  # fmt: skip
+BLEND = "blend"
+
+
+def leaderboard(store: OofStore, predictions: Predictions) -> pd.DataFrame:
+    """One row a complete member (out-of-fold), best first, under the row of the blend (nested), if there is one."""
+    ledger = predictions.ledger
+    weights = _weights(store, predictions)
+    rows: list[dict[str, Any]] = [
+        {"member": member, "measured_on": "OOF", "weight": weights.get(member, np.nan)}
+        | _scores(probabilities, ledger.labels, ledger.folds)
+        | _cost(store, member, ledger.n_folds)
+        for member, probabilities in zip(predictions.members, predictions.probabilities.T, strict=True)
+    ]
+    rows.sort(key=lambda row: -row["accuracy"])
+    blend = _blend_row(store, predictions, rows)
+    return pd.DataFrame(blend + rows, columns=COLUMNS)
+
+
+def _scores(probabilities: NDArray[np.float64], labels: NDArray[np.int64], folds: NDArray[np.int64]) -> dict[str, Any]:
+    right = pd.Series(is_right(probabilities, labels)).groupby(folds).mean()
+    return {**asdict(score(probabilities, labels)), "fold_min": right.min(), "fold_max": right.max()}
+
+
+def _cost(store: OofStore, member: str, n_folds: int) -> dict[str, float]:
+    """Seconds of all folds together, and photographs predicted per second by one fold's model, features included."""
+    records = [record for fold in range(n_folds) if (record := store.record(member, fold)) is not None]
+    predicted = [_predicted(store, record) for record in records]
+    per_photograph = np.mean(
+        [r.seconds_predict / n + r.seconds_features_per_photograph for r, n in zip(records, predicted, strict=True)]
+    )
+    return {
+        "seconds": sum(record.seconds for record in records),
+        "photographs_per_second": float(1 / per_photograph),
+    }
+
+
+def _predicted(store: OofStore, record: FoldRecord) -> int:
+    table = store.predictions(record.member, record.fold)
+    return 0 if table is None else len(table)
+
+
+def current_manifest(store: OofStore, predictions: Predictions) -> dict[str, Any] | None:
+    """The manifest of the last blend, if the predictions are still those that it was made from."""
+    path = store.root / "blend" / "blend.json"
+    if not path.exists():
+        return None
+    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return manifest if manifest["predictions_sha256"] == predictions.hashes else None
+
+
+def _weights(store: OofStore, predictions: Predictions) -> dict[str, float]:
+    manifest = current_manifest(store, predictions)
+    return dict(zip(manifest["members"], manifest["weights"], strict=True)) if manifest else {}
+
+
+def _blend_row(store: OofStore, predictions: Predictions, members: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    manifest = current_manifest(store, predictions)
+    if manifest is None:
+        return []
+    table = pd.read_parquet(store.root / "blend" / "oof.parquet")
+    used = [row for row in members if row["weight"] != 0]
+    return [
+        {
+            "member": f"{BLEND} ({manifest['chosen']})",
+            "measured_on": "nested OOF",
+            "weight": np.nan,
+            "seconds": sum(row["seconds"] for row in used),
+            "photographs_per_second": 1 / sum(1 / row["photographs_per_second"] for row in used),
+        }
+        | _scores(table["pred"].to_numpy(), table["label"].to_numpy(np.int64), table["fold"].to_numpy(np.int64))
+    ]

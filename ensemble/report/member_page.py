@@ -1,0 +1,90 @@
+"""A member's own page: its scores fold by fold, its most confident errors, what it cost and what made it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from ensemble.metrics import is_right, score
+from ensemble.oof import OofStore
+from ensemble.predictions import Predictions
+from ensemble.report.text import heading, markdown_table
+
+_ERRORS_SHOWN = 20
+
+
+def member_page(store: OofStore, predictions: Predictions, column: int) -> str:
+    """The Markdown text of one member's report."""
+    member = predictions.members[column]
+    scores = score(predictions.probabilities[:, column], predictions.ledger.labels)
+    settings = next(m for m in store.experiment().members if m.name == member)
+    return (
+        "\n\n".join(
+            [
+                f"# {member}",
+                f"Measured out-of-fold on {heading(store)}.",
+                f"Accuracy at 0.5: **{scores.accuracy:.4f} ± {scores.standard_error:.4f}** (standard error), "
+                f"log loss {scores.log_loss:.4f}, AUC {scores.auc:.4f}, ECE {scores.ece:.4f}.",
+                "## Folds",
+                markdown_table(_folds(store, predictions, column)),
+                "## Most confident errors",
+                markdown_table(_errors(predictions, column)) if scores.accuracy < 1 else "None.",
+                *_history(store, member),
+                "## Recipe",
+                f"```yaml\n{yaml.safe_dump(settings.model_dump(mode='json'), sort_keys=False).strip()}\n```",
+            ]
+        )
+        + "\n"
+    )
+
+
+def _folds(store: OofStore, predictions: Predictions, column: int) -> pd.DataFrame:
+    member, ledger = predictions.members[column], predictions.ledger
+    rows = []
+    for fold in range(ledger.n_folds):
+        here = ledger.heldout(fold)
+        scores = score(predictions.probabilities[here, column], ledger.labels[here])
+        record = store.record(member, fold)
+        if record is None:
+            continue
+        rows.append(
+            {
+                "fold": fold,
+                "rows": scores.n,
+                "accuracy": f"{scores.accuracy:.4f}",
+                "log loss": f"{scores.log_loss:.4f}",
+                "AUC": f"{scores.auc:.4f}",
+                "fit, s": f"{record.seconds_fit:.1f}",
+                "predict, s": f"{record.seconds_predict:.1f}",
+                "threads": record.threads,
+                "peak MiB": f"{record.peak_memory_mib:.0f}",
+                "model": record.model_note or "saved",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _errors(predictions: Predictions, column: int) -> pd.DataFrame:
+    table = predictions.ledger.table
+    probabilities = predictions.probabilities[:, column]
+    wrong = np.flatnonzero(~is_right(probabilities, predictions.ledger.labels))
+    worst = wrong[np.argsort(-np.abs(predictions.oof[wrong, column]), kind="stable")][:_ERRORS_SHOWN]
+    return pd.DataFrame(
+        {
+            "photograph": table["name"].iloc[worst],
+            "label": table["label"].iloc[worst].map({0: "real", 1: "fake"}),
+            "probability of fake": [f"{p:.4f}" for p in probabilities[worst]],
+            "fold": table["fold"].iloc[worst],
+        }
+    )
+
+
+def _history(store: OofStore, member: str) -> list[str]:
+    """The training history of the first fold, for members that keep one."""
+    record = store.record(member, 0)
+    if record is None or not record.history:
+        return []
+    table = pd.DataFrame(record.history)
+    text = table.map(lambda value: f"{value:.4g}" if isinstance(value, float) else str(value))
+    return ["## Training of fold 0", markdown_table(text)]

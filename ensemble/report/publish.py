@@ -1,0 +1,92 @@
+"""Writing and printing what the store has to tell: leaderboard (terminal, CSV, Markdown) and a page for each member."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from ensemble.errors import UserError
+from ensemble.files import new_file, write_text
+from ensemble.oof import OofStore
+from ensemble.predictions import Predictions, load_predictions
+from ensemble.report.leaderboard import current_manifest, leaderboard
+from ensemble.report.member_page import member_page
+from ensemble.report.text import heading, markdown_table
+
+
+def publish(store: OofStore, console: Console) -> None:
+    """Write `leaderboard.csv`, `leaderboard.md` and the members' `report.md`, and print the leaderboard."""
+    try:
+        predictions = load_predictions(store)
+    except UserError as error:
+        console.print(f"no leaderboard yet: {error}", markup=False)
+        return
+    board = leaderboard(store, predictions)
+    with new_file(store.root / "leaderboard.csv") as temporary:
+        board.to_csv(temporary, index=False)
+    write_text(store.root / "leaderboard.md", _markdown(store, predictions, board))
+    for column, member in enumerate(predictions.members):
+        write_text(store.member_folder(member) / "report.md", member_page(store, predictions, column))
+    _print(store, predictions, board, console)
+
+
+def shown(board: pd.DataFrame) -> pd.DataFrame:
+    """The leaderboard as text, with the digits that its standard errors justify."""
+    return pd.DataFrame(
+        {
+            "member": board["member"],
+            "measured on": board["measured_on"],
+            "accuracy ± SE": [
+                f"{a:.4f} ± {e:.4f}" for a, e in zip(board["accuracy"], board["standard_error"], strict=True)
+            ],
+            "folds": [
+                f"{low:.4f} to {high:.4f}" for low, high in zip(board["fold_min"], board["fold_max"], strict=True)
+            ],
+            **{name: board[column].map("{:.4f}".format) for name, column in _FOUR_DIGITS.items()},
+            "weight": ["" if np.isnan(weight) else f"{weight:.2f}" for weight in board["weight"]],
+            "seconds": [f"{s:.1f}" if s < 10 else f"{s:.0f}" for s in board["seconds"]],
+            "photos/s": board["photographs_per_second"].map("{:.1f}".format),
+        }
+    )
+
+
+_FOUR_DIGITS = {"log loss": "log_loss", "AUC": "auc", "ECE": "ece"}
+
+
+def _print(store: OofStore, predictions: Predictions, board: pd.DataFrame, console: Console) -> None:
+    text = shown(board)
+    table = Table(*text.columns, title=heading(store), title_justify="left", box=None, pad_edge=False)
+    for row in text.itertuples(index=False):
+        table.add_row(*row)
+    console.print(table)
+    for line in _notes(predictions):
+        console.print(line, markup=False)
+
+
+def _notes(predictions: Predictions) -> list[str]:
+    return [f"left out: {name}, {reason}" for name, reason in predictions.left_out.items()]
+
+
+def _markdown(store: OofStore, predictions: Predictions, board: pd.DataFrame) -> str:
+    parts = [f"# Leaderboard of {heading(store)}", markdown_table(shown(board)), *_notes(predictions)]
+    manifest = current_manifest(store, predictions)
+    if manifest:
+        parts += ["## Blenders", _blenders(manifest["blenders"]), manifest["reason"] + "."]
+    return "\n\n".join(parts) + "\n"
+
+
+def _blenders(blenders: dict[str, dict[str, dict[str, float]]]) -> str:
+    rows = [
+        {
+            "blender": title,
+            "in-sample accuracy": f"{summary['in_sample']['accuracy']:.4f}",
+            "nested accuracy ± SE": f"{summary['nested']['accuracy']:.4f} ± {summary['nested']['standard_error']:.4f}",
+            "optimism": f"{summary['optimism']:+.4f}",
+            "nested log loss": f"{summary['nested']['log_loss']:.4f}",
+            "weights": ", ".join(f"{name} {weight:.2f}" for name, weight in summary["weights"].items()),
+        }
+        for title, summary in blenders.items()
+    ]
+    return markdown_table(pd.DataFrame(rows))

@@ -1,0 +1,24 @@
+"""The words and tables that all reports share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from ensemble.oof import OofStore
+
+SYNTHETIC = "synthetic demo data: these scores say nothing about real photographs"
+
+
+def heading(store: OofStore) -> str:
+    """What the scores are about, with the warning that demo data needs."""
+    facts = store.facts()
+    rows = f"{store.name}: {facts['train_rows']} training and {facts['test_rows']} test photographs"
+    return f"{rows} ({SYNTHETIC})" if facts["synthetic"] else rows
+
+
+def markdown_table(table: pd.DataFrame) -> str:
+    """A table of texts in Markdown."""
+    lines: list[Iterable[object]] = [table.columns, ["---"] * len(table.columns), *table.itertuples(index=False)]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)

@@ -1,0 +1,99 @@
+"""python -m ensemble.train: every (member, fold) pair that is not finished yet, on an engine, into the store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from filelock import FileLock, Timeout
+
+from ensemble.competition import Competition
+from ensemble.config import Experiment, MemberSettings, load_experiment
+from ensemble.console import run
+from ensemble.engine import make_engine
+from ensemble.errors import UserError
+from ensemble.execute import execute
+from ensemble.member import check_members
+from ensemble.oof import OofStore
+from ensemble.plan import plan_folds
+from ensemble.prepare import prepare
+from ensemble.progress import Board
+from ensemble.report import publish
+from ensemble.runs import note_run
+
+
+def main(
+    config: Annotated[Path, typer.Argument(help="The experiment, a YAML file such as configs/demo.yaml.")],
+    data: Annotated[
+        Path,
+        typer.Option(help="Folder with the archive (or train/, test/) and the two tables; or the archive."),
+    ] = Path("data"),
+    oof: Annotated[Path, typer.Option(help="Root of the stores; this run's is OOF/<name in the config>.")] = Path(
+        "oof"
+    ),
+    engine: Annotated[str, typer.Option(help="ray (local, or the cluster in RAY_ADDRESS) or inline.")] = "ray",
+    members: Annotated[str, typer.Option(help="Train only these members, separated by commas.")] = "",
+) -> None:
+    """Train every member on every fold; what is finished already is not done again."""
+    experiment = load_experiment(config)
+    chosen = choose_members(experiment, members)
+    if not train(experiment, chosen, data, OofStore(oof / experiment.name), engine):
+        raise typer.Exit(1)
+
+
+def choose_members(experiment: Experiment, names: str) -> list[MemberSettings]:
+    """The members to train: all, or those named."""
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    known = {member.name: member for member in experiment.members}
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise UserError(f"--members: {', '.join(unknown)} is not in the config; it has {', '.join(known)}")
+    return [known[name] for name in wanted] if wanted else list(experiment.members)
+
+
+def train(experiment: Experiment, members: list[MemberSettings], data: Path, store: OofStore, engine_name: str) -> bool:
+    """Bring the store up to date with the experiment. Returns whether every fold that was asked for is there."""
+    started = time.time()
+    board = Board()
+    engine = make_engine(engine_name)
+    check_members(members)
+    competition = Competition.open(data, experiment.data)
+    with only_driver(store):
+        pixels, ledger = prepare(experiment, competition, store, board)
+        plan = plan_folds(members, ledger, competition, store)
+        for line in plan.reasons:
+            board.say(line)
+        if not plan.missing:
+            board.say(f"nothing to do: all {len(plan.kept)} folds of {store.root} are finished")
+            publish(store, board.console)
+            return True
+        board.say(f"{len(plan.missing)} folds to train, {len(plan.kept)} finished already")
+        pixels = competition.decode() if pixels is None else pixels
+        with engine:
+            complete = execute(plan, competition, pixels, ledger, store, engine, board)
+        note_run(store, started, engine_name, plan)
+        publish(store, board.console)
+    return complete
+
+
+@contextmanager
+def only_driver(store: OofStore) -> Iterator[None]:
+    """Hold the store's lock; it is released by the system even when the driver is killed."""
+    store.root.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(store.root / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise UserError(f"another run is writing to {store.root}; wait for it, or give another --oof") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""Base learners over photographs, as scikit-learn estimators. They import nothing from the framework."""

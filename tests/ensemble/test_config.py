@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ensemble.config import load_experiment
+from ensemble.errors import UserError
+from ensemble.member import build_model, check_members
+from tests.competitions import BOOSTED, LINEAR, write_config
+
+CONFIGS = sorted(Path("configs").glob("*.yaml"))
+
+
+def faulty(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError) as caught:
+        check_members(load_experiment(path).members)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+MODEL = "model: {use: lightgbm.LGBMClassifier}"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("name: x\nmembers: []", "members"),
+        ("name: [", "no valid YAML"),
+        (f"name: x\nfold: {{}}\nmembers: [{{name: a, {MODEL}}}]", "fold: there is no such setting"),
+        (f"name: x\nmembers: [{{name: a, {MODEL}, resorces: {{}}}}]", "members.0.resorces: there is no such setting"),
+        (f"name: x\nmembers: [{{name: a/b, {MODEL}}}]", "members.0.name"),
+        (f"name: x\nmembers: [{{name: a, {MODEL}}}, {{name: A, {MODEL}}}]", "two members are called a"),
+        (f"name: x\nmembers: [{{name: a, {MODEL}, resources: {{num_cpus: 0}}}}]", "num_cpus"),
+        (f"name: x\nmembers: [{{name: a, {MODEL}, resources: {{num_gpus: 1.5}}}}]", "whole number"),
+        (f"name: x\nfolds: {{n_folds: 1}}\nmembers: [{{name: a, {MODEL}}}]", "folds.n_folds"),
+        ("name: x\nmembers: [{name: a, model: {use: nowhere.Model}}]", "no module 'nowhere'"),
+        ("name: x\nmembers: [{name: a, model: {use: lightgbm.Nothing}}]", "lightgbm has no Nothing"),
+        ("name: x\nmembers: [{name: a, model: {use: Model}}]", "no import path"),
+        ("name: x\nmembers: [{name: a, model: {use: members.cnn.ImageClassifier, epoch: 3}}]", "epoch"),
+        ("name: x\nmembers: [{name: a, model: {use: sklearn.preprocessing.StandardScaler}}]", "no predict_proba"),
+        (
+            f"name: x\nmembers: [{{name: a, {MODEL}, features: {{use: members.forensics.ForensicFeatures,"
+            " families: [spectre]}}]",
+            "spectre",
+        ),
+    ],
+)
+def test_a_fault_is_one_sentence_that_names_its_place(tmp_path: Path, text: str, expected: str) -> None:
+    assert expected in faulty(tmp_path, text)
+
+
+def test_missing_config_names_the_known_ones() -> None:
+    with pytest.raises(UserError, match=r"configs/demo\.yaml"):
+        load_experiment(Path("configs/nowhere.yaml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_our_configs_are_valid(path: Path) -> None:
+    experiment = load_experiment(path)
+    assert experiment.name == path.stem
+    check_members(experiment.members)
+
+
+def test_the_four_configs_are_there() -> None:
+    assert {path.stem for path in CONFIGS} >= {"demo", "baseline", "cpu", "gpu"}
+
+
+def test_written_out_and_read_again(tmp_path: Path) -> None:
+    experiment = load_experiment(write_config(tmp_path / "a.yaml", LINEAR, BOOSTED))
+    (tmp_path / "b.yaml").write_text(experiment.to_yaml())
+    assert load_experiment(tmp_path / "b.yaml") == experiment
+
+
+def test_seeds_and_threads_reach_the_model(tmp_path: Path) -> None:
+    text = BOOSTED.replace("verbose: -1,", "verbose: -1, n_jobs: 7,") + "    seed: 10\n    resources: {num_cpus: 2}\n"
+    member = load_experiment(write_config(tmp_path / "a.yaml", text)).members[0]
+    model = build_model(member, fold=3)
+    assert (model.random_state, model.n_jobs) == (13, 2)
+
+
+def test_resources_do_not_change_what_a_member_is(tmp_path: Path) -> None:
+    hashes = [
+        load_experiment(write_config(tmp_path / "a.yaml", BOOSTED + extra)).members[0].sha256
+        for extra in ("", "    resources: {num_cpus: 2}\n", "    seed: 1\n")
+    ]
+    assert hashes[0] == hashes[1] != hashes[2]

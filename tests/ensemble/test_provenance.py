@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from ensemble.provenance import code_version, digest
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "plugged"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "model.py").write_text(
+        "from plugged.helper import help\nfrom . import other\nimport json\nclass Model: pass\n"
+    )
+    for name in ("helper", "other", "unrelated"):
+        (folder / f"{name}.py").write_text("def help(): pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "plugged"]:
+        monkeypatch.delitem(sys.modules, name)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("file", "changes"), [("model", True), ("helper", True), ("other", True), ("unrelated", False)]
+)
+def test_only_what_a_member_imports_is_its_code(package: Path, file: str, changes: bool) -> None:
+    before = code_version("plugged.model.Model")
+    (package / f"{file}.py").write_text("# changed\n" + (package / f"{file}.py").read_text())
+    assert (code_version("plugged.model.Model") != before) == changes
+
+
+def test_a_library_is_known_by_its_version() -> None:
+    import lightgbm
+
+    assert code_version("lightgbm.LGBMClassifier") == f"lightgbm=={lightgbm.__version__}"
+
+
+def test_the_order_of_keys_does_not_matter() -> None:
+    assert digest({"a": 1, "b": [2, 3]}) == digest({"b": [2, 3], "a": 1}) != digest({"a": 1, "b": [3, 2]})

