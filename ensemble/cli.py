@@ -16,5 +16,5 @@ def main() -> None:
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
     for name, command in (("demo", demo), ("train", train), ("blend", blend), ("report", report)):
-        app.command(name)(command)
-    guarded(app)
+        app.command(name)(guarded(command))
+    app()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -123,10 +124,9 @@ def _find_files(path: Path) -> _Files:
     tree = read_files(holder)
     root = _root(tree, holder)
     inside = {PurePosixPath(name).relative_to(root).as_posix(): c for name, c in tree.items() if _below(name, root)}
-    beside = {name: content for name, content in tree.items() if "/" not in name}
-    for folder in {holder.parent, path if path.is_dir() else path.parent}:
-        beside |= {file.name: file.read_bytes() for file in folder.glob("*.*") if file.suffix in {".csv", ".txt"}}
-    tables = {**{name: c for name, c in inside.items() if "/" not in name}, **beside}
+    folder = path if path.is_dir() else path.parent
+    beside = {file.name: file.read_bytes() for file in folder.glob("*.*") if file.suffix in {".csv", ".txt"}}
+    tables = {name: content for name, content in {**tree, **inside}.items() if "/" not in name} | beside
     sample = next((name for name in SAMPLE_NAMES if name in tables), SAMPLE_NAMES[0])
     return _Files(
         inside,
@@ -179,8 +179,6 @@ def _table(tables: dict[str, bytes], name: str, path: Path) -> pd.DataFrame:
     if name not in tables:
         raise UserError(f"{path}: there is no {name}, neither beside the photographs nor inside the archive")
     try:
-        from io import BytesIO
-
         return pd.read_csv(BytesIO(tables[name]), dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (ValueError, pd.errors.ParserError) as error:
         raise UserError(f"{path}: {name} is no CSV table ({' '.join(str(error).split())})") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -26,17 +27,22 @@ def make_console() -> Console:
 def run(command: Callable[..., Any]) -> None:
     """Run one command as a program: parse its options from `sys.argv`, and leave with the right exit code."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(command)
-    guarded(app)
+    app.command()(guarded(command))
+    app()
 
 
-def guarded(app: Callable[[], Any]) -> None:
-    """Call a command-line application; a `UserError` becomes its message and exit code 2."""
-    try:
-        app()
-    except UserError as error:
-        sys.stderr.write(f"{error}\n")
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted; what was finished is kept, run the same command to go on\n")
-        raise SystemExit(INTERRUPTED) from None
+def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a command: a `UserError` becomes its message and exit code 2, Ctrl-C a word on how to go on."""
+
+    @functools.wraps(command)
+    def guarded_command(*args: Any, **options: Any) -> Any:
+        try:
+            return command(*args, **options)
+        except UserError as error:
+            sys.stderr.write(f"{error}\n")
+            raise SystemExit(2) from None
+        except KeyboardInterrupt:
+            sys.stderr.write("interrupted; what was finished is kept, run the same command to go on\n")
+            raise SystemExit(INTERRUPTED) from None
+
+    return guarded_command

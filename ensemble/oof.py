@@ -177,7 +177,7 @@ class OofStore:
                 path = folder / "model" / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(model_file)
-            (folder / RECORD).write_text(json.dumps(asdict(record), indent=1) + "\n", encoding="utf-8")
+            (folder / RECORD).write_text(json.dumps(asdict(record), indent=1, default=_plain) + "\n", encoding="utf-8")
         self.log_file(result.member, result.fold).unlink(missing_ok=True)
 
     def record(self, member: str, fold: int) -> FoldRecord | None:
@@ -223,6 +223,11 @@ def _parquet(table: pd.DataFrame) -> bytes:
     buffer = BytesIO()
     table.to_parquet(buffer, index=False)
     return buffer.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    """A member's history may hold NumPy's numbers, or anything: it must never cost the fold."""
+    return value.item() if isinstance(value, np.generic) else str(value)
 
 
 def _config_changes(old: Any, new: Any, place: str = "config") -> list[str]:

@@ -69,7 +69,7 @@ class Board:
     console: Console = field(default_factory=make_console)
     _tasks: dict[str, _Task] = field(default_factory=dict)
     _live: Live | None = None
-    _last_line: float = field(default_factory=time.monotonic)
+    _last_line: float = 0.0
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:

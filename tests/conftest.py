@@ -12,8 +12,6 @@ from ensemble.oof import OofStore
 from ensemble.train import train
 from tests.competitions import BOOSTED, LINEAR, write_competition, write_config
 
-# Ray would otherwise turn on token authentication and leave a token in the user's home.
-os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 

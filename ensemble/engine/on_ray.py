@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 from collections.abc import Iterator, Sequence
 from types import TracebackType
@@ -43,11 +44,15 @@ class RayEngine(Engine):
             if address:
                 _knock(address)
                 ray.init(address=address, **quiet)
-            else:  # a private Ray answers on loopback only
+            else:
+                # A private Ray answers on loopback only, to those who know its token. Without one in the environment
+                # Ray would write one into the user's home, and every later Ray of theirs would ask for it.
+                os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
                 ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
         except (OSError, RuntimeError, RayError) as error:
             hint = f"is a Ray head running at RAY_ADDRESS={address}?" if address else "try --engine inline"
-            raise UserError(f"Ray cannot start ({str(error).splitlines()[0]}); {hint}") from None
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise UserError(f"Ray cannot start ({reason}); {hint}") from None
         return self
 
     def __exit__(

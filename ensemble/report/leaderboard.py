@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ensemble.metrics import is_right, score
-from ensemble.oof import FoldRecord, OofStore
+from ensemble.oof import OofStore
 from ensemble.predictions import Predictions
 
 COLUMNS = [
@@ -28,7 +28,7 @@ def leaderboard(store: OofStore, predictions: Predictions) -> pd.DataFrame:
     rows: list[dict[str, Any]] = [
         {"member": member, "measured_on": "OOF", "weight": weights.get(member, np.nan)}
         | _scores(probabilities, ledger.labels, ledger.folds)
-        | _cost(store, member, ledger.n_folds)
+        | _cost(store, member, predictions)
         for member, probabilities in zip(predictions.members, predictions.probabilities.T, strict=True)
     ]
     rows.sort(key=lambda row: -row["accuracy"])
@@ -41,22 +41,16 @@ def _scores(probabilities: NDArray[np.float64], labels: NDArray[np.int64], folds
     return {**asdict(score(probabilities, labels)), "fold_min": right.min(), "fold_max": right.max()}
 
 
-def _cost(store: OofStore, member: str, n_folds: int) -> dict[str, float]:
+def _cost(store: OofStore, member: str, predictions: Predictions) -> dict[str, float]:
     """Seconds of all folds together, and photographs predicted per second by one fold's model, features included."""
-    records = [record for fold in range(n_folds) if (record := store.record(member, fold)) is not None]
-    predicted = [_predicted(store, record) for record in records]
-    per_photograph = np.mean(
-        [r.seconds_predict / n + r.seconds_features_per_photograph for r, n in zip(records, predicted, strict=True)]
-    )
-    return {
-        "seconds": sum(record.seconds for record in records),
-        "photographs_per_second": float(1 / per_photograph),
-    }
-
-
-def _predicted(store: OofStore, record: FoldRecord) -> int:
-    table = store.predictions(record.member, record.fold)
-    return 0 if table is None else len(table)
+    seconds, per_photograph = 0.0, []
+    for fold in range(predictions.ledger.n_folds):
+        record = store.record(member, fold)
+        if record is not None:
+            predicted = len(predictions.ledger.heldout(fold)) + len(predictions.test)
+            seconds += record.seconds
+            per_photograph.append(record.seconds_predict / predicted + record.seconds_features_per_photograph)
+    return {"seconds": seconds, "photographs_per_second": float(1 / np.mean(per_photograph))}
 
 
 def current_manifest(store: OofStore, predictions: Predictions) -> dict[str, Any] | None:

@@ -112,7 +112,7 @@ def test_the_console_script_has_the_same_verbs(tmp_path: Path) -> None:
 
 SLOW_MEMBER = """
   - name: slow
-    model: {{use: tests.foreign.HighPass, mark: {mark}, seconds: 0.4}}
+    model: {{use: tests.foreign.HighPass, mark: {mark}, seconds: {seconds}}}
 """
 
 
@@ -137,7 +137,9 @@ def test_killed_halfway_and_started_again(competition_folder: Path, tmp_path: Pa
         mark = folder / "mark"
         mark.mkdir(parents=True)
         # The same recipe, mark and all, in both: predictions must not depend on it, but hashes would.
-        config = write_config(folder / "c.yaml", LINEAR, SLOW_MEMBER.format(mark=mark), extra="folds: {n_folds: 5}")
+        config = write_config(
+            folder / "c.yaml", LINEAR, SLOW_MEMBER.format(mark=mark, seconds=1), extra="folds: {n_folds: 5}"
+        )
         store = OofStore(folder / "oof" / "small")
         finished: set[int] = set()
         if not quiet:
@@ -166,7 +168,7 @@ def test_killed_halfway_and_started_again(competition_folder: Path, tmp_path: Pa
 def test_ctrl_c_says_how_to_go_on(competition_folder: Path, tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     mark.mkdir()
-    config = write_config(tmp_path / "c.yaml", SLOW_MEMBER.format(mark=mark).replace("0.4", "60"))
+    config = write_config(tmp_path / "c.yaml", SLOW_MEMBER.format(mark=mark, seconds=60))
     run = start(config, competition_folder, tmp_path, "ray")
     while not list(mark.iterdir()) and run.poll() is None:
         time.sleep(0.1)

@@ -89,7 +89,7 @@ def test_threads_are_those_asked_for(both: Both) -> None:
     _, store, _, _ = both
     record = store.record("threads", 0)
     assert record is not None
-    assert record.history == [{"torch": 2, "pools": 2, "omp": "2"}]
+    assert record.history == [{"torch": 2, "pools": 2, "omp": "2", "score": 0.5}]
 
 
 def test_hardware_that_is_not_there(both: Both) -> None:

@@ -146,7 +146,7 @@ def test_a_fold_computes_with_its_threads(competition_folder: Path, tmp_path: Pa
     record = store.record("threads", 0)
     assert complete
     assert record is not None
-    assert record.history == [{"torch": n, "pools": n, "omp": str(n)}]
+    assert record.history == [{"torch": n, "pools": n, "omp": str(n), "score": 0.5}]
 
 
 def test_members_can_be_picked(competition_folder: Path, tmp_path: Path) -> None:
