@@ -109,6 +109,7 @@ def _verified_fold(
     heldout, test = (table[table["split"] == split] for split in ("oof", "test"))
     where = f"{store.fold_folder(member.name, fold)}"
     _same_rows(where, expected["name"], heldout["name"], "out-of-fold rows")
+    test = test.set_index("name", drop=False).reindex(sample_names)  # a sample may come again in another order
     _same_rows(where, pd.Series(sample_names), test["name"], "test rows")
     relabelled = [
         str(name)

@@ -55,8 +55,5 @@ def _set_aside(store: OofStore, ledger: FoldLedger, board: Board) -> None:
         return
     difference = ledger.difference(store.ledger()) or "the photographs themselves changed"
     aside = store.root.with_name(f"{store.name}~{time.strftime('%Y%m%d-%H%M%S')}")
-    aside.mkdir()
-    for entry in store.root.iterdir():
-        if entry.name != ".lock":
-            entry.rename(aside / entry.name)
+    store.root.rename(aside)
     board.say(f"the data or folds changed ({difference}); the finished work is kept in {aside}")

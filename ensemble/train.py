@@ -83,8 +83,8 @@ def train(experiment: Experiment, members: list[MemberSettings], data: Path, sto
 @contextmanager
 def only_driver(store: OofStore) -> Iterator[None]:
     """Hold the store's lock; it is released by the system even when the driver is killed."""
-    store.root.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(store.root / ".lock", timeout=0)
+    store.root.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(store.root.with_name(f".{store.name}.lock"), timeout=0)  # beside it: a store may be set aside
     try:
         lock.acquire()
     except Timeout:

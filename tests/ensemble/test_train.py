@@ -107,6 +107,17 @@ def test_another_label_sets_finished_work_aside(tmp_path: Path, capsys: pytest.C
     assert store.ledger().sha256 != before
 
 
+def test_a_sample_in_another_order_needs_no_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = write_competition(tmp_path / "data")
+    config = write_config(tmp_path / "c.yaml", LINEAR)
+    before = load_predictions(train_inline(config, data, tmp_path / "oof"))
+    rows = read_rows(data / "submit.csv")
+    write_rows(data / "submit.csv", rows[0], rows[:0:-1])
+    after = load_predictions(train_inline(config, data, tmp_path / "oof"))
+    assert "nothing to do" in capsys.readouterr().out
+    assert after.test[:, 0].tolist() == before.test[::-1, 0].tolist()
+
+
 def test_a_failing_fold_is_told_and_does_not_stop_the_others(
     competition_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
