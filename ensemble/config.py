@@ -9,7 +9,6 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ensemble.errors import UserError
-from ensemble.provenance import digest
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
 BlendMethod = Literal["mean", "greedy", "weights", "stacking"]
@@ -80,16 +79,11 @@ class MemberSettings(Settings):
         """What decides the predictions: everything but the name and the resources."""
         return self.model_dump(mode="json", exclude={"name", "resources"})
 
-    @property
-    def sha256(self) -> str:
-        """Hash of `recipe`."""
-        return digest(self.recipe)
-
 
 class BlendSettings(Settings):
-    """Which blenders compete, and how long they search."""
+    """Which blenders compete, and how long they search: `trials` of weights; stacking tunes one number and takes 20."""
 
-    methods: tuple[BlendMethod, ...] = ("mean", "greedy", "weights", "stacking")
+    methods: tuple[BlendMethod, ...] = Field(("mean", "greedy", "weights", "stacking"), min_length=1)
     rounds: int = Field(25, ge=1)
     trials: int = Field(100, ge=1)
     seed: int = Field(0, ge=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +11,9 @@ from numpy.typing import NDArray
 from ensemble.competition import Competition
 from ensemble.config import MemberSettings
 from ensemble.engine import Engine, FoldFailure
-from ensemble.features import FeatureTable, feature_table
+from ensemble.features import FeatureTable, feature_table, features_key
 from ensemble.files import write_text
 from ensemble.folds import FoldLedger
-from ensemble.member import features_key
 from ensemble.metrics import is_right
 from ensemble.oof import FoldResult, OofStore
 from ensemble.plan import Plan, to_workload
@@ -36,13 +36,14 @@ def execute(
     able, unable = engine.fit_to_hardware({member.name: member for member, _ in plan.missing}.values())
     for name, reason in unable.items():
         board.say(f"{name} cannot run: {reason}")
-    tables = _feature_tables(able, pixels, engine, store, board)
+    tables, failed = _feature_tables(able, pixels, engine, store, board)
+    able = [member for member in able if member.name not in failed]
     work = to_workload(plan, able, tables, pixels, ledger)
     for member, fold in plan.kept:
         board.add(f"{member.name}/fold-{fold}", member.name, 0, kept=True)
     for task in work.tasks:
         board.add(task.title, task.member.name, task.member.resources.num_cpus)
-    complete = not unable
+    complete = not unable and not failed
     with board:
         for outcome in engine.folds(work, board):
             if isinstance(outcome, FoldFailure):
@@ -58,16 +59,30 @@ def execute(
 
 def _feature_tables(
     members: list[MemberSettings], pixels: NDArray[np.uint8], engine: Engine, store: OofStore, board: Board
-) -> dict[str | None, FeatureTable]:
-    """One table for each recipe, however many members ask for it."""
+) -> tuple[dict[str | None, FeatureTable], set[str]]:
+    """One table for each recipe, however many members ask for it; and the members whose features failed."""
     tables: dict[str | None, FeatureTable] = {}
+    failed: set[str] = set()
     for member in members:
         if member.features is None or features_key(member.features) in tables:
             continue
         report = _FeatureLine(member.features.use, board)
-        table = feature_table(member.features, pixels, engine, store.root.parent / FEATURE_CACHE, report)
+        try:
+            table = feature_table(member.features, pixels, engine, store.root.parent / FEATURE_CACHE, report)
+        except Exception as error:  # a transformer of any package may raise anything; other members go on
+            failed.add(member.name)
+            log = store.member_folder(member.name) / "features.error.txt"
+            write_text(log, "".join(traceback.format_exception(error)))
+            board.say(f"{member.name} FAILED: its features raised {_sentence(error)} (traceback in {log})")
+            continue
         tables[features_key(member.features)] = table
-    return tables
+    return tables, failed
+
+
+def _sentence(error: Exception) -> str:
+    """The last line of what an error says: Ray puts the worker's traceback before it."""
+    lines = str(error).strip().splitlines()
+    return lines[-1] if lines else type(error).__name__
 
 
 class _FeatureLine:

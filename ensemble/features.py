@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ensemble.config import Recipe
 from ensemble.engine import Engine
 from ensemble.files import new_folder
-from ensemble.member import features_key
+from ensemble.provenance import digest, recipe_code
 
 CHUNK = 128  # photographs: 25 MB at 256 px, a second or two of work
 _VALUES = "features.npy"
@@ -58,6 +58,12 @@ def feature_table(
     return FeatureTable(np.concatenate([table.values for table in tables]), cost)
 
 
+def features_key(features: Recipe) -> str:
+    """Identify a feature table: recipe and code. Equal keys mean equal columns for equal photographs."""
+    recipe = features.model_dump(mode="json")
+    return digest([recipe, recipe_code(recipe)])
+
+
 def _content_key(photographs: NDArray[np.uint8]) -> str:
     header = json.dumps(photographs.shape).encode()
     return hashlib.sha256(header + np.ascontiguousarray(photographs).tobytes()).hexdigest()[:32]
@@ -80,6 +86,10 @@ def _write(folder: Path, table: FeatureTable) -> None:
         "sha256": hashlib.sha256(table.values.tobytes()).hexdigest(),
         "seconds_per_photograph": table.seconds_per_photograph,
     }
-    with new_folder(folder) as unfinished:
-        np.save(unfinished / _VALUES, table.values, allow_pickle=False)
-        (unfinished / _FACTS).write_text(json.dumps(facts) + "\n", encoding="utf-8")
+    try:
+        with new_folder(folder) as unfinished:
+            np.save(unfinished / _VALUES, table.values, allow_pickle=False)
+            (unfinished / _FACTS).write_text(json.dumps(facts) + "\n", encoding="utf-8")
+    except OSError:
+        if _read(folder) is None:  # else another run was faster, and its chunk is as good
+            raise

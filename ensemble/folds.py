@@ -122,7 +122,7 @@ class FoldLedger:
         return [(name, getattr(self, name), getattr(other, name)) for name in ("n_folds", "seed", "distance")]
 
     def save(self, folder: Path) -> None:
-        """Write `folds.parquet` and `folds.json`: the same bytes for the same ledger."""
+        """Write `folds.parquet` and `folds.json`: the same bytes for the same ledger and the same pyarrow."""
         with new_file(folder / "folds.parquet") as temporary:
             self.table.to_parquet(temporary, index=False)
         settings = {"n_folds": self.n_folds, "seed": self.seed, "near_duplicate_distance": self.distance}
@@ -148,7 +148,6 @@ class FoldLedger:
         try:
             summary: dict[str, Any] = json.loads((folder / "folds.json").read_text(encoding="utf-8"))
             table = pd.read_parquet(folder / "folds.parquet")
-            table["name"], table["group"] = table["name"].astype(object), table["group"].astype(object)
             ledger = cls(table, summary["n_folds"], summary["seed"], summary["near_duplicate_distance"])
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"{folder} has no readable fold ledger ({error}); train first") from None

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import NotFittedError
 
 from ensemble.config import MemberSettings, Recipe
 from ensemble.errors import UserError
-from ensemble.provenance import code_version, digest
 
 
 class Model(Protocol):
@@ -77,72 +73,27 @@ def _build_nested(value: Any) -> Any:
     return value
 
 
-def build_model(member: MemberSettings, fold: int) -> Any:
+def build_model(member: MemberSettings, fold: int) -> Model:
     """The unfitted classifier of one fold, seeded by the member's seed plus the fold, with `num_cpus` threads."""
     model = build(member.model)
     for method in ("fit", "predict_proba", "get_params"):
         if not hasattr(model, method):
-            raise UserError(
-                f"member {member.name}: {member.model.use} has no {method}, so it is no probabilistic classifier"
-            )
+            raise UserError(f"{member.model.use} has no {method}, so it is no probabilistic classifier")
     parameters = model.get_params(deep=True)
     seeds = {key: member.seed + fold for key in _ending_in(parameters, "random_state") if parameters[key] is None}
     threads = {key: member.resources.num_cpus for key in _ending_in(parameters, "n_jobs") if _threaded(model, key)}
-    return model.set_params(**seeds, **threads)
+    seeded: Model = model.set_params(**seeds, **threads)
+    return seeded
 
 
-def build_features(member: MemberSettings) -> Any | None:
+def build_features(member: MemberSettings) -> Features | None:
     """The transformer in front of the classifier, if the member has one."""
     if member.features is None:
         return None
-    features = build(member.features)
+    features: Features = build(member.features)
     if not hasattr(features, "transform"):
-        raise UserError(f"member {member.name}: {member.features.use} has no transform, so it gives no features")
+        raise UserError(f"{member.features.use} has no transform, so it gives no features")
     return features
-
-
-def check_members(members: Iterable[MemberSettings]) -> None:
-    """Build every member once, so that a misspelt path or parameter is found before hours of work."""
-    for member in members:
-        try:
-            _check_features(build_features(member))
-            _check_parameters(build_model(member, fold=0))
-        except (UserError, ValueError) as error:
-            raise UserError(f"member {member.name}: {' '.join(str(error).split())}") from None
-
-
-def _check_features(features: Any | None) -> None:
-    """A transformer that can name its columns notices a wrong parameter while doing so."""
-    names = getattr(features, "get_feature_names_out", None)
-    with suppress(NotFittedError, AttributeError, TypeError):
-        if names is not None:
-            names()
-
-
-def _check_parameters(model: Any) -> None:
-    """scikit-learn's estimators declare what their parameters may be, but look only when they are fitted."""
-    if hasattr(model, "_parameter_constraints"):
-        model._validate_params()
-
-
-def member_code(member: MemberSettings) -> str:
-    """Identify all code that a member's recipe names."""
-    return digest({path: code_version(path) for path in sorted(_paths(member.recipe))})
-
-
-def features_key(features: Recipe) -> str:
-    """Identify a feature table: recipe and code. Equal keys mean equal columns for equal photographs."""
-    recipe = features.model_dump(mode="json")
-    return digest([recipe, {path: code_version(path) for path in sorted(_paths(recipe))}])
-
-
-def _paths(value: Any) -> set[str]:
-    if isinstance(value, dict):
-        nested = set().union(*(_paths(item) for item in value.values())) if value else set()
-        return nested | ({value["use"]} if isinstance(value.get("use"), str) else set())
-    if isinstance(value, list | tuple):
-        return set().union(*(_paths(item) for item in value)) if value else set()
-    return set()
 
 
 def _threaded(model: Any, key: str) -> bool:

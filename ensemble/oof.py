@@ -21,6 +21,7 @@ from ensemble.tables import SampleTable
 
 PREDICTIONS = "predictions.parquet"
 RECORD = "fold.json"
+MANIFEST, SUBMISSION, BLEND_OOF = "blend.json", "submit.csv", "oof.parquet"  # in the blend's folder
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class OofStore:
     def begin(self, experiment: Experiment, ledger: FoldLedger, sample: SampleTable, facts: dict[str, Any]) -> None:
         """Write what every fold of the store rests on; leave finished folds alone."""
         self.root.mkdir(parents=True, exist_ok=True)
-        remove_unfinished(self.root)
+        remove_unfinished(self.root / "members")
         write_text(self.root / "experiment.yaml", experiment.to_yaml())
         write_text(self.root / "data.json", json.dumps({**facts, "sample": asdict(sample)}, indent=1) + "\n")
         ledger.save(self.root)
@@ -137,6 +138,11 @@ class OofStore:
     def sample(self) -> SampleTable:
         """The sample submission."""
         return SampleTable(**self.facts()["sample"])
+
+    @property
+    def blend_folder(self) -> Path:
+        """Where the last blend lies: submit.csv, blend.json, oof.parquet, study.db."""
+        return self.root / "blend"
 
     def member_folder(self, member: str) -> Path:
         """Where a member's folds and report lie."""
@@ -201,11 +207,13 @@ class OofStore:
         return pd.read_parquet(BytesIO(content))
 
     def finished(self, member: str, fold: int, provenance: Provenance) -> list[str] | None:
-        """What changed since this fold was finished: empty when it stands, None when there is nothing to stand."""
+        """What changed since this fold was finished: empty when it stands, None when it never was."""
+        if not self.fold_folder(member, fold).exists():
+            return None
         record = self.record(member, fold)
         if record is None or self.predictions(member, fold) is None:
-            return None
-        return record.provenance.changes(provenance)
+            return ["its files are damaged"]
+        return [f"{change} changed" for change in record.provenance.changes(provenance)]
 
 
 _SHARED = (

@@ -12,10 +12,10 @@ from ensemble.competition import Competition
 from ensemble.config import MemberSettings
 from ensemble.engine import Workload
 from ensemble.engine.task import FoldTask
-from ensemble.features import FeatureTable
+from ensemble.features import FeatureTable, features_key
 from ensemble.folds import FoldLedger
-from ensemble.member import features_key, member_code
 from ensemble.oof import OofStore, Provenance, provenance_of
+from ensemble.provenance import recipe_code
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,13 @@ def plan_folds(members: list[MemberSettings], ledger: FoldLedger, competition: C
     """Compare what the store holds with what the experiment asks for."""
     plan = Plan([], [], {}, [])
     for member in members:
-        provenance = provenance_of(member, member_code(member), ledger, competition.sha256)
+        provenance = provenance_of(member, recipe_code(member.recipe), ledger, competition.sha256)
         plan.provenance[member.name] = provenance
         for fold in range(ledger.n_folds):
             changes = store.finished(member.name, fold, provenance)
             (plan.kept if changes == [] else plan.missing).append((member, fold))
             if changes:
-                plan.reasons.append(f"{member.name}/fold-{fold} is trained again: {'; '.join(changes)} changed")
+                plan.reasons.append(f"{member.name}/fold-{fold} is trained again: {'; '.join(changes)}")
     return plan
 
 
@@ -54,7 +54,14 @@ def to_workload(
     table_of = {member.name: features_key(member.features) if member.features else None for member in able}
     test = np.arange(len(ledger.table), len(pixels))
     tasks = [
-        FoldTask(runnable[member.name], fold, ledger.training(fold), ledger.heldout(fold), test)
+        FoldTask(
+            runnable[member.name],
+            fold,
+            plan.provenance[member.name].code,
+            ledger.training(fold),
+            ledger.heldout(fold),
+            test,
+        )
         for member, fold in plan.missing
         if member.name in runnable
     ]

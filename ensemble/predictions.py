@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ensemble.config import MemberSettings
+from ensemble.config import Experiment, MemberSettings
 from ensemble.errors import UserError
 from ensemble.folds import FoldLedger
 from ensemble.metrics import to_logits, to_probabilities
@@ -26,10 +26,10 @@ class Predictions:
     ----------
     members : list of str
         The columns.
-    oof : float64 (training rows, members)
-        Out-of-fold logits, in the order of the ledger.
-    test : float64 (test rows, members)
-        Test logits, in the order of the sample: the mean over the fold models.
+    oof_logits : float64 (training rows, members)
+        Out-of-fold, in the order of the ledger.
+    test_logits : float64 (test rows, members)
+        In the order of the sample: the mean over the fold models.
     ledger : FoldLedger
         Labels and folds of the training rows.
     left_out : dict
@@ -39,8 +39,8 @@ class Predictions:
     """
 
     members: list[str]
-    oof: Array
-    test: Array
+    oof_logits: Array
+    test_logits: Array
     ledger: FoldLedger
     left_out: dict[str, str]
     hashes: dict[str, str]
@@ -48,11 +48,11 @@ class Predictions:
     @property
     def probabilities(self) -> Array:
         """Out-of-fold probabilities (training rows, members)."""
-        return to_probabilities(self.oof)
+        return to_probabilities(self.oof_logits)
 
 
-def load_predictions(store: OofStore) -> Predictions:
-    """Read every complete member of a store.
+def load_predictions(store: OofStore, experiment: Experiment | None = None) -> Predictions:
+    """Read every complete member of an experiment (default: the one that the store was last trained for).
 
     Raises
     ------
@@ -64,7 +64,7 @@ def load_predictions(store: OofStore) -> Predictions:
     test: dict[str, Array] = {}
     left_out: dict[str, str] = {}
     hashes: dict[str, str] = {}
-    for member in store.experiment().members:
+    for member in (experiment or store.experiment()).members:
         folds = [_verified_fold(store, member, fold, ledger, sample_names) for fold in range(ledger.n_folds)]
         reasons = [fold for fold in folds if isinstance(fold, str)]
         if reasons:
@@ -72,6 +72,9 @@ def load_predictions(store: OofStore) -> Predictions:
             left_out[member.name] = f"{ledger.n_folds - len(reasons)} of {ledger.n_folds} folds ({missing})"
             continue
         complete = [fold for fold in folds if not isinstance(fold, str)]
+        if len({fold.record.provenance.code for fold in complete}) > 1:
+            left_out[member.name] = "folds made by different versions of its code; train again"
+            continue
         oof[member.name] = _out_of_fold(complete, ledger)
         test[member.name] = np.mean([to_logits(fold.test) for fold in complete], axis=0)
         hashes |= {f"{member.name}/fold-{k}": fold.record.predictions_sha256 for k, fold in enumerate(complete)}
@@ -109,8 +112,8 @@ def _verified_fold(
     heldout, test = (table[table["split"] == split] for split in ("oof", "test"))
     where = f"{store.fold_folder(member.name, fold)}"
     _same_rows(where, expected["name"], heldout["name"], "out-of-fold rows")
-    test = test.set_index("name", drop=False).reindex(sample_names)  # a sample may come again in another order
-    _same_rows(where, pd.Series(sample_names), test["name"], "test rows")
+    _same_rows(where, pd.Series(sorted(sample_names)), test["name"].sort_values(), "test rows")
+    test = test.set_index("name").loc[sample_names]  # a sample may come again in another order
     relabelled = [
         str(name)
         for name, ours, theirs in zip(expected["name"], expected["label"], heldout["label"], strict=True)

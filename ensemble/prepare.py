@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import numpy as np
@@ -10,7 +9,8 @@ from numpy.typing import NDArray
 
 from ensemble.competition import Competition
 from ensemble.config import Experiment
-from ensemble.folds import ALGORITHM, FoldLedger, near_duplicate_groups
+from ensemble.errors import UserError
+from ensemble.folds import FoldLedger, near_duplicate_groups
 from ensemble.oof import OofStore
 from ensemble.progress import Board
 
@@ -42,18 +42,25 @@ def prepare(
 
 
 def _known_ledger(experiment: Experiment, competition: Competition, store: OofStore) -> FoldLedger | None:
-    if not store.exists() or store.facts().get("sha256") != competition.sha256:
+    """The store's ledger, if it was cut from the same data with the same settings, and can be read."""
+    try:
+        ledger = store.ledger()
+        same_data = store.facts().get("sha256") == competition.sha256
+    except UserError:
         return None
-    summary = json.loads((store.root / "folds.json").read_text(encoding="utf-8"))
-    asked = {**experiment.folds.model_dump(), "algorithm": ALGORITHM}
-    return store.ledger() if all(summary.get(key) == value for key, value in asked.items()) else None
+    asked = experiment.folds
+    same = (ledger.n_folds, ledger.seed, ledger.distance) == (asked.n_folds, asked.seed, asked.near_duplicate_distance)
+    return ledger if same_data and same else None
 
 
 def _set_aside(store: OofStore, ledger: FoldLedger, board: Board) -> None:
     """Keep finished work of other data or folds: move it out of the way rather than train over it."""
-    if not store.exists():
+    if not any(store.root.glob("*")):
         return
-    difference = ledger.difference(store.ledger()) or "the photographs themselves changed"
+    try:
+        difference = ledger.difference(store.ledger()) or "the photographs themselves changed"
+    except UserError as error:
+        difference = str(error)
     aside = store.root.with_name(f"{store.name}~{time.strftime('%Y%m%d-%H%M%S')}")
     store.root.rename(aside)
     board.say(f"the data or folds changed ({difference}); the finished work is kept in {aside}")

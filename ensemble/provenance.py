@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+PROTOCOL = 1  # raised when the framework itself comes to call members differently: seeds, rows, decoding
+DISTRIBUTION = "who-took-this-photo"
 LIBRARIES = (
     "numpy",
     "scipy",
@@ -27,6 +29,7 @@ LIBRARIES = (
     "optuna",
     "ray",
 )
+_LONGEST_PATH = 4096
 
 
 def digest(value: Any) -> str:
@@ -39,7 +42,7 @@ def digest(value: Any) -> str:
 def versions() -> dict[str, str]:
     """Versions of Python, this package and the libraries that can change a prediction."""
     found = {"python": platform.python_version(), "machine": platform.machine()}
-    for name in ("who-took-this-photo", *LIBRARIES):
+    for name in (DISTRIBUTION, *LIBRARIES):
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -47,13 +50,41 @@ def versions() -> dict[str, str]:
     return found
 
 
+def recipe_code(recipe: dict[str, Any]) -> str:
+    """Identify what a recipe names, at any depth: all code, and the content of files such as weights."""
+    texts = dict(_texts(recipe))
+    code = {text: code_version(text) for text, key in texts.items() if key == "use"}
+    files = {text: _content(text) for text, key in texts.items() if key != "use" and _is_file(text)}
+    return digest([PROTOCOL, code, files])
+
+
+def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """All texts in a nested recipe, each with the key that it stands under."""
+    if isinstance(value, str):
+        yield value, key
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _texts(item, name)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item, key)
+
+
+def _is_file(text: str) -> bool:
+    return len(text) < _LONGEST_PATH and Path(text).is_file()
+
+
+def _content(text: str) -> str:
+    return hashlib.sha256(Path(text).read_bytes()).hexdigest()
+
+
 def code_version(import_path: str) -> str:
     """Identify the code behind `package.module.Name`.
 
-    An installed library is identified by its version. Code that is being worked on is identified by a sha256 over
-    its module and everything that this module imports, however far, from the same top-level package; of a
-    sub-package all modules count, since it may find them by name. A change to one member leaves the finished folds
-    of the others alone.
+    An installed library is identified by its version. This project's own code, and code that is being worked on, is
+    identified by a sha256 over its module and everything that this module imports, however far, from the same
+    top-level package; of a sub-package all modules count, since it may find them by name. A change to
+    `members/cnn.py` leaves the finished folds of forensic members alone, a new feature family does not.
     """
     module = import_path.rpartition(".")[0]
     root = module.partition(".")[0]
@@ -70,6 +101,8 @@ def _installed_version(root: str) -> str | None:
     if spec is None or spec.origin is None or not Path(spec.origin).is_relative_to(site_packages):
         return None
     distributions = importlib.metadata.packages_distributions().get(root, [])
+    if DISTRIBUTION in distributions:
+        return None  # installed from a checkout, perhaps, whose version says nothing of later edits
     return ",".join(f"{name}=={importlib.metadata.version(name)}" for name in sorted(set(distributions))) or None
 
 

@@ -6,35 +6,46 @@ import json
 import time
 
 from ensemble.files import write_text
-from ensemble.oof import OofStore
+from ensemble.oof import FoldRecord, OofStore
 from ensemble.plan import Plan
 
 
-def note_run(store: OofStore, started: float, engine: str, plan: Plan) -> None:
-    """Append to `runs.json` what this run cost, so that overheads can be told from the members' own work."""
+def note_run(store: OofStore, started: float, engine: str, slots: float, plan: Plan) -> None:
+    """Append one run of the driver.
+
+    `share_outside_members` is the share of wall time in which no member was in its own fit or predict_proba;
+    `share_of_slots_idle` counts every CPU (`slots`) by itself, and so start-up, stragglers and the last fold too.
+    """
     path = store.root / "runs.json"
     runs = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    busy = _busy_seconds(store, plan, started)
     wall = time.time() - started
+    records = _fresh_records(store, plan, started)
+    in_members = _covered(sorted((record.started, record.finished) for record in records), started)
+    busy = sum(record.seconds * record.threads for record in records)
     runs.append(
         {
             "engine": engine,
             "started": started,
             "seconds": wall,
-            "seconds_in_members": busy,
-            "share_outside_members": 1 - busy / wall,
-            "folds": [f"{member.name}/fold-{fold}" for member, fold in plan.missing],
+            "slots": slots,
+            "seconds_in_members": in_members,
+            "share_outside_members": 1 - in_members / wall,
+            "share_of_slots_idle": 1 - busy / (wall * slots),
+            "folds": [f"{record.member}/fold-{record.fold}" for record in records],
         }
     )
     write_text(path, json.dumps(runs, indent=1) + "\n")
 
 
-def _busy_seconds(store: OofStore, plan: Plan, since: float) -> float:
-    """Seconds during which at least one member was in its own fit or predict_proba."""
-    records = [store.record(member.name, fold) for member, fold in plan.missing]
-    spans = sorted((r.started, r.finished) for r in records if r is not None and r.started >= since)
-    busy, reached = 0.0, since
+def _fresh_records(store: OofStore, plan: Plan, since: float) -> list[FoldRecord]:
+    records = (store.record(member.name, fold) for member, fold in plan.missing)
+    return [record for record in records if record is not None and record.started >= since]
+
+
+def _covered(spans: list[tuple[float, float]], since: float) -> float:
+    """Seconds that at least one of the spans covers; the spans are sorted."""
+    covered, reached = 0.0, since
     for begin, end in spans:
-        busy += max(end - max(begin, reached), 0.0)
+        covered += max(end - max(begin, reached), 0.0)
         reached = max(reached, end)
-    return busy
+    return covered

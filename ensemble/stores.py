@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ensemble.config import load_experiment
+from ensemble.config import Experiment, load_experiment
 from ensemble.errors import UserError
 from ensemble.oof import OofStore
 
 
-def find_store(named: Path | None, oof: Path) -> OofStore:
+def find_store(named: Path | None, oof: Path) -> tuple[OofStore, Experiment]:
     """The store in a folder, of a config (`<oof>/<its name>`), or with nothing named the newest under `oof`.
+
+    With it comes the experiment: that of the config where one is named, else the one that the store was trained for.
 
     Raises
     ------
     UserError
         There is no such store.
     """
-    store = _newest(oof) if named is None else OofStore(named if named.is_dir() else oof / load_experiment(named).name)
+    config = None if named is None or named.is_dir() else load_experiment(named)
+    folder = _newest(oof) if named is None else named
+    store = OofStore(oof / config.name if config else folder)
     if not store.exists():
         raise UserError(f"{store.root} is no store of a trained experiment; run python -m ensemble.train first")
-    return store
+    return store, config or store.experiment()
 
 
-def _newest(oof: Path) -> OofStore:
+def _newest(oof: Path) -> Path:
     ledgers = [path for path in oof.glob("*/data.json") if "~" not in path.parent.name]
     if not ledgers:
         raise UserError(f"there is no store under {oof}; run python -m ensemble.train first, or pass --oof")
-    return OofStore(max(ledgers, key=lambda path: path.stat().st_mtime).parent)
+    return max(ledgers, key=lambda path: path.stat().st_mtime).parent

@@ -10,29 +10,39 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ensemble.errors import UserError
-from ensemble.files import new_file
+from ensemble.files import write_text
 from ensemble.metrics import THRESHOLD
 from ensemble.tables import SampleTable
 
 _DECIMALS = 8
 
 
-def write_submission(path: Path, sample: SampleTable, probabilities: NDArray[np.float64]) -> str:
-    """Write probabilities (one per row of the sample, in its order) and return the sha256 of the file.
+def submission_text(sample: SampleTable, probabilities: NDArray[np.float64]) -> str:
+    """The whole submit.csv: probabilities, one per row of the sample, in its order.
 
     Probabilities are rounded to 8 decimals; rounding never moves one across 0.5.
 
     Raises
     ------
     UserError
-        A row is missing or a value is no probability; nothing is written.
+        A row is missing or a value is no probability.
     """
     check_submission(sample, probabilities)
     table = pd.DataFrame({sample.name_column: sample.names, sample.prediction_column: rounded(probabilities)})
-    table = table[sample.columns]
-    with new_file(path) as temporary:
-        table.to_csv(temporary, index=False, float_format=f"%.{_DECIMALS}f", lineterminator="\n")
-        return hashlib.sha256(temporary.read_bytes()).hexdigest()
+    text: str = table[sample.columns].to_csv(index=False, float_format=f"%.{_DECIMALS}f", lineterminator="\n")
+    return text
+
+
+def write_submission(path: Path, sample: SampleTable, probabilities: NDArray[np.float64]) -> str:
+    """Write submit.csv and return its sha256; when it would be invalid (`UserError`) nothing is written."""
+    text = submission_text(sample, probabilities)
+    write_text(path, text)
+    return sha256_of(text)
+
+
+def sha256_of(text: str) -> str:
+    """Sha256 (hex) of a text in UTF-8."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def check_submission(sample: SampleTable, probabilities: NDArray[np.float64]) -> None:

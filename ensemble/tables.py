@@ -72,13 +72,11 @@ def read_sample(table: pd.DataFrame, photographs: set[str], settings: DataSettin
     named = settings.name_column if settings.name_column in table.columns else None
     name_column = _name_column(table, photographs, named, sample)
     others = [column for column in table.columns if column != name_column]
-    prediction = others[0] if len(others) == 1 else "pred"
-    if prediction not in others:
-        raise UserError(
-            f"{sample}: cannot tell which of {', '.join(others) or 'no columns'} takes the prediction; call it pred"
-        )
+    if len(others) != 1:
+        columns = ", ".join(others) or "none"
+        raise UserError(f"{sample}: beside {name_column} there must be one column for the prediction; found {columns}")
     names, files = _match(table[name_column], photographs, sample, "test", problems)
-    return SampleTable(names, files, name_column, prediction, list(table.columns))
+    return SampleTable(names, files, name_column, others[0], list(table.columns))
 
 
 def _name_column(table: pd.DataFrame, photographs: set[str], named: str | None, file: str) -> str:

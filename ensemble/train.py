@@ -11,13 +11,13 @@ from typing import Annotated
 import typer
 from filelock import FileLock, Timeout
 
+from ensemble.checks import check_members
 from ensemble.competition import Competition
 from ensemble.config import Experiment, MemberSettings, load_experiment
 from ensemble.console import run
 from ensemble.engine import make_engine
 from ensemble.errors import UserError
 from ensemble.execute import execute
-from ensemble.member import check_members
 from ensemble.oof import OofStore
 from ensemble.plan import plan_folds
 from ensemble.prepare import prepare
@@ -75,7 +75,7 @@ def train(experiment: Experiment, members: list[MemberSettings], data: Path, sto
         pixels = competition.decode() if pixels is None else pixels
         with engine:
             complete = execute(plan, competition, pixels, ledger, store, engine, board)
-        note_run(store, started, engine_name, plan)
+        note_run(store, started, engine_name, board.slots, plan)
         publish(store, board.console)
     return complete
 

@@ -18,7 +18,7 @@ LEVELS = [
     ["oof"],
     ["predictions", "stores", "engine"],
     ["features"],
-    ["plan", "prepare", "runs", "execute"],
+    ["checks", "plan", "prepare", "runs", "execute"],
     ["report"],
     ["blend", "train", "demo"],
     ["cli"],

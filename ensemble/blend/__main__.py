@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from ensemble.blend.manifest import rebuild
-from ensemble.blend.run import FOLDER, blend
+from ensemble.blend.run import blend
 from ensemble.console import make_console, run
+from ensemble.oof import SUBMISSION
 from ensemble.report import publish
 from ensemble.stores import find_store
 
@@ -24,17 +25,16 @@ def main(
     ] = None,
 ) -> None:
     """Fit several blenders on the out-of-fold predictions, choose one by its nested score, and write submit.csv."""
-    found = find_store(store, oof)
+    found, experiment = find_store(store, oof)
     console = make_console()
-    target = found.root / FOLDER / "submit.csv"
     if rebuild_from is not None:
-        sha256 = rebuild(rebuild_from, found, output or target)
-        console.print(f"{output or target} rebuilt, sha256 {sha256}")
+        target = output or rebuild_from.with_name(SUBMISSION)
+        console.print(f"{target} rebuilt, sha256 {rebuild(rebuild_from, found, target)}")
         return
-    result = blend(found, output)
-    publish(found, console)
+    result = blend(found, experiment, output)
+    publish(found, console, experiment)
     console.print(result["reason"])
-    console.print(f"submission: {output or target}")
+    console.print(f"submission: {output or found.blend_folder / SUBMISSION}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from functools import partial
@@ -12,38 +13,42 @@ import optuna
 
 from ensemble.blend.base import Blender
 from ensemble.blend.greedy import GreedySelection
-from ensemble.blend.manifest import MANIFEST, manifest
+from ensemble.blend.manifest import manifest
 from ensemble.blend.mean import MeanOfLogits
 from ensemble.blend.nested import Evaluation, choose, evaluate
 from ensemble.blend.stacking import LogisticStacking
 from ensemble.blend.weights import OptunaWeights
-from ensemble.config import BlendSettings
-from ensemble.files import new_file, write_text
+from ensemble.config import BlendSettings, Experiment
+from ensemble.files import new_folder, write_text
 from ensemble.metrics import to_probabilities
-from ensemble.oof import OofStore
+from ensemble.oof import BLEND_OOF, MANIFEST, SUBMISSION, OofStore
 from ensemble.predictions import Predictions, load_predictions
 from ensemble.submission import write_submission
 from ensemble.threads import threads
 
-FOLDER = "blend"
 
+def blend(store: OofStore, experiment: Experiment | None = None, submission: Path | None = None) -> dict[str, Any]:
+    """Blend all complete members; write the store's `blend/` as a whole, and a copy of the submission if asked to.
 
-def blend(store: OofStore, submission: Path | None = None) -> dict[str, Any]:
-    """Blend all complete members of a store; write `blend/` (and a copy of the submission); return the manifest."""
-    predictions, settings = load_predictions(store), store.experiment().blend
+    Returns the manifest, which is `blend.json`.
+    """
+    experiment = experiment or store.experiment()
+    predictions, settings = load_predictions(store, experiment), experiment.blend
     ledger = predictions.ledger
     with threads(1):  # matrices this small only wait for each other's threads
-        evaluations = [evaluate(make, predictions.oof, ledger.labels, ledger.folds) for make in blenders(settings)]
+        evaluations = [
+            evaluate(make, predictions.oof_logits, ledger.labels, ledger.folds) for make in blenders(settings)
+        ]
     chosen, reason = choose(evaluations, ledger.labels)
     content = manifest(chosen, reason, evaluations, predictions, store, settings.seed)
-    folder = store.root / FOLDER
-    probabilities = to_probabilities(chosen.blender.decision_function(predictions.test))
-    content["submission_sha256"] = write_submission(folder / "submit.csv", store.sample(), probabilities)
+    probabilities = to_probabilities(chosen.blender.decision_function(predictions.test_logits))
+    with new_folder(store.blend_folder) as folder:
+        content["submission_sha256"] = write_submission(folder / SUBMISSION, store.sample(), probabilities)
+        content["oof_sha256"] = _write_oof(folder / BLEND_OOF, chosen, predictions)
+        _write_studies(folder / "study.db", evaluations)
+        write_text(folder / MANIFEST, json.dumps(content, indent=1) + "\n")
     if submission is not None:
         write_submission(submission, store.sample(), probabilities)
-    _write_oof(folder / "oof.parquet", chosen, predictions)
-    _write_studies(folder / "study.db", evaluations)
-    write_text(folder / MANIFEST, json.dumps(content, indent=1) + "\n")
     return content
 
 
@@ -58,21 +63,17 @@ def blenders(settings: BlendSettings) -> list[Callable[[], Blender]]:
     return [make for title, make in known.items() if title in settings.methods]
 
 
-def _write_oof(path: Path, chosen: Evaluation, predictions: Predictions) -> None:
-    """The blend's own out-of-fold predictions: `pred` is nested, `pred_in_sample` is not to be scored."""
+def _write_oof(path: Path, chosen: Evaluation, predictions: Predictions) -> str:
+    """The blend's own out-of-fold predictions: `pred` is nested, `pred_in_sample` is not to be scored. Its sha256."""
     table = predictions.ledger.table[["name", "fold", "label"]].copy()
     table["pred"] = to_probabilities(chosen.nested)
     table["pred_in_sample"] = to_probabilities(chosen.in_sample)
-    with new_file(path) as temporary:
-        table.to_parquet(temporary, index=False)
+    table.to_parquet(path, index=False)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _write_studies(path: Path, evaluations: list[Evaluation]) -> None:
     """The searches behind the final weights, for optuna-dashboard."""
-    studies = [e.blender.study_ for e in evaluations if e.blender.study_ is not None]
-    if not studies:
-        return
-    with new_file(path) as temporary:
-        for study in studies:
-            kept = optuna.create_study(storage=f"sqlite:///{temporary}", study_name=study.study_name)
-            kept.add_trials(study.get_trials())
+    for study in (e.blender.study_ for e in evaluations if e.blender.study_ is not None):
+        kept = optuna.create_study(storage=f"sqlite:///{path}", study_name=study.study_name)
+        kept.add_trials(study.get_trials())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.config import MemberSettings, Recipe
+from ensemble.config import MemberSettings, Recipe, Resources
 from ensemble.engine.task import FoldTask
 from ensemble.oof import FoldResult
 from ensemble.progress import Board
@@ -40,6 +41,30 @@ class Workload:
     labels: NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class Node:
+    """What one machine has. Memory is infinite where nobody counts it."""
+
+    cpus: float
+    gpus: float = 0.0
+    memory_gib: float = math.inf
+
+    def holds(self, wants: Resources) -> bool:
+        """Whether a task with these wants fits on the empty node."""
+        return (
+            wants.num_cpus <= self.cpus and wants.num_gpus <= self.gpus and (wants.memory_gib or 0) <= self.memory_gib
+        )
+
+    def __str__(self) -> str:
+        memory = f", {self.memory_gib:.1f} GiB" if math.isfinite(self.memory_gib) else ""
+        return f"{self.cpus:g} CPUs, {self.gpus:g} GPUs{memory}"
+
+
+def _spoken(wants: Resources) -> str:
+    memory = f", {wants.memory_gib:g} GiB" if wants.memory_gib else ""
+    return f"{wants.num_cpus} CPUs, {wants.num_gpus:g} GPUs{memory}"
+
+
 class Engine(ABC):
     """Runs tasks. Use it as a context manager, so that its workers end with the block."""
 
@@ -54,8 +79,8 @@ class Engine(ABC):
         """Yield each fold as it is finished. A failure does not stop the others."""
 
     @abstractmethod
-    def largest_node(self) -> tuple[float, float]:
-        """CPUs and GPUs of the largest node: what one task can have."""
+    def nodes(self) -> list[Node]:
+        """What each node has: a task must fit on one of them."""
 
     @abstractmethod
     def slots(self) -> float:
@@ -66,21 +91,19 @@ class Engine(ABC):
 
         A member that asks for a GPU runs on the CPU where there is none, unless it says `without_gpu: fail`.
         """
-        cpus, gpus = self.largest_node()
+        nodes = self.nodes()
+        no_gpu = not any(node.gpus for node in nodes)
         able: list[MemberSettings] = []
         unable: dict[str, str] = {}
         for member in members:
             wants = member.resources
-            if wants.num_cpus > cpus:
-                unable[member.name] = (
-                    f"asks for {wants.num_cpus} CPUs, the largest node has {cpus:g}; lower resources.num_cpus"
-                )
-            elif wants.num_gpus <= gpus:
-                able.append(member)
-            elif wants.without_gpu == "use_cpu" and gpus == 0:
-                able.append(member.model_copy(update={"resources": wants.model_copy(update={"num_gpus": 0})}))
+            if no_gpu and wants.without_gpu == "use_cpu":
+                wants = wants.model_copy(update={"num_gpus": 0})
+            if any(node.holds(wants) for node in nodes):
+                able.append(member.model_copy(update={"resources": wants}))
             else:
-                unable[member.name] = f"asks for {wants.num_gpus:g} GPUs, the largest node has {gpus:g}"
+                have = "; ".join(dict.fromkeys(str(node) for node in nodes))
+                unable[member.name] = f"asks for {_spoken(wants)}, and no node has that much ({have}); change resources"
         return able, unable
 
     def __enter__(self) -> Self:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.config import Recipe
-from ensemble.engine.base import Engine, FoldFailure, Workload
+from ensemble.engine.base import Engine, FoldFailure, Node, Workload
 from ensemble.engine.task import FoldTask, run_features, run_fold
 from ensemble.oof import FoldResult
 from ensemble.progress import Board
@@ -40,9 +40,9 @@ class InlineEngine(Engine):
         except Exception as error:  # a member of any package may raise anything; its siblings go on
             return failure(task, error)
 
-    def largest_node(self) -> tuple[float, float]:
-        """CPUs and GPUs of the machine."""
-        return float(os.cpu_count() or 1), float(_gpus())
+    def nodes(self) -> list[Node]:
+        """The machine that the process runs on."""
+        return [Node(float(os.cpu_count() or 1), float(_gpus()))]
 
     def slots(self) -> float:
         """One task at a time."""

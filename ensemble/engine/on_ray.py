@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ray.exceptions import RayError
 
 from ensemble.config import Recipe, Resources
-from ensemble.engine.base import Engine, FoldFailure, Workload
+from ensemble.engine.base import Engine, FoldFailure, Node, Workload
 from ensemble.engine.inline import failure
 from ensemble.engine.task import FoldTask, run_features, run_fold
 from ensemble.errors import UserError
@@ -83,7 +83,7 @@ class RayEngine(Engine):
         try:
             while waiting:
                 done, _ = ray.wait(list(waiting), num_returns=1, timeout=_POLL_SECONDS)
-                for title, fraction, text in ray.get(mailbox.take.remote()):
+                for title, fraction, text in _news(mailbox):
                     board.advanced(title, fraction, text)
                 for reference in done:
                     yield _outcome(reference, waiting.pop(reference))
@@ -97,10 +97,10 @@ class RayEngine(Engine):
             self._shared[id(array)] = (ray.put(array), array)  # holding the array keeps its id its own
         return self._shared[id(array)][0]
 
-    def largest_node(self) -> tuple[float, float]:
-        """CPUs and GPUs of the largest living nodes."""
+    def nodes(self) -> list[Node]:
+        """The living nodes of the cluster."""
         resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        return max(r.get("CPU", 0.0) for r in resources), max(r.get("GPU", 0.0) for r in resources)
+        return [Node(r.get("CPU", 0.0), r.get("GPU", 0.0), r.get("memory", 0.0) / _GIB) for r in resources]
 
     def slots(self) -> float:
         """CPUs of the cluster."""
@@ -112,6 +112,15 @@ def _knock(address: str) -> None:
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if port.isdigit():
         socket.create_connection((host, int(port)), timeout=_KNOCK_SECONDS).close()
+
+
+def _news(mailbox: Any) -> list[tuple[str, float, str]]:
+    """What running tasks reported; nothing when the mailbox itself is lost: no fold ends for a progress bar."""
+    try:
+        news: list[tuple[str, float, str]] = ray.get(mailbox.take.remote(), timeout=_KNOCK_SECONDS)
+    except RayError:
+        return []
+    return news
 
 
 class _Mailbox:

@@ -16,10 +16,12 @@ from ensemble.images import RowView
 from ensemble.member import build, build_model
 from ensemble.models import model_files
 from ensemble.oof import FoldResult
-from ensemble.provenance import versions
+from ensemble.provenance import recipe_code, versions
 from ensemble.threads import threads
 
 Report = Callable[[float, str], None]
+
+_ALIKE = 1e-4  # rounding may depend on how many rows are computed together; statistics of the batch show more
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class FoldTask:
 
     member: MemberSettings
     fold: int
+    code: str
     training: NDArray[np.intp]
     heldout: NDArray[np.intp]
     test: NDArray[np.intp]
@@ -50,6 +53,7 @@ def run_fold(task: FoldTask, table: NDArray[Any], labels: NDArray[np.int64], rep
     report : callable
         Takes (fraction done, text).
     """
+    _check_code(task)
     with threads(task.member.resources.num_cpus):
         model = build_model(task.member, task.fold)
         lazy = getattr(model, "reads_rows_lazily", False)
@@ -81,17 +85,25 @@ def run_fold(task: FoldTask, table: NDArray[Any], labels: NDArray[np.int64], rep
     )
 
 
-def run_features(
-    recipe: Recipe, photographs: NDArray[np.uint8], n_threads: int = 1
-) -> tuple[NDArray[np.float32], float]:
-    """Features of some photographs, float32 (n, columns), and the seconds they took."""
-    with threads(n_threads):
+def _check_code(task: FoldTask) -> None:
+    """A worker imports code when it starts, from its own node: it may be other code than the driver signed for."""
+    if recipe_code(task.member.recipe) != task.code:
+        raise RuntimeError(
+            "the member's code changed during the run, or this node has another version of it; run again"
+        )
+
+
+def run_features(recipe: Recipe, photographs: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
+    """Features of some photographs, float32 (n, columns), and the seconds they took with one thread."""
+    with threads(1):
         transformer = build(recipe)
         started = time.perf_counter()
         table = np.ascontiguousarray(transformer.transform(photographs), dtype=np.float32)
         seconds = time.perf_counter() - started
     if table.ndim != 2 or len(table) != len(photographs):
         raise ValueError(f"{recipe.use} gave features of shape {table.shape} for {len(photographs)} photographs")
+    if not np.allclose(transformer.transform(photographs[-1:]), table[-1:], rtol=_ALIKE, atol=_ALIKE, equal_nan=True):
+        raise ValueError(f"{recipe.use} is not stateless: a photograph alone gives other features than among others")
     return table, seconds
 
 

@@ -17,7 +17,8 @@ def main(
     oof: Annotated[Path, typer.Option(help="Root of the stores.")] = Path("oof"),
 ) -> None:
     """Write leaderboard.csv, leaderboard.md and the members' report.md, and print the leaderboard."""
-    publish(find_store(store, oof), make_console())
+    found, experiment = find_store(store, oof)
+    publish(found, make_console(), experiment)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict
 from typing import Any
@@ -11,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ensemble.metrics import is_right, score
-from ensemble.oof import OofStore
+from ensemble.oof import BLEND_OOF, MANIFEST, OofStore
 from ensemble.predictions import Predictions
 
 COLUMNS = [
@@ -42,24 +43,30 @@ def _scores(probabilities: NDArray[np.float64], labels: NDArray[np.int64], folds
 
 
 def _cost(store: OofStore, member: str, predictions: Predictions) -> dict[str, float]:
-    """Seconds of all folds together, and photographs predicted per second by one fold's model, features included."""
+    """What a member costs, in its own terms.
+
+    `seconds`: fit and predict of all folds, without the features, which members share. `photographs_per_second`: one
+    fold's model on new photographs, features included.
+    """
     seconds, per_photograph = 0.0, []
     for fold in range(predictions.ledger.n_folds):
         record = store.record(member, fold)
         if record is not None:
-            predicted = len(predictions.ledger.heldout(fold)) + len(predictions.test)
+            predicted = len(predictions.ledger.heldout(fold)) + len(predictions.test_logits)
             seconds += record.seconds
             per_photograph.append(record.seconds_predict / predicted + record.seconds_features_per_photograph)
     return {"seconds": seconds, "photographs_per_second": float(1 / np.mean(per_photograph))}
 
 
 def current_manifest(store: OofStore, predictions: Predictions) -> dict[str, Any] | None:
-    """The manifest of the last blend, if the predictions are still those that it was made from."""
-    path = store.root / "blend" / "blend.json"
-    if not path.exists():
+    """The manifest of the last blend, if it was made from these very predictions and its files are as written."""
+    try:
+        manifest: dict[str, Any] = json.loads((store.blend_folder / MANIFEST).read_text(encoding="utf-8"))
+        oof = hashlib.sha256((store.blend_folder / BLEND_OOF).read_bytes()).hexdigest()
+        same = manifest["predictions_sha256"] == predictions.hashes and manifest["oof_sha256"] == oof
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return manifest if manifest["predictions_sha256"] == predictions.hashes else None
+    return manifest if same else None
 
 
 def _weights(store: OofStore, predictions: Predictions) -> dict[str, float]:
@@ -71,7 +78,7 @@ def _blend_row(store: OofStore, predictions: Predictions, members: list[dict[str
     manifest = current_manifest(store, predictions)
     if manifest is None:
         return []
-    table = pd.read_parquet(store.root / "blend" / "oof.parquet")
+    table = pd.read_parquet(store.blend_folder / BLEND_OOF)
     used = [row for row in members if row["weight"] != 0]
     return [
         {

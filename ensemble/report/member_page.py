@@ -18,7 +18,6 @@ def member_page(store: OofStore, predictions: Predictions, column: int) -> str:
     """The Markdown text of one member's report."""
     member = predictions.members[column]
     scores = score(predictions.probabilities[:, column], predictions.ledger.labels)
-    settings = next(m for m in store.experiment().members if m.name == member)
     return (
         "\n\n".join(
             [
@@ -32,7 +31,7 @@ def member_page(store: OofStore, predictions: Predictions, column: int) -> str:
                 markdown_table(_errors(predictions, column)) if scores.accuracy < 1 else "None.",
                 *_history(store, member),
                 "## Recipe",
-                f"```yaml\n{yaml.safe_dump(settings.model_dump(mode='json'), sort_keys=False).strip()}\n```",
+                f"```yaml\n{_recipe(store, member)}\n```",
             ]
         )
         + "\n"
@@ -69,7 +68,7 @@ def _errors(predictions: Predictions, column: int) -> pd.DataFrame:
     table = predictions.ledger.table
     probabilities = predictions.probabilities[:, column]
     wrong = np.flatnonzero(~is_right(probabilities, predictions.ledger.labels))
-    worst = wrong[np.argsort(-np.abs(predictions.oof[wrong, column]), kind="stable")][:_ERRORS_SHOWN]
+    worst = wrong[np.argsort(-np.abs(predictions.oof_logits[wrong, column]), kind="stable")][:_ERRORS_SHOWN]
     return pd.DataFrame(
         {
             "photograph": table["name"].iloc[worst],
@@ -88,3 +87,9 @@ def _history(store: OofStore, member: str) -> list[str]:
     table = pd.DataFrame(record.history)
     text = table.map(lambda value: f"{value:.4g}" if isinstance(value, float) else str(value))
     return ["## Training of fold 0", markdown_table(text)]
+
+
+def _recipe(store: OofStore, member: str) -> str:
+    """What made the predictions, as the fold itself says."""
+    record = store.record(member, 0)
+    return "" if record is None else yaml.safe_dump(record.provenance.recipe, sort_keys=False).strip()

@@ -7,6 +7,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from ensemble.config import Experiment
 from ensemble.errors import UserError
 from ensemble.files import new_file, write_text
 from ensemble.oof import OofStore
@@ -16,10 +17,10 @@ from ensemble.report.member_page import member_page
 from ensemble.report.text import heading, markdown_table
 
 
-def publish(store: OofStore, console: Console) -> None:
+def publish(store: OofStore, console: Console, experiment: Experiment | None = None) -> None:
     """Write `leaderboard.csv`, `leaderboard.md` and the members' `report.md`, and print the leaderboard."""
     try:
-        predictions = load_predictions(store)
+        predictions = load_predictions(store, experiment)
     except UserError as error:
         console.print(f"no leaderboard yet: {error}", markup=False)
         return
@@ -73,7 +74,11 @@ def _markdown(store: OofStore, predictions: Predictions, board: pd.DataFrame) ->
     parts = [f"# Leaderboard of {heading(store)}", markdown_table(shown(board)), *_notes(predictions)]
     manifest = current_manifest(store, predictions)
     if manifest:
-        parts += ["## Blenders", _blenders(manifest["blenders"]), manifest["reason"] + "."]
+        parts += [
+            "## Blenders",
+            _blenders(manifest["blenders"]),
+            f"{manifest['reason']}. Measured on {manifest['measured_on']}.",
+        ]
     return "\n\n".join(parts) + "\n"
 
 

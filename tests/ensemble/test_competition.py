@@ -169,6 +169,13 @@ def test_missing_parts_are_named(tmp_path: Path, folder: Path) -> None:
         Competition.open(write_rows(tmp_path / "x.csv", ["a"], []) or tmp_path / "data" / "train")
 
 
+def test_a_sample_with_more_columns_is_refused_before_anything_is_trained(folder: Path) -> None:
+    rows = [["1", *row] for row in read_rows(folder / "submit.csv")[1:]]
+    write_rows(folder / "submit.csv", ["id", "name", "pred"], rows)
+    with pytest.raises(UserError, match=r"beside name there must be one column"):
+        Competition.open(folder)
+
+
 def test_two_photographs_for_one_row(folder: Path) -> None:
     rows = [[name.removesuffix(".png"), label] for name, label in read_rows(folder / "train.csv")[1:]]
     write_rows(folder / "train.csv", ["name", "target"], rows)

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from ensemble.checks import check_members
 from ensemble.config import load_experiment
 from ensemble.errors import UserError
-from ensemble.member import build_model, check_members
+from ensemble.member import build_model
+from ensemble.provenance import recipe_code
 from tests.competitions import BOOSTED, LINEAR, write_config
 
 CONFIGS = sorted(Path("configs").glob("*.yaml"))
@@ -36,6 +38,16 @@ MODEL = "model: {use: lightgbm.LGBMClassifier}"
         (f"name: x\nmembers: [{{name: a, {MODEL}, resources: {{num_cpus: 0}}}}]", "num_cpus"),
         (f"name: x\nmembers: [{{name: a, {MODEL}, resources: {{num_gpus: 1.5}}}}]", "whole number"),
         (f"name: x\nfolds: {{n_folds: 1}}\nmembers: [{{name: a, {MODEL}}}]", "folds.n_folds"),
+        (f"name: x\nblend: {{methods: []}}\nmembers: [{{name: a, {MODEL}}}]", "blend.methods"),
+        (
+            "name: x\nmembers: [{name: a, model: {use: lightgbm.LGBMClassifier, num_leafs: 4}}]",
+            "no parameter num_leafs",
+        ),
+        (
+            "name: x\nmembers: [{name: a, model: {use: sklearn.pipeline.Pipeline, steps: "
+            "[[logistic, {use: sklearn.linear_model.LogisticRegression, C: -1}]]}}]",
+            "'C' parameter",
+        ),
         ("name: x\nmembers: [{name: a, model: {use: nowhere.Model}}]", "no module 'nowhere'"),
         ("name: x\nmembers: [{name: a, model: {use: lightgbm.Nothing}}]", "lightgbm has no Nothing"),
         ("name: x\nmembers: [{name: a, model: {use: Model}}]", "no import path"),
@@ -82,8 +94,19 @@ def test_seeds_and_threads_reach_the_model(tmp_path: Path) -> None:
 
 
 def test_resources_do_not_change_what_a_member_is(tmp_path: Path) -> None:
-    hashes = [
-        load_experiment(write_config(tmp_path / "a.yaml", BOOSTED + extra)).members[0].sha256
+    recipes = [
+        load_experiment(write_config(tmp_path / "a.yaml", BOOSTED + extra)).members[0].recipe
         for extra in ("", "    resources: {num_cpus: 2}\n", "    seed: 1\n")
     ]
-    assert hashes[0] == hashes[1] != hashes[2]
+    assert recipes[0] == recipes[1] != recipes[2]
+
+
+def test_a_weights_file_counts_by_its_content(tmp_path: Path) -> None:
+    weights = tmp_path / "w.safetensors"
+    text = f"\n  - name: a\n    model: {{use: members.cnn.ImageClassifier, weights: {weights}}}\n"
+    member = load_experiment(write_config(tmp_path / "a.yaml", text)).members[0]
+    codes = []
+    for content in (b"one", b"one", b"two"):
+        weights.write_bytes(content)
+        codes.append(recipe_code(member.recipe))
+    assert codes[0] == codes[1] != codes[2]

@@ -83,5 +83,10 @@ def test_a_job_trains_all_members(head: tuple[str, dict[str, str]], competition_
     assert "linear/fold-" in output, "progress is visible in the job's log"
     store = OofStore(tmp_path / "oof" / "job")
     assert load_predictions(store).members == ["linear", "boosted"]
-    uploaded = next(line for line in output.splitlines() if "ploading" in line or "ackage" in line)
-    assert uploaded
+
+
+def test_what_a_job_uploads_is_small() -> None:
+    """Ray obeys `.gitignore`: the environment, the data and the stores stay out of `--working-dir .`."""
+    rules = (ROOT / ".gitignore").read_text().splitlines()
+    assert {".venv/", "data/", "oof/*"} <= set(rules)
+    assert not (ROOT / ".rayignore").exists()

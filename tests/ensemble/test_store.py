@@ -50,7 +50,9 @@ def test_predictions_by_pandas_equal_the_matrices(trained: OofStore) -> None:
     mean_logit = np.mean(
         [np.log(t / (1 - t)) for t in (x[x["split"] == "test"]["pred"].to_numpy() for x in tables)], axis=0
     )
-    np.testing.assert_allclose(to_probabilities(mean_logit), to_probabilities(predictions.test[:, column]), atol=1e-6)
+    np.testing.assert_allclose(
+        to_probabilities(mean_logit), to_probabilities(predictions.test_logits[:, column]), atol=1e-6
+    )
 
 
 def test_a_saved_model_predicts_what_was_stored(trained: OofStore, competition_folder: Path) -> None:
@@ -60,7 +62,7 @@ def test_a_saved_model_predicts_what_was_stored(trained: OofStore, competition_f
     ledger = trained.ledger()
     features = LogDCT(cell=4).transform(Competition.open(competition_folder).decode())
     for member in ("linear", "boosted"):
-        model = load_model(trained.fold_folder(member, 1) / "model")
+        model = load_model(trained.fold_folder(member, 1) / "model", kind=None)
         stored = trained.predictions(member, 1)
         assert stored is not None
         found = model.predict_proba(features[ledger.heldout(1)])[:, 1]
@@ -77,18 +79,31 @@ def flip_a_bit(path: Path) -> None:
     path.write_bytes(bytes(content))
 
 
-@pytest.mark.parametrize("damage", [truncate, flip_a_bit, Path.unlink])
-@pytest.mark.parametrize("file", ["predictions.parquet", "fold.json"])
+@pytest.mark.parametrize(
+    ("damage", "file"),
+    [
+        (truncate, "predictions.parquet"),
+        (flip_a_bit, "predictions.parquet"),
+        (Path.unlink, "predictions.parquet"),
+        (truncate, "fold.json"),
+        (Path.unlink, "fold.json"),
+    ],
+)
 def test_a_damaged_fold_is_not_finished(store: OofStore, damage: object, file: str) -> None:
     record = store.record("linear", 1)
     assert record is not None
     assert store.finished("linear", 1, record.provenance) == []
     damage(store.fold_folder("linear", 1) / file)  # type: ignore[operator]
-    if file == "fold.json" and damage is flip_a_bit:
-        assert store.finished("linear", 1, record.provenance) != []
-    else:
-        assert store.finished("linear", 1, record.provenance) is None
-        assert "linear" in load_predictions(store).left_out
+    assert store.finished("linear", 1, record.provenance) == ["its files are damaged"]
+    assert "linear" in load_predictions(store).left_out
+
+
+def test_folds_of_different_code_are_not_one_member(store: OofStore) -> None:
+    path = store.fold_folder("linear", 0) / "fold.json"
+    record = json.loads(path.read_text())
+    record["provenance"]["code"] = "0" * 64
+    path.write_text(json.dumps(record))
+    assert load_predictions(store).left_out == {"linear": "folds made by different versions of its code; train again"}
 
 
 def test_swapped_folds_are_noticed(store: OofStore) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from ensemble.blend.run import blend
 from ensemble.config import load_experiment
 from ensemble.errors import UserError
 from ensemble.oof import OofStore
@@ -115,7 +116,7 @@ def test_a_sample_in_another_order_needs_no_training(tmp_path: Path, capsys: pyt
     write_rows(data / "submit.csv", rows[0], rows[:0:-1])
     after = load_predictions(train_inline(config, data, tmp_path / "oof"))
     assert "nothing to do" in capsys.readouterr().out
-    assert after.test[:, 0].tolist() == before.test[::-1, 0].tolist()
+    assert after.test_logits[:, 0].tolist() == before.test_logits[::-1, 0].tolist()
 
 
 def test_a_failing_fold_is_told_and_does_not_stop_the_others(
@@ -131,6 +132,77 @@ def test_a_failing_fold_is_told_and_does_not_stop_the_others(
     predictions = load_predictions(store)
     assert predictions.members == ["linear"]
     assert predictions.left_out == {"raises": "2 of 3 folds (not trained)"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("RaisesFeatures", "no features today"), ("Stateful", "is not stateless")]
+)
+def test_features_that_fail_cost_only_their_member(
+    competition_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, expected: str
+) -> None:
+    bad = f"\n  - name: bad\n    features: {{use: tests.foreign.{kind}}}\n    model: {{use: lightgbm.LGBMClassifier}}\n"
+    store, complete = run(write_config(tmp_path / "c.yaml", bad, LINEAR), competition_folder, tmp_path / "oof")
+    assert not complete
+    said = capsys.readouterr().out
+    assert "bad FAILED: its features raised" in said
+    assert expected in said
+    assert load_predictions(store).members == ["linear"]
+    assert "Traceback" in (store.member_folder("bad") / "features.error.txt").read_text()
+
+
+def test_other_code_on_the_worker_is_no_result(
+    competition_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from ensemble import plan
+
+    monkeypatch.setattr(plan, "recipe_code", lambda recipe: "what the driver saw")
+    store, complete = run(write_config(tmp_path / "c.yaml", LINEAR), competition_folder, tmp_path / "oof")
+    assert not complete
+    assert "the member's code changed during the run" in capsys.readouterr().out
+    assert not list(store.root.rglob("predictions.parquet"))
+
+
+@pytest.mark.parametrize("file", ["data.json", "folds.json", "folds.parquet"])
+def test_a_store_that_cannot_be_read_is_set_aside(
+    trained: OofStore, competition_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str
+) -> None:
+    store = OofStore(Path(shutil.copytree(trained.root, tmp_path / "oof" / "small")))
+    config = tmp_path / "c.yaml"
+    shutil.copy(store.root / "experiment.yaml", config)
+    (store.root / file).write_text("{ not what was written")
+    train_inline(config, competition_folder, tmp_path / "oof")
+    assert "the finished work is kept in" in capsys.readouterr().out
+    (aside,) = (tmp_path / "oof").glob("small~*")
+    assert len(list(aside.rglob("predictions.parquet"))) == 6
+    assert len(list(store.root.rglob("predictions.parquet"))) == 6
+
+
+def test_a_damaged_fold_is_named_and_trained_again(
+    trained: OofStore, competition_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = OofStore(Path(shutil.copytree(trained.root, tmp_path / "oof" / "small")))
+    shutil.copy(store.root / "experiment.yaml", tmp_path / "c.yaml")
+    predictions = store.fold_folder("linear", 1) / "predictions.parquet"
+    whole = predictions.read_bytes()
+    predictions.write_bytes(whole[:-1])
+    train_inline(tmp_path / "c.yaml", competition_folder, tmp_path / "oof")
+    assert "linear/fold-1 is trained again: its files are damaged" in capsys.readouterr().out
+    assert predictions.read_bytes() == whole
+
+
+def test_shuffled_labels_score_one_half(tmp_path: Path) -> None:
+    """From the archive to the blend: where there is nothing to learn, nothing is claimed."""
+    import random
+
+    data = write_competition(tmp_path / "data", train=240, test=4)
+    names = [row[0] for row in read_rows(data / "train.csv")[1:]]
+    labels = [0, 1] * 120
+    random.Random(5).shuffle(labels)
+    write_rows(data / "train.csv", ["name", "target"], [list(row) for row in zip(names, labels, strict=True)])
+    store = train_inline(write_config(tmp_path / "c.yaml", LINEAR, BOOSTED), data, tmp_path / "oof")
+    result = blend(store)
+    for summary in result["blenders"].values():
+        assert abs(summary["nested"]["accuracy"] - 0.5) < 0.13  # four standard errors
 
 
 @pytest.mark.parametrize(
@@ -171,12 +243,13 @@ def test_members_can_be_picked(competition_folder: Path, tmp_path: Path) -> None
 def test_a_cnn_from_photographs_to_the_store(competition_folder: Path, tmp_path: Path) -> None:
     from ensemble.competition import Competition
     from ensemble.models import load_model
+    from members.cnn import ImageClassifier
 
     store = train_inline(write_config(tmp_path / "c.yaml", CNN), competition_folder, tmp_path / "oof")
     stored = store.predictions("cnn", 1)
     assert stored is not None
     pixels = Competition.open(competition_folder).decode()
-    model = load_model(store.fold_folder("cnn", 1) / "model")
+    model = load_model(store.fold_folder("cnn", 1) / "model", ImageClassifier)
     found = model.predict_proba(pixels[store.ledger().heldout(1)])[:, 1]
     assert found == pytest.approx(stored[stored["split"] == "oof"]["pred"].to_numpy(), abs=1e-5)
     assert "## Training of fold 0" in (store.member_folder("cnn") / "report.md").read_text()
@@ -196,8 +269,8 @@ def test_members_that_need_a_gpu_say_so(
     store, complete = run(config, competition_folder, tmp_path / "oof")
     said = capsys.readouterr().out
     assert not complete
-    assert "proud cannot run: asks for 0.5 GPUs, the largest node has 0" in said
-    assert "huge cannot run: asks for 4096 CPUs" in said
+    assert "proud cannot run: asks for 1 CPUs, 0.5 GPUs, and no node has that much" in said
+    assert "huge cannot run: asks for 4096 CPUs, 0 GPUs" in said
     assert load_predictions(store).members == ["humble"]
 
 
@@ -224,13 +297,17 @@ def test_features_are_computed_once(
         values.write_bytes(values.read_bytes()[:-4])
     third = train_inline(write_config(tmp_path / "c.yaml", LINEAR, name="third"), competition_folder, tmp_path / "oof")
     assert sum(calls) == 104
-    assert load_predictions(third).oof[:, 0] == pytest.approx(load_predictions(trained).oof[:, 0], abs=0)
+    assert load_predictions(third).oof_logits[:, 0] == pytest.approx(load_predictions(trained).oof_logits[:, 0], abs=0)
 
 
 def test_what_the_run_cost_is_noted(trained: OofStore) -> None:
     (run,) = json.loads((trained.root / "runs.json").read_text())
     assert 0 < run["seconds_in_members"] < run["seconds"]
-    assert run["share_outside_members"] == pytest.approx(1 - run["seconds_in_members"] / run["seconds"])
+    records = [trained.record(member, fold) for member in ("linear", "boosted") for fold in range(3)]
+    assert len(run["folds"]) == 6
+    # In-process folds never overlap, so both ways to the members' own seconds agree.
+    assert run["seconds_in_members"] == pytest.approx(sum(record.seconds for record in records if record), rel=0.01)
+    assert 0 < run["share_outside_members"] == pytest.approx(run["share_of_slots_idle"], abs=0.01)
 
 
 def test_leaderboard_by_pandas(trained: OofStore) -> None:

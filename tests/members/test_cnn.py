@@ -80,14 +80,6 @@ def test_learns_a_high_frequency_trace(backbone: str) -> None:
     assert model.score(X, y) > 0.9
 
 
-def test_shuffled_labels_teach_nothing() -> None:
-    X, y = photographs(96)
-    shuffled = np.random.default_rng(0).permutation(y)
-    model = classifier().fit(X, shuffled)
-    X, y = photographs(64, seed=1)
-    assert 0.2 < model.score(X, np.random.default_rng(1).permutation(y)) < 0.8
-
-
 def test_scikit_learn_can_clone_and_list_parameters() -> None:
     model = classifier(weights=Path("somewhere.safetensors"), drop_rate=0.3)
     model.on_progress = print

@@ -14,6 +14,8 @@ from ensemble.blend.run import blend
 from ensemble.errors import UserError
 from ensemble.metrics import is_right
 from ensemble.oof import OofStore
+from ensemble.predictions import load_predictions
+from ensemble.report.leaderboard import leaderboard
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +61,35 @@ def test_a_manifest_of_other_predictions_is_refused(blended: OofStore, tmp_path:
     assert not (tmp_path / "again.csv").exists()
 
 
+def test_an_edited_manifest_is_refused(blended: OofStore, tmp_path: Path) -> None:
+    content = manifest(blended)
+    content["weights"] = [1.0, 0.0]
+    (tmp_path / "blend.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match="was it edited"):
+        rebuild(tmp_path / "blend.json", blended, tmp_path / "again.csv")
+    assert not (tmp_path / "again.csv").exists()
+
+
+def test_a_config_decides_what_is_blended(blended: OofStore, tmp_path: Path) -> None:
+    store = OofStore(Path(shutil.copytree(blended.root, tmp_path / "small")))
+    experiment = store.experiment()
+    settings = experiment.blend.model_copy(update={"methods": ("greedy",)})
+    changed = experiment.model_copy(update={"blend": settings, "members": experiment.members[:1]})
+    result = blend(store, changed)
+    assert (result["members"], list(result["blenders"])) == (["linear"], ["greedy"])
+    assert not (store.blend_folder / "study.db").exists(), "no study of an earlier blend is left behind"
+
+
+@pytest.mark.parametrize("file", ["oof.parquet", "blend.json"])
+def test_a_blend_that_was_tampered_with_is_not_shown(blended: OofStore, tmp_path: Path, file: str) -> None:
+    store = OofStore(Path(shutil.copytree(blended.root, tmp_path / "small")))
+    predictions = load_predictions(store)
+    assert leaderboard(store, predictions)["measured_on"].tolist() == ["nested OOF", "OOF", "OOF"]
+    path = store.blend_folder / file
+    path.write_bytes(path.read_bytes()[:-9])
+    assert leaderboard(store, predictions)["measured_on"].tolist() == ["OOF", "OOF"]
+
+
 def test_the_manifests_score_is_that_of_the_stored_oof(blended: OofStore) -> None:
     table = pd.read_parquet(blended.root / "blend" / "oof.parquet")
     accuracy = is_right(table["pred"].to_numpy(), table["label"].to_numpy()).mean()
@@ -83,12 +114,10 @@ def test_an_incomplete_member_is_left_out_and_said(blended: OofStore, tmp_path: 
 
 
 def test_the_mean_blend_by_hand(blended: OofStore, tmp_path: Path) -> None:
-    text = (blended.root / "experiment.yaml").read_text()
     store = OofStore(Path(shutil.copytree(blended.root, tmp_path / "small")))
-    methods = "methods:\n  - mean\n  - greedy\n  - weights\n  - stacking\n"
-    assert methods in text
-    (store.root / "experiment.yaml").write_text(text.replace(methods, "methods:\n  - mean\n"))
-    assert blend(store)["chosen"] == "mean"
+    experiment = store.experiment()
+    only_mean = experiment.model_copy(update={"blend": experiment.blend.model_copy(update={"methods": ("mean",)})})
+    assert blend(store, only_mean)["chosen"] == "mean"
     logits = []
     for member in ("linear", "boosted"):
         for fold in range(3):

@@ -1,0 +1,50 @@
+"""Looking at every member before anything runs: hours of work must not end at a misspelt parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+import lightgbm
+from sklearn.exceptions import NotFittedError
+
+from ensemble.config import MemberSettings
+from ensemble.errors import UserError
+from ensemble.member import Features, build_features, build_model
+
+
+def check_members(members: Iterable[MemberSettings]) -> None:
+    """Build every member once, so that a misspelt path or parameter is found before hours of work."""
+    for member in members:
+        try:
+            _check_features(build_features(member))
+            _check_parameters(build_model(member, fold=0))
+        except (UserError, ValueError) as error:
+            raise UserError(f"member {member.name}: {' '.join(str(error).split())}") from None
+
+
+def _check_features(features: Features | None) -> None:
+    """A transformer that can name its columns notices a wrong parameter while doing so."""
+    names = getattr(features, "get_feature_names_out", None)
+    with suppress(NotFittedError, AttributeError, TypeError):
+        if names is not None:
+            names()
+
+
+def _check_parameters(model: Any) -> None:
+    """Look at once at what estimators otherwise look at when they are fitted, or never."""
+    for part in (part for part in [model, *model.get_params(deep=True).values()] if not isinstance(part, type)):
+        if hasattr(part, "_parameter_constraints"):  # scikit-learn's own declaration
+            part._validate_params()
+        if isinstance(part, lightgbm.LGBMModel):  # which takes any keyword and passes over those it does not know
+            unknown = sorted(set(part._other_params) - _lightgbm_names())
+            if unknown:
+                raise UserError(f"LightGBM has no parameter {', '.join(unknown)}; check the spelling")
+
+
+@cache
+def _lightgbm_names() -> frozenset[str]:
+    aliases = lightgbm.basic._ConfigAliases._get_all_param_aliases()
+    return frozenset(aliases).union(*aliases.values())
