@@ -33,7 +33,7 @@ def execute(
 ) -> bool:
     """Features first, then every missing fold; each is stored as soon as it comes home."""
     board.slots = engine.slots()
-    able, unable = engine.fit_to_hardware({member.name: member for member, _ in plan.missing}.values())
+    able, unable = engine.fit_to_hardware(plan.members)
     for name, reason in unable.items():
         board.say(f"{name} cannot run: {reason}")
     tables, failed = _feature_tables(able, pixels, engine, store, board)

@@ -27,6 +27,11 @@ class Plan:
     provenance: dict[str, Provenance]
     reasons: list[str]
 
+    @property
+    def members(self) -> list[MemberSettings]:
+        """Members with folds to train, in the order of the config."""
+        return list({member.name: member for member, _ in self.missing}.values())
+
 
 def plan_folds(members: list[MemberSettings], ledger: FoldLedger, competition: Competition, store: OofStore) -> Plan:
     """Compare what the store holds with what the experiment asks for."""

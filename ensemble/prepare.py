@@ -1,8 +1,9 @@
-"""Before any fold runs: the ledger, cut or taken from the store, and the store's own files. Other work is set aside."""
+"""Before any fold runs: the ledger, cut anew or taken from the store. Work on other data or folds is set aside."""
 
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,15 +31,18 @@ def prepare(
         )
         ledger = FoldLedger.cut(table.names, table.labels, groups, settings)
         _set_aside(store, ledger, board)
-    facts = {
+    return pixels, ledger
+
+
+def facts_of(competition: Competition) -> dict[str, Any]:
+    """What a store remembers of its data."""
+    return {
         "sha256": competition.sha256,
         "source": competition.source,
         "synthetic": competition.synthetic,
         "train_rows": competition.train_rows,
         "test_rows": len(competition.sample.names),
     }
-    store.begin(experiment, ledger, competition.sample, facts)
-    return pixels, ledger
 
 
 def _known_ledger(experiment: Experiment, competition: Competition, store: OofStore) -> FoldLedger | None:

@@ -15,12 +15,12 @@ from ensemble.checks import check_members
 from ensemble.competition import Competition
 from ensemble.config import Experiment, MemberSettings, load_experiment
 from ensemble.console import run
-from ensemble.engine import make_engine
+from ensemble.engine import engine_maker
 from ensemble.errors import UserError
 from ensemble.execute import execute
 from ensemble.oof import OofStore
 from ensemble.plan import plan_folds
-from ensemble.prepare import prepare
+from ensemble.prepare import facts_of, prepare
 from ensemble.progress import Board
 from ensemble.report import publish
 from ensemble.runs import note_run
@@ -59,12 +59,15 @@ def train(experiment: Experiment, members: list[MemberSettings], data: Path, sto
     """Bring the store up to date with the experiment. Returns whether every fold that was asked for is there."""
     started = time.time()
     board = Board()
-    engine = make_engine(engine_name)
-    check_members(members)
+    make_engine = engine_maker(engine_name)
+    if not store.exists():
+        check_members(members)
     competition = Competition.open(data, experiment.data)
     with only_driver(store):
         pixels, ledger = prepare(experiment, competition, store, board)
         plan = plan_folds(members, ledger, competition, store)
+        check_members(plan.members)  # finished ones have proven themselves: a second run need not import torch
+        store.begin(experiment, ledger, competition.sample, facts_of(competition))
         for line in plan.reasons:
             board.say(line)
         if not plan.missing:
@@ -73,7 +76,7 @@ def train(experiment: Experiment, members: list[MemberSettings], data: Path, sto
             return True
         board.say(f"{len(plan.missing)} folds to train, {len(plan.kept)} finished already")
         pixels = competition.decode() if pixels is None else pixels
-        with engine:
+        with make_engine() as engine:
             complete = execute(plan, competition, pixels, ledger, store, engine, board)
         note_run(store, started, engine_name, board.slots, plan)
         publish(store, board.console)

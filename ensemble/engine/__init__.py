@@ -1,6 +1,6 @@
 """Running the work of an experiment: in this process, or on Ray. Both run the very same tasks."""
 
 from ensemble.engine.base import Engine, FoldFailure, Workload
-from ensemble.engine.choose import make_engine
+from ensemble.engine.choose import engine_maker
 
-__all__ = ["Engine", "FoldFailure", "Workload", "make_engine"]
+__all__ = ["Engine", "FoldFailure", "Workload", "engine_maker"]

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ensemble.engine.base import Engine
 from ensemble.errors import UserError
 
 
-def make_engine(name: str) -> Engine:
-    """Build the engine `ray` or `inline`. Ray is imported only when it is asked for."""
-    if name == "inline":
-        from ensemble.engine.inline import InlineEngine
+def engine_maker(name: str) -> Callable[[], Engine]:
+    """What builds the engine `ray` or `inline`. Ray is imported only when its engine is built.
 
-        return InlineEngine()
-    if name == "ray":
-        from ensemble.engine.on_ray import RayEngine
+    Raises
+    ------
+    UserError
+        There is no such engine.
+    """
+    makers: dict[str, Callable[[], Engine]] = {"ray": _ray, "inline": _inline}
+    if name not in makers:
+        raise UserError(f"--engine takes {' or '.join(makers)}, not {name!r}")
+    return makers[name]
 
-        return RayEngine()
-    raise UserError(f"--engine takes ray or inline, not {name!r}")
+
+def _inline() -> Engine:
+    from ensemble.engine.inline import InlineEngine
+
+    return InlineEngine()
+
+
+def _ray() -> Engine:
+    from ensemble.engine.on_ray import RayEngine
+
+    return RayEngine()
