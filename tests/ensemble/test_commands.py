@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -33,40 +34,29 @@ def ensemble(*arguments: object, cwd: Path, **environment: str) -> Result:
     )
 
 
-OWN_MEMBER = """
-import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
-
-class Brightness(ClassifierMixin, BaseEstimator):
-    def fit(self, X, y):
-        assert X.dtype == np.uint8 and X.ndim == 4
-        self.classes_ = np.unique(y)
-        self.rate_ = y.mean()
-        return self
-    def predict_proba(self, X):
-        fake = np.clip(self.rate_ + (X.mean((1, 2, 3)) - 128) / 256, 0, 1)
-        return np.stack([1 - fake, fake], axis=1)
-"""
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+OWN_MEMBER = next(block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "Brightness" in block)
+OWN_CONFIG = next(block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "Brightness" in block)
 
 
 def test_from_photographs_to_submission_with_a_member_of_ones_own(competition_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "my_member.py").write_text(OWN_MEMBER)
-    own = "\n  - name: own\n    model: {use: my_member.Brightness}\n"
-    config = write_config(tmp_path / "mine.yaml", LINEAR, own)
-    trained = ensemble("train", config, "--data", competition_folder, cwd=tmp_path)  # on Ray: workers find it too
+    (tmp_path / "mine.yaml").write_text(OWN_CONFIG)
+    trained = ensemble("train", "mine.yaml", "--data", competition_folder, cwd=tmp_path)  # on Ray: workers find it too
     assert trained.returncode == 0, trained.stderr
     blended = ensemble("blend", "-o", "here.csv", cwd=tmp_path)
     assert blended.returncode == 0, blended.stderr
     assert "submission: here.csv" in blended.stdout
     sample = pd.read_csv(competition_folder / "submit.csv")
     assert pd.read_csv(tmp_path / "here.csv")["name"].tolist() == sample["name"].tolist()
-    store = tmp_path / "oof" / "small"
+    store = tmp_path / "oof" / "mine"
     assert (store / "blend" / "submit.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
     board = pd.read_csv(store / "leaderboard.csv")
     assert set(board["measured_on"]) == {"OOF", "nested OOF"}
-    assert {"own", "linear"} < set(board["member"])
+    assert {"brightness", "boosted"} < set(board["member"])
     reported = ensemble("report", cwd=tmp_path)
-    assert "own" in reported.stdout
+    assert "brightness" in reported.stdout
     rebuilt = ensemble("blend", "--rebuild", store / "blend" / "blend.json", "-o", "again.csv", cwd=tmp_path)
     assert rebuilt.returncode == 0, rebuilt.stderr
     assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
@@ -117,10 +107,9 @@ SLOW_MEMBER = """
 
 
 def start(config: Path, data: Path, folder: Path, engine: str) -> subprocess.Popen[str]:
-    root = Path(__file__).parents[2]
     return subprocess.Popen(
         [sys.executable, "-m", "ensemble.train", config, "--data", data, "--oof", folder / "oof", "--engine", engine],
-        cwd=root,
+        cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -160,7 +149,7 @@ def test_killed_halfway_and_started_again(competition_folder: Path, tmp_path: Pa
         if not quiet:
             again = len(list(mark.iterdir())) - traces_before
             assert again == 5 - len(finished)
-        assert ensemble("blend", "--oof", folder / "oof", cwd=Path(__file__).parents[2]).returncode == 0
+        assert ensemble("blend", "--oof", folder / "oof", cwd=ROOT).returncode == 0
         submissions.append((store.root / "blend" / "submit.csv").read_bytes())
     assert submissions[0] == submissions[1]
 
