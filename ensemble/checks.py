@@ -21,8 +21,10 @@ def check_members(members: Iterable[MemberSettings]) -> None:
         try:
             _check_features(build_features(member))
             _check_parameters(build_model(member, fold=0))
-        except (UserError, ValueError) as error:
+        except UserError as error:
             raise UserError(f"member {member.name}: {' '.join(str(error).split())}") from None
+        except Exception as error:  # code of any package: name the member that it belongs to
+            raise UserError(f"member {member.name}: {type(error).__name__}: {' '.join(str(error).split())}") from None
 
 
 def _check_features(features: Features | None) -> None:

@@ -20,6 +20,7 @@ from ensemble.provenance import digest
 from ensemble.tables import SAMPLE_NAMES, TRAIN_NAME, SampleTable, TrainTable, read_sample, read_train
 
 SYNTHETIC_MARKER = "SYNTHETIC.txt"
+_TABLES = (TRAIN_NAME, *SAMPLE_NAMES, SYNTHETIC_MARKER)
 _TEXT_SUFFIXES = {".csv", ".txt", ".md", ".json", ".parquet"}
 
 
@@ -103,6 +104,7 @@ class Competition:
         pixels = decode(self.encoded, self.identities, self.on_size_mismatch, problems)
         if problems:
             raise InputProblems(self.source, problems)
+        pixels.flags.writeable = False  # all members share them: one that writes must fail, not spoil the others
         return pixels
 
 
@@ -121,19 +123,41 @@ def _find_files(path: Path) -> _Files:
             f"{path} does not exist; --data takes the folder with the archive and the tables, or the archive"
         )
     holder = _holder(path)
-    tree = read_files(holder)
-    root = _root(tree, holder)
-    inside = {PurePosixPath(name).relative_to(root).as_posix(): c for name, c in tree.items() if _below(name, root)}
-    folder = path if path.is_dir() else path.parent
-    beside = {file.name: file.read_bytes() for file in folder.glob("*.*") if file.suffix in {".csv", ".txt"}}
-    tables = {name: content for name, content in {**tree, **inside}.items() if "/" not in name} | beside
+    tree, tables = _read_archive(holder) if is_archive(holder) and holder.is_file() else _read_folder(holder)
+    tables |= _tables_in(path if path.is_dir() else path.parent)
     sample = next((name for name in SAMPLE_NAMES if name in tables), SAMPLE_NAMES[0])
     return _Files(
-        inside,
+        tree,
         _table(tables, TRAIN_NAME, path),
         _table(tables, sample, path),
         SYNTHETIC_MARKER in tables,
     )
+
+
+def _read_archive(archive: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """Files below the folder that holds train/ and test/, and tables there or at the archive's root."""
+    whole = read_files(archive)
+    root = _root(whole, archive)
+    tree = {PurePosixPath(name).relative_to(root).as_posix(): c for name, c in whole.items() if _below(name, root)}
+    return tree, {name: content for name, content in {**whole, **tree}.items() if name in _TABLES}
+
+
+def _read_folder(folder: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """Files of train/ and test/ in the folder or one down, and the tables beside them; nothing else is read."""
+    roots = [root for root in (folder, *_folders(folder)) if _holds_both(root)]
+    if len(roots) != 1:
+        raise UserError(f"{folder} holds train/ and test/ in {len(roots)} places; name the right one")
+    splits = {split: read_files(roots[0] / split) for split in ("train", "test")}
+    tree = {f"{split}/{name}": content for split, files in splits.items() for name, content in files.items()}
+    return tree, _tables_in(roots[0])
+
+
+def _tables_in(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in _TABLES if (folder / name).is_file()}
+
+
+def _holds_both(folder: Path) -> bool:
+    return (folder / "train").is_dir() and (folder / "test").is_dir()
 
 
 def _holder(path: Path) -> Path:
@@ -144,7 +168,7 @@ def _holder(path: Path) -> Path:
                 f"{path} is no archive that is understood ({', '.join(SUFFIXES)}); pass the folder or the archive"
             )
         return path
-    if any((root / "train").is_dir() and (root / "test").is_dir() for root in (path, *_folders(path))):
+    if any(_holds_both(root) for root in (path, *_folders(path))):
         return path
     archives = sorted(file for file in path.iterdir() if file.is_file() and is_archive(file))
     if len(archives) != 1:
@@ -179,9 +203,14 @@ def _table(tables: dict[str, bytes], name: str, path: Path) -> pd.DataFrame:
     if name not in tables:
         raise UserError(f"{path}: there is no {name}, neither beside the photographs nor inside the archive")
     try:
-        return pd.read_csv(BytesIO(tables[name]), dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        table = pd.read_csv(
+            BytesIO(tables[name]), dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False
+        )
     except (ValueError, pd.errors.ParserError) as error:
         raise UserError(f"{path}: {name} is no CSV table ({' '.join(str(error).split())})") from None
+    if len(table.columns) == 1 and any(mark in str(table.columns[0]) for mark in ";\t"):
+        raise UserError(f"{path}: the columns of {name} must be separated by commas")
+    return table
 
 
 def _photographs(tree: dict[str, bytes], split: str, path: Path) -> dict[str, bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ensemble.errors import UserError
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
+Seed = Annotated[int, Field(ge=0, le=2**31)]  # libraries take 32 bits, and a fold's number is added
 BlendMethod = Literal["mean", "greedy", "weights", "stacking"]
 
 
@@ -45,7 +46,7 @@ class FoldSettings(Settings):
     """How to cut the training rows. `near_duplicate_distance` is in bits of a 256-bit perceptual hash."""
 
     n_folds: int = Field(5, ge=2, le=100)
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     near_duplicate_distance: int = Field(30, ge=0, le=64)
 
 
@@ -53,8 +54,8 @@ class Resources(Settings):
     """What one fold of a member occupies. It computes with exactly `num_cpus` threads."""
 
     num_cpus: int = Field(1, ge=1)
-    num_gpus: float = Field(0, ge=0)
-    memory_gib: float | None = Field(None, gt=0)
+    num_gpus: float = Field(0, ge=0, allow_inf_nan=False)
+    memory_gib: float | None = Field(None, gt=0, allow_inf_nan=False)
     without_gpu: Literal["use_cpu", "fail"] = "use_cpu"
 
     @field_validator("num_gpus")
@@ -71,7 +72,7 @@ class MemberSettings(Settings):
     name: Name
     features: Recipe | None = None
     model: Recipe
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     resources: Resources = Resources()
 
     @property
@@ -83,10 +84,10 @@ class MemberSettings(Settings):
 class BlendSettings(Settings):
     """Which blenders compete, and how long they search: `trials` of weights; stacking tunes one number and takes 20."""
 
-    methods: tuple[BlendMethod, ...] = Field(("mean", "greedy", "weights", "stacking"), min_length=1)
+    methods: tuple[BlendMethod, ...] = Field(get_args(BlendMethod), min_length=1)
     rounds: int = Field(25, ge=1)
     trials: int = Field(100, ge=1)
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
 
 
 class Experiment(Settings):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from ensemble.errors import UserError
 
+_UNUSABLE = (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError)  # paths that a user gave
 INTERRUPTED = 130  # what shells report for a process that Ctrl-C ended
 
 
@@ -32,14 +34,23 @@ def run(command: Callable[..., Any]) -> None:
 
 
 def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a command: a `UserError` becomes its message and exit code 2, Ctrl-C a word on how to go on."""
+    """Wrap a command: a `UserError` becomes its message and exit code 2, Ctrl-C a word on how to go on.
+
+    Members beside the place where a command is called are found, by `python -m` and by the console script alike.
+    """
 
     @functools.wraps(command)
     def guarded_command(*args: Any, **options: Any) -> Any:
+        here = str(Path.cwd())
+        if here not in sys.path:
+            sys.path.append(here)
         try:
             return command(*args, **options)
         except UserError as error:
             sys.stderr.write(f"{error}\n")
+            raise SystemExit(2) from None
+        except _UNUSABLE as error:
+            sys.stderr.write(f"{error.filename}: {error.strerror}; give another path\n")
             raise SystemExit(2) from None
         except KeyboardInterrupt:
             sys.stderr.write("interrupted; what was finished is kept, run the same command to go on\n")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ensemble.competition import Competition
 from ensemble.config import MemberSettings
 from ensemble.engine import Engine, FoldFailure
-from ensemble.features import FeatureTable, feature_table, features_key
+from ensemble.features import FeatureTable, feature_table
 from ensemble.files import write_text
 from ensemble.folds import FoldLedger
 from ensemble.metrics import is_right
@@ -25,18 +25,22 @@ FEATURE_CACHE = ".features"
 def execute(
     plan: Plan,
     competition: Competition,
-    pixels: NDArray[np.uint8],
+    pixels: NDArray[np.uint8] | None,
     ledger: FoldLedger,
     store: OofStore,
     engine: Engine,
     board: Board,
 ) -> bool:
-    """Features first, then every missing fold; each is stored as soon as it comes home."""
+    """Features first, then every missing fold; each is stored as soon as it comes home.
+
+    `pixels` are the decoded photographs, if they are at hand. Returns whether no fold failed.
+    """
+    pixels = competition.decode() if pixels is None else pixels
     board.slots = engine.slots()
     able, unable = engine.fit_to_hardware(plan.members)
     for name, reason in unable.items():
         board.say(f"{name} cannot run: {reason}")
-    tables, failed = _feature_tables(able, pixels, engine, store, board)
+    tables, failed = _feature_tables(able, plan, pixels, engine, store, board)
     able = [member for member in able if member.name not in failed]
     work = to_workload(plan, able, tables, pixels, ledger)
     for member, fold in plan.kept:
@@ -52,34 +56,40 @@ def execute(
                 continue
             table = tables.get(work.table_of[outcome.member])
             cost = table.seconds_per_photograph if table else 0.0
-            store.write(outcome, plan.provenance[outcome.member], ledger, competition.sample, cost)
+            try:
+                store.write(outcome, plan.provenance[outcome.member], ledger, competition.sample, cost)
+            except OSError as error:  # a full disk, say: what is finished later may fit again
+                board.failed(f"{outcome.member}/fold-{outcome.fold}", f"it could not be stored: {error}")
+                complete = False
+                continue
             _tell_result(outcome, ledger, board)
     return complete
 
 
 def _feature_tables(
-    members: list[MemberSettings], pixels: NDArray[np.uint8], engine: Engine, store: OofStore, board: Board
+    members: list[MemberSettings], plan: Plan, pixels: NDArray[np.uint8], engine: Engine, store: OofStore, board: Board
 ) -> tuple[dict[str | None, FeatureTable], set[str]]:
     """One table for each recipe, however many members ask for it; and the members whose features failed."""
     tables: dict[str | None, FeatureTable] = {}
-    failed: set[str] = set()
+    failures: dict[str | None, BaseException] = {}
     for member in members:
-        if member.features is None or features_key(member.features) in tables:
+        key = plan.features[member.name]
+        if member.features is None or key is None or key in tables or key in failures:
             continue
         report = _FeatureLine(member.features.use, board)
         try:
-            table = feature_table(member.features, pixels, engine, store.root.parent / FEATURE_CACHE, report)
-        except Exception as error:  # a transformer of any package may raise anything; other members go on
-            failed.add(member.name)
-            log = store.member_folder(member.name) / "features.error.txt"
-            write_text(log, "".join(traceback.format_exception(error)))
-            board.say(f"{member.name} FAILED: its features raised {_sentence(error)} (traceback in {log})")
-            continue
-        tables[features_key(member.features)] = table
-    return tables, failed
+            tables[key] = feature_table(member.features, key, pixels, engine, store.root.parent / FEATURE_CACHE, report)
+        except (Exception, SystemExit) as error:  # a transformer of any package may do anything; other members go on
+            failures[key] = error
+    lost = {member.name: failures[key] for member in members if (key := plan.features[member.name]) in failures}
+    for name, error in lost.items():
+        log = store.member_folder(name) / "features.error.txt"
+        write_text(log, "".join(traceback.format_exception(error)))
+        board.say(f"{name} FAILED: its features raised {_sentence(error)} (traceback in {log})")
+    return tables, set(lost)
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: BaseException) -> str:
     """The last line of what an error says: Ray puts the worker's traceback before it."""
     lines = str(error).strip().splitlines()
     return lines[-1] if lines else type(error).__name__

@@ -31,6 +31,7 @@ class FeatureTable:
 
 def feature_table(
     recipe: Recipe,
+    key: str,
     photographs: NDArray[np.uint8],
     engine: Engine,
     cache: Path,
@@ -38,9 +39,8 @@ def feature_table(
 ) -> FeatureTable:
     """Features of all photographs. Chunks that were computed before, by any experiment, are read from `cache`.
 
-    `report` takes (photographs done, photographs in all).
+    `key` is `features_key(recipe)`, taken once for a run. `report` takes (photographs done, photographs in all).
     """
-    key = features_key(recipe)
     chunks = [slice(start, min(start + CHUNK, len(photographs))) for start in range(0, len(photographs), CHUNK)]
     folders = [cache / key[:16] / _content_key(photographs[chunk]) for chunk in chunks]
     found = {index: table for index, folder in enumerate(folders) if (table := _read(folder)) is not None}

@@ -49,7 +49,7 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Remove what a killed run left behind, at any depth."""
-    for left in sorted(folder.rglob(f"{_UNFINISHED}*")):
+def remove_unfinished(folder: Path, name: str = "*") -> None:
+    """Remove what a killed run left behind of files and folders called `name`, at any depth."""
+    for left in sorted(folder.rglob(f"{_UNFINISHED}*-{name}")):
         shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)

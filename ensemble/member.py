@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -37,12 +35,9 @@ class Features(Protocol):
 
 
 def import_object(path: str) -> Any:
-    """The object at `package.module.Name`. Modules beside the place where the command was called are found too."""
+    """The object at `package.module.Name`."""
     module, _, name = path.rpartition(".")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
-    if not module:
+    if not module or module.startswith("."):
         raise UserError(f"{path!r} is no import path; write it as package.module.Name")
     try:
         return getattr(importlib.import_module(module), name)
@@ -50,6 +45,8 @@ def import_object(path: str) -> Any:
         raise UserError(f"cannot import {path}: there is no module {error.name!r}; is it installed?") from None
     except AttributeError:
         raise UserError(f"cannot import {path}: module {module} has no {name}") from None
+    except (ImportError, SyntaxError, OSError) as error:
+        raise UserError(f"cannot import {path}: {type(error).__name__}: {error}") from None
 
 
 def build(recipe: Recipe | dict[str, Any]) -> Any:

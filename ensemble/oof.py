@@ -114,7 +114,8 @@ class OofStore:
     def begin(self, experiment: Experiment, ledger: FoldLedger, sample: SampleTable, facts: dict[str, Any]) -> None:
         """Write what every fold of the store rests on; leave finished folds alone."""
         self.root.mkdir(parents=True, exist_ok=True)
-        remove_unfinished(self.root / "members")
+        for name in ("fold-*", "*.json", "*.yaml", "folds.parquet"):  # a blend at work in the same store is left alone
+            remove_unfinished(self.root, name)
         write_text(self.root / "experiment.yaml", experiment.to_yaml())
         write_text(self.root / "data.json", json.dumps({**facts, "sample": asdict(sample)}, indent=1) + "\n")
         ledger.save(self.root)
@@ -183,7 +184,7 @@ class OofStore:
                 path = folder / "model" / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(model_file)
-            (folder / RECORD).write_text(json.dumps(asdict(record), indent=1, default=_plain) + "\n", encoding="utf-8")
+            (folder / RECORD).write_text(json.dumps(asdict(record), indent=1) + "\n", encoding="utf-8")
         self.log_file(result.member, result.fold).unlink(missing_ok=True)
 
     def record(self, member: str, fold: int) -> FoldRecord | None:
@@ -231,11 +232,6 @@ def _parquet(table: pd.DataFrame) -> bytes:
     buffer = BytesIO()
     table.to_parquet(buffer, index=False)
     return buffer.getvalue()
-
-
-def _plain(value: Any) -> Any:
-    """A member's history may hold NumPy's numbers, or anything: it must never cost the fold."""
-    return value.item() if isinstance(value, np.generic) else str(value)
 
 
 def _config_changes(old: Any, new: Any, place: str = "config") -> list[str]:

@@ -20,12 +20,13 @@ from ensemble.provenance import recipe_code
 
 @dataclass(frozen=True)
 class Plan:
-    """Which folds are kept, which are to be trained, and why finished work is done again."""
+    """Which folds are kept, which are to be trained, why work is done again, and the keys of feature tables."""
 
     missing: list[tuple[MemberSettings, int]]
     kept: list[tuple[MemberSettings, int]]
     provenance: dict[str, Provenance]
     reasons: list[str]
+    features: dict[str, str | None]
 
     @property
     def members(self) -> list[MemberSettings]:
@@ -35,10 +36,11 @@ class Plan:
 
 def plan_folds(members: list[MemberSettings], ledger: FoldLedger, competition: Competition, store: OofStore) -> Plan:
     """Compare what the store holds with what the experiment asks for."""
-    plan = Plan([], [], {}, [])
+    plan = Plan([], [], {}, [], {})
     for member in members:
         provenance = provenance_of(member, recipe_code(member.recipe), ledger, competition.sha256)
         plan.provenance[member.name] = provenance
+        plan.features[member.name] = features_key(member.features) if member.features else None
         for fold in range(ledger.n_folds):
             changes = store.finished(member.name, fold, provenance)
             (plan.kept if changes == [] else plan.missing).append((member, fold))
@@ -56,7 +58,7 @@ def to_workload(
 ) -> Workload:
     """The missing folds of the members that can run here, with the tables that they share."""
     runnable = {member.name: member for member in able}
-    table_of = {member.name: features_key(member.features) if member.features else None for member in able}
+    table_of = {member.name: plan.features[member.name] for member in able}
     test = np.arange(len(ledger.table), len(pixels))
     tasks = [
         FoldTask(

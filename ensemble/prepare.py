@@ -59,7 +59,7 @@ def _known_ledger(experiment: Experiment, competition: Competition, store: OofSt
 
 def _set_aside(store: OofStore, ledger: FoldLedger, board: Board) -> None:
     """Keep finished work of other data or folds: move it out of the way rather than train over it."""
-    if not any(store.root.glob("*")):
+    if not any(store.root.glob("members/*/fold-*")):
         return
     try:
         difference = ledger.difference(store.ledger()) or "the photographs themselves changed"

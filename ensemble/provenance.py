@@ -9,11 +9,14 @@ import importlib.util
 import json
 import pkgutil
 import platform
+import sys
 import sysconfig
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from ensemble.errors import UserError
 
 PROTOCOL = 1  # raised when the framework itself comes to call members differently: seeds, rows, decoding
 DISTRIBUTION = "who-took-this-photo"
@@ -29,7 +32,6 @@ LIBRARIES = (
     "optuna",
     "ray",
 )
-_LONGEST_PATH = 4096
 
 
 def digest(value: Any) -> str:
@@ -71,7 +73,10 @@ def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _is_file(text: str) -> bool:
-    return len(text) < _LONGEST_PATH and Path(text).is_file()
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long for a name, or with a zero byte: some other text
+        return False
 
 
 def _content(text: str) -> str:
@@ -82,19 +87,27 @@ def code_version(import_path: str) -> str:
     """Identify the code behind `package.module.Name`.
 
     An installed library is identified by its version. This project's own code, and code that is being worked on, is
-    identified by a sha256 over its module and everything that this module imports, however far, from the same
-    top-level package; of a sub-package all modules count, since it may find them by name. A change to
-    `members/cnn.py` leaves the finished folds of forensic members alone, a new feature family does not.
+    identified by a sha256 over its module and everything that this module imports, however far, short of installed
+    libraries; of a sub-package all modules count, since it may find them by name. A change to `members/cnn.py`
+    leaves the finished folds of forensic members alone, a new feature family does not.
+
+    Raises
+    ------
+    UserError
+        There is no such module.
     """
     module = import_path.rpartition(".")[0]
     root = module.partition(".")[0]
     installed = _installed_version(root)
     if installed is not None:
         return installed
+    if _source(module) is None:
+        raise UserError(f"cannot import {import_path}: there is no module {module!r}; is it installed?")
     sources = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in _closure(module).items()}
     return f"{root}:{digest(sources)[:16]}"
 
 
+@cache
 def _installed_version(root: str) -> str | None:
     spec = importlib.util.find_spec(root)
     site_packages = sysconfig.get_paths()["purelib"]
@@ -107,7 +120,7 @@ def _installed_version(root: str) -> str | None:
 
 
 def _closure(module: str) -> dict[str, Path]:
-    """The module and all that it imports from its own top-level package, by name."""
+    """The module and all that it imports which is not installed, by name."""
     found: dict[str, Path] = {}
     waiting = [module]
     while waiting:
@@ -118,14 +131,19 @@ def _closure(module: str) -> dict[str, Path]:
         found[name] = path
         if path.name == "__init__.py" and "." in name:
             waiting += [f"{name}.{module.name}" for module in pkgutil.iter_modules([str(path.parent)])]
-        waiting += [other for other in _imports(name, path) if other.partition(".")[0] == name.partition(".")[0]]
+        waiting += [other for other in _imports(name, path) if _is_own(other.partition(".")[0])]
     return found
+
+
+def _is_own(root: str) -> bool:
+    """Whether a top-level module is neither Python's nor an installed library's."""
+    return root not in sys.stdlib_module_names and _installed_version(root) is None
 
 
 def _source(module: str) -> Path | None:
     try:
         spec = importlib.util.find_spec(module)
-    except (ModuleNotFoundError, ValueError):  # `from package import Name`: Name is no module
+    except (ImportError, ValueError):  # `from package import Name`: Name is no module
         return None
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
         return None

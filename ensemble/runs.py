@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
+from typing import Any
 
 from ensemble.files import write_text
 from ensemble.oof import FoldRecord, OofStore
@@ -17,7 +19,7 @@ def note_run(store: OofStore, started: float, engine: str, slots: float, plan: P
     `share_of_slots_idle` counts every CPU (`slots`) by itself, and so start-up, stragglers and the last fold too.
     """
     path = store.root / "runs.json"
-    runs = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    runs = _earlier(path)
     wall = time.time() - started
     records = _fresh_records(store, plan, started)
     in_members = _covered(sorted((record.started, record.finished) for record in records), started)
@@ -35,6 +37,14 @@ def note_run(store: OofStore, started: float, engine: str, slots: float, plan: P
         }
     )
     write_text(path, json.dumps(runs, indent=1) + "\n")
+
+
+def _earlier(path: Path) -> list[Any]:
+    """What earlier runs noted; notes that cannot be read are not worth failing for."""
+    try:
+        return list(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return []
 
 
 def _fresh_records(store: OofStore, plan: Plan, since: float) -> list[FoldRecord]:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from filelock import FileLock, Timeout
 
 from ensemble.checks import check_members
 from ensemble.competition import Competition
@@ -18,6 +15,7 @@ from ensemble.console import run
 from ensemble.engine import engine_maker
 from ensemble.errors import UserError
 from ensemble.execute import execute
+from ensemble.lock import only_writer
 from ensemble.oof import OofStore
 from ensemble.plan import plan_folds
 from ensemble.prepare import facts_of, prepare
@@ -62,40 +60,24 @@ def train(experiment: Experiment, members: list[MemberSettings], data: Path, sto
     make_engine = engine_maker(engine_name)
     if not store.exists():
         check_members(members)
-    competition = Competition.open(data, experiment.data)
-    with only_driver(store):
+    with only_writer(store, "train"):
+        competition = Competition.open(data, experiment.data)
         pixels, ledger = prepare(experiment, competition, store, board)
         plan = plan_folds(members, ledger, competition, store)
         check_members(plan.members)  # finished ones have proven themselves: a second run need not import torch
         store.begin(experiment, ledger, competition.sample, facts_of(competition))
         for line in plan.reasons:
             board.say(line)
-        if not plan.missing:
+        complete = True
+        if plan.missing:
+            board.say(f"{len(plan.missing)} folds to train, {len(plan.kept)} finished already")
+            with make_engine() as engine:
+                complete = execute(plan, competition, pixels, ledger, store, engine, board)
+            note_run(store, started, engine_name, board.slots, plan)
+        else:
             board.say(f"nothing to do: all {len(plan.kept)} folds of {store.root} are finished")
-            publish(store, board.console)
-            return True
-        board.say(f"{len(plan.missing)} folds to train, {len(plan.kept)} finished already")
-        pixels = competition.decode() if pixels is None else pixels
-        with make_engine() as engine:
-            complete = execute(plan, competition, pixels, ledger, store, engine, board)
-        note_run(store, started, engine_name, board.slots, plan)
         publish(store, board.console)
     return complete
-
-
-@contextmanager
-def only_driver(store: OofStore) -> Iterator[None]:
-    """Hold the store's lock; it is released by the system even when the driver is killed."""
-    store.root.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(store.root.with_name(f".{store.name}.lock"), timeout=0)  # beside it: a store may be set aside
-    try:
-        lock.acquire()
-    except Timeout:
-        raise UserError(f"another run is writing to {store.root}; wait for it, or give another --oof") from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 if __name__ == "__main__":

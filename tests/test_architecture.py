@@ -11,12 +11,13 @@ ROOT = Path(__file__).parents[1]
 
 # Low to high: a room may import from those before it and from its own level, never from a later one.
 LEVELS = [
-    ["errors", "console", "files", "threads", "provenance"],
+    ["errors", "files", "threads"],
+    ["console", "provenance"],
     ["config", "archive", "metrics", "images", "duplicates"],
     ["tables", "member", "models", "progress"],
     ["competition", "folds", "submission"],
     ["oof"],
-    ["predictions", "stores", "engine"],
+    ["predictions", "stores", "engine", "lock"],
     ["features"],
     ["checks", "plan", "prepare", "runs", "execute"],
     ["report"],

@@ -10,6 +10,7 @@ import typer
 from ensemble.blend.manifest import rebuild
 from ensemble.blend.run import blend
 from ensemble.console import make_console, run
+from ensemble.lock import only_writer
 from ensemble.oof import SUBMISSION
 from ensemble.report import publish
 from ensemble.stores import find_store
@@ -29,12 +30,13 @@ def main(
     console = make_console()
     if rebuild_from is not None:
         target = output or rebuild_from.with_name(SUBMISSION)
-        console.print(f"{target} rebuilt, sha256 {rebuild(rebuild_from, found, target)}")
+        console.print(f"{target} rebuilt, sha256 {rebuild(rebuild_from, found, target)}", markup=False)
         return
-    result = blend(found, experiment, output)
+    with only_writer(found, "blend"):
+        result = blend(found, experiment, output)
     publish(found, console, experiment)
-    console.print(result["reason"])
-    console.print(f"submission: {output or found.blend_folder / SUBMISSION}")
+    console.print(result["reason"], markup=False)
+    console.print(f"submission: {output or found.blend_folder / SUBMISSION}", markup=False)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ from ensemble.predictions import Predictions, load_predictions
 from ensemble.provenance import digest, versions
 from ensemble.submission import sha256_of, submission_text
 
+_NEEDED = {"members", "weights", "intercept", "predictions_sha256", "sample_sha256", "submission_sha256"}
+
 
 def manifest(
     chosen: Evaluation,
@@ -83,6 +85,8 @@ def _read(path: Path) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is no readable blend.json ({error})") from None
+    if not isinstance(content, dict) or not set(content) >= _NEEDED:
+        raise UserError(f"{path} is no blend.json: it says nothing of {', '.join(sorted(_NEEDED))}")
     return content
 
 

@@ -19,7 +19,7 @@ from ensemble.blend.nested import Evaluation, choose, evaluate
 from ensemble.blend.stacking import LogisticStacking
 from ensemble.blend.weights import OptunaWeights
 from ensemble.config import BlendSettings, Experiment
-from ensemble.files import new_folder, write_text
+from ensemble.files import new_folder, remove_unfinished, write_text
 from ensemble.metrics import to_probabilities
 from ensemble.oof import BLEND_OOF, MANIFEST, SUBMISSION, OofStore
 from ensemble.predictions import Predictions, load_predictions
@@ -42,6 +42,7 @@ def blend(store: OofStore, experiment: Experiment | None = None, submission: Pat
     chosen, reason = choose(evaluations, ledger.labels)
     content = manifest(chosen, reason, evaluations, predictions, store, settings.seed)
     probabilities = to_probabilities(chosen.blender.decision_function(predictions.test_logits))
+    remove_unfinished(store.root, store.blend_folder.name)
     with new_folder(store.blend_folder) as folder:
         content["submission_sha256"] = write_submission(folder / SUBMISSION, store.sample(), probabilities)
         content["oof_sha256"] = _write_oof(folder / BLEND_OOF, chosen, predictions)

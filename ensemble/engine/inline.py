@@ -24,8 +24,7 @@ class InlineEngine(Engine):
     ) -> Iterator[tuple[int, NDArray[np.float32], float]]:
         """Yield (index of the chunk, its features, seconds), in order."""
         for index, chunk in enumerate(chunks):
-            table, seconds = run_features(recipe, photographs[chunk])
-            yield index, table, seconds
+            yield index, *run_features(recipe, photographs[chunk])
 
     def folds(self, work: Workload, board: Board) -> Iterator[FoldResult | FoldFailure]:
         """Yield each fold as it is finished, in the order of the tasks."""
@@ -37,7 +36,7 @@ class InlineEngine(Engine):
         table = work.tables[work.table_of[task.member.name]]
         try:
             return run_fold(task, table, work.labels, lambda done, text: board.advanced(task.title, done, text))
-        except Exception as error:  # a member of any package may raise anything; its siblings go on
+        except (Exception, SystemExit) as error:  # a member of any package may do anything; its siblings go on
             return failure(task, error)
 
     def nodes(self) -> list[Node]:

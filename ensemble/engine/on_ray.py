@@ -69,10 +69,14 @@ class RayEngine(Engine):
         run = ray.remote(_features).options(num_cpus=1, max_retries=_RETRIES, name=f"features/{recipe.use}")
         shared = self._share(photographs)
         waiting = {run.remote(recipe, shared, chunk): index for index, chunk in enumerate(chunks)}
-        while waiting:
-            done, _ = ray.wait(list(waiting), num_returns=1)
-            table, seconds = ray.get(done[0])
-            yield waiting.pop(done[0]), table, seconds
+        try:
+            while waiting:
+                done, _ = ray.wait(list(waiting), num_returns=1)
+                index = waiting.pop(done[0])
+                yield index, *ray.get(done[0])
+        finally:  # after one failing chunk the others would only take CPUs from the folds
+            for reference in waiting:
+                ray.cancel(reference)
 
     def folds(self, work: Workload, board: Board) -> Iterator[FoldResult | FoldFailure]:
         """Yield each fold as it is finished."""
@@ -159,7 +163,7 @@ def _run(task: FoldTask, table: NDArray[Any], labels: NDArray[np.int64], mailbox
     mailbox.post.remote(task.title, 0.0, "started")
     try:
         return run_fold(task, table, labels, lambda done, text: mailbox.post.remote(task.title, done, text))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return failure(task, error)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import time
 from collections.abc import Callable
@@ -81,8 +82,21 @@ def run_fold(task: FoldTask, table: NDArray[Any], labels: NDArray[np.int64], rep
         versions=versions(),
         model=files,
         model_note=note,
-        history=list(getattr(model, "history_", [])),
+        history=_history(model),
     )
+
+
+def _history(model: Any) -> list[dict[str, Any]]:
+    """What a model remembers of its training, as plain JSON; whatever else it is must never cost the fold."""
+    try:
+        history: list[dict[str, Any]] = json.loads(json.dumps(list(model.history_), default=_plain))
+    except Exception:
+        return []
+    return [entry for entry in history if isinstance(entry, dict)]
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else str(value)
 
 
 def _check_code(task: FoldTask) -> None:

@@ -53,16 +53,21 @@ def shown(board: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+_NARROW = ["member", "accuracy ± SE", "AUC"]
 _FOUR_DIGITS = {"log loss": "log_loss", "AUC": "auc", "ECE": "ece"}
 
 
 def _print(store: OofStore, predictions: Predictions, board: pd.DataFrame, console: Console) -> None:
     text = shown(board)
-    table = Table(*text.columns, title=heading(store), title_justify="left", box=None, pad_edge=False)
-    for row in text.itertuples(index=False):
+    narrow = sum(text[column].map(len).max() + 2 for column in text.columns) > console.width
+    table = Table(title=heading(store), title_justify="left", box=None, pad_edge=False)
+    for column in _NARROW if narrow else text.columns:
+        table.add_column(column, no_wrap=True, overflow="fold")
+    for row in text[[str(column.header) for column in table.columns]].itertuples(index=False):
         table.add_row(*row)
     console.print(table)
-    for line in _notes(predictions):
+    notes = [f"all columns: {store.root / 'leaderboard.md'}"] if narrow else []
+    for line in notes + _notes(predictions):
         console.print(line, markup=False)
 
 

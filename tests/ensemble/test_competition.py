@@ -176,6 +176,28 @@ def test_a_sample_with_more_columns_is_refused_before_anything_is_trained(folder
         Competition.open(folder)
 
 
+def test_semicolons_and_trailing_commas(folder: Path) -> None:
+    text = (folder / "train.csv").read_text()
+    (folder / "train.csv").write_text(text.replace(",", ";"))
+    with pytest.raises(UserError, match="separated by commas"):
+        Competition.open(folder)
+    (folder / "train.csv").write_text(text.replace("\n", ",\n").replace("target,", "target"))
+    assert Competition.open(folder).train.labels.tolist() == [0, 1] * 20
+
+
+def test_photographs_cannot_be_written_to(competition_folder: Path) -> None:
+    assert not Competition.open(competition_folder).decode().flags.writeable
+
+
+def test_what_else_lies_in_the_folder_is_not_read(folder: Path) -> None:
+    before = Competition.open(folder).sha256
+    (folder / "notes.csv").write_text("this,is,no,table\n1\n")
+    (folder / "models").mkdir()
+    (folder / "models" / "large.bin").write_bytes(b"x" * 1000)
+    pack(folder, folder / "original.tar.gz")
+    assert Competition.open(folder).sha256 == before
+
+
 def test_two_photographs_for_one_row(folder: Path) -> None:
     rows = [[name.removesuffix(".png"), label] for name, label in read_rows(folder / "train.csv")[1:]]
     write_rows(folder / "train.csv", ["name", "target"], rows)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ensemble.errors import UserError
 from ensemble.provenance import code_version, digest
 
 
@@ -31,6 +32,19 @@ def test_only_what_a_member_imports_is_its_code(package: Path, file: str, change
     before = code_version("plugged.model.Model")
     (package / f"{file}.py").write_text("# changed\n" + (package / f"{file}.py").read_text())
     assert (code_version("plugged.model.Model") != before) == changes
+
+
+def test_a_module_beside_it_is_its_code_too(package: Path) -> None:
+    (package.parent / "beside.py").write_text("one = 1\n")
+    (package / "model.py").write_text("import beside\nclass Model: pass\n")
+    before = code_version("plugged.model.Model")
+    (package.parent / "beside.py").write_text("one = 2\n")
+    assert code_version("plugged.model.Model") != before
+
+
+def test_a_module_that_is_not_there_is_a_sentence() -> None:
+    with pytest.raises(UserError, match="no module 'nowhere'"):
+        code_version("nowhere.Model")
 
 
 def test_a_library_is_known_by_its_version() -> None:

@@ -12,9 +12,10 @@ import pytest
 from ensemble.blend.run import blend
 from ensemble.config import load_experiment
 from ensemble.errors import UserError
+from ensemble.lock import only_writer
 from ensemble.oof import OofStore
 from ensemble.predictions import load_predictions
-from ensemble.train import choose_members, only_driver, train
+from ensemble.train import choose_members, train
 from tests.competitions import BOOSTED, CNN, LINEAR, read_rows, write_competition, write_config, write_rows
 from tests.conftest import train_inline
 
@@ -276,8 +277,39 @@ def test_members_that_need_a_gpu_say_so(
 
 def test_two_drivers_do_not_share_a_store(trained: OofStore, competition_folder: Path) -> None:
     experiment = load_experiment(trained.root / "experiment.yaml")
-    with only_driver(trained), pytest.raises(UserError, match="another run"):
+    with only_writer(trained, "train"), pytest.raises(UserError, match="another train"):
         train(experiment, list(experiment.members), competition_folder, trained, "inline")
+
+
+@pytest.mark.parametrize("end", ["raise SystemExit(0)", "X -= X"])
+def test_a_transformer_cannot_spoil_the_run(
+    competition_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    """Neither by leaving the process nor by writing into the photographs that all share."""
+    from tests import foreign as members
+
+    def transform(self: object, X: object) -> object:
+        exec(end, {"X": X})  # noqa: S102
+        return X
+
+    monkeypatch.setattr(members.RaisesFeatures, "transform", transform)
+    bad = BOOSTED.replace("boosted", "bad").replace("members.forensics.LogDCT, cell: 4", "tests.foreign.RaisesFeatures")
+    store, complete = run(write_config(tmp_path / "c.yaml", bad, LINEAR), competition_folder, tmp_path / "oof")
+    assert not complete
+    assert load_predictions(store).members == ["linear"]
+
+
+@pytest.mark.parametrize("history", ["None", "[{(1, 2): 3}]", "[{'loss': object()}]", "['text']"])
+def test_a_history_never_costs_the_fold(
+    competition_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, history: str
+) -> None:
+    from tests import foreign as members
+
+    monkeypatch.setattr(members.HighPass, "history_", eval(history), raising=False)  # noqa: S307
+    config = write_config(tmp_path / "c.yaml", foreign("odd", "HighPass"))
+    store, complete = run(config, competition_folder, tmp_path / "oof")
+    assert complete
+    assert load_predictions(store).members == ["odd"]
 
 
 def test_features_are_computed_once(
