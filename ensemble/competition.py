@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
@@ -203,9 +204,11 @@ def _table(tables: dict[str, bytes], name: str, path: Path) -> pd.DataFrame:
     if name not in tables:
         raise UserError(f"{path}: there is no {name}, neither beside the photographs nor inside the archive")
     try:
-        table = pd.read_csv(
-            BytesIO(tables[name]), dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", pd.errors.ParserWarning)  # a comma too many at the end of rows
+            table = pd.read_csv(
+                BytesIO(tables[name]), dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False
+            )
     except (ValueError, pd.errors.ParserError) as error:
         raise UserError(f"{path}: {name} is no CSV table ({' '.join(str(error).split())})") from None
     if len(table.columns) == 1 and any(mark in str(table.columns[0]) for mark in ";\t"):

@@ -82,10 +82,10 @@ def _feature_tables(
         except (Exception, SystemExit) as error:  # a transformer of any package may do anything; other members go on
             failures[key] = error
     lost = {member.name: failures[key] for member in members if (key := plan.features[member.name]) in failures}
-    for name, error in lost.items():
+    for name, cause in lost.items():
         log = store.member_folder(name) / "features.error.txt"
-        write_text(log, "".join(traceback.format_exception(error)))
-        board.say(f"{name} FAILED: its features raised {_sentence(error)} (traceback in {log})")
+        write_text(log, "".join(traceback.format_exception(cause)))
+        board.say(f"{name} FAILED: its features raised {_sentence(cause)} (traceback in {log})")
     return tables, set(lost)
 
 

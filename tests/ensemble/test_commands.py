@@ -14,8 +14,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from ensemble.blend.run import blend
 from ensemble.oof import OofStore
 from tests.competitions import LINEAR, write_config
+from tests.conftest import train_inline
 
 Result = subprocess.CompletedProcess[str]
 
@@ -117,47 +119,55 @@ def start(config: Path, data: Path, folder: Path, engine: str) -> subprocess.Pop
     )
 
 
+def slow_config(folder: Path, seconds: float) -> tuple[Path, Path]:
+    """A config whose slow member leaves a trace of every fit, and the folder of the traces."""
+    mark = folder / "mark"
+    mark.mkdir(parents=True)
+    member = SLOW_MEMBER.format(mark=mark, seconds=seconds)
+    return write_config(folder / "c.yaml", LINEAR, member, extra="folds: {n_folds: 5}"), mark
+
+
+def submission(store: OofStore) -> bytes:
+    blend(store)
+    return (store.blend_folder / "submit.csv").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(competition_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The submission of a run that nobody disturbed."""
+    folder = tmp_path_factory.mktemp("quiet")
+    return submission(train_inline(slow_config(folder, 0)[0], competition_folder, folder / "oof"))
+
+
 @pytest.mark.parametrize("engine", ["inline", "ray"])
-def test_killed_halfway_and_started_again(competition_folder: Path, tmp_path: Path, engine: str) -> None:
+def test_killed_halfway_and_started_again(
+    competition_folder: Path, tmp_path: Path, undisturbed: bytes, engine: str
+) -> None:
     """No finished fold is repeated, and the submission equals that of a quiet run."""
-    submissions = []
-    for quiet in (True, False):
-        folder = tmp_path / ("quiet" if quiet else "killed")
-        mark = folder / "mark"
-        mark.mkdir(parents=True)
-        # The same recipe, mark and all, in both: predictions must not depend on it, but hashes would.
-        config = write_config(
-            folder / "c.yaml", LINEAR, SLOW_MEMBER.format(mark=mark, seconds=1), extra="folds: {n_folds: 5}"
-        )
-        store = OofStore(folder / "oof" / "small")
-        finished: set[int] = set()
-        if not quiet:
-            run = start(config, competition_folder, folder, engine)
-            while len(finished) < 2 and run.poll() is None:
-                finished = {fold for fold in range(5) if store.record("slow", fold) is not None}
-                time.sleep(0.02)
-            assert run.poll() is None, "the run was over before it could be killed"
-            os.killpg(run.pid, signal.SIGKILL)
-            run.wait()
-            finished = {fold for fold in range(5) if store.record("slow", fold) is not None}
-            assert len(finished) < 5
-            time.sleep(3 if engine == "ray" else 0)  # orphaned workers of the killed Ray notice and end
-            traces_before = len(list(mark.iterdir()))
-        result = start(config, competition_folder, folder, engine)
-        output = result.communicate(timeout=200)[0]
-        assert result.returncode == 0, output
-        if not quiet:
-            again = len(list(mark.iterdir())) - traces_before
-            assert again == 5 - len(finished)
-        assert ensemble("blend", "--oof", folder / "oof", cwd=ROOT).returncode == 0
-        submissions.append((store.root / "blend" / "submit.csv").read_bytes())
-    assert submissions[0] == submissions[1]
+    config, mark = slow_config(tmp_path, 1)
+    store = OofStore(tmp_path / "oof" / "small")
+
+    def finished() -> int:
+        return sum(store.record("slow", fold) is not None for fold in range(5))
+
+    run = start(config, competition_folder, tmp_path, engine)
+    while finished() < 2 and run.poll() is None:
+        time.sleep(0.02)
+    assert run.poll() is None, "the run was over before it could be killed"
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    time.sleep(3 if engine == "ray" else 0)  # orphaned workers of the killed Ray notice and end
+    kept, traces = finished(), len(list(mark.iterdir()))
+    assert 2 <= kept < 5
+    again = start(config, competition_folder, tmp_path, engine)
+    output = again.communicate(timeout=200)[0]
+    assert again.returncode == 0, output
+    assert len(list(mark.iterdir())) - traces == 5 - kept
+    assert submission(store) == undisturbed
 
 
 def test_ctrl_c_says_how_to_go_on(competition_folder: Path, tmp_path: Path) -> None:
-    mark = tmp_path / "mark"
-    mark.mkdir()
-    config = write_config(tmp_path / "c.yaml", SLOW_MEMBER.format(mark=mark, seconds=60))
+    config, mark = slow_config(tmp_path, 60)
     run = start(config, competition_folder, tmp_path, "ray")
     while not list(mark.iterdir()) and run.poll() is None:
         time.sleep(0.1)

@@ -195,15 +195,15 @@ def test_shuffled_labels_score_one_half(tmp_path: Path) -> None:
     """From the archive to the blend: where there is nothing to learn, nothing is claimed."""
     import random
 
-    data = write_competition(tmp_path / "data", train=240, test=4)
+    data = write_competition(tmp_path / "data", train=160, test=4)
     names = [row[0] for row in read_rows(data / "train.csv")[1:]]
-    labels = [0, 1] * 120
+    labels = [0, 1] * 80
     random.Random(5).shuffle(labels)
     write_rows(data / "train.csv", ["name", "target"], [list(row) for row in zip(names, labels, strict=True)])
     store = train_inline(write_config(tmp_path / "c.yaml", LINEAR, BOOSTED), data, tmp_path / "oof")
     result = blend(store)
     for summary in result["blenders"].values():
-        assert abs(summary["nested"]["accuracy"] - 0.5) < 0.13  # four standard errors
+        assert abs(summary["nested"]["accuracy"] - 0.5) < 0.16  # four standard errors
 
 
 @pytest.mark.parametrize(
@@ -322,13 +322,13 @@ def test_features_are_computed_once(
     transform = LogDCT.transform
     monkeypatch.setattr(LogDCT, "transform", lambda self, X: calls.append(len(X)) or transform(self, X))
     train_inline(write_config(tmp_path / "a.yaml", LINEAR, BOOSTED), competition_folder, tmp_path / "oof")
-    assert sum(calls) == 52
+    assert calls == [52, 1], "all at once, and one again to see that the transformer is stateless"
     train_inline(write_config(tmp_path / "b.yaml", LINEAR, name="other"), competition_folder, tmp_path / "oof")
-    assert sum(calls) == 52
+    assert len(calls) == 2
     for values in (tmp_path / "oof" / ".features").rglob("*.npy"):
         values.write_bytes(values.read_bytes()[:-4])
     third = train_inline(write_config(tmp_path / "c.yaml", LINEAR, name="third"), competition_folder, tmp_path / "oof")
-    assert sum(calls) == 104
+    assert calls == [52, 1, 52, 1]
     assert load_predictions(third).oof_logits[:, 0] == pytest.approx(load_predictions(trained).oof_logits[:, 0], abs=0)
 
 
