@@ -69,14 +69,24 @@ def wait_for(port: int, process: subprocess.Popen[str]) -> None:
     raise AssertionError("the head node did not come up")
 
 
+def submit(command: list[object], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Submit a job; a head that has only just started says that it has no agent yet, and asks to try again."""
+    deadline = time.monotonic() + 60
+    while True:
+        result = subprocess.run(
+            list(map(str, command)), cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240, check=False
+        )
+        if "No available agent to submit job" not in result.stderr or time.monotonic() > deadline:
+            return result
+        time.sleep(2)
+
+
 def test_a_job_trains_all_members(head: tuple[str, dict[str, str]], competition_folder: Path, tmp_path: Path) -> None:
     address, environment = head
     config = write_config(tmp_path / "job.yaml", LINEAR, BOOSTED, name="job")
-    command = [RAY, "job", "submit", "--address", address, "--working-dir", ".", "--"]
+    command: list[object] = [RAY, "job", "submit", "--address", address, "--working-dir", ".", "--"]
     command += ["python", "-m", "ensemble.train", config, "--data", competition_folder, "--oof", tmp_path / "oof"]
-    result = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240, check=False
-    )
+    result = submit(command, environment)
     output = result.stdout + result.stderr
     assert result.returncode == 0, output
     assert "succeeded" in output
