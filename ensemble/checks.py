@@ -7,7 +7,6 @@ from contextlib import suppress
 from functools import cache
 from typing import Any
 
-import lightgbm
 from sklearn.exceptions import NotFittedError
 
 from ensemble.config import MemberSettings
@@ -40,7 +39,7 @@ def _check_parameters(model: Any) -> None:
     for part in (part for part in [model, *model.get_params(deep=True).values()] if not isinstance(part, type)):
         if hasattr(part, "_parameter_constraints"):  # scikit-learn's own declaration
             part._validate_params()
-        if isinstance(part, lightgbm.LGBMModel):  # which takes any keyword and passes over those it does not know
+        if type(part).__module__.startswith("lightgbm."):  # it takes any keyword and passes over what it does not know
             unknown = sorted(set(part._other_params) - _lightgbm_names())
             if unknown:
                 raise UserError(f"LightGBM has no parameter {', '.join(unknown)}; check the spelling")
@@ -48,5 +47,7 @@ def _check_parameters(model: Any) -> None:
 
 @cache
 def _lightgbm_names() -> frozenset[str]:
+    import lightgbm
+
     aliases = lightgbm.basic._ConfigAliases._get_all_param_aliases()
     return frozenset(aliases).union(*aliases.values())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightgbm
 import numpy as np
-import skops.io
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from lightgbm import Booster
 
 _LIGHTGBM = "lightgbm.txt"
 _SKOPS = "model.skops"
@@ -36,6 +37,9 @@ def save_model(model: Any, folder: Path) -> None:
     ValueError
         skops would not load the model again, since it holds types that it does not trust.
     """
+    import lightgbm  # here, since a run that has nothing to do should not wait for it; nor for skops
+    import skops.io
+
     if hasattr(model, "save"):
         model.save(folder)
     elif isinstance(model, lightgbm.LGBMClassifier):
@@ -58,6 +62,9 @@ def load_model(folder: Path, kind: Any) -> Any:
         What the member's recipe names; its own `load(folder)` is called if it has one. Nothing in the folder says
         what is to be imported, and no file in it is executed.
     """
+    import lightgbm
+    import skops.io
+
     if (folder / _LIGHTGBM).exists():
         return BoosterClassifier(lightgbm.Booster(model_file=folder / _LIGHTGBM))
     if (folder / _SKOPS).exists():
@@ -68,7 +75,7 @@ def load_model(folder: Path, kind: Any) -> Any:
 class BoosterClassifier:
     """A LightGBM booster read from text, as a classifier of two classes."""
 
-    def __init__(self, booster: lightgbm.Booster) -> None:
+    def __init__(self, booster: Booster) -> None:
         self.booster = booster
         self.classes_ = np.array([0, 1])
 

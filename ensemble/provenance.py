@@ -11,7 +11,7 @@ import pkgutil
 import platform
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -108,12 +108,18 @@ def code_version(import_path: str) -> str:
 
 
 @cache
+def _distributions() -> Mapping[str, list[str]]:
+    """Distributions by top-level module; a second's work where much is installed."""
+    return importlib.metadata.packages_distributions()
+
+
+@cache
 def _installed_version(root: str) -> str | None:
     spec = importlib.util.find_spec(root)
     site_packages = sysconfig.get_paths()["purelib"]
     if spec is None or spec.origin is None or not Path(spec.origin).is_relative_to(site_packages):
         return None
-    distributions = importlib.metadata.packages_distributions().get(root, [])
+    distributions = _distributions().get(root, [])
     if DISTRIBUTION in distributions:
         return None  # installed from a checkout, perhaps, whose version says nothing of later edits
     return ",".join(f"{name}=={importlib.metadata.version(name)}" for name in sorted(set(distributions))) or None
@@ -141,13 +147,21 @@ def _is_own(root: str) -> bool:
 
 
 def _source(module: str) -> Path | None:
+    """The file of a module, found without importing anything: `find_spec` would import all its parents."""
+    root, *parts = module.split(".")
     try:
-        spec = importlib.util.find_spec(module)
-    except (ImportError, ValueError):  # `from package import Name`: Name is no module
+        spec = importlib.util.find_spec(root)
+    except (ImportError, ValueError):
         return None
-    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+    if spec is None or spec.origin is None:
         return None
-    return Path(spec.origin)
+    path = Path(spec.origin)
+    for part in parts:
+        if path.name != "__init__.py":
+            return None  # `from module import Name`: Name is no module
+        package = path.parent / part / "__init__.py"
+        path = package if package.exists() else path.parent / f"{part}.py"
+    return path if path.suffix == ".py" and path.exists() else None
 
 
 def _imports(module: str, path: Path) -> Iterator[str]:
