@@ -15,13 +15,14 @@ from pathlib import Path
 
 from PIL import Image
 
+from ensemble.competition import SYNTHETIC_MARKER
 from ensemble.demo.camera import photograph
 from ensemble.demo.generator import generate
 from ensemble.demo.plan import Photo, check_sizes, plan
 from ensemble.demo.scene import draw_scene
 from ensemble.errors import UserError
 
-MARKER = "SYNTHETIC.txt"
+MARKER = SYNTHETIC_MARKER
 TOP = "data256faces"
 ARCHIVE, TRAIN_CSV, SUBMIT_CSV = f"{TOP}.tar.gz", "train.csv", "submit.csv"
 COMPETITION_FILES = (ARCHIVE, TRAIN_CSV, SUBMIT_CSV)
