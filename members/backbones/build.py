@@ -1,0 +1,103 @@
+"""Building a timm backbone for photographs of a given size, with a fresh head."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+
+import members.backbones.specialists  # noqa: F401  registers its networks with timm
+from members.backbones.network import Normalisation, PhotographNetwork
+from members.backbones.stems import set_stem_stride
+from members.backbones.weights import PACKAGED, WeightsError, body_and_normalisation, load_body, packaged, read_state
+
+
+def build_network(
+    name: str,
+    weights: str | Path,
+    *,
+    classes: int,
+    size: tuple[int, int],
+    stem_stride: int | None = None,
+    drop_rate: float = 0.0,
+) -> PhotographNetwork:
+    """Build a timm backbone with a fresh head, in channels_last layout, on the CPU.
+
+    Draws the fresh weights from torch's global generator; callers seed it.
+
+    Parameters
+    ----------
+    name : str
+        A timm architecture, with or without a tag (`resnet50.a1_in1k`), or one of `members.backbones.specialists`.
+    weights : str or Path
+        "hub" (timm's own download), "packaged" (a Python package), "none" (fresh), or a `.safetensors` or
+        state-dict file with timm's names, or one that `ImageClassifier.save` wrote. The head is always fresh.
+    classes : int
+        Number of logits; 0 leaves the head out.
+    size : tuple[int, int]
+        Height and width in pixels of what goes in; it is never resized.
+    stem_stride : int or None
+        None keeps the stem as it is; see `members.backbones.stems`.
+    drop_rate : float
+        Dropout before the head.
+
+    Raises
+    ------
+    WeightsError
+        If the weights cannot be had or do not fit.
+    ValueError
+        If timm does not know the backbone, or it cannot take that size or that stride.
+    """
+    _check_name(name)
+    backbone = _create(name, pretrained=weights == "hub", classes=classes, size=size, drop_rate=drop_rate)
+    # timm draws an EfficientNet's head for 1000 classes' worth of fan-out; for two it starts at a loss of 2 to 4.
+    backbone.reset_classifier(classes)
+    normalisation = _load(backbone, name, weights)
+    if stem_stride is not None:
+        set_stem_stride(backbone, stem_stride)
+    return PhotographNetwork(backbone, normalisation).to(memory_format=torch.channels_last)
+
+
+def _load(backbone: Any, name: str, weights: str | Path) -> Normalisation:
+    """Load weights that timm does not load itself, and return what the weights expect of pixels."""
+    normalisation = Normalisation.of_timm(backbone.pretrained_cfg)
+    if weights in ("hub", "none"):
+        return normalisation
+    if weights == "packaged":
+        architecture = name.split(".")[0]
+        package = packaged(architecture)
+        load_body(backbone, package.state(architecture), f"the package {package.distribution}")
+        return package.normalisation
+    body, normalisation = body_and_normalisation(read_state(Path(weights)), normalisation)
+    load_body(backbone, body, str(weights))
+    return normalisation
+
+
+def _create(name: str, *, pretrained: bool, classes: int, size: tuple[int, int], drop_rate: float) -> Any:
+    """Ask timm for the network; networks made for one size (ViT, Swin) are told the photographs' size instead."""
+    cfg = timm.get_pretrained_cfg(name)
+    sized: dict[str, Any] = {"img_size": size} if cfg is not None and cfg.fixed_input_size else {}
+    try:
+        return timm.create_model(name, pretrained=pretrained, num_classes=classes, drop_rate=drop_rate, **sized)
+    except (OSError, RuntimeError) as error:
+        if not pretrained:
+            raise
+        raise WeightsError(
+            f'the hub gave no weights for {name} ({type(error).__name__}); use weights="packaged" for '
+            f'{" or ".join(PACKAGED)}, the path of a weights file, or weights="none"'
+        ) from error
+    except (AssertionError, TypeError) as error:
+        if not sized:
+            raise
+        raise ValueError(f"{name} was made for one size and takes no photographs of {size[0]} x {size[1]}") from error
+
+
+def _check_name(name: str) -> None:
+    if timm.is_model(name):
+        return
+    near = difflib.get_close_matches(name, timm.list_models(), n=3)
+    hint = f"did you mean {' or '.join(near)}" if near else "timm.list_models() lists them all"
+    raise ValueError(f"timm knows no backbone named {name!r}; {hint}")

@@ -1,0 +1,53 @@
+"""The one network shape that all members share: photographs as they are stored go in, logits come out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+PER_CHANNEL = (1, 3, 1, 1)  # mean and standard deviation against (n, 3, height, width)
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """What a backbone's weights expect of pixels: `(pixel - mean) / std`, per channel (R, G, B), in units of 0..255."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def of_timm(cls, cfg: Mapping[str, Any]) -> Normalisation:
+        """Read timm's `pretrained_cfg`, whose units are 0..1."""
+        return cls(tuple(255 * value for value in cfg["mean"]), tuple(255 * value for value in cfg["std"]))
+
+
+class PhotographNetwork(nn.Module):
+    """A backbone that takes photographs as they are stored: uint8 (n, height, width, 3) in, float32 (n, classes) out.
+
+    Mean and standard deviation are buffers, so they travel with the weights, and only bytes travel to the device.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, backbone: nn.Module, normalisation: Normalisation) -> None:
+        super().__init__()
+        self.backbone: Any = backbone  # a timm model: forward_features, forward_head
+        self.register_buffer("mean", torch.tensor(normalisation.mean, dtype=torch.float32).view(PER_CHANNEL))
+        self.register_buffer("std", torch.tensor(normalisation.std, dtype=torch.float32).view(PER_CHANNEL))
+
+    def normalise(self, photographs: torch.Tensor) -> torch.Tensor:
+        """Return float32 (n, 3, height, width) as the weights expect it, in channels_last layout."""
+        pixels = photographs.permute(0, 3, 1, 2).float()  # permuted rows of pixels are already channels_last
+        return (pixels - self.mean) / self.std
+
+    def forward(self, photographs: torch.Tensor) -> torch.Tensor:
+        """Return the logits. The head runs in float32 even under autocast: bfloat16 logits would tie by the dozen."""
+        features = self.backbone.forward_features(self.normalise(photographs))
+        with torch.autocast(photographs.device.type, enabled=False):
+            logits: torch.Tensor = self.backbone.forward_head(features.float())
+        return logits

@@ -1,0 +1,173 @@
+"""A frozen backbone as a stateless transformer: photographs to embeddings, for a linear or SVM head."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from numbers import Integral
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+
+from members.backbones import PhotographNetwork, build_network
+from members.backbones.maps import STATISTICS, layer_maps
+from members.checks import check_photographs
+from members.training.arithmetic import Arithmetic
+from members.training.crops import GRID, check_crop
+from members.training.heap import heap_kept
+from members.training.photographs import Photographs
+from members.training.prediction import views
+from members.training.randomness import private_randomness
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
+    from typing_extensions import Self
+
+_ANY_SIZE = (224, 224)  # the columns are the same for photographs of every size, and all networks take this one
+
+
+class FrozenEmbedding(TransformerMixin, BaseEstimator):
+    """What a network with fixed weights sees in a photograph; nothing is learned, so all folds may share it.
+
+    Parameters
+    ----------
+    backbone, weights, stem_stride, crop, precision, device
+        As of `members.cnn.ImageClassifier`. With `crop`, the mean over an aligned grid of crops.
+    layers : "head" or sequence of str
+        "head": what the classifier would see. Names: the maps that these submodules give (`blocks.3` of an
+        EfficientNet, `layer2` of a ResNet), reduced to `statistics`. Early maps hold traces, late ones hold faces, and
+        what tells a generated face lies between.
+    statistics : sequence of {"mean", "deviation", "covariance"}
+        What is kept of a layer's channels over the photograph: their means, their standard deviations, or the
+        covariance of each pair (upper triangle; Gram matrices as of Liu et al., Gram-Net, 2020). Their numbers are
+        c, c and c (c + 1) / 2 for c channels.
+    flip : bool
+        Average over the photograph and its mirror image.
+    batch_size : int
+        Photographs computed at once.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> embedding = FrozenEmbedding(backbone="efficientnet_lite0", weights="packaged", layers=["blocks.2", "blocks.3"])
+    >>> model = make_pipeline(embedding, LogisticRegression())
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "backbone": [str],
+        "weights": [str, Path],
+        "stem_stride": [None, Options(Integral, {1, 2})],
+        "crop": [None, Options(Integral, set(range(GRID, 4096, GRID)))],
+        "layers": [StrOptions({"head"}), list, tuple],
+        "statistics": [list, tuple],
+        "flip": ["boolean"],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "precision": [StrOptions({"auto", "bfloat16", "float16", "float32"})],
+        "device": [StrOptions({"auto", "cpu", "cuda"})],
+    }
+
+    def __init__(
+        self,
+        *,
+        backbone: str = "tf_efficientnet_lite0",
+        weights: str | Path = "hub",
+        stem_stride: int | None = None,
+        crop: int | None = None,
+        layers: str | Sequence[str] = "head",
+        statistics: Sequence[str] = ("mean", "deviation"),
+        flip: bool = True,
+        batch_size: int = 16,
+        precision: str = "auto",
+        device: str = "auto",
+    ) -> None:
+        self.backbone = backbone
+        self.weights = weights
+        self.stem_stride = stem_stride
+        self.crop = crop
+        self.layers = layers
+        self.statistics = statistics
+        self.flip = flip
+        self.batch_size = batch_size
+        self.precision = precision
+        self.device = device
+
+    def fit(self, X: Photographs, y: object = None) -> Self:  # noqa: ARG002
+        """Check the parameters and learn nothing."""
+        self._validate_params()  # type: ignore[no-untyped-call]
+        check_photographs(X)
+        return self
+
+    def transform(self, X: Photographs) -> npt.NDArray[np.float32]:
+        """Return float32 (n, columns) for uint8 (n, height, width, 3); a row depends on its photograph alone.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or `X` is not as described, or the weights cannot be had (`WeightsError`).
+        """
+        self._validate_params()  # type: ignore[no-untyped-call]
+        self._check_statistics()
+        check_photographs(X)
+        size = (int(X.shape[1]), int(X.shape[2]))
+        check_crop(self.crop, size)
+        network, arithmetic = self._network(size), Arithmetic.choose(self.device, self.precision)
+        with heap_kept():
+            return np.concatenate(list(self._embeddings(network, X, arithmetic)))
+
+    def get_feature_names_out(self, input_features: object = None) -> npt.NDArray[np.object_]:  # noqa: ARG002
+        """Return the columns' names, as objects because scikit-learn's are."""
+        network = self._network(_ANY_SIZE)
+        blank = torch.zeros((1, *self._input_size(_ANY_SIZE), 3), dtype=torch.uint8)
+        with torch.inference_mode():
+            parts = self._parts(network.eval(), blank)
+        names = [
+            f"{self.backbone}/{part}_{index:04d}" for part, values in parts.items() for index in range(values.shape[1])
+        ]
+        return np.array(names, dtype=object)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags: Tags = super().__sklearn_tags__()  # type: ignore[no-untyped-call]
+        tags.requires_fit = False
+        return tags
+
+    def _check_statistics(self) -> None:
+        unknown = [name for name in self.statistics if name not in STATISTICS]
+        if unknown:
+            raise ValueError(f"statistics holds {unknown[0]!r}; they are {', '.join(STATISTICS)}")
+
+    @torch.inference_mode()
+    def _embeddings(
+        self, network: PhotographNetwork, X: Photographs, arithmetic: Arithmetic
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        network.to(arithmetic.device).eval()
+        for start in range(0, len(X), self.batch_size):
+            photographs = arithmetic.tensor(X[np.arange(start, min(start + self.batch_size, len(X)))])
+            with arithmetic.autocast():
+                seen = [
+                    torch.cat(list(self._parts(network, view).values()), dim=1)
+                    for view in views(photographs, flip=self.flip, crop=self.crop)
+                ]
+            yield torch.stack(seen).mean(0).cpu().numpy()
+
+    def _parts(self, network: PhotographNetwork, photographs: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return float32 (n, columns) for every part of an embedding, by name."""
+        pixels, backbone = network.normalise(photographs), network.backbone
+        if isinstance(self.layers, str):
+            return {"head": backbone.forward_head(backbone.forward_features(pixels), pre_logits=True).float()}
+        maps = layer_maps(backbone, pixels, self.layers)
+        return {f"{layer}_{name}": STATISTICS[name](maps[layer]) for layer in self.layers for name in self.statistics}
+
+    def _network(self, size: tuple[int, int]) -> PhotographNetwork:
+        """Build the network; fresh weights ("none") are the same in every process."""
+        with private_randomness(seed=0):
+            return build_network(
+                self.backbone, self.weights, classes=0, size=self._input_size(size), stem_stride=self.stem_stride
+            )
+
+    def _input_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        return (self.crop, self.crop) if self.crop else size

@@ -1,0 +1,117 @@
+"""One classifier, fitted with several seeds and averaged: the cheapest ensemble there is."""
+
+from __future__ import annotations
+
+import json
+from numbers import Integral
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import softmax
+from sklearn.base import clone
+from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils.validation import check_is_fitted
+
+from members.classifier import PhotographClassifier
+from members.cnn import ImageClassifier
+from members.training.history import EpochRecord, Report
+from members.training.randomness import seed_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_FACTS_FILE = "seeds.json"
+_SMALLEST_PROBABILITY = 1e-12
+
+
+class SeedAverage(PhotographClassifier):
+    """Fits copies of a classifier that differ in their seed alone, and averages their logits.
+
+    Parameters
+    ----------
+    estimator : ImageClassifier
+        What is copied; its own `random_state` is replaced.
+    seeds : int
+        Number of copies.
+    random_state : int, RandomState or None
+        The copies' seeds are drawn from it.
+
+    Attributes
+    ----------
+    classes_ : array (k,)
+    estimators_ : list
+        The fitted copies.
+    history_ : list of dict
+        The copies' records one after the other, each with `seed`, the number of the copy from 1.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "estimator": [HasMethods(["fit", "predict_proba", "save"])],
+        "seeds": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        estimator: ImageClassifier,
+        *,
+        seeds: int = 3,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.seeds = seeds
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: npt.ArrayLike) -> Self:
+        """Fit the copies one after the other, on the same photographs uint8 (n, height, width, 3)."""
+        self._validate_params()  # type: ignore[no-untyped-call]
+        drawn = np.random.default_rng(seed_of(self.random_state)).choice(2**31 - 1, self.seeds, replace=False)
+        self.estimators_ = []
+        for number, seed in enumerate(drawn.tolist()):
+            copy = clone(self.estimator).set_params(random_state=seed)
+            copy.on_progress = self._progress_of(number)
+            self.estimators_.append(copy.fit(X, y))
+            copy.on_progress = None
+        self.classes_ = self.estimators_[0].classes_
+        self.history_ = _histories(self.estimators_)
+        return self
+
+    def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
+        """Return the normalised geometric mean of the copies' probabilities, float64 (n, k)."""
+        check_is_fitted(self, "estimators_")
+        smallest = _SMALLEST_PROBABILITY
+        logits = [np.log(np.clip(copy.predict_proba(X), smallest, 1)) for copy in self.estimators_]
+        probabilities: npt.NDArray[np.float64] = softmax(np.mean(logits, axis=0), axis=1)
+        return probabilities
+
+    def save(self, folder: Path) -> None:
+        """Write every copy into a folder of its own, as tensors and JSON; nothing in it can run."""
+        check_is_fitted(self, "estimators_")
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, copy in enumerate(self.estimators_, 1):
+            copy.save(folder / str(number))
+        (folder / _FACTS_FILE).write_text(json.dumps({"seeds": len(self.estimators_)}) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        seeds = json.loads((folder / _FACTS_FILE).read_text(encoding="utf-8"))["seeds"]
+        copies = [ImageClassifier.load(folder / str(number)) for number in range(1, seeds + 1)]
+        average = cls(clone(copies[0]).set_params(random_state=None), seeds=seeds)
+        average.estimators_ = copies
+        average.classes_ = copies[0].classes_
+        average.history_ = _histories(copies)
+        return average
+
+    def _progress_of(self, number: int) -> Report | None:
+        """Return a hook for one copy that tells the progress of all."""
+        hook = self.on_progress
+        if hook is None:
+            return None
+        return lambda fraction, text: hook((number + fraction) / self.seeds, f"seed {number + 1}/{self.seeds}, {text}")
+
+
+def _histories(copies: list[ImageClassifier]) -> list[EpochRecord]:
+    return [{"seed": number, **record} for number, copy in enumerate(copies, 1) for record in copy.history_]

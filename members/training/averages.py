@@ -1,0 +1,82 @@
+"""Which weights remain in the end: the last, an average of many, or those of the best epoch on rows put aside."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+_towards: Any = get_ema_multi_avg_fn  # torch gives it no types
+
+
+class FinalWeights:
+    """Keeps the weights as they are after the last step. Subclasses watch the training and choose others."""
+
+    def after_step(self, network: nn.Module) -> None:
+        """See the network after a step of the optimiser."""
+
+    def after_epoch(self, network: nn.Module, epochs_left: int, validation_loss: float | None) -> bool:  # noqa: ARG002
+        """See the network after an epoch; True stops the training."""
+        return False
+
+    def finish(self, network: nn.Module) -> None:
+        """Give the network the weights that remain."""
+
+
+class MovingAverage(FinalWeights):
+    """An exponential moving average over steps, of weights and of the norms' statistics."""
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self._average = AveragedModel(network, multi_avg_fn=_towards(decay), use_buffers=True)
+
+    def after_step(self, network: nn.Module) -> None:
+        """Move the average towards the network."""
+        self._average.update_parameters(network)
+
+    def finish(self, network: nn.Module) -> None:
+        """Take the average."""
+        network.load_state_dict(self._average.module.state_dict())
+
+
+class LastEpochs(FinalWeights):
+    """The mean of the weights after each of the last epochs, and of the norms' statistics."""
+
+    def __init__(self, network: nn.Module, epochs: int) -> None:
+        self._epochs = epochs
+        self._average = AveragedModel(network, use_buffers=True)
+
+    def after_epoch(self, network: nn.Module, epochs_left: int, validation_loss: float | None) -> bool:  # noqa: ARG002
+        """Add the network to the mean if it is one of the last."""
+        if epochs_left < self._epochs:
+            self._average.update_parameters(network)
+        return False
+
+    def finish(self, network: nn.Module) -> None:
+        """Take the mean."""
+        network.load_state_dict(self._average.module.state_dict())
+
+
+class BestEpoch(FinalWeights):
+    """The weights of the epoch with the lowest loss on rows put aside; stops after `patience` epochs without one."""
+
+    def __init__(self, patience: int) -> None:
+        self._patience = patience
+        self._best_loss, self._epochs_since = math.inf, 0
+        self._best: dict[str, object] = {}
+
+    def after_epoch(self, network: nn.Module, epochs_left: int, validation_loss: float | None) -> bool:  # noqa: ARG002
+        """Keep the network if it is the best so far."""
+        if validation_loss is None:
+            raise ValueError("the best epoch is chosen on rows put aside, and there are none")
+        self._epochs_since += 1
+        if validation_loss < self._best_loss:
+            self._best_loss, self._epochs_since = validation_loss, 0
+            self._best = copy.deepcopy(network.state_dict())
+        return self._epochs_since >= self._patience
+
+    def finish(self, network: nn.Module) -> None:
+        """Go back to the best epoch."""
+        network.load_state_dict(self._best)

@@ -1,0 +1,49 @@
+"""Photographs on their way to a network: gathered batch by batch, or kept on the GPU where they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from members.training.arithmetic import Arithmetic
+
+Rows = npt.NDArray[np.intp]
+Reader = Callable[[Rows], torch.Tensor]  # rows to uint8 (rows, height, width, 3) on the device
+
+_SHARE_FOR_PHOTOGRAPHS: Final = 0.4  # of a GPU's free memory; the rest is for activations, and for other folds
+_ROWS_AT_ONCE: Final = 256
+
+
+class Photographs(Protocol):
+    """What is asked of `X`: an ndarray has it, and so has any view that gathers rows on demand."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...  # noqa: D102
+
+    @property
+    def dtype(self) -> Any: ...  # noqa: D102
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Rows, /) -> npt.NDArray[np.uint8]: ...
+
+
+def reader(X: Photographs, arithmetic: Arithmetic) -> Reader:
+    """Return how a batch is fetched: on a GPU with room for all photographs, they cross the bus once, as bytes."""
+    free = arithmetic.free_bytes()
+    if free is None or int(np.prod(X.shape)) > _SHARE_FOR_PHOTOGRAPHS * free:
+        return lambda rows: arithmetic.tensor(X[rows])
+    return resident(X, arithmetic)
+
+
+def resident(X: Photographs, arithmetic: Arithmetic) -> Reader:
+    """Copy all photographs to the device, a few at a time, and return how a batch is picked there."""
+    pixels = torch.empty(tuple(X.shape), dtype=torch.uint8, device=arithmetic.device)
+    for start in range(0, len(X), _ROWS_AT_ONCE):
+        rows = np.arange(start, min(start + _ROWS_AT_ONCE, len(X)))
+        pixels[start : start + len(rows)] = arithmetic.tensor(X[rows])
+    return lambda rows: pixels[arithmetic.tensor(rows)]

@@ -1,0 +1,25 @@
+"""Randomness that a fit keeps to itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state
+
+
+def seed_of(random_state: int | np.random.RandomState | None) -> int:
+    """Draw a seed from scikit-learn's `random_state`; None draws a new one each time."""
+    if random_state is None:  # check_random_state would draw from NumPy's global generator
+        return int(np.random.default_rng().integers(2**31))
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+@contextmanager
+def private_randomness(seed: int) -> Iterator[None]:
+    """Seed torch's global generators for a while, and put them back as they were."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield

