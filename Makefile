@@ -28,8 +28,8 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.installed-dev  ## make bench NAME=cnn_throughput
-	$(BIN)/python -m tests.benchmarks.$(NAME)
+bench: $(VENV)/.installed-dev  ## make bench NAME=cnn_throughput; some take ARGS="..."
+	$(BIN)/python -m tests.benchmarks.$(NAME) $(ARGS)
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,152 @@
+"""What a trained ensemble does beyond its own test photographs: altered photographs, and kinds of fakes never seen.
+
+`make bench NAME=generalisation ARGS="robustness CONFIG DATA OOF"` alters held-out photographs and asks each fold's
+stored models again. `... ARGS="clusters CONFIG DATA OOF"` groups the fakes by their spectrum and trains the config once
+more on folds that each hold a whole group of fakes out: OOF accuracy is then that on fakes unlike those learned from.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from ensemble.competition import Competition
+from ensemble.config import load_experiment
+from ensemble.member import build_features, import_object
+from ensemble.metrics import to_logits
+from ensemble.models import load_model
+from ensemble.oof import OofStore
+from members.forensics import ForensicFeatures
+
+PHOTOGRAPHS, CLUSTERS = 500, 4
+Alter = Callable[[Image.Image], Image.Image]
+
+
+def jpeg(quality: int) -> Alter:
+    def alter(image: Image.Image) -> Image.Image:
+        file = io.BytesIO()
+        image.save(file, "JPEG", quality=quality)
+        return Image.open(file)
+
+    return alter
+
+
+def there_and_back(scale: float) -> Alter:
+    def alter(image: Image.Image) -> Image.Image:
+        small = (round(image.width * scale), round(image.height * scale))
+        return image.resize(small, Image.Resampling.BICUBIC).resize(image.size, Image.Resampling.BICUBIC)
+
+    return alter
+
+
+ALTERATIONS: dict[str, Alter] = {
+    "as they are": lambda image: image,
+    "JPEG 75": jpeg(75),
+    "JPEG 50": jpeg(50),
+    "blur 1 px": lambda image: image.filter(ImageFilter.GaussianBlur(1)),
+    "resize 0.75": there_and_back(0.75),
+    "resize 1.25": there_and_back(1.25),
+}
+
+
+def robustness(config: Path, data: Path, oof: Path) -> pd.DataFrame:
+    """Accuracy, AUC and false-positive rate of every member and of their mean, on altered held-out photographs."""
+    experiment = load_experiment(config)
+    store = OofStore(oof / experiment.name)
+    ledger, X = store.ledger(), Competition.open(data, experiment.data).decode()
+    rows = np.sort(np.random.default_rng(0).permutation(len(ledger.labels))[:PHOTOGRAPHS])
+    tables = []
+    for name, alter in ALTERATIONS.items():
+        altered = np.stack([np.asarray(alter(Image.fromarray(X[row]))) for row in rows])
+        logits = {}
+        for member in experiment.members:
+            logits[member.name] = predict(store, member, altered, ledger.folds[rows])
+            print(f"{name}: {member.name}", file=sys.stderr)  # noqa: T201
+        logits["mean of the logits"] = np.mean(list(logits.values()), axis=0)
+        tables += [{"photographs": name, "member": m, **scores(z, ledger.labels[rows])} for m, z in logits.items()]
+    return pd.DataFrame(tables)
+
+
+def predict(store: OofStore, member, photographs: NDArray[np.uint8], folds: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Logits of every photograph by the model that never saw it."""
+    features = build_features(member)
+    table = photographs if features is None else features.transform(photographs)
+    logits = np.empty(len(photographs))
+    for fold in np.unique(folds):
+        model = load_model(store.fold_folder(member.name, int(fold)) / "model", import_object(member.model.use))
+        here = folds == fold
+        logits[here] = to_logits(model.predict_proba(table[here])[:, 1])
+    return logits
+
+
+def scores(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, float]:
+    said = logits >= 0
+    return {
+        "accuracy": float((said == labels).mean()),
+        "AUC": float(roc_auc_score(labels, logits)),
+        "false positives": float(said[labels == 0].mean()),
+        "fakes found": float(said[labels == 1].mean()),
+    }
+
+
+def clusters(config: Path, data: Path, oof: Path) -> pd.DataFrame:
+    """Train on folds that hold out whole clusters of fakes; return every member's scores, fold by fold."""
+    experiment = load_experiment(config)
+    unseen, name = oof / "clusters-data", f"{experiment.name}-clusters"
+    folds = {"n_folds": CLUSTERS, "near_duplicate_distance": 0}  # near-duplicates would join clusters
+    settings = yaml.safe_load(config.read_text()) | {"name": name, "folds": folds}
+    write_grouped(Competition.open(data, experiment.data), data, unseen)
+    path = oof / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(settings, sort_keys=False))
+    command = [sys.executable, "-m", "ensemble.train", path, "--data", unseen, "--oof", oof]
+    subprocess.run([str(part) for part in command], check=True, stdout=sys.stderr)
+    store = OofStore(oof / name)
+    tables = []
+    for member in experiment.members:
+        for fold in range(CLUSTERS):
+            table = pd.read_parquet(store.fold_folder(member.name, fold) / "predictions.parquet").query(
+                "split == 'oof'"
+            )
+            found = scores(to_logits(table["pred"].to_numpy()), table["label"].to_numpy())
+            tables.append({"member": member.name, "cluster": fold, "fakes": int(table["label"].sum()), **found})
+    return pd.DataFrame(tables)
+
+
+def write_grouped(competition: Competition, data: Path, folder: Path) -> None:
+    """Copy a competition, with a column `group` in train.csv: the cluster of a fake, nothing for a real photograph."""
+    shutil.copytree(data, folder, dirs_exist_ok=True)
+    rows, X = competition.train, competition.decode()
+    fakes = np.flatnonzero(rows.labels == 1)
+    spectra = ForensicFeatures(families=["spectrum"]).transform(X[fakes])
+    cluster = make_pipeline(StandardScaler(), PCA(20), KMeans(CLUSTERS, n_init=10, random_state=0)).fit_predict(spectra)
+    groups = pd.Series("", index=range(len(rows.names)))
+    groups.iloc[fakes] = [f"cluster-{number}" for number in cluster]
+    table = pd.DataFrame({"name": rows.names, "target": rows.labels, "group": groups})
+    table.to_csv(folder / "train.csv", index=False)
+
+
+def main() -> None:
+    what, config, data, oof = sys.argv[1], *map(Path, sys.argv[2:5])
+    table = {"robustness": robustness, "clusters": clusters}[what](config, data, oof)
+    print(table.round(4).to_string(index=False))  # noqa: T201
+    print(json.dumps({"benchmark": f"generalisation {what}", "rows": table.to_dict(orient="records"), "absent": []}))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
