@@ -1,6 +1,8 @@
-"""A member's own page: its scores fold by fold, its most confident errors, what it cost and what made it."""
+"""A member's own page: its scores fold by fold, its worst errors, how it trained, what it cost and what made it."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,6 +11,7 @@ import yaml
 from ensemble.metrics import is_right, score
 from ensemble.oof import OofStore
 from ensemble.predictions import Predictions
+from ensemble.report.curves import CURVES, Histories, panel_titles
 from ensemble.report.text import heading, markdown_table
 
 _ERRORS_SHOWN = 20
@@ -29,7 +32,7 @@ def member_page(store: OofStore, predictions: Predictions, column: int) -> str:
                 markdown_table(_folds(store, predictions, column)),
                 "## Most confident errors",
                 markdown_table(_errors(predictions, column)) if scores.accuracy < 1 else "None.",
-                *_history(store, member),
+                *_training(histories_of(store, member, predictions.ledger.n_folds)),
                 "## Recipe",
                 f"```yaml\n{_recipe(store, member)}\n```",
             ]
@@ -79,14 +82,33 @@ def _errors(predictions: Predictions, column: int) -> pd.DataFrame:
     )
 
 
-def _history(store: OofStore, member: str) -> list[str]:
-    """The training history of the first fold, for members that keep one."""
-    record = store.record(member, 0)
-    if record is None or not record.history:
+def histories_of(store: OofStore, member: str, n_folds: int) -> dict[int, list[dict[str, Any]]]:
+    """What the member's folds tell of their training, by fold."""
+    records = (store.record(member, fold) for fold in range(n_folds))
+    return {record.fold: record.history for record in records if record is not None}
+
+
+def _training(histories: Histories) -> list[str]:
+    """The learning curves of all folds and the numbers of the first, for members that keep a history."""
+    parts = [*_curves(panel_titles(histories)), *_first_fold(histories.get(0, []))]
+    return ["## Training", *parts] if parts else []
+
+
+def _curves(titles: list[str]) -> list[str]:
+    if not titles:
         return []
-    table = pd.DataFrame(record.history)
-    text = table.map(lambda value: f"{value:.4g}" if isinstance(value, float) else str(value))
-    return ["## Training of fold 0", markdown_table(text)]
+    return [
+        f"![Learning curves, epoch by epoch, a line for each network of each fold: {', '.join(titles)}]({CURVES})",
+        "As the member tells it: loss and accuracy are measured on training batches as they were seen, in training "
+        "mode; they are no out-of-fold scores. Where lines coincide, only the last fold's is seen.",
+    ]
+
+
+def _first_fold(history: list[dict[str, Any]]) -> list[str]:
+    if not history:
+        return []
+    text = pd.DataFrame(history).map(lambda value: f"{value:.4g}" if isinstance(value, float) else str(value))
+    return ["### Training of fold 0", markdown_table(text)]
 
 
 def _recipe(store: OofStore, member: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from rich.console import Console
@@ -12,13 +14,14 @@ from ensemble.errors import UserError
 from ensemble.files import new_file, write_text
 from ensemble.oof import OofStore
 from ensemble.predictions import Predictions, load_predictions
+from ensemble.report.curves import CURVES, Histories, is_drawn, learning_curves, panel_titles
 from ensemble.report.leaderboard import current_manifest, leaderboard
-from ensemble.report.member_page import member_page
+from ensemble.report.member_page import histories_of, member_page
 from ensemble.report.text import heading, markdown_table
 
 
 def publish(store: OofStore, console: Console, experiment: Experiment | None = None) -> None:
-    """Write `leaderboard.csv`, `leaderboard.md` and the members' `report.md`, and print the leaderboard."""
+    """Write `leaderboard.csv`, `leaderboard.md` and each member's report and curves, and print the leaderboard."""
     try:
         predictions = load_predictions(store, experiment)
     except UserError as error:
@@ -29,8 +32,18 @@ def publish(store: OofStore, console: Console, experiment: Experiment | None = N
         board.to_csv(temporary, index=False)
     write_text(store.root / "leaderboard.md", _markdown(store, predictions, board))
     for column, member in enumerate(predictions.members):
-        write_text(store.member_folder(member) / "report.md", member_page(store, predictions, column))
+        folder = store.member_folder(member)
+        _write_curves(folder / CURVES, histories_of(store, member, predictions.ledger.n_folds))
+        write_text(folder / "report.md", member_page(store, predictions, column))
     _print(store, predictions, board, console)
+
+
+def _write_curves(path: Path, histories: Histories) -> None:
+    """Leave the picture of these histories at `path`, or nothing when they hold nothing to draw."""
+    if not panel_titles(histories):
+        path.unlink(missing_ok=True)
+    elif not is_drawn(path, histories):
+        write_text(path, learning_curves(histories))
 
 
 def shown(board: pd.DataFrame) -> pd.DataFrame:
