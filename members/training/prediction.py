@@ -28,9 +28,16 @@ def predict_logits(
     network.to(arithmetic.device).eval()
     for start in range(0, len(X), batch_size):
         photographs = arithmetic.tensor(X[np.arange(start, min(start + batch_size, len(X)))])
-        with arithmetic.autocast():
-            logits = [_in_halves(network, view).double() for view in views(photographs, flip=flip, crop=crop)]
-        yield torch.stack(logits).mean(0).cpu().numpy()
+        yield mean_logits(network, photographs, flip=flip, crop=crop, arithmetic=arithmetic).cpu().numpy()
+
+
+def mean_logits(
+    network: nn.Module, photographs: torch.Tensor, *, flip: bool, crop: int | None, arithmetic: Arithmetic
+) -> torch.Tensor:
+    """Return float64 (n, classes), the mean over all views, of uint8 (n, height, width, 3) on the device."""
+    with arithmetic.autocast():
+        logits = [_in_halves(network, view).double() for view in views(photographs, flip=flip, crop=crop)]
+    return torch.stack(logits).mean(0)
 
 
 def views(photographs: torch.Tensor, *, flip: bool, crop: int | None) -> Iterator[torch.Tensor]:

@@ -20,6 +20,7 @@ from members.training.crops import random_crops
 from members.training.history import EpochRecord, Report, Tally
 from members.training.optimiser import one_cycle, parameter_groups, set_learning_rate
 from members.training.photographs import Photographs, Reader, Rows, reader
+from members.training.prediction import mean_logits
 from members.training.recipe import Recipe
 
 Targets = npt.NDArray[np.int64]
@@ -152,12 +153,13 @@ class Trainer:
 
     @torch.inference_mode()
     def _validation_loss(self, read: Reader, targets: Targets, rows: Rows) -> float:
-        """Return the mean log loss on whole photographs put aside, as they are."""
+        """Return the mean log loss on rows put aside, predicted as photographs will be, but for the mirror images."""
         self.network.eval()
         total = 0.0
         for some in batches(rows, self.recipe.batch_size):
-            with self.arithmetic.autocast():
-                logits = self.network(read(some))
+            logits = mean_logits(
+                self.network, read(some), flip=False, crop=self.recipe.crop, arithmetic=self.arithmetic
+            )
             wanted = self.arithmetic.tensor(targets[some])
             total += functional.cross_entropy(logits, wanted, reduction="sum").item()
         return total / len(rows)

@@ -189,6 +189,13 @@ def test_rows_are_put_aside_from_the_training_rows_alone(monkeypatch: pytest.Mon
     assert losses[-1] >= min(losses)
 
 
+def test_rows_put_aside_are_seen_as_they_will_be_predicted() -> None:
+    """A transformer made for crops takes nothing else, neither in prediction nor on the rows put aside."""
+    options = {"backbone": "vit_tiny_patch16_224", "crop": 32, "validation_fraction": 0.25, "epochs": 1}
+    model = classifier(**options).fit(*photographs(16, side=48))
+    assert np.isfinite(model.history_[0]["validation_loss"])
+
+
 def test_a_moving_average_lags_behind() -> None:
     X, y = photographs()
     last, average = (classifier(moving_average=decay).fit(X, y).network_.state_dict() for decay in (None, 0.9))
