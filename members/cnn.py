@@ -11,15 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import safetensors.torch
 from scipy.special import softmax
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from members.backbones import PhotographNetwork, build_network
 from members.checks import check_labels, check_photographs
 from members.classifier import PhotographClassifier
+from members.constraints import NETWORK_CONSTRAINTS
 from members.training.arithmetic import Arithmetic
 from members.training.augment import AUGMENTATIONS
-from members.training.crops import GRID, check_crop
+from members.training.crops import check_crop
 from members.training.heap import heap_kept
 from members.training.history import EpochRecord, at_most_every_second
 from members.training.photographs import Photographs
@@ -89,7 +90,7 @@ class ImageClassifier(PhotographClassifier):
     device : {"auto", "cpu", "cuda"}
         The number of CPU threads is the caller's to set.
     torch_compile : bool
-        Compile the training step. It pays on GPUs; on a CPU it was slower (`tests/benchmarks/cnn_throughput.py`).
+        Compile the training step with torch.compile, which takes a minute or more and wants a C compiler.
     drop_rate : float
         Dropout before the head.
     random_state : int, RandomState or None
@@ -110,10 +111,7 @@ class ImageClassifier(PhotographClassifier):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "backbone": [str],
-        "weights": [str, Path],
-        "stem_stride": [None, Options(Integral, {1, 2})],
-        "crop": [None, Options(Integral, set(range(GRID, 4096, GRID)))],
+        **NETWORK_CONSTRAINTS,
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 2, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
@@ -127,8 +125,6 @@ class ImageClassifier(PhotographClassifier):
         "patience": [Interval(Integral, 1, None, closed="left")],
         "augment": [StrOptions(set(AUGMENTATIONS))],
         "flip_tta": ["boolean"],
-        "precision": [StrOptions({"auto", "bfloat16", "float16", "float32"})],
-        "device": [StrOptions({"auto", "cpu", "cuda"})],
         "torch_compile": ["boolean"],
         "drop_rate": [Interval(Real, 0, 1, closed="left")],
         "random_state": ["random_state"],

@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from members.backbones import PhotographNetwork, build_network
 from members.backbones.maps import STATISTICS, layer_maps
 from members.checks import check_photographs
+from members.constraints import NETWORK_CONSTRAINTS
 from members.training.arithmetic import Arithmetic
-from members.training.crops import GRID, check_crop
+from members.training.crops import check_crop
 from members.training.heap import heap_kept
 from members.training.photographs import Photographs
 from members.training.prediction import views
@@ -39,8 +40,7 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
         As of `members.cnn.ImageClassifier`. With `crop`, the mean over an aligned grid of crops.
     layers : "head" or sequence of str
         "head": what the classifier would see. Names: the maps that these submodules give (`blocks.3` of an
-        EfficientNet, `layer2` of a ResNet), reduced to `statistics`. Early maps hold traces, late ones hold faces, and
-        what tells a generated face lies between.
+        EfficientNet, `layer2` of a ResNet), reduced to `statistics`. Early maps hold traces, late ones hold faces.
     statistics : sequence of {"mean", "deviation", "covariance"}
         What is kept of a layer's channels over the photograph: their means, their standard deviations, or the
         covariance of each pair (upper triangle; Gram matrices as of Liu et al., Gram-Net, 2020). Their numbers are
@@ -59,16 +59,11 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "backbone": [str],
-        "weights": [str, Path],
-        "stem_stride": [None, Options(Integral, {1, 2})],
-        "crop": [None, Options(Integral, set(range(GRID, 4096, GRID)))],
+        **NETWORK_CONSTRAINTS,
         "layers": [StrOptions({"head"}), list, tuple],
         "statistics": [list, tuple],
         "flip": ["boolean"],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "precision": [StrOptions({"auto", "bfloat16", "float16", "float32"})],
-        "device": [StrOptions({"auto", "cpu", "cuda"})],
     }
 
     def __init__(
@@ -98,8 +93,7 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
 
     def fit(self, X: Photographs, y: object = None) -> Self:  # noqa: ARG002
         """Check the parameters and learn nothing."""
-        self._validate_params()  # type: ignore[no-untyped-call]
-        check_photographs(X)
+        self._check(X)
         return self
 
     def transform(self, X: Photographs) -> npt.NDArray[np.float32]:
@@ -110,9 +104,7 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
         ValueError
             If a parameter or `X` is not as described, or the weights cannot be had (`WeightsError`).
         """
-        self._validate_params()  # type: ignore[no-untyped-call]
-        self._check_statistics()
-        check_photographs(X)
+        self._check(X)
         size = (int(X.shape[1]), int(X.shape[2]))
         check_crop(self.crop, size)
         network, arithmetic = self._network(size), Arithmetic.choose(self.device, self.precision)
@@ -135,7 +127,9 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
         tags.requires_fit = False
         return tags
 
-    def _check_statistics(self) -> None:
+    def _check(self, X: Photographs) -> None:
+        self._validate_params()  # type: ignore[no-untyped-call]
+        check_photographs(X)
         unknown = [name for name in self.statistics if name not in STATISTICS]
         if unknown:
             raise ValueError(f"statistics holds {unknown[0]!r}; they are {', '.join(STATISTICS)}")

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import softmax
 from sklearn.base import clone
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from members.classifier import PhotographClassifier
@@ -48,7 +48,7 @@ class SeedAverage(PhotographClassifier):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "estimator": [HasMethods(["fit", "predict_proba", "save"])],
+        "estimator": [ImageClassifier],
         "seeds": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
     }

@@ -7,6 +7,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from members.checks import check_photographs
+
 Floats = npt.NDArray[np.floating]
 Pixels = npt.NDArray[np.uint8]
 Levels = npt.NDArray[np.signedinteger]
@@ -22,7 +24,7 @@ _FROM_RGB = np.array(
 )
 
 
-def check_photographs(X: Pixels) -> Pixels:
+def checked_photographs(X: Pixels) -> Pixels:
     """Return `X` if it holds photographs.
 
     Parameters
@@ -36,8 +38,7 @@ def check_photographs(X: Pixels) -> Pixels:
         If the type or the shape is another, or a side is shorter than 32 pixels.
     """
     X = np.asarray(X)
-    if X.dtype != np.uint8 or X.ndim != 4 or X.shape[3] != 3:
-        raise ValueError(f"X must be uint8 (n, height, width, 3), not {X.dtype} {X.shape}")
+    check_photographs(X)
     if min(X.shape[1:3]) < SMALLEST:
         raise ValueError(f"photographs must be at least {SMALLEST} pixels a side, not {X.shape[1:3]}")
     return X

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from members.forensics.family import load_families
-from members.forensics.photograph import Floats, Photograph, Pixels, check_photographs
+from members.forensics.photograph import Floats, Photograph, Pixels, checked_photographs
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -52,7 +52,7 @@ class PhotographTransformer(TransformerMixin, BaseEstimator):
         ValueError
             If `X` holds something else, or a parameter is wrong.
         """
-        X = check_photographs(X)
+        X = checked_photographs(X)
         table = np.empty((len(X), len(self._columns())), dtype=np.float32)
         for row, pixels in zip(table, X, strict=True):
             row[:] = self._row(Photograph(pixels))

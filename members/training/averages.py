@@ -26,37 +26,40 @@ class FinalWeights:
         """Give the network the weights that remain."""
 
 
-class MovingAverage(FinalWeights):
-    """An exponential moving average over steps, of weights and of the norms' statistics."""
+class _Average(FinalWeights):
+    """Weights, and the norms' statistics, averaged over times that subclasses choose."""
 
-    def __init__(self, network: nn.Module, decay: float) -> None:
-        self._average = AveragedModel(network, multi_avg_fn=_towards(decay), use_buffers=True)
-
-    def after_step(self, network: nn.Module) -> None:
-        """Move the average towards the network."""
-        self._average.update_parameters(network)
+    def __init__(self, network: nn.Module, **how: Any) -> None:
+        self._average = AveragedModel(network, use_buffers=True, **how)
 
     def finish(self, network: nn.Module) -> None:
         """Take the average."""
         network.load_state_dict(self._average.module.state_dict())
 
 
-class LastEpochs(FinalWeights):
-    """The mean of the weights after each of the last epochs, and of the norms' statistics."""
+class MovingAverage(_Average):
+    """An exponential moving average over steps."""
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        super().__init__(network, multi_avg_fn=_towards(decay))
+
+    def after_step(self, network: nn.Module) -> None:
+        """Move the average towards the network."""
+        self._average.update_parameters(network)
+
+
+class LastEpochs(_Average):
+    """The mean after each of the last epochs."""
 
     def __init__(self, network: nn.Module, epochs: int) -> None:
+        super().__init__(network)
         self._epochs = epochs
-        self._average = AveragedModel(network, use_buffers=True)
 
     def after_epoch(self, network: nn.Module, epochs_left: int, validation_loss: float | None) -> bool:  # noqa: ARG002
         """Add the network to the mean if it is one of the last."""
         if epochs_left < self._epochs:
             self._average.update_parameters(network)
         return False
-
-    def finish(self, network: nn.Module) -> None:
-        """Take the mean."""
-        network.load_state_dict(self._average.module.state_dict())
 
 
 class BestEpoch(FinalWeights):

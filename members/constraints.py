@@ -1,0 +1,20 @@
+"""What scikit-learn is told of the parameters that every estimator around a network has."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from pathlib import Path
+from typing import Any, Final
+
+from sklearn.utils._param_validation import Options, StrOptions
+
+from members.training.crops import GRID
+
+NETWORK_CONSTRAINTS: Final[dict[str, list[Any]]] = {
+    "backbone": [str],
+    "weights": [str, Path],
+    "stem_stride": [None, Options(Integral, {1, 2})],
+    "crop": [None, Options(Integral, set(range(GRID, 4096, GRID)))],
+    "precision": [StrOptions({"auto", "bfloat16", "float16", "float32"})],
+    "device": [StrOptions({"auto", "cpu", "cuda"})],
+}
