@@ -54,6 +54,10 @@ class ImageClassifier(PhotographClassifier):
     stem_stride : {None, 1, 2}
         1 doubles the resolution of all feature maps of an EfficientNet, ResNet or RegNet, 2 that of a ConvNeXt, and
         the weights are kept; costs about four times as much.
+    frozen_layers : int
+        So many layers from the input on keep the weights that they came with, and their norms' statistics: the stem is
+        one, each stage another (3 of an EfficientNet are the stem and `blocks.0` and `blocks.1`). Faster, and on few
+        photographs more accurate.
     crop : int or None
         Side in pixels, a multiple of 8. Each step then learns from a random crop of each photograph whose corner
         lies on JPEG's grid, and prediction averages the logits of an aligned grid of crops. None keeps photographs
@@ -112,6 +116,7 @@ class ImageClassifier(PhotographClassifier):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **NETWORK_CONSTRAINTS,
+        "frozen_layers": [Interval(Integral, 0, None, closed="left")],
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 2, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
@@ -136,6 +141,7 @@ class ImageClassifier(PhotographClassifier):
         backbone: str = "tf_efficientnet_lite0",
         weights: str | Path = "hub",
         stem_stride: int | None = None,
+        frozen_layers: int = 0,
         crop: int | None = None,
         epochs: int = 5,
         batch_size: int = 16,
@@ -159,6 +165,7 @@ class ImageClassifier(PhotographClassifier):
         self.backbone = backbone
         self.weights = weights
         self.stem_stride = stem_stride
+        self.frozen_layers = frozen_layers
         self.crop = crop
         self.epochs = epochs
         self.batch_size = batch_size
@@ -207,6 +214,7 @@ class ImageClassifier(PhotographClassifier):
         seed = seed_of(self.random_state)
         with private_randomness(seed), heap_kept():
             self.network_ = self._new_network(self.weights)
+            self.network_.freeze(self.frozen_layers)
             trainer = Trainer(self.network_, recipe, arithmetic)
             self.history_: list[EpochRecord] = trainer.fit(X, targets, seed, at_most_every_second(self.on_progress))
         return self

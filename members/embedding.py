@@ -41,10 +41,11 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
     layers : "head" or sequence of str
         "head": what the classifier would see. Names: the maps that these submodules give (`blocks.3` of an
         EfficientNet, `layer2` of a ResNet), reduced to `statistics`. Early maps hold traces, late ones hold faces.
-    statistics : sequence of {"mean", "deviation", "covariance"}
-        What is kept of a layer's channels over the photograph: their means, their standard deviations, or the
-        covariance of each pair (upper triangle; Gram matrices as of Liu et al., Gram-Net, 2020). Their numbers are
-        c, c and c (c + 1) / 2 for c channels.
+    statistics : sequence of {"mean", "deviation", "covariance", "log_covariance"}
+        What is kept of a layer's channels over the photograph: their means, their standard deviations, the
+        covariance of each pair (upper triangle; Gram matrices as of Liu et al., Gram-Net, 2020), or the logarithm of
+        the covariance matrix, which suits linear models far better. Their numbers are c, c and twice c (c + 1) / 2
+        for c channels.
     flip : bool
         Average over the photograph and its mirror image.
     batch_size : int
@@ -52,10 +53,16 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
 
     Examples
     --------
-    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.linear_model import RidgeClassifier
     >>> from sklearn.pipeline import make_pipeline
-    >>> embedding = FrozenEmbedding(backbone="efficientnet_lite0", weights="packaged", layers=["blocks.2", "blocks.3"])
-    >>> model = make_pipeline(embedding, LogisticRegression())
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> embedding = FrozenEmbedding(
+    ...     backbone="tf_efficientnet_lite2",
+    ...     weights="packaged",
+    ...     layers=["blocks.2", "blocks.3", "blocks.4"],
+    ...     statistics=["mean", "log_covariance"],
+    ... )
+    >>> model = make_pipeline(embedding, StandardScaler(), RidgeClassifier(alpha=300))
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -154,7 +161,10 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
         if isinstance(self.layers, str):
             return {"head": backbone.forward_head(backbone.forward_features(pixels), pre_logits=True).float()}
         maps = layer_maps(backbone, pixels, self.layers)
-        return {f"{layer}_{name}": STATISTICS[name](maps[layer]) for layer in self.layers for name in self.statistics}
+        with torch.autocast(photographs.device.type, enabled=False):  # half precision ruins covariances
+            return {
+                f"{layer}_{name}": STATISTICS[name](maps[layer]) for layer in self.layers for name in self.statistics
+            }
 
     def _network(self, size: tuple[int, int]) -> PhotographNetwork:
         """Build the network; fresh weights ("none") are the same in every process."""

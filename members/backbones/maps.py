@@ -2,31 +2,63 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
 import torch
 from torch import nn
 
+SHRINKAGE: Final = 0.1  # of the mean variance of a layer's channels
+TINY: Final = 1e-6  # where nothing varies at all
 
-def _covariance(maps: torch.Tensor) -> torch.Tensor:
+
+class _AllSeen(Exception):
+    """What is behind the last layer asked for need not be computed."""
+
+
+def _covariances(maps: torch.Tensor) -> torch.Tensor:
     channels = maps.flatten(2)
     centred = channels - channels.mean(2, keepdim=True)
-    pairs = torch.bmm(centred, centred.transpose(1, 2)) / channels.shape[2]
-    row, column = torch.triu_indices(maps.shape[1], maps.shape[1]).unbind()
-    return pairs[:, row, column]
+    return torch.bmm(centred, centred.transpose(1, 2)) / channels.shape[2]
+
+
+def _upper_triangles(matrices: torch.Tensor) -> torch.Tensor:
+    row, column = torch.triu_indices(matrices.shape[1], matrices.shape[2], device=matrices.device).unbind()
+    return matrices[:, row, column]
+
+
+def _log_covariances(maps: torch.Tensor) -> torch.Tensor:
+    """Return the matrix logarithms, scaled so that distances of columns are distances of matrices.
+
+    Logarithms flatten the space of covariances, so that a linear model may follow (log-Euclidean metric: Arsigny et
+    al., 2006; as pooling: Ionescu et al., 2015). A tenth of the mean variance on the diagonal keeps directions in which
+    hardly anything varies from ruling.
+    """
+    covariances = _covariances(maps).double()
+    unit = torch.eye(maps.shape[1], dtype=torch.float64, device=maps.device)
+    variances = covariances.diagonal(dim1=1, dim2=2).mean(1)
+    values, vectors = torch.linalg.eigh(covariances + (SHRINKAGE * variances + TINY)[:, None, None] * unit)
+    logarithms = (vectors * values.log()[:, None, :]) @ vectors.transpose(1, 2)
+    return _upper_triangles(logarithms * (math.sqrt(2) + (1 - math.sqrt(2)) * unit)).float()
 
 
 # A new statistic is a new line here: maps float32 (n, channels, height, width) to (n, columns).
 STATISTICS: Final[dict[str, Callable[[torch.Tensor], torch.Tensor]]] = {
     "mean": lambda maps: maps.mean((2, 3)),
     "deviation": lambda maps: torch.var(maps, dim=(2, 3), correction=0).sqrt(),
-    "covariance": _covariance,
+    "covariance": lambda maps: _upper_triangles(_covariances(maps)),
+    "log_covariance": _log_covariances,
 }
 
 
 def layer_maps(backbone: nn.Module, pixels: torch.Tensor, layers: Sequence[str]) -> dict[str, torch.Tensor]:
-    """Run a backbone and return what the named submodules gave, float32 (n, channels, height, width).
+    """Run a backbone up to the last of the named submodules and return what they gave.
+
+    Returns
+    -------
+    dict
+        By name, float32 (n, channels, height, width).
 
     Raises
     ------
@@ -42,12 +74,16 @@ def layer_maps(backbone: nn.Module, pixels: torch.Tensor, layers: Sequence[str])
     def keep(layer: str) -> Callable[..., None]:
         def note(_module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
             maps[layer] = output.float()
+            if maps.keys() >= set(layers):
+                raise _AllSeen
 
         return note
 
     hooks = [backbone.get_submodule(layer).register_forward_hook(keep(layer)) for layer in layers]
     try:
         backbone.forward_features(pixels)  # type: ignore[operator]
+    except _AllSeen:
+        pass
     finally:
         for hook in hooks:
             hook.remove()

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
+
+from members.backbones.layers import first_layers
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 PER_CHANNEL = (1, 3, 1, 1)  # mean and standard deviation against (n, 3, height, width)
 
@@ -39,6 +44,26 @@ class PhotographNetwork(nn.Module):
         self.backbone: Any = backbone  # a timm model: forward_features, forward_head
         self.register_buffer("mean", torch.tensor(normalisation.mean, dtype=torch.float32).view(PER_CHANNEL))
         self.register_buffer("std", torch.tensor(normalisation.std, dtype=torch.float32).view(PER_CHANNEL))
+        self._frozen: list[nn.Module] = []
+
+    def freeze(self, layers: int) -> None:
+        """Keep the first layers as they are, their norms' statistics too. The head always learns.
+
+        Raises
+        ------
+        ValueError
+            If there are not more layers than that.
+        """
+        parameters, self._frozen = first_layers(self.backbone, layers)
+        for parameter in parameters:
+            parameter.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training mode, but for what is frozen."""
+        super().train(mode)
+        for module in self._frozen:
+            module.eval()
+        return self
 
     def normalise(self, photographs: torch.Tensor) -> torch.Tensor:
         """Return float32 (n, 3, height, width) as the weights expect it, in channels_last layout."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.linalg
 import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from members.backbones.maps import STATISTICS
+from members.backbones import build_network
+from members.backbones.maps import STATISTICS, layer_maps
 from members.embedding import FrozenEmbedding
 from tests.members.photographs import photographs
 
@@ -70,7 +72,7 @@ def test_a_linear_head_reads_the_trace() -> None:
         ({"crop": 30}, "'crop' parameter"),
         ({"layers": ["blocks.99"]}, "no such submodule"),
         ({"layers": ["blocks"], "backbone": "test_vit"}, "gives no maps"),
-        ({"statistics": ["median"]}, "they are mean, deviation, covariance"),
+        ({"statistics": ["median"]}, "they are mean, deviation, covariance, log_covariance"),
         ({"backbone": "x"}, "timm knows"),
     ],
     ids=str,
@@ -95,3 +97,42 @@ def test_statistics_are_those_of_the_maps() -> None:
         np.testing.assert_allclose(STATISTICS["mean"](maps)[each], sample.mean(1), rtol=1e-5)
         np.testing.assert_allclose(STATISTICS["deviation"](maps)[each], np.sqrt(np.diag(covariance)), rtol=1e-5)
         np.testing.assert_allclose(STATISTICS["covariance"](maps)[each], covariance[np.triu_indices(3)], atol=1e-6)
+
+
+def test_distances_of_log_covariances_are_those_of_the_matrices() -> None:
+    maps = torch.randn(2, 4, 6, 6)
+    matrices = []
+    for sample in maps.flatten(2).double().numpy():
+        covariance = np.cov(sample, bias=True)
+        matrices.append(scipy.linalg.logm(covariance + 0.1 * np.trace(covariance) / 4 * np.eye(4)))
+    columns = STATISTICS["log_covariance"](maps).numpy()
+    assert columns.shape == (2, 10)
+    assert np.linalg.norm(columns[0] - columns[1]) == pytest.approx(np.linalg.norm(matrices[0] - matrices[1]), rel=1e-4)
+
+
+@pytest.mark.parametrize("statistic", list(STATISTICS))
+def test_a_flat_photograph_gives_numbers(statistic: str) -> None:
+    flat = np.full((1, 32, 32, 3), 255, dtype=np.uint8)
+    assert np.isfinite(embedding(statistics=[statistic]).transform(flat)).all()
+
+
+def test_half_precision_does_not_reach_the_statistics(monkeypatch: pytest.MonkeyPatch) -> None:
+    halved = []
+
+    def mean(maps: torch.Tensor) -> torch.Tensor:
+        halved.append(torch.is_autocast_enabled("cpu"))
+        return maps.mean((2, 3))
+
+    monkeypatch.setitem(STATISTICS, "mean", mean)
+    embedding(precision="bfloat16", statistics=["mean"]).transform(photographs(2)[0])
+    assert halved
+    assert not any(halved)
+
+
+def test_nothing_is_computed_behind_the_last_layer() -> None:
+    network = build_network("test_efficientnet", "none", classes=0, size=(32, 32)).eval()
+    behind: list[object] = []
+    network.backbone.get_submodule("blocks.2").register_forward_hook(lambda *_: behind.append(1))
+    pixels = network.normalise(torch.zeros((1, 32, 32, 3), dtype=torch.uint8))
+    assert list(layer_maps(network.backbone, pixels, ["blocks.1", "conv_stem"])) == ["conv_stem", "blocks.1"]
+    assert not behind

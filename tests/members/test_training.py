@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from members.backbones import build_network
 from members.training import history
 from members.training import photographs as reading
 from members.training.arithmetic import Arithmetic
@@ -60,6 +61,47 @@ def test_norms_and_biases_do_not_decay_and_early_layers_learn_less(backbone: str
     assert scale[id(last)] == 1.0
     assert scale[id(first)] <= 0.25
     assert {group["lr_scale"] for group in parameter_groups(network, 0.05, layer_decay=1.0)} == {1.0}
+
+
+# Frozen layers
+
+
+@pytest.mark.parametrize(
+    ("backbone", "frozen"),
+    [
+        ("test_efficientnet", ("conv_stem", "bn1", "blocks.0.")),
+        ("test_convnext", ("stem", "stages.0.")),
+        ("test_vit", ("cls_token", "pos_embed", "patch_embed", "blocks.0.")),
+        ("npr_net", ("stem", "blocks.0.")),
+        ("high_pass_net", ("blocks.0.", "blocks.1.")),
+    ],
+    ids=str,
+)
+def test_frozen_layers_stay_as_they_came_and_all_others_learn(backbone: str, frozen: tuple[str, ...]) -> None:
+    X, y = photographs(12)
+    model = classifier(backbone=backbone, epochs=1, learning_rate=0.01, frozen_layers=2)
+    torch.manual_seed(0)
+    network = build_network(backbone, "none", classes=2, size=X.shape[1:3])
+    before = {name: value.clone() for name, value in network.backbone.state_dict().items()}
+    network.freeze(2)
+    Trainer(network, model._recipe(), CPU).fit(X, y, 0, lambda *_: None)
+    for name, value in network.backbone.state_dict().items():
+        assert torch.equal(value, before[name]) == name.startswith(frozen), name
+
+
+def test_frozen_layers_are_saved_with_the_rest_and_read_as_first_weights(tmp_path: Path) -> None:
+    X, y = photographs(12)
+    model = classifier(frozen_layers=1).fit(X, y)
+    model.save(tmp_path)
+    assert np.array_equal(type(model).load(tmp_path).predict_proba(X), model.predict_proba(X))
+    again = classifier(weights=tmp_path / "model.safetensors", frozen_layers=1).fit(X, y)
+    stem = "conv_stem.weight"
+    assert torch.equal(*(m.network_.backbone.get_parameter(stem) for m in (model, again)))
+
+
+def test_the_head_cannot_be_frozen() -> None:
+    with pytest.raises(ValueError, match=r"9 layers are to be frozen, and this backbone has \d below its head"):
+        classifier(frozen_layers=9).fit(*photographs(8))
 
 
 # Crops
