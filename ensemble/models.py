@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _LIGHTGBM = "lightgbm.txt"
 _SKOPS = "model.skops"
+# Plain holders of numbers and of a fitted estimator inside scikit-learn's own CalibratedClassifierCV.
+_TRUSTED = ["sklearn.calibration._CalibratedClassifier", "sklearn.calibration._SigmoidCalibration"]
 
 
 def model_files(model: Any) -> tuple[dict[str, bytes], str]:
@@ -46,7 +48,7 @@ def save_model(model: Any, folder: Path) -> None:
         (folder / _LIGHTGBM).write_text(model.booster_.model_to_string(num_iteration=-1), encoding="utf-8")
     else:
         skops.io.dump(model, folder / _SKOPS)
-        strangers = skops.io.get_untrusted_types(file=folder / _SKOPS)
+        strangers = sorted(set(skops.io.get_untrusted_types(file=folder / _SKOPS)) - set(_TRUSTED))
         if strangers:
             raise ValueError(
                 f"it holds {', '.join(strangers)}, which skops does not trust; give the class a save and a load"
@@ -68,7 +70,7 @@ def load_model(folder: Path, kind: Any) -> Any:
     if (folder / _LIGHTGBM).exists():
         return BoosterClassifier(lightgbm.Booster(model_file=folder / _LIGHTGBM))
     if (folder / _SKOPS).exists():
-        return skops.io.load(folder / _SKOPS, trusted=[])
+        return skops.io.load(folder / _SKOPS, trusted=_TRUSTED)
     return kind.load(folder)
 
 
