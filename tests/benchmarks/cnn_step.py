@@ -1,7 +1,7 @@
 """A training step alone, for `cnn_throughput`: its speed without anything around it, and where its time goes.
 
-`python -m tests.benchmarks.cnn_step speed|unkept|profile` prints one JSON object; "unkept" is the speed without
-`heap_kept`. One thread, as a Ray worker has.
+`python -m tests.benchmarks.cnn_step speed|unkept|profile FROZEN_LAYERS` prints one JSON object; "unkept" is the speed
+without `heap_kept`. One thread, as a Ray worker has.
 """
 
 from __future__ import annotations
@@ -31,9 +31,11 @@ KINDS = {
 }
 
 
-def forward_and_backward(heap: AbstractContextManager[None]) -> float:
+def forward_and_backward(heap: AbstractContextManager[None], frozen_layers: int) -> float:
     """Photographs a second of nothing but the network: forward, loss, backward, on pixels that are there already."""
-    network = build_network(BACKBONE, "none", classes=2, size=(SIDE, SIDE), drop_rate=0.2).train()
+    network = build_network(BACKBONE, "none", classes=2, size=(SIDE, SIDE), drop_rate=0.2)
+    network.freeze(frozen_layers)
+    network.train()
     photographs = torch.randint(0, 256, (BATCH, SIDE, SIDE, 3), dtype=torch.uint8)
     labels = torch.arange(BATCH) % 2
     seconds = []
@@ -46,10 +48,18 @@ def forward_and_backward(heap: AbstractContextManager[None]) -> float:
     return BATCH / float(np.median(seconds[2:]))
 
 
-def shares() -> dict[str, float]:
+def shares(frozen_layers: int) -> dict[str, float]:
     """Share of `fit`'s time by kind of operation."""
     X = np.random.default_rng(0).integers(0, 256, (6 * BATCH, SIDE, SIDE, 3), dtype=np.uint8)
-    model = ImageClassifier(backbone=BACKBONE, weights="none", epochs=1, batch_size=BATCH, device="cpu", random_state=0)
+    model = ImageClassifier(
+        backbone=BACKBONE,
+        weights="none",
+        frozen_layers=frozen_layers,
+        epochs=1,
+        batch_size=BATCH,
+        device="cpu",
+        random_state=0,
+    )
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
         model.fit(X, np.arange(len(X)) % 2)
     spent: Counter[str] = Counter()
@@ -62,11 +72,12 @@ def shares() -> dict[str, float]:
 
 def main() -> None:
     torch.set_num_threads(1)
-    if sys.argv[1] == "profile":
-        print(json.dumps(shares()))  # noqa: T201
+    what, frozen_layers = sys.argv[1], int(sys.argv[2])
+    if what == "profile":
+        print(json.dumps(shares(frozen_layers)))  # noqa: T201
     else:
-        heap = heap_kept() if sys.argv[1] == "speed" else nullcontext()
-        print(json.dumps(forward_and_backward(heap)))  # noqa: T201
+        heap = heap_kept() if what == "speed" else nullcontext()
+        print(json.dumps(forward_and_backward(heap, frozen_layers)))  # noqa: T201
 
 
 if __name__ == "__main__":
