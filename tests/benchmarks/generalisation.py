@@ -1,19 +1,21 @@
-"""What a trained ensemble does beyond its own test photographs: altered photographs, and kinds of fakes never seen.
+"""What a trained ensemble does beyond its own test photographs: altered photographs, and fakes unlike those learned.
 
 `make bench NAME=generalisation ARGS="robustness CONFIG DATA OOF"` alters held-out photographs and asks each fold's
-stored models again. `... ARGS="clusters CONFIG DATA OOF [MEMBER ...]"` groups the fakes by their spectrum and trains
-the config, or some of its members, once more on folds that each hold a whole group of fakes out: OOF accuracy is then
-that on fakes unlike those learned from.
+stored models again. `... ARGS="clusters CONFIG DATA OOF [MEMBER ...]"` cuts the fakes by their spectrum into clusters
+and trains the config, or some of its members, once more on folds that each hold one whole cluster out, beside as many
+real photographs. They are parts of one generator's fakes, so this is a small step beyond it, not another generator.
+Real near-duplicates may stand in two of these folds: only fakes are grouped.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import math
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +77,10 @@ def robustness(config: Path, data: Path, oof: Path) -> pd.DataFrame:
     experiment = load_experiment(config)
     store = OofStore(oof / experiment.name)
     recipe = json.loads((store.blend_folder / MANIFEST).read_text())
-    ledger, X = store.ledger(), Competition.open(data, experiment.data).decode()
+    ledger, competition = store.ledger(), Competition.open(data, experiment.data)
+    if competition.sha256 != store.facts()["sha256"]:
+        raise SystemExit(f"{data} is not what {store.root} was trained on; name that competition")
+    X = competition.decode()
     rows = np.sort(np.random.default_rng(0).permutation(len(ledger.labels))[:PHOTOGRAPHS])
     tables = []
     for name, alter in ALTERATIONS.items():
@@ -109,8 +114,10 @@ def logits_of_members(
 
 def scores(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, float]:
     said = logits >= 0
+    accuracy = float((said == labels).mean())
     return {
-        "accuracy": float((said == labels).mean()),
+        "accuracy": accuracy,
+        "SE": math.sqrt(accuracy * (1 - accuracy) / len(labels)),
         "AUC": float(roc_auc_score(labels, logits)),
         "false positives": float(said[labels == 0].mean()),
         "fakes found": float(said[labels == 1].mean()),
@@ -118,19 +125,26 @@ def scores(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, 
 
 
 def clusters(config: Path, data: Path, oof: Path, members: Sequence[str]) -> pd.DataFrame:
-    """Train on folds that hold out whole clusters of fakes; return every member's scores, fold by fold."""
+    """Train on folds that hold out whole clusters of fakes; return every member's scores, cluster by cluster."""
     experiment = load_experiment(config)
     members = members or [member.name for member in experiment.members]
-    unseen, name = oof / "clusters-data", f"{experiment.name}-clusters"
-    folds = {"n_folds": CLUSTERS, "near_duplicate_distance": 0}  # near-duplicates would join clusters
-    settings = yaml.safe_load(config.read_text()) | {"name": name, "folds": folds}
-    write_grouped(Competition.open(data, experiment.data), data, unseen)
-    path = oof / f"{name}.yaml"
+    name = f"{experiment.name}-clusters"
+    unseen, path = oof / f"{name}-data", oof / f"{name}.yaml"
+    cluster_of = write_grouped(Competition.open(data, experiment.data), data, unseen)
+    settings = yaml.safe_load(config.read_text()) | {
+        "name": name,
+        "data": {"name_column": "name", "label_column": "target", "group_column": "group"},
+        "folds": {"n_folds": CLUSTERS, "near_duplicate_distance": 0},  # near-duplicates would join clusters
+    }
     path.write_text(yaml.safe_dump(settings, sort_keys=False))
     command = [sys.executable, "-m", "ensemble.train", path, "--data", unseen, "--oof", oof]
     command += ["--members", ",".join(members)]
     subprocess.run([str(part) for part in command], check=True, stdout=sys.stderr)
-    store = OofStore(oof / name)
+    return scores_by_cluster(OofStore(oof / name), members, cluster_of)
+
+
+def scores_by_cluster(store: OofStore, members: Sequence[str], cluster_of: Mapping[str, str]) -> pd.DataFrame:
+    """Scores of every member, and of their mean, on each cluster and the real photographs held out with it."""
     tables = []
     for fold in range(CLUSTERS):
         logits = {}
@@ -138,15 +152,19 @@ def clusters(config: Path, data: Path, oof: Path, members: Sequence[str]) -> pd.
             path = store.fold_folder(member, fold) / "predictions.parquet"
             table = pd.read_parquet(path).query("split == 'oof'").sort_values("name")
             logits[member], labels = to_logits(table["pred"].to_numpy()), table["label"].to_numpy()
+            held_out = {cluster_of[name] for name in table["name"]} - {""}
+            if len(held_out) != 1:
+                raise SystemExit(f"fold {fold} of {store.root} holds out {sorted(held_out)}, not one cluster")
         logits["mean of the logits"] = np.mean(list(logits.values()), axis=0)
-        facts = {"cluster": fold, "fakes": int(labels.sum())}
+        facts = {"held out": min(held_out), "fakes": int(labels.sum()), "real": int((labels == 0).sum())}
         tables += [{"member": member, **facts, **scores(z, labels)} for member, z in logits.items()]
     return pd.DataFrame(tables)
 
 
-def write_grouped(competition: Competition, data: Path, folder: Path) -> None:
+def write_grouped(competition: Competition, data: Path, folder: Path) -> dict[str, str]:
     """Copy a competition, with a column `group` in train.csv: the cluster of a fake, nothing for a real photograph."""
-    shutil.copytree(data, folder, dirs_exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(data, folder)
     rows, X = competition.train, competition.decode()
     fakes = np.flatnonzero(rows.labels == 1)
     spectra = ForensicFeatures(families=["spectrum"]).transform(X[fakes])
@@ -154,7 +172,9 @@ def write_grouped(competition: Competition, data: Path, folder: Path) -> None:
     groups = pd.Series("", index=range(len(rows.names)))
     groups.iloc[fakes] = [f"cluster-{number}" for number in cluster]
     table = pd.DataFrame({"name": rows.names, "target": rows.labels, "group": groups})
+    (folder / "train.csv").unlink()  # a copy of a read-only file is read-only
     table.to_csv(folder / "train.csv", index=False)
+    return dict(zip(rows.names, groups, strict=True))
 
 
 def main() -> None:
