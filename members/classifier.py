@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,9 +23,9 @@ class PhotographClassifier(ClassifierMixin, BaseEstimator):
     on_progress: Report | None = None
     """If set on an instance, `fit` calls it about once a second with the fraction done and a short text."""
 
-    @abstractmethod
     def predict_proba(self, X: Photographs) -> npt.NDArray[np.float64]:
         """Return the probability of every class, float64 (n, k), for uint8 (n, height, width, 3)."""
+        raise NotImplementedError
 
     def predict(self, X: Photographs) -> npt.NDArray[Any]:
         """Return the most probable label of every photograph; on a tie the later class, so that 0.5 is fake."""

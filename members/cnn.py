@@ -20,7 +20,7 @@ from members.classifier import PhotographClassifier
 from members.constraints import NETWORK_CONSTRAINTS
 from members.training.arithmetic import Arithmetic
 from members.training.augment import AUGMENTATIONS
-from members.training.crops import check_crop
+from members.training.crops import check_crop, size_of_view
 from members.training.heap import heap_kept
 from members.training.history import EpochRecord, at_most_every_second
 from members.training.photographs import Photographs
@@ -50,14 +50,15 @@ class ImageClassifier(PhotographClassifier):
         small networks that train from scratch (`members.backbones.specialists`).
     weights : str or Path
         "hub" (downloaded by timm), "packaged" (from a Python package, see `members.backbones.PACKAGED`), "none"
-        (from scratch), or a `.safetensors` or state-dict file with timm's names.
+        (from scratch), or a `.safetensors` or state-dict file with timm's names, of a network that has not seen
+        the photographs that are to be predicted.
     stem_stride : {None, 1, 2}
         1 doubles the resolution of all feature maps of an EfficientNet, ResNet or RegNet, 2 that of a ConvNeXt, and
         the weights are kept; costs about four times as much.
     frozen_layers : int
         So many layers from the input on keep the weights that they came with, and their norms' statistics: the stem is
-        one, each stage another (3 of an EfficientNet are the stem and `blocks.0` and `blocks.1`). Faster, and on few
-        photographs more accurate.
+        one, each stage another (3 of an EfficientNet are the stem and `blocks.0` and `blocks.1`). Faster; what it does
+        to the score stands in `members/README.md`.
     crop : int or None
         Side in pixels, a multiple of 8. Each step then learns from a random crop of each photograph whose corner
         lies on JPEG's grid, and prediction averages the logits of an aligned grid of crops. None keeps photographs
@@ -212,7 +213,7 @@ class ImageClassifier(PhotographClassifier):
         recipe.check()
         arithmetic = Arithmetic.choose(self.device, self.precision)
         seed = seed_of(self.random_state)
-        with private_randomness(seed), heap_kept():
+        with private_randomness(seed, arithmetic.device), heap_kept():
             self.network_ = self._new_network(self.weights)
             self.network_.freeze(self.frozen_layers)
             trainer = Trainer(self.network_, recipe, arithmetic)
@@ -270,7 +271,7 @@ class ImageClassifier(PhotographClassifier):
             self.backbone,
             weights,
             classes=len(self.classes_),
-            size=(self.crop, self.crop) if self.crop else self.photograph_size_,
+            size=size_of_view(self.crop, self.photograph_size_),
             stem_stride=self.stem_stride,
             drop_rate=self.drop_rate,
         )

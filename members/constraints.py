@@ -6,7 +6,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any, Final
 
-from sklearn.utils._param_validation import Options, StrOptions
+from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from members.training.crops import GRID
 
@@ -14,7 +14,7 @@ NETWORK_CONSTRAINTS: Final[dict[str, list[Any]]] = {
     "backbone": [str],
     "weights": [str, Path],
     "stem_stride": [None, Options(Integral, {1, 2})],
-    "crop": [None, Options(Integral, set(range(GRID, 4096, GRID)))],
+    "crop": [None, Interval(Integral, GRID, None, closed="left")],
     "precision": [StrOptions({"auto", "bfloat16", "float16", "float32"})],
     "device": [StrOptions({"auto", "cpu", "cuda"})],
 }

@@ -18,10 +18,10 @@ from members.backbones.maps import STATISTICS, layer_maps
 from members.checks import check_photographs
 from members.constraints import NETWORK_CONSTRAINTS
 from members.training.arithmetic import Arithmetic
-from members.training.crops import check_crop
+from members.training.crops import check_crop, size_of_view
 from members.training.heap import heap_kept
 from members.training.photographs import Photographs
-from members.training.prediction import views
+from members.training.prediction import in_halves, views
 from members.training.randomness import private_randomness
 
 if TYPE_CHECKING:
@@ -34,18 +34,21 @@ _ANY_SIZE = (224, 224)  # the columns are the same for photographs of every size
 class FrozenEmbedding(TransformerMixin, BaseEstimator):
     """What a network with fixed weights sees in a photograph; nothing is learned, so all folds may share it.
 
+    That holds for weights that have not seen the photographs that are to be predicted.
+
     Parameters
     ----------
     backbone, weights, stem_stride, crop, precision, device
-        As of `members.cnn.ImageClassifier`. With `crop`, the mean over an aligned grid of crops.
+        As of `members.cnn.ImageClassifier`. With `crop`, the mean over an aligned grid of crops. The precision is fixed
+        by default, so that all machines of a cluster compute the same columns.
     layers : "head" or sequence of str
         "head": what the classifier would see. Names: the maps that these submodules give (`blocks.3` of an
         EfficientNet, `layer2` of a ResNet), reduced to `statistics`. Early maps hold traces, late ones hold faces.
     statistics : sequence of {"mean", "deviation", "covariance", "log_covariance"}
         What is kept of a layer's channels over the photograph: their means, their standard deviations, the
         covariance of each pair (upper triangle; Gram matrices as of Liu et al., Gram-Net, 2020), or the logarithm of
-        the covariance matrix, which suits linear models far better. Their numbers are c, c and twice c (c + 1) / 2
-        for c channels.
+        the covariance matrix, which suits linear models far better. Of c channels they keep c, c, c (c + 1) / 2 and
+        c (c + 1) / 2 numbers.
     flip : bool
         Average over the photograph and its mirror image.
     batch_size : int
@@ -84,7 +87,7 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
         statistics: Sequence[str] = ("mean", "deviation"),
         flip: bool = True,
         batch_size: int = 16,
-        precision: str = "auto",
+        precision: str = "float32",
         device: str = "auto",
     ) -> None:
         self.backbone = backbone
@@ -112,16 +115,17 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
             If a parameter or `X` is not as described, or the weights cannot be had (`WeightsError`).
         """
         self._check(X)
-        size = (int(X.shape[1]), int(X.shape[2]))
-        check_crop(self.crop, size)
-        network, arithmetic = self._network(size), Arithmetic.choose(self.device, self.precision)
+        network = self._network((int(X.shape[1]), int(X.shape[2])))
+        arithmetic = Arithmetic.choose(self.device, self.precision)
         with heap_kept():
-            return np.concatenate(list(self._embeddings(network, X, arithmetic)))
+            parts = list(self._embeddings(network, X, arithmetic))
+        return np.concatenate(parts) if parts else np.empty((0, len(self.get_feature_names_out())), np.float32)
 
     def get_feature_names_out(self, input_features: object = None) -> npt.NDArray[np.object_]:  # noqa: ARG002
         """Return the columns' names, as objects because scikit-learn's are."""
+        self._check_parameters()
         network = self._network(_ANY_SIZE)
-        blank = torch.zeros((1, *self._input_size(_ANY_SIZE), 3), dtype=torch.uint8)
+        blank = torch.zeros((1, *size_of_view(self.crop, _ANY_SIZE), 3), dtype=torch.uint8)
         with torch.inference_mode():
             parts = self._parts(network.eval(), blank)
         names = [
@@ -135,8 +139,14 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
         return tags
 
     def _check(self, X: Photographs) -> None:
-        self._validate_params()  # type: ignore[no-untyped-call]
+        self._check_parameters()
         check_photographs(X)
+        check_crop(self.crop, (int(X.shape[1]), int(X.shape[2])))
+
+    def _check_parameters(self) -> None:
+        self._validate_params()  # type: ignore[no-untyped-call]
+        if not self.layers or not self.statistics:
+            raise ValueError("layers and statistics must each name something to keep")
         unknown = [name for name in self.statistics if name not in STATISTICS]
         if unknown:
             raise ValueError(f"statistics holds {unknown[0]!r}; they are {', '.join(STATISTICS)}")
@@ -146,20 +156,21 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
         self, network: PhotographNetwork, X: Photographs, arithmetic: Arithmetic
     ) -> Iterator[npt.NDArray[np.float32]]:
         network.to(arithmetic.device).eval()
+
+        def columns(view: torch.Tensor) -> torch.Tensor:
+            return torch.cat(list(self._parts(network, view).values()), dim=1)
+
         for start in range(0, len(X), self.batch_size):
             photographs = arithmetic.tensor(X[np.arange(start, min(start + self.batch_size, len(X)))])
             with arithmetic.autocast():
-                seen = [
-                    torch.cat(list(self._parts(network, view).values()), dim=1)
-                    for view in views(photographs, flip=self.flip, crop=self.crop)
-                ]
+                seen = [in_halves(columns, view) for view in views(photographs, flip=self.flip, crop=self.crop)]
             yield torch.stack(seen).mean(0).cpu().numpy()
 
     def _parts(self, network: PhotographNetwork, photographs: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return float32 (n, columns) for every part of an embedding, by name."""
         pixels, backbone = network.normalise(photographs), network.backbone
         if isinstance(self.layers, str):
-            return {"head": backbone.forward_head(backbone.forward_features(pixels), pre_logits=True).float()}
+            return {"head": network.head(backbone.forward_features(pixels), pre_logits=True)}
         maps = layer_maps(backbone, pixels, self.layers)
         with torch.autocast(photographs.device.type, enabled=False):  # half precision ruins covariances
             return {
@@ -170,8 +181,9 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
         """Build the network; fresh weights ("none") are the same in every process."""
         with private_randomness(seed=0):
             return build_network(
-                self.backbone, self.weights, classes=0, size=self._input_size(size), stem_stride=self.stem_stride
+                self.backbone,
+                self.weights,
+                classes=0,
+                size=size_of_view(self.crop, size),
+                stem_stride=self.stem_stride,
             )
-
-    def _input_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        return (self.crop, self.crop) if self.crop else size

@@ -92,14 +92,20 @@ class SeedAverage(PhotographClassifier):
         folder.mkdir(parents=True, exist_ok=True)
         for number, copy in enumerate(self.estimators_, 1):
             copy.save(folder / str(number))
-        (folder / _FACTS_FILE).write_text(json.dumps({"seeds": len(self.estimators_)}) + "\n", encoding="utf-8")
+        seeds = (self.random_state, self.estimator.random_state)
+        facts = {
+            "seeds": len(self.estimators_),
+            "random_states": [int(seed) if isinstance(seed, Integral) else None for seed in seeds],
+        }
+        (folder / _FACTS_FILE).write_text(json.dumps(facts) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
-        seeds = json.loads((folder / _FACTS_FILE).read_text(encoding="utf-8"))["seeds"]
-        copies = [ImageClassifier.load(folder / str(number)) for number in range(1, seeds + 1)]
-        average = cls(clone(copies[0]).set_params(random_state=None), seeds=seeds)
+        facts = json.loads((folder / _FACTS_FILE).read_text(encoding="utf-8"))
+        copies = [ImageClassifier.load(folder / str(number)) for number in range(1, facts["seeds"] + 1)]
+        own, copied = facts["random_states"]
+        average = cls(clone(copies[0]).set_params(random_state=copied), seeds=facts["seeds"], random_state=own)
         average.estimators_ = copies
         average.classes_ = copies[0].classes_
         average.history_ = _histories(copies)

@@ -34,7 +34,8 @@ def build_network(
         A timm architecture, with or without a tag (`resnet50.a1_in1k`), or one of `members.backbones.specialists`.
     weights : str or Path
         "hub" (timm's own download), "packaged" (a Python package), "none" (fresh), or a `.safetensors` or
-        state-dict file with timm's names, or one that `ImageClassifier.save` wrote. The head is always fresh.
+        state-dict file with timm's names, or one that `ImageClassifier.save` wrote. The head is always fresh. Weights
+        that have seen the competition's training photographs make every out-of-fold score a lie.
     classes : int
         Number of logits; 0 leaves the head out.
     size : tuple[int, int]
@@ -58,7 +59,10 @@ def build_network(
     normalisation = _load(backbone, name, weights)
     if stem_stride is not None:
         set_stem_stride(backbone, stem_stride)
-    return PhotographNetwork(backbone, normalisation).to(memory_format=torch.channels_last)
+    network = PhotographNetwork(backbone, normalisation).to(memory_format=torch.channels_last)
+    if backbone.pretrained_cfg["fixed_input_size"]:
+        _check_size(network, name, size)
+    return network
 
 
 def _load(backbone: Any, name: str, weights: str | Path) -> Normalisation:
@@ -92,12 +96,32 @@ def _create(name: str, *, pretrained: bool, classes: int, size: tuple[int, int],
     except (AssertionError, TypeError) as error:
         if not sized:
             raise
-        raise ValueError(f"{name} was made for one size and takes no photographs of {size[0]} x {size[1]}") from error
+        raise _wrong_size(name, size) from error
+
+
+@torch.no_grad()
+def _check_size(network: PhotographNetwork, name: str, size: tuple[int, int]) -> None:
+    """Show a blank photograph: some networks accept another size, and fail only when they see it."""
+    try:
+        network.eval()(torch.zeros((1, *size, 3), dtype=torch.uint8))
+    except (AssertionError, RuntimeError) as error:
+        raise _wrong_size(name, size) from error
+    network.train()
+
+
+def _wrong_size(name: str, size: tuple[int, int]) -> ValueError:
+    return ValueError(f"{name} was made for one size and takes no photographs of {size[0]} x {size[1]}")
 
 
 def _check_name(name: str) -> None:
-    if timm.is_model(name):
+    architecture, _, tag = name.partition(".")
+    known = timm.list_models()
+    if timm.is_model(name) and tag:
+        known = timm.list_pretrained(f"{architecture}.*")
+        if name in known:
+            return
+    elif timm.is_model(name):
         return
-    near = difflib.get_close_matches(name, timm.list_models(), n=3)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4 if tag else 0.6)
     hint = f"did you mean {' or '.join(near)}" if near else "timm.list_models() lists them all"
     raise ValueError(f"timm knows no backbone named {name!r}; {hint}")

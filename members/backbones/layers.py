@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from timm.models import group_modules, group_parameters
-from torch import nn
+from timm.models import group_parameters
 
 
-def first_layers(backbone: Any, count: int) -> tuple[list[nn.Parameter], list[nn.Module]]:
-    """Return the parameters of the first layers, and their submodules that have any of their own.
+def first_layers(backbone: Any, count: int) -> set[str]:
+    """Return the names of the parameters of the first layers.
 
     Raises
     ------
     ValueError
-        If that would be all layers, or more than there are.
+        If there are not more layers than that, or timm does not say which there are.
     """
-    layers = backbone.group_matcher(coarse=True)
-    parameters, modules = group_parameters(backbone, layers), group_modules(backbone, layers)
-    if count >= len(parameters):
+    if count == 0:
+        return set()
+    try:
+        layers = group_parameters(backbone, backbone.group_matcher(coarse=True))
+    except (AttributeError, AssertionError):
         raise ValueError(
-            f"{count} layers are to be frozen, and this backbone has {len(parameters) - 1} below its head; "
+            f"timm does not say what the layers of a {type(backbone).__name__} are, so none can be frozen; "
+            "set frozen_layers to 0"
+        ) from None
+    if count >= len(layers):
+        raise ValueError(
+            f"{count} layers are to be frozen, and this backbone has {len(layers) - 1} below its head; "
             "freeze fewer (frozen_layers)"
         )
-    return (
-        [backbone.get_parameter(name) for layer in range(count) for name in parameters[layer]],
-        [backbone.get_submodule(name) for layer in range(count) for name in modules.get(layer, [])],
-    )
+    return {name for layer in range(count) for name in layers[layer]}

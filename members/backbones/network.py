@@ -14,6 +14,7 @@ from members.backbones.layers import first_layers
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+Features = Any  # what a backbone hands to its head: maps or tokens, or a list of them
 PER_CHANNEL = (1, 3, 1, 1)  # mean and standard deviation against (n, 3, height, width)
 
 
@@ -47,16 +48,17 @@ class PhotographNetwork(nn.Module):
         self._frozen: list[nn.Module] = []
 
     def freeze(self, layers: int) -> None:
-        """Keep the first layers as they are, their norms' statistics too. The head always learns.
+        """Keep the first layers as they are, their norms' statistics too, and let all others learn.
 
         Raises
         ------
         ValueError
-            If there are not more layers than that.
+            If there are not more layers than that, or timm does not say which there are.
         """
-        parameters, self._frozen = first_layers(self.backbone, layers)
-        for parameter in parameters:
-            parameter.requires_grad_(False)
+        frozen = first_layers(self.backbone, layers)
+        for name, parameter in self.backbone.named_parameters():
+            parameter.requires_grad_(name not in frozen)
+        self._frozen = [module for module in self.backbone.modules() if _is_frozen(module)]
 
     def train(self, mode: bool = True) -> Self:
         """Set training mode, but for what is frozen."""
@@ -72,7 +74,17 @@ class PhotographNetwork(nn.Module):
 
     def forward(self, photographs: torch.Tensor) -> torch.Tensor:
         """Return the logits. The head runs in float32 even under autocast: bfloat16 logits would tie by the dozen."""
-        features = self.backbone.forward_features(self.normalise(photographs))
-        with torch.autocast(photographs.device.type, enabled=False):
-            logits: torch.Tensor = self.backbone.forward_head(features.float())
+        return self.head(self.backbone.forward_features(self.normalise(photographs)))
+
+    def head(self, features: Features, **options: bool) -> torch.Tensor:
+        """Call timm's `forward_head` in float32. Some networks have several maps to show it."""
+        several = isinstance(features, list | tuple)
+        exact = [each.float() for each in features] if several else features.float()
+        with torch.autocast(exact[0].device.type, enabled=False):
+            logits: torch.Tensor = self.backbone.forward_head(exact, **options)
         return logits
+
+
+def _is_frozen(module: nn.Module) -> bool:
+    parameters = list(module.parameters())
+    return bool(parameters) and not any(parameter.requires_grad for parameter in parameters)

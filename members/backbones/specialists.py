@@ -27,7 +27,7 @@ default_cfgs = generate_default_cfgs(
 
 
 class Specialist(nn.Module):
-    """What timm's networks have in common, for one whose `trunk` ends in maps that are pooled by their statistics."""
+    """What timm's networks have in common, for one whose maps are pooled by their statistics."""
 
     statistics: ClassVar[int]  # numbers that `pool` keeps of every channel
 
@@ -51,7 +51,7 @@ class Specialist(nn.Module):
         raise NotImplementedError
 
     def forward_head(self, maps: torch.Tensor, pre_logits: bool = False) -> torch.Tensor:
-        """Turn the trunk's maps into logits, or with `pre_logits` into what the head sees."""
+        """Turn the maps into logits, or with `pre_logits` into what the head sees."""
         pooled = self.drop(self.pool(maps))
         logits: torch.Tensor = pooled if pre_logits else self.classifier(pooled)
         return logits
@@ -61,7 +61,7 @@ class Specialist(nn.Module):
         return self.forward_head(self.forward_features(pixels))
 
     def forward_features(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Return the trunk's maps."""
+        """Return the maps that `pool` reduces."""
         raise NotImplementedError
 
 
@@ -119,7 +119,9 @@ class HighPassNet(Specialist):
 
     def forward_features(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return maps (n, 64, h / 16, w / 16)."""
-        residuals = functional.conv2d(pixels, self.kernels, groups=3)
+        # In half precision KV's taps would no longer sum to zero, and brightness would pass for a residual.
+        with torch.autocast(pixels.device.type, enabled=False):
+            residuals = functional.conv2d(pixels.float(), self.kernels, groups=3)
         maps: torch.Tensor = self.blocks(residuals.clamp(-self.TRUNCATION, self.TRUNCATION))
         return maps
 

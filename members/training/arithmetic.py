@@ -1,4 +1,4 @@
-"""Where a network computes, and with which numbers."""
+"""The device and the precision of a network, and what this machine does well."""
 
 from __future__ import annotations
 

@@ -7,9 +7,10 @@ import math
 from typing import Any
 
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, get_swa_avg_fn
 
-_towards: Any = get_ema_multi_avg_fn  # torch gives it no types
+_towards: Any = get_ema_multi_avg_fn  # torch gives them no types
+_mean: Any = get_swa_avg_fn
 
 
 class FinalWeights:
@@ -52,7 +53,7 @@ class LastEpochs(_Average):
     """The mean after each of the last epochs."""
 
     def __init__(self, network: nn.Module, epochs: int) -> None:
-        super().__init__(network)
+        super().__init__(network, avg_fn=_mean())  # torch's own choice cannot divide BatchNorm's counts on a GPU
         self._epochs = epochs
 
     def after_epoch(self, network: nn.Module, epochs_left: int, validation_loss: float | None) -> bool:  # noqa: ARG002
@@ -82,4 +83,6 @@ class BestEpoch(FinalWeights):
 
     def finish(self, network: nn.Module) -> None:
         """Go back to the best epoch."""
+        if not self._best:
+            raise FloatingPointError("the loss on rows put aside was never a finite number; lower learning_rate")
         network.load_state_dict(self._best)

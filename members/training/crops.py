@@ -12,9 +12,16 @@ Corner = tuple[int, int]  # top, left
 
 
 def check_crop(crop: int | None, size: tuple[int, int]) -> None:
-    """Refuse a crop that is larger than the photographs."""
+    """Refuse a crop that leaves the grid or is larger than the photographs."""
+    if crop is not None and crop % GRID:
+        raise ValueError(f"crop={crop} is no multiple of {GRID}, the side of JPEG's blocks")
     if crop is not None and crop > min(size):
         raise ValueError(f"crop={crop} is larger than the photographs, which are {size[0]} x {size[1]} pixels")
+
+
+def size_of_view(crop: int | None, size: tuple[int, int]) -> tuple[int, int]:
+    """Return what a network sees of photographs of a size: crops, or all."""
+    return (crop, crop) if crop else size
 
 
 def random_crops(photographs: torch.Tensor, crop: int) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +36,7 @@ def mean_logits(
 ) -> torch.Tensor:
     """Return float64 (n, classes), the mean over all views, of uint8 (n, height, width, 3) on the device."""
     with arithmetic.autocast():
-        logits = [_in_halves(network, view).double() for view in views(photographs, flip=flip, crop=crop)]
+        logits = [in_halves(network, view).double() for view in views(photographs, flip=flip, crop=crop)]
     return torch.stack(logits).mean(0)
 
 
@@ -50,12 +50,12 @@ def views(photographs: torch.Tensor, *, flip: bool, crop: int | None) -> Iterato
             yield view.flip(2)
 
 
-def _in_halves(network: nn.Module, photographs: torch.Tensor) -> torch.Tensor:
-    """Call the network; where memory is short, on one half after the other, and so on down to one photograph."""
+def in_halves(compute: Callable[[torch.Tensor], torch.Tensor], photographs: torch.Tensor) -> torch.Tensor:
+    """Compute rows; where memory is short, one half after the other, and so on down to one photograph."""
     try:
-        return network(photographs)  # type: ignore[no-any-return]
+        return compute(photographs)
     except torch.OutOfMemoryError:
         if len(photographs) == 1:
             raise
     # Outside the except, where the error would keep the failed call's tensors alive.
-    return torch.cat([_in_halves(network, half) for half in photographs.chunk(2)])
+    return torch.cat([in_halves(compute, half) for half in photographs.chunk(2)])

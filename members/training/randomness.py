@@ -18,8 +18,12 @@ def seed_of(random_state: int | np.random.RandomState | None) -> int:
 
 
 @contextmanager
-def private_randomness(seed: int) -> Iterator[None]:
-    """Seed torch's global generators for a while, and put them back as they were."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+def private_randomness(seed: int, device: torch.device | None = None) -> Iterator[None]:
+    """Seed torch's global generator for a while, and that of a GPU if one is named, and put them back as they were."""
+    gpus = [device] if device is not None and device.type == "cuda" else []
+    with torch.random.fork_rng(devices=gpus):
+        torch.default_generator.manual_seed(seed)
+        for gpu in gpus:
+            with torch.cuda.device(gpu):
+                torch.cuda.manual_seed(seed)
         yield

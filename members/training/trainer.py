@@ -39,7 +39,12 @@ def put_aside(targets: Targets, fraction: float, seed: int) -> tuple[Rows, Rows]
     rows = np.arange(len(targets))
     if fraction == 0:
         return rows, rows[:0]
-    learned, chosen = train_test_split(rows, test_size=fraction, stratify=targets, random_state=seed)
+    try:
+        learned, chosen = train_test_split(rows, test_size=fraction, stratify=targets, random_state=seed)
+    except ValueError as error:
+        raise ValueError(
+            f"validation_fraction={fraction} does not leave both sides enough photographs: {error}"
+        ) from None
     return np.sort(learned), np.sort(chosen)
 
 
@@ -88,7 +93,8 @@ class Trainer:
                 record["validation_loss"] = self._validation_loss(read, targets, aside)
             history.append(record)
             epochs_left = self.recipe.epochs - epoch - 1
-            if self.final_weights.after_epoch(self.network, epochs_left, record.get("validation_loss")):
+            is_enough = self.final_weights.after_epoch(self.network, epochs_left, record.get("validation_loss"))
+            if is_enough and epochs_left:
                 report(1.0, f"stopped after epoch {epoch + 1}: the loss on rows put aside rose")
                 break
         self.final_weights.finish(self.network)
@@ -128,7 +134,7 @@ class Trainer:
                 loss, right = self._gradients(pixels, wanted)
                 break
             except torch.OutOfMemoryError:
-                if 4 * self.parts > len(pixels):  # BatchNorm needs two photographs in every part
+                if 4 * self.parts > len(pixels):
                     raise
             self.parts *= 2
         self.scaler.unscale_(self.optimiser)
@@ -141,7 +147,8 @@ class Trainer:
         """Leave the gradient of the batch's mean loss in the parameters, added up over the parts of the batch."""
         self.optimiser.zero_grad()
         total, right = 0.0, 0
-        for some, answers in zip(pixels.tensor_split(self.parts), wanted.tensor_split(self.parts), strict=True):
+        parts = min(self.parts, len(pixels) // 2)  # BatchNorm needs two photographs in every part
+        for some, answers in zip(pixels.tensor_split(parts), wanted.tensor_split(parts), strict=True):
             with self.arithmetic.autocast():
                 logits = self.forward(some)
             loss = functional.cross_entropy(logits, answers, label_smoothing=self.recipe.label_smoothing)

@@ -139,6 +139,31 @@ def test_an_unreachable_hub_names_the_alternatives(tmp_path: Path) -> None:
     assert run.stdout.count("\n") == 1
 
 
+def test_an_unknown_tag_gets_suggestions() -> None:
+    with pytest.raises(ValueError, match=r"'resnet18.a1_in2k'; did you mean .*resnet18.a1_in1k"):
+        build("resnet18.a1_in2k")
+
+
+def test_a_network_that_takes_no_other_size_says_so() -> None:
+    with pytest.raises(ValueError, match="made for one size and takes no photographs of 96 x 96"):
+        build("efficientformer_l1", size=(96, 96))
+
+
+def test_a_network_with_several_maps_has_a_head_all_the_same() -> None:
+    network = build("crossvit_tiny_240", size=(240, 240)).eval()
+    with torch.inference_mode():
+        assert network(torch.zeros(1, 240, 240, 3, dtype=torch.uint8)).shape == (1, 2)
+
+
+@pytest.mark.parametrize("name", ["poolformer_s12", "rdnet_tiny"])
+def test_where_timm_knows_no_layers_none_can_be_frozen(name: str) -> None:
+    network = build(name)
+    network.freeze(0)
+    assert all(parameter.requires_grad for parameter in network.parameters())
+    with pytest.raises(ValueError, match="so none can be frozen; set frozen_layers to 0"):
+        network.freeze(1)
+
+
 def test_an_unknown_backbone_gets_suggestions() -> None:
     with pytest.raises(ValueError, match="did you mean test_resnet"):
         build("test_resnett")

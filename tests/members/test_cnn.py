@@ -134,7 +134,7 @@ def test_read_only_memory_will_do(recwarn: pytest.WarningsRecorder) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"stem_stride": 1}, {"backbone": "test_vit"}, {"precision": "bfloat16"}, {"average_last": 2}],
+    [{}, {"stem_stride": 1}, {"backbone": "test_vit"}, {"precision": "bfloat16"}, {"precision": "float16"}],
     ids=str,
 )
 def test_save_and_load_agree_in_every_bit(tmp_path: Path, options: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from members.backbones import build_network
+from members.backbones import PhotographNetwork, build_network
 from members.backbones.maps import STATISTICS, layer_maps
 from members.embedding import FrozenEmbedding
 from tests.members.photographs import photographs
@@ -36,7 +36,7 @@ def embedding(**options: object) -> FrozenEmbedding:
 )
 def test_columns_have_names_and_rows_stand_alone(backbone: str, layers: object) -> None:
     X, _ = photographs(5)
-    transformer = embedding(backbone=backbone, layers=layers, statistics=["covariance", "mean"])
+    transformer = embedding(backbone=backbone, layers=layers, statistics=["covariance", "mean", "log_covariance"])
     table = transformer.transform(X)
     names = transformer.get_feature_names_out()
     assert table.dtype == np.float32
@@ -69,7 +69,9 @@ def test_a_linear_head_reads_the_trace() -> None:
     ("options", "message"),
     [
         ({"layers": "body"}, "'layers' parameter"),
-        ({"crop": 30}, "'crop' parameter"),
+        ({"crop": 30}, "crop=30 is no multiple of 8"),
+        ({"layers": []}, "must each name something"),
+        ({"statistics": []}, "must each name something"),
         ({"layers": ["blocks.99"]}, "no such submodule"),
         ({"layers": ["blocks"], "backbone": "test_vit"}, "gives no maps"),
         ({"statistics": ["median"]}, "they are mean, deviation, covariance, log_covariance"),
@@ -80,6 +82,27 @@ def test_a_linear_head_reads_the_trace() -> None:
 def test_a_wrong_parameter_is_named(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         embedding(**options).transform(photographs(2)[0])
+
+
+def test_no_photographs_give_no_rows_of_all_columns() -> None:
+    X, _ = photographs(2)
+    assert embedding().transform(X[:0]).shape == (0, embedding().transform(X).shape[1])
+
+
+def test_where_memory_is_short_halves_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, _ = photographs(5)
+    whole, refused = embedding().transform(X), []
+    plainly = FrozenEmbedding._parts
+
+    def parts(self: FrozenEmbedding, network: PhotographNetwork, view: torch.Tensor) -> dict[str, torch.Tensor]:
+        if len(view) > 2:
+            refused.append(len(view))
+            raise torch.OutOfMemoryError("no room")
+        return plainly(self, network, view)
+
+    monkeypatch.setattr(FrozenEmbedding, "_parts", parts)
+    np.testing.assert_allclose(embedding().transform(X), whole, rtol=1e-4, atol=1e-5)
+    assert refused
 
 
 def test_packaged_weights_will_do() -> None:

@@ -47,5 +47,7 @@ def test_save_and_load_agree_in_every_bit(tmp_path: Path) -> None:
     loaded = SeedAverage.load(tmp_path)
     assert np.array_equal(loaded.predict_proba(X), model.predict_proba(X))
     assert loaded.history_ == model.history_
+    mine, theirs = (dict(m.get_params(), estimator=None) for m in (model, loaded))
+    assert theirs == mine
     assert np.array_equal(loaded.classes_, model.classes_)
     assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} == {".json", ".safetensors"}
