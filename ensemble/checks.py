@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from sklearn.exceptions import NotFittedError
@@ -12,18 +13,38 @@ from sklearn.exceptions import NotFittedError
 from ensemble.config import MemberSettings
 from ensemble.errors import UserError
 from ensemble.member import Features, build_features, build_model
+from ensemble.oof import RECORD
 
 
 def check_members(members: Iterable[MemberSettings]) -> None:
     """Build every member once, so that a misspelt path or parameter is found before hours of work."""
     for member in members:
         try:
+            _check_origins(member)
             _check_features(build_features(member))
             _check_parameters(build_model(member, fold=0))
         except UserError as error:
             raise UserError(f"member {member.name}: {' '.join(str(error).split())}") from None
         except Exception as error:  # code of any package: name the member that it belongs to
             raise UserError(f"member {member.name}: {type(error).__name__}: {' '.join(str(error).split())}") from None
+
+
+def _check_origins(member: MemberSettings) -> None:
+    """Refuse what one fold learned as a beginning of others: it has seen rows that they are scored on."""
+    for value in _values([recipe.model_dump() for recipe in (member.features, member.model) if recipe is not None]):
+        if isinstance(value, str) and any((folder / RECORD).exists() for folder in Path(value).parents):
+            raise UserError(
+                f"{value} is the model of a fold, which has learned rows that other folds are scored on; "
+                "begin with weights that have not seen the training photographs"
+            )
+
+
+def _values(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _values(item)
+    else:
+        yield value
 
 
 def _check_features(features: Features | None) -> None:

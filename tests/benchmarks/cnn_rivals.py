@@ -1,7 +1,8 @@
-"""What one would write instead of ImageClassifier: two plain five-fold jobs, for `cnn_throughput`.
+"""What one would write instead of ImageClassifier: plain five-fold jobs, for `cnn_throughput`.
 
 `python -m tests.benchmarks.cnn_rivals torchvision|timm|timm_channels_last FOLDER EPOCHS`, where FOLDER holds
-`fold-<k>/{train,heldout}/{fake,real}` and `test/unknown`. Both use all cores as torch and their loaders do by default.
+`fold-<k>/{train,heldout}/{fake,real}` and `test/unknown`. All use all cores: torch by
+default, the loaders with two workers.
 """
 
 from __future__ import annotations

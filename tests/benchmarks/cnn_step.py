@@ -1,7 +1,7 @@
 """A training step alone, for `cnn_throughput`: its speed without anything around it, and where its time goes.
 
-`python -m tests.benchmarks.cnn_step speed|unkept|profile FROZEN_LAYERS` prints one JSON object; "unkept" is the speed
-without `heap_kept`. One thread, as a Ray worker has.
+`python -m tests.benchmarks.cnn_step kept|unkept|profile FROZEN_LAYERS` prints one JSON object; the first two are the
+speed with `heap_kept` and without. One thread, as a Ray worker has.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from members.training.heap import heap_kept
 BACKBONE, SIDE, BATCH, STEPS = "tf_efficientnet_lite0", 256, 16, 12
 KINDS = {
     "convolutions": ("convolution", "conv2d", "mkldnn"),
-    "normalisation": ("batch_norm",),
+    "normalisation": ("batch_norm", "batchnorm"),
     "activations": ("hardtanh", "clamp", "relu"),
     "copying and padding": ("copy_", "fill_", "pad", "cat", "stack", "index", "flip", "clone", "rand", "nonzero"),
-    "optimiser": ("optimizer", "adamw", "_foreach", "norm", "lerp"),
+    "optimiser": ("optimizer", "adamw", "_foreach", "norm", "lerp", "addc", "sqrt", "mul_", "div_"),
 }
 
 
@@ -76,7 +76,7 @@ def main() -> None:
     if what == "profile":
         print(json.dumps(shares(frozen_layers)))  # noqa: T201
     else:
-        heap = heap_kept() if what == "speed" else nullcontext()
+        heap = heap_kept() if what == "kept" else nullcontext()
         print(json.dumps(forward_and_backward(heap, frozen_layers)))  # noqa: T201
 
 
