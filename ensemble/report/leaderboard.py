@@ -45,17 +45,15 @@ def _scores(probabilities: NDArray[np.float64], labels: NDArray[np.int64], folds
 def _cost(store: OofStore, member: str, predictions: Predictions) -> dict[str, float]:
     """What a member costs, in its own terms.
 
-    `seconds`: fit and predict of all folds, without the features, which members share. `photographs_per_second`: one
-    fold's model on new photographs, features included.
+    `seconds`: the features of all photographs, then fit and predict of all folds, as if no other member shared the
+    features. `photographs_per_second`: one fold's model on new photographs, features included.
     """
-    seconds, per_photograph = 0.0, []
-    for fold in range(predictions.ledger.n_folds):
-        record = store.record(member, fold)
-        if record is not None:
-            predicted = len(predictions.ledger.heldout(fold)) + len(predictions.test_logits)
-            seconds += record.seconds
-            per_photograph.append(record.seconds_predict / predicted + record.seconds_features_per_photograph)
-    return {"seconds": seconds, "photographs_per_second": float(1 / np.mean(per_photograph))}
+    ledger, test_rows = predictions.ledger, len(predictions.test_logits)
+    records = {fold: record for fold in range(ledger.n_folds) if (record := store.record(member, fold)) is not None}
+    features = float(np.mean([record.seconds_features_per_photograph for record in records.values()]))
+    predict = [record.seconds_predict / (len(ledger.heldout(fold)) + test_rows) for fold, record in records.items()]
+    seconds = features * (len(ledger.labels) + test_rows) + sum(record.seconds for record in records.values())
+    return {"seconds": seconds, "photographs_per_second": 1 / (features + float(np.mean(predict)))}
 
 
 def current_manifest(store: OofStore, predictions: Predictions) -> dict[str, Any] | None:

@@ -355,3 +355,12 @@ def test_leaderboard_by_pandas(trained: OofStore) -> None:
         folds = right.groupby(oof["fold"]).mean()
         assert board.loc[member, ["fold_min", "fold_max"]].tolist() == pytest.approx([folds.min(), folds.max()])
         assert board.loc[member, "measured_on"] == "OOF"
+
+
+def test_seconds_are_what_a_member_would_cost_alone(trained: OofStore) -> None:
+    board = pd.read_csv(trained.root / "leaderboard.csv").set_index("member")
+    records = [trained.record("boosted", fold) for fold in range(3)]
+    photographs = len(trained.ledger().table) + trained.facts()["test_rows"]
+    features = photographs * sum(record.seconds_features_per_photograph for record in records) / 3
+    assert features > 0
+    assert board.loc["boosted", "seconds"] == pytest.approx(features + sum(record.seconds for record in records))
