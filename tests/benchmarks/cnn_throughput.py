@@ -2,7 +2,7 @@
 
 `make bench NAME=cnn_throughput`. Five folds of EfficientNet-Lite0, flip, AdamW, then held-out and test photographs
 predicted with a flip. Ours runs twice: with all layers learning, which is the rivals' work exactly, and with the first
-three frozen, as `configs/cpu.yaml` trains; that is less work, and what it does to the score stands in
+three frozen, as `configs/finetune.yaml` trains; that is less work, and what it does to the score stands in
 `members/README.md`. The photographs are noise: speed does not depend on what they show.
 """
 
@@ -27,7 +27,7 @@ from ensemble.oof import OofStore
 from tests.competitions import write_competition
 
 TRAIN, TEST, EPOCHS, FOLDS, SIDE = 200, 40, 2, 5, 256
-FROZEN = 3  # layers, as in configs/cpu.yaml
+FROZEN = 3  # layers, as in configs/finetune.yaml
 GOALS = {"against torchvision": 2.5, "against timm": 1.3, "of pure forward and backward": 0.92}
 WORKERS = min(os.cpu_count() or 1, FOLDS)
 RIVALS = ("torchvision", "timm", "timm_channels_last")
