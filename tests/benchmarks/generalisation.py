@@ -38,7 +38,7 @@ from ensemble.models import load_model
 from ensemble.oof import MANIFEST, OofStore
 from members.forensics import ForensicFeatures
 
-PHOTOGRAPHS, CLUSTERS = 320, 4
+PHOTOGRAPHS, CLUSTERS = 240, 4
 Alter = Callable[[Image.Image], Image.Image]
 
 
