@@ -1,6 +1,8 @@
 """What a photograph's pixels tell about how it was made, as stateless scikit-learn transformers."""
 
+from members.forensics.bands import spectrum_bands
+from members.forensics.explain import family_contributions, in_words
 from members.forensics.logdct import LogDCT
 from members.forensics.transformer import ForensicFeatures
 
-__all__ = ["ForensicFeatures", "LogDCT"]
+__all__ = ["ForensicFeatures", "LogDCT", "family_contributions", "in_words", "spectrum_bands"]

@@ -10,6 +10,8 @@ import numpy as np
 
 from members.forensics.photograph import Levels
 
+BORDER = 3  # pixels left out all around: padding leaves traces of its own there
+
 
 def differences(plane: Levels, order: int, axis: int) -> Levels:
     """Return the residual of [-1 1], [1 -2 1] or [-1 3 -3 1] along an axis, shorter by `order`."""

@@ -8,20 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from members.checks import check_photographs
+from members.forensics.blocks import BLOCK, block_columns, cosine_basis
+from members.forensics.colours import luminance_and_chroma, luminance_and_chroma_levels
 
 Floats = npt.NDArray[np.floating]
 Pixels = npt.NDArray[np.uint8]
 Levels = npt.NDArray[np.signedinteger]
 
 CHANNELS = ("Y", "Cb", "Cr")
-BLOCK = 8  # the side of a JPEG block, in pixels
 FINENESS = 4  # steps of `ycc_fine` to a grey level; the 3 x 3 residuals still fit int16
-SMALLEST = 32  # pixels a side: below it the rings and windows of the families run empty
+SMALLEST = 32  # pixels a side: below it the rings and windows of the families would run empty
 
-# Full-range BT.601, as JPEG has it (ITU-T T.871), without offsets: no family looks at a chroma plane's mean.
-_FROM_RGB = np.array(
-    [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], dtype=np.float32
-)
+_COSINES = cosine_basis()
 
 
 def checked_photographs(X: Pixels) -> Pixels:
@@ -35,12 +33,12 @@ def checked_photographs(X: Pixels) -> Pixels:
     Raises
     ------
     ValueError
-        If the type or the shape is another, or a side is shorter than 32 pixels.
+        If the type or the shape is another, or there are no pixels.
     """
     X = np.asarray(X)
     check_photographs(X)
-    if min(X.shape[1:3]) < SMALLEST:
-        raise ValueError(f"photographs must be at least {SMALLEST} pixels a side, not {X.shape[1:3]}")
+    if min(X.shape[1:3]) < 1:
+        raise ValueError(f"photographs must have pixels, and these are {X.shape[1:3]}")
     return X
 
 
@@ -49,6 +47,7 @@ class Photograph:
 
     It is cropped and never resized: interpolation is a low-pass filter and wipes out the traces that are
     sought. One photograph at a time stays in the processor's cache and cannot depend on the rest of a batch.
+    A side under 32 pixels is mirrored outward until it has them; the family `flags` says so.
 
     Parameters
     ----------
@@ -57,14 +56,17 @@ class Photograph:
     """
 
     def __init__(self, pixels: Pixels) -> None:
+        self.size = pixels.shape[:2]
+        if min(self.size) < SMALLEST:
+            missing = [(0, max(0, SMALLEST - side)) for side in self.size]
+            pixels = np.pad(pixels, [*missing, (0, 0)], mode="symmetric")
         height, width = (side - side % BLOCK for side in pixels.shape[:2])
         self.rgb = np.ascontiguousarray(pixels[:height, :width].transpose(2, 0, 1))
 
     @cached_property
     def ycc(self) -> npt.NDArray[np.float32]:
         """Y, Cb, Cr as float32 (3, height, width), in grey levels, not rounded; Cb and Cr are around zero."""
-        planes = _FROM_RGB @ self.rgb.reshape(3, -1).astype(np.float32)
-        return planes.reshape(self.rgb.shape)
+        return luminance_and_chroma(self.rgb)
 
     @cached_property
     def ycc_fine(self) -> Levels:
@@ -73,9 +75,14 @@ class Photograph:
         Whole numbers are faster to filter and to compare. Whole grey levels would be too coarse: their rounding
         hides part of the noise that is looked for.
         """
-        return np.rint(FINENESS * self.ycc).astype(np.int16)
+        return luminance_and_chroma_levels(self.rgb, FINENESS)
 
     @cached_property
     def rgb_levels(self) -> Levels:
         """R, G, B as int16 (3, height, width), so that differences do not wrap around."""
         return self.rgb.astype(np.int16)
+
+    @cached_property
+    def block_dct(self) -> npt.NDArray[np.float32]:
+        """Orthonormal DCT-II of each 8 x 8 block of Y, Cb, Cr: float32 (3, 63, blocks), AC in zig-zag order."""
+        return _COSINES[1:] @ block_columns(self.ycc)

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from sklearn.utils import Tags
     from typing_extensions import Self
 
+DEFAULT_FAMILIES = (
+    *("spectrum", "dct", "digits", "wavelets", "phase"),
+    *("residuals", "extremes", "neighbours", "colour", "flags"),
+)
+
 
 class PhotographTransformer(TransformerMixin, BaseEstimator):
     """Turns every photograph into a row by itself. Subclasses name the columns and fill one row."""
@@ -40,7 +45,7 @@ class PhotographTransformer(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : uint8 array (n, height, width, 3)
-            RGB, at least 32 pixels a side.
+            RGB. A side under 32 pixels is mirrored outward to 32.
 
         Returns
         -------
@@ -74,7 +79,9 @@ class ForensicFeatures(PhotographTransformer):
     Parameters
     ----------
     families : sequence of str
-        Which feature families, in the order of their columns; see `members.forensics.families`.
+        Which feature families, in the order of their columns; see `members.forensics.families`. Not among those that
+        are taken by default are `residual_cells`, which is large, and `jpeg_grid` and `jpeg_ghosts`, which are for
+        audits: a member that sees them may learn how a data set's files were saved.
 
     Examples
     --------
@@ -82,7 +89,7 @@ class ForensicFeatures(PhotographTransformer):
     'colour/B/distinct'
     """
 
-    def __init__(self, families: Sequence[str] = ("spectrum", "dct", "residuals", "colour")) -> None:
+    def __init__(self, families: Sequence[str] = DEFAULT_FAMILIES) -> None:
         self.families = families
 
     def _columns(self) -> list[str]:

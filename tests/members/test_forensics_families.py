@@ -1,4 +1,4 @@
-"""What each family measures: known answers on synthetic photographs, and slow references to the letter of a formula."""
+"""What each family measures: known answers on synthetic photographs, and formulas written plainly."""
 
 from __future__ import annotations
 
@@ -8,31 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import scipy.fft
-from scipy.signal import correlate2d
 
 from members.forensics import ForensicFeatures, LogDCT
-from members.forensics.families.residuals import triple_classes
-from members.forensics.photograph import Photograph
+from members.forensics.cooccurrence import triple_classes
+from tests.members import straightforward
 
 Pixels = npt.NDArray[np.uint8]
-
-# Straight from the table of kernels; the code under test never writes them down.
-KERNELS = {
-    "1st": ([[-1, 1]], 1),
-    "2nd": ([[1, -2, 1]], 2),
-    "3rd": ([[1, -3, 3, -1]], 3),
-    "kb": ([[-1, 2, -1], [2, -4, 2], [-1, 2, -1]], 4),
-    "kv": (
-        [
-            [-1, 2, -2, 2, -1],
-            [2, -6, 8, -6, 2],
-            [-2, 8, -12, 8, -2],
-            [2, -6, 8, -6, 2],
-            [-1, 2, -2, 2, -1],
-        ],
-        12,
-    ),
-}
 
 
 def table(X: Pixels, *families: str) -> dict[str, float]:
@@ -61,8 +42,32 @@ def scene(height: int = 64, width: int = 64, seed: int = 0) -> Pixels:
     return np.clip(np.stack(planes, axis=2), 0, 255).astype(np.uint8)
 
 
+def noise(height: int, width: int) -> Pixels:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
 def twice(X: Pixels) -> Pixels:
     return X.repeat(2, axis=0).repeat(2, axis=1)
+
+
+# All families
+
+
+@pytest.mark.parametrize("family", straightforward.FAMILIES)
+@pytest.mark.parametrize("size", [(96, 160), (256, 256)], ids=str)
+def test_equals_the_formula_written_plainly(family, size):
+    for X in (scene(*size), noise(*size)):
+        found = ForensicFeatures(families=[family]).transform(X[None])[0]
+        expected = straightforward.FAMILIES[family](X)
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_largest_residuals_do_not_wrap_around():
+    signs = np.sign(np.array(straightforward.KERNELS["kv"][0]))
+    X = grey(np.tile(np.where(signs > 0, 255, 0), (8, 8)))
+    for family in ("residuals", "extremes"):
+        found = ForensicFeatures(families=[family]).transform(X[None])[0]
+        np.testing.assert_allclose(found, straightforward.FAMILIES[family](X), atol=1e-6)
 
 
 # Spectrum
@@ -77,22 +82,6 @@ def test_white_noise_has_no_slope(side):
 @pytest.mark.parametrize("side", [128, 256, 384])
 def test_amplitude_of_one_over_frequency_has_slope_minus_two(side):
     assert table(grey(power_law(-1, side)), "spectrum")["spectrum/Y/slope_8_120"] == pytest.approx(-2, abs=0.1)
-
-
-def test_azimuthal_average_of_the_whole_spectrum_by_the_formula():
-    X = scene(128, 128)
-    plane = X @ np.array([0.299, 0.587, 0.114])
-    window = np.outer(np.hanning(128), np.hanning(128))
-    amplitude = np.fft.fftshift(np.fft.fft2((plane - plane.mean()) * window))
-    logs = np.log10(np.abs(amplitude) ** 2 / (window**2).sum() + 1e-8)
-    v, u = np.mgrid[-64:64, -64:64]
-    ring = np.floor(256 * np.hypot(v, u) / 128 + 0.5).astype(int)
-    curve = {k: logs[ring == k].mean() for k in np.unique(ring)}
-    level = np.interp(np.arange(4, 9), list(curve), list(curve.values())).mean()
-    found = table(X, "spectrum")
-    assert found["spectrum/Y/level"] == pytest.approx(level, abs=1e-4)
-    for k, mean in curve.items():
-        assert found[f"spectrum/Y/azimuthal_{k:03d}"] == pytest.approx(mean - level, abs=1e-4)
 
 
 def test_scalars_stand_under_their_names():
@@ -117,20 +106,6 @@ def test_a_wave_raises_its_lattice_point_and_no_other(row, column):
     assert raised == {f"spectrum/Y/lattice_{row}_{column}"}
 
 
-def test_lattice_peaks_of_the_whole_spectrum_by_the_formula():
-    X = scene(96, 160)
-    plane = X @ np.array([0.299, 0.587, 0.114])
-    window = np.outer(np.hanning(96), np.hanning(160))
-    power = np.abs(np.fft.fft2((plane - plane.mean()) * window)) ** 2
-    found = table(X, "spectrum")
-    for row, column in [(0, 2), (2, 0), (2, 2), (0, 1), (1, 0), (1, 1), (1, 2), (2, 1)]:
-        around = np.roll(power, (10 - row * 24, 10 - column * 40), axis=(0, 1))[:21, :21].copy()
-        peak = around[8:13, 8:13].mean()
-        around[8:13, 8:13] = np.nan
-        expected = np.log10(peak / np.nanmedian(around))
-        assert found[f"spectrum/Y/lattice_{row}_{column}"] == pytest.approx(expected, abs=1e-3)
-
-
 def test_nearest_neighbour_upsampling_is_visible():
     plain, doubled = table(scene(256, 256)), table(twice(scene(128, 128)))
     # Repeating a pixel has a zero at the Nyquist frequency of each axis.
@@ -144,33 +119,6 @@ def test_nearest_neighbour_upsampling_is_visible():
     assert doubled["colour/RGB/joint_+0+0+0"] > 0.5 > plain["colour/RGB/joint_+0+0+0"]
 
 
-# Block DCT
-
-
-def test_betas_and_kurtosis_by_the_formula():
-    X = scene(48, 64)
-    cb = X @ np.array([-0.168736, -0.331264, 0.5])
-    blocks = [cb[v : v + 8, u : u + 8] for v in range(0, 48, 8) for u in range(0, 64, 8)]
-    coefficients = np.array([scipy.fft.dctn(block, norm="ortho") for block in blocks])
-    found = table(X, "dct")
-    # The beginning, a turn and the end of JPEG's zig-zag order.
-    for k, (v, u) in {1: (0, 1), 2: (1, 0), 3: (2, 0), 5: (0, 2), 35: (7, 0), 63: (7, 7)}.items():
-        a = coefficients[:, v, u]
-        deviation = a - a.mean()
-        kurtosis = (deviation**4).mean() / (deviation**2).mean() ** 2
-        ml = np.abs(a - np.median(a)).mean()
-        assert found[f"dct/Cb/beta_moment_{k:02d}"] == pytest.approx(np.log(a.std() / np.sqrt(2) + 1e-3), abs=1e-4)
-        assert found[f"dct/Cb/beta_ml_{k:02d}"] == pytest.approx(np.log(ml + 1e-3), abs=1e-4)
-        assert found[f"dct/Cb/kurtosis_{k:02d}"] == pytest.approx(np.log(kurtosis), abs=1e-3)
-
-
-def test_a_mirrored_photograph_has_the_same_statistics():
-    X = scene(256, 256)
-    plain, mirrored = table(X), table(X[:, ::-1])
-    same = [name for name in plain if "azimuthal" in name or name.startswith(("dct/", "residuals/"))]
-    np.testing.assert_allclose([mirrored[n] for n in same], [plain[n] for n in same], atol=1e-4)
-
-
 # Residuals
 
 
@@ -182,37 +130,10 @@ def test_triples_have_39_classes():
         assert {classes[c, b, a], classes[-a, -b, -c], classes[-c, -b, -a]} == {number}
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("q", [1, 2])
-def test_cooccurrences_by_the_formula(kernel, q):
-    X = scene(40, 48)
-    found = table(X, "residuals")
-    for channel, plane in zip(("Y", "Cb", "Cr"), Photograph(X).ycc_fine, strict=True):
-        shares = slow_cooccurrences(plane[3:-3, 3:-3], kernel, q)
-        names = [f"residuals/{channel}/{kernel}/q{q}/class_{k:02d}" for k in range(39)]
-        np.testing.assert_allclose([found[name] for name in names], shares, rtol=1e-6)
-
-
-def slow_cooccurrences(plane, kernel, q):
-    taps, scale = np.array(KERNELS[kernel][0]), KERNELS[kernel][1]
-    down, along = (rounded(correlate2d(plane / 4, t, mode="valid"), q * scale) for t in (taps.T, taps))
-    counts = np.zeros(39)
-    for z in (down.T, along):
-        for row, column in product(range(z.shape[0]), range(z.shape[1] - 2)):
-            counts[triple_classes()[tuple(z[row, column : column + 3])]] += 1
-    return counts / counts.sum()
-
-
-def rounded(residual, unit):
-    return (np.sign(residual) * np.minimum(np.floor(np.abs(residual) / unit + 0.5), 2)).astype(int)
-
-
-def test_the_largest_residuals_do_not_wrap_around():
-    signs = np.sign(np.array(KERNELS["kv"][0]))
-    X = grey(np.tile(np.where(signs > 0, 255, 0), (8, 8)))
-    found = table(X, "residuals")
-    shares = slow_cooccurrences(Photograph(X).ycc_fine[0][3:-3, 3:-3], "kv", 1)
-    np.testing.assert_allclose([found[f"residuals/Y/kv/q1/class_{k:02d}"] for k in range(39)], shares, rtol=1e-6)
+def test_triples_whose_sign_counts_have_75_classes():
+    classes = triple_classes(is_sign_blind=False)
+    assert sorted(set(classes.values())) == list(range(75))
+    assert classes[0, 1, 2] == classes[2, 1, 0] != classes[0, -1, -2]
 
 
 # Colour
@@ -228,17 +149,6 @@ def test_cross_channel_shares_by_the_formula():
         assert found[f"colour/GB/joint_{a:+d}{b:+d}"] == pytest.approx(np.mean((green == a) & (blue == b)))
     both = (red == 1) & (green == 0) & (blue == -2)
     assert found["colour/RGB/joint_+1+0-2"] == pytest.approx(both.mean())
-
-
-def test_residual_correlations_by_numpy():
-    X = scene()
-    found = table(X, "colour")
-    red, _, blue = (
-        correlate2d(plane, KERNELS["kb"][0], mode="valid").ravel() for plane in X.transpose(2, 0, 1).astype(int)
-    )
-    assert found["colour/RB/correlation"] == pytest.approx(np.corrcoef(red, blue)[0, 1], abs=1e-6)
-    assert table(grey(X[..., 0]), "colour")["colour/RG/correlation"] == pytest.approx(1)
-    assert table(grey(X[..., 0]), "colour")["colour/YCb/correlation"] == 0
 
 
 def test_exposure_counts_pixels():

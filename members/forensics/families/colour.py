@@ -7,8 +7,9 @@ from itertools import combinations, product
 import numpy as np
 import numpy.typing as npt
 
+from members.forensics.compiled import compiled
 from members.forensics.family import Family
-from members.forensics.highpass import differences, ker_bohme
+from members.forensics.highpass import ker_bohme
 from members.forensics.photograph import CHANNELS, Floats, Levels, Photograph
 
 RGB = ("R", "G", "B")
@@ -28,34 +29,78 @@ def _cross_channel(rgb: Levels) -> Floats:
 
     After the cross-band co-occurrences of Barni et al. (2020), on residuals.
     """
-    red, green, blue = np.clip(differences(rgb, 1, axis=2), -LIMIT, LIMIT) + LIMIT
     side = len(VALUES)
-    codes = ((red * side + green) * side + blue).ravel()
-    joint = np.bincount(codes, minlength=side**3).reshape(side, side, side) / codes.size
+    counts = _count_joint(rgb, LIMIT).reshape(side, side, side)
+    joint = counts / counts.sum()
     return np.concatenate([joint.ravel(), *(joint.sum(axis=axis).ravel() for axis in (2, 1, 0))])
+
+
+@compiled
+def _count_joint(rgb: Levels, limit: int) -> npt.NDArray[np.int64]:
+    """Count the pixels with each three clipped differences to the left neighbour, in R, G and B."""
+    side = 2 * limit + 1
+    counts = np.zeros(side**3, dtype=np.int64)
+    for row in range(rgb.shape[1]):
+        for column in range(1, rgb.shape[2]):
+            code = 0
+            for plane in range(3):
+                difference = rgb[plane, row, column] - rgb[plane, row, column - 1]
+                code = side * code + min(max(difference, -limit), limit) + limit
+            counts[code] += 1
+    return counts
 
 
 def _correlations(planes: Levels) -> Floats:
     """Pearson correlation of the 3 x 3 residuals of each two planes; 0 where one is flat."""
-    residuals = ker_bohme(planes).reshape(len(planes), -1).astype(np.float64)
-    residuals -= residuals.mean(axis=1, keepdims=True)
-    covariance: npt.NDArray[np.float64] = residuals @ residuals.T
+    sums, products = _sums_and_products(ker_bohme(planes).reshape(len(planes), -1))
+    count = (planes.shape[1] - 2) * (planes.shape[2] - 2)
+    covariance = products - np.outer(sums, sums) / count
     deviation = np.sqrt(covariance.diagonal())
     scale = np.outer(deviation, deviation)
     correlation = np.divide(covariance, scale, out=np.zeros_like(scale), where=scale > 0)
     return np.array([correlation[i, j] for i, j in combinations(range(len(planes)), 2)])
 
 
+@compiled
+def _sums_and_products(residuals: Levels) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Sum of each row, and of each product of two rows, exactly."""
+    sums, products = np.zeros(3, dtype=np.int64), np.zeros((3, 3), dtype=np.int64)
+    for i in range(3):
+        for j in range(i, 3):
+            product = 0
+            for column in range(residuals.shape[1]):
+                product += int(residuals[i, column]) * int(residuals[j, column])
+            products[i, j] = products[j, i] = product
+        total = 0
+        for column in range(residuals.shape[1]):
+            total += int(residuals[i, column])
+        sums[i] = total
+    return sums, products
+
+
 def _exposure(photograph: Photograph) -> Floats:
     """Shares of very bright and dark pixels (McCloskey and Albright, 2019), and which levels occur."""
-    planes = [np.bincount(plane.ravel(), minlength=256) for plane in photograph.rgb]
+    *planes, least, greatest = _count_levels(photograph.rgb)
     # All three are bright where the least is, and dark where the greatest is.
-    least = np.bincount(photograph.rgb.min(axis=0).ravel(), minlength=256)
-    greatest = np.bincount(photograph.rgb.max(axis=0).ravel(), minlength=256)
     bright = [counts[level:].sum() for level in BRIGHT for counts in (*planes, least)]
     dark = [counts[: level + 1].sum() for level in DARK for counts in (*planes, greatest)]
     shares = np.array([*bright, *dark]) / least.sum()
     return np.concatenate([shares, *(_used(plane) for plane in planes)])
+
+
+@compiled
+def _count_levels(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """Count how often each level occurs in R, in G, in B, as the least of the three and as the greatest: (5, 256)."""
+    counts = np.zeros((5, 256), dtype=np.int64)
+    for row in range(rgb.shape[1]):
+        for column in range(rgb.shape[2]):
+            r, g, b = rgb[0, row, column], rgb[1, row, column], rgb[2, row, column]
+            counts[0, r] += 1
+            counts[1, g] += 1
+            counts[2, b] += 1
+            counts[3, min(r, g, b)] += 1
+            counts[4, max(r, g, b)] += 1
+    return counts
 
 
 def _used(counts: npt.NDArray[np.intp]) -> Floats:

@@ -11,6 +11,8 @@ from scipy.ndimage import median_filter
 
 from members.forensics.family import Family
 from members.forensics.photograph import CHANNELS, Floats, Photograph
+from members.forensics.rings import azimuthal_average, sector_average
+from members.forensics.statistics import medians
 
 Indices = npt.NDArray[np.intp]
 
@@ -18,6 +20,7 @@ RINGS_PER_CYCLE = 256  # ring k is around k / 256 cycles a pixel, at every size 
 RINGS = 182  # up to the corners, at sqrt(1/2) cycles a pixel
 NYQUIST = 128  # the rings beyond it are corners only
 LOW = slice(4, 9)  # the rings that say how strong a photograph's contrast is
+SECTORS, SECTOR_RINGS = 8, 16  # of eight azimuthal rings each
 FLOOR = 1e-8  # squared grey levels; far below the rounding noise of eight bits, 1/12
 # Where x2 and x4 up-sampling leaves replicas: row and column frequency in quarter cycles a pixel.
 LATTICE = ((0, 2), (2, 0), (2, 2), (0, 1), (1, 0), (1, 1), (1, 2), (2, 1))
@@ -26,6 +29,7 @@ SCALARS = (
     *(f"slope_{first}_{last}" for first, last in SLOPES),
     *("bend", "level", "top_band", "peak", "peak_ring", "dip", "dip_ring", "roughness"),
 )
+_PER_DECADE = np.float32(1 / np.log(10))
 COLUMNS = (
     *(f"azimuthal_{ring:03d}" for ring in range(RINGS)),
     *SCALARS,
@@ -34,17 +38,29 @@ COLUMNS = (
 
 
 def spectrum(photograph: Photograph) -> Floats:
-    """Return the azimuthal averages, what is derived from them, and the lattice peaks, for Y, Cb and Cr."""
-    return np.concatenate([_of_plane(power) for power in _power(photograph.ycc)])
+    """Return the azimuthal averages, what is derived from them, and the lattice peaks, for Y, Cb and Cr.
+
+    Then, for Y, how far each sector of a ring is above the ring's average, in decades.
+    """
+    power = _power(photograph.ycc)
+    logs = np.log(power + np.float32(FLOOR)) * _PER_DECADE  # several times as fast as log10
+    planes = [_of_plane(*plane) for plane in zip(power, logs, strict=True)]
+    return np.concatenate([*planes, _orientation(logs[0]).ravel()])
 
 
-def _of_plane(power: Floats) -> Floats:
-    logs = np.log10(power + FLOOR)
-    curve = _azimuthal(logs)
+def _of_plane(power: Floats, logs: Floats) -> Floats:
+    curve = azimuthal_average(logs, RINGS_PER_CYCLE, RINGS)
     level = curve[LOW].mean()
     # A difference of logarithms divides by the low-frequency power: contrast and exposure cancel.
     curve = curve - level
     return np.concatenate([curve, _scalars(curve, level), _lattice_peaks(power)])
+
+
+def _orientation(logs: Floats) -> Floats:
+    """Decades of each sector over its ring's average, (16, 8); 0 where a small photograph has too few of them."""
+    means = sector_average(logs, RINGS_PER_CYCLE // SECTORS, SECTOR_RINGS, SECTORS)
+    above: Floats = np.nan_to_num(means - np.nan_to_num(means).mean(axis=1, keepdims=True))
+    return above
 
 
 def _power(planes: npt.NDArray[np.float32]) -> Floats:
@@ -65,29 +81,6 @@ def _hann(height: int, width: int) -> npt.NDArray[np.float32]:
     window = np.outer(np.hanning(height), np.hanning(width))
     window /= np.sqrt(np.square(window).sum())
     return window.astype(np.float32)
-
-
-def _azimuthal(logs: Floats) -> Floats:
-    """Mean of the log power in rings of equal frequency, shape (182,).
-
-    A small photograph leaves rings empty; they are interpolated.
-    """
-    ring, share, filled = _rings(*logs.shape)
-    means = np.bincount(ring, weights=share * logs.ravel(), minlength=RINGS)
-    return np.interp(np.arange(RINGS), filled, means[filled])
-
-
-@lru_cache(maxsize=8)
-def _rings(height: int, half_width: int) -> tuple[Indices, Floats, Indices]:
-    """Each coefficient's ring in a half spectrum, its share of the ring's mean, and which rings hold any."""
-    width = 2 * (half_width - 1)
-    radius = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
-    ring = np.floor(RINGS_PER_CYCLE * radius + 0.5).astype(np.intp)
-    # A coefficient of the half spectrum stands for itself and its conjugate, but where both are held.
-    twins = np.full(ring.shape, 2.0)
-    twins[:, [0, -1]] = 1.0
-    total = np.bincount(ring.ravel(), weights=twins.ravel(), minlength=RINGS)
-    return ring.ravel(), (twins / total[ring]).ravel(), np.flatnonzero(total)
 
 
 def _scalars(curve: Floats, level: float) -> Floats:
@@ -120,7 +113,7 @@ def _lattice_peaks(power: Floats) -> Floats:
     inner, outer = _lattice(*power.shape)
     flat = power.ravel()
     peaks = flat[inner].mean(axis=1) + FLOOR
-    around = np.median(flat[outer], axis=1) + FLOOR
+    around = medians(flat[outer]) + FLOOR
     decades: Floats = np.log10(peaks / around)
     return decades
 
@@ -143,4 +136,10 @@ def _half_index(v: Indices, u: Indices, height: int, width: int) -> Indices:
     return v * (width // 2 + 1) + u
 
 
-FAMILY = Family(tuple(f"{channel}/{column}" for channel in CHANNELS for column in COLUMNS), spectrum)
+FAMILY = Family(
+    (
+        *(f"{channel}/{column}" for channel in CHANNELS for column in COLUMNS),
+        *(f"Y/ring_{ring:02d}_sector_{sector}" for ring in range(SECTOR_RINGS) for sector in range(SECTORS)),
+    ),
+    spectrum,
+)

@@ -1,0 +1,38 @@
+"""Y, Cb and Cr of a photograph: full-range BT.601, as JPEG has it (ITU-T T.871).
+
+Cb and Cr come without offsets: no family looks at a chroma plane's mean. Sums are of whole millionths of a grey level,
+so that every machine rounds alike.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from members.forensics.compiled import compiled
+
+
+@compiled
+def luminance_and_chroma(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Return float32 (3, height, width) in grey levels for uint8 (3, height, width)."""
+    planes = np.empty(rgb.shape, dtype=np.float32)
+    for row in range(rgb.shape[1]):
+        for column in range(rgb.shape[2]):
+            r, g, b = np.int32(rgb[0, row, column]), np.int32(rgb[1, row, column]), np.int32(rgb[2, row, column])
+            planes[0, row, column] = np.float32(299000 * r + 587000 * g + 114000 * b) * np.float32(1e-6)
+            planes[1, row, column] = np.float32(-168736 * r - 331264 * g + 500000 * b) * np.float32(1e-6)
+            planes[2, row, column] = np.float32(500000 * r - 418688 * g - 81312 * b) * np.float32(1e-6)
+    return planes
+
+
+@compiled
+def luminance_and_chroma_levels(rgb: npt.NDArray[np.uint8], fineness: int) -> npt.NDArray[np.int16]:
+    """Return int16 (3, height, width), rounded to parts of a grey level, halves up; `fineness` parts make a level."""
+    planes = np.empty(rgb.shape, dtype=np.int16)
+    for row in range(rgb.shape[1]):
+        for column in range(rgb.shape[2]):
+            r, g, b = np.int64(rgb[0, row, column]), np.int64(rgb[1, row, column]), np.int64(rgb[2, row, column])
+            planes[0, row, column] = (fineness * (299000 * r + 587000 * g + 114000 * b) + 500000) // 1000000
+            planes[1, row, column] = (fineness * (-168736 * r - 331264 * g + 500000 * b) + 500000) // 1000000
+            planes[2, row, column] = (fineness * (500000 * r - 418688 * g - 81312 * b) + 500000) // 1000000
+    return planes

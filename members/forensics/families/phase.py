@@ -1,0 +1,117 @@
+"""Phase without amplitude: SPSL (Liu et al., 2021) and local phase quantisation (Ojansivu and Heikkila, 2008)."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+
+from members.forensics.compiled import compiled
+from members.forensics.family import Family
+from members.forensics.photograph import Floats, Photograph
+from members.forensics.rings import azimuthal_average
+from members.forensics.statistics import log_kurtosis
+
+CELLS = 4  # along a side
+RINGS, RINGS_PER_CYCLE = 32, 64  # the last is around half a cycle a pixel
+WINDOW = 7  # pixels; the frequency of local phase quantisation is one cycle a window
+TINY = 1e-8  # of the spectrum's amplitude and power
+LEAST = 1e-3  # grey levels; what is nearer to zero has no sign, as in a flat plane
+
+
+def phase(photograph: Photograph) -> Floats:
+    """Return statistics of Y's phase-only reconstruction, and the histogram of its local phases.
+
+    The reconstruction s = Re IFFT(exp(i angle FFT)) is scaled to unit variance: log kurtosis, share of |s| > 3, log10
+    power of |s| in 32 rings; log variance, log kurtosis and share of |s| > 3 in 4 x 4 cells. The local phases are eight
+    signs, of the real and the imaginary parts of four frequencies in windows of 7 x 7 pixels: 256 shares.
+    """
+    luminance = photograph.ycc[0]
+    reconstruction = _phase_only(luminance)
+    local = np.bincount(_local_phases(luminance, *_wave()).ravel(), minlength=256)
+    return np.concatenate([_whole(reconstruction), _cells(reconstruction).ravel(), local / local.sum()])
+
+
+def _phase_only(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    spectrum = scipy.fft.rfft2(plane)
+    image: npt.NDArray[np.float32] = scipy.fft.irfft2(spectrum / (np.abs(spectrum) + TINY), s=plane.shape)
+    image -= image.mean()
+    image /= image.std() + np.float32(TINY)
+    return image
+
+
+def _whole(image: npt.NDArray[np.float32]) -> Floats:
+    strength = np.abs(image)
+    spectrum = scipy.fft.rfft2(strength - strength.mean())
+    power = (np.square(spectrum.real) + np.square(spectrum.imag)) / image.size
+    curve = azimuthal_average(np.log10(power + TINY), RINGS_PER_CYCLE, RINGS + 1)[1:]  # the mean was taken out
+    return np.concatenate([[log_kurtosis(image.ravel()), (strength > 3).mean()], curve])
+
+
+def _cells(image: npt.NDArray[np.float32]) -> Floats:
+    """Statistics by cell, (16, 3)."""
+    parts = [part for row in np.array_split(image, CELLS) for part in np.array_split(row, CELLS, axis=1)]
+    return np.array(
+        [[np.log(part.var() + TINY), log_kurtosis(part.ravel()), (np.abs(part) > 3).mean()] for part in parts]
+    )
+
+
+def _wave() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Cosine and sine of one cycle a window, around its middle."""
+    angle = 2 * np.pi * (np.arange(WINDOW) - WINDOW // 2) / WINDOW
+    return np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
+
+
+@compiled
+def _local_phases(
+    plane: npt.NDArray[np.float32], cosine: npt.NDArray[np.float32], sine: npt.NDArray[np.float32]
+) -> npt.NDArray[np.uint8]:
+    """Eight signs of each pixel whose window is whole.
+
+    The real and the imaginary part at (0, a), (a, 0), (a, a) and (a, -a), a being one cycle a window.
+    """
+    height, width = plane.shape
+    codes = np.empty((height - WINDOW + 1, width - WINDOW + 1), dtype=np.uint8)
+    for top in range(len(codes)):
+        total, even, odd = np.zeros(width, np.float32), np.zeros(width, np.float32), np.zeros(width, np.float32)
+        for down in range(WINDOW):
+            for column in range(width):
+                level = plane[top + down, column]
+                total[column] += level
+                even[column] += cosine[down] * level
+                odd[column] += sine[down] * level
+        parts = np.zeros((8, codes.shape[1]), np.float32)
+        for right in range(WINDOW):
+            c, s = cosine[right], sine[right]
+            for column in range(codes.shape[1]):
+                t, e, o = total[column + right], even[column + right], odd[column + right]
+                parts[0, column] += c * t
+                parts[1, column] += s * t
+                parts[2, column] += e
+                parts[3, column] += o
+                parts[4, column] += c * e - s * o
+                parts[5, column] += s * e + c * o
+                parts[6, column] += c * e + s * o
+                parts[7, column] += c * o - s * e
+        for column in range(codes.shape[1]):
+            code = 0
+            for part in range(8):
+                code = 2 * code + (parts[part, column] > LEAST)
+            codes[top, column] = code
+    return codes
+
+
+FAMILY = Family(
+    (
+        *("Y/kurtosis", "Y/beyond_3"),
+        *(f"Y/strength_{ring:02d}" for ring in range(1, RINGS + 1)),
+        *(
+            f"Y/cell_{row}_{column}_{name}"
+            for row in range(CELLS)
+            for column in range(CELLS)
+            for name in ("variance", "kurtosis", "beyond_3")
+        ),
+        *(f"Y/local_{code:03d}" for code in range(256)),
+    ),
+    phase,
+)

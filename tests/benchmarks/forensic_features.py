@@ -1,0 +1,125 @@
+"""Milliseconds a photograph of the forensic features, on one core, beside the same formulas written plainly.
+
+`make bench NAME=forensic_features`. All columns are compared first. "Plain" is NumPy and SciPy without loops over
+pixels, "loops" the style of published scripts; "bare" are the transforms and the counting alone, on data that lies
+ready. Compilation is done before, and told apart.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+from PIL import Image
+from sklearn.datasets import load_sample_image
+from threadpoolctl import threadpool_limits
+
+from members.forensics import ForensicFeatures
+from members.forensics.compiled import compiled
+from tests.benchmarks import forensic_loops
+from tests.members import straightforward
+
+SIDE, PHOTOGRAPHS, ROUNDS = 256, 40, 5
+GOALS = {"milliseconds": 12, "against plain": 3, "against loops": 20, "of bare": 2.5, "largest difference": 1e-4}
+FAMILIES = list(straightforward.FAMILIES)
+# Transforms of one plane and histogram passes over one, by hand from the families' formulas.
+PLANE_TRANSFORMS, PLANES_IN_BLOCKS, PASSES = 6, 6, 3 * 5 * 2 + 3 * 2 * 2 + 1 + 5 + 1
+
+
+def photographs() -> npt.NDArray[np.uint8]:
+    """Windows of two real photographs that come with scikit-learn, made smaller so that their JPEG's grid is gone."""
+    windows = []
+    for number in range(PHOTOGRAPHS):
+        image = Image.fromarray(load_sample_image(("china.jpg", "flower.jpg")[number % 2])).resize((400, 267))
+        rng = np.random.default_rng(number)
+        top, left = rng.integers(0, 267 - SIDE), rng.integers(0, 400 - SIDE)
+        windows.append(np.asarray(image)[top : top + SIDE, left : left + SIDE])
+    return np.stack(windows)
+
+
+def milliseconds(work: Callable[[], object], count: int) -> float:
+    """Median over rounds, for one photograph."""
+    spent = []
+    for _ in range(ROUNDS if count > 1 else 1):
+        begun = time.perf_counter()
+        work()
+        spent.append(time.perf_counter() - begun)
+    return 1000 * float(np.median(spent)) / count
+
+
+def bare(plane: npt.NDArray[np.float32], codes: npt.NDArray[np.uint16]) -> None:
+    for _ in range(PLANE_TRANSFORMS):
+        scipy.fft.rfft2(plane)
+    blocks = plane.reshape(64, -1)
+    for _ in range(PLANES_IN_BLOCKS):
+        _BASIS @ blocks
+    for _ in range(PASSES):
+        count(codes)
+
+
+@compiled
+def count(codes: npt.NDArray[np.uint16]) -> npt.NDArray[np.int64]:
+    counts = np.zeros((4, 729), dtype=np.int64)
+    for place in range(len(codes)):
+        counts[place & 3, codes[place]] += 1
+    return counts.sum(axis=0)
+
+
+_BASIS = np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
+
+
+def largest_difference(X: npt.NDArray[np.uint8], family: str, plainly: Callable[..., npt.NDArray[np.float64]]) -> float:
+    """Between our columns and another's, over all photographs; relative where values exceed one."""
+    ours = ForensicFeatures(families=[family]).transform(X)
+    theirs = np.stack([plainly(photograph) for photograph in X])
+    return float((np.abs(ours - theirs) / np.maximum(1, np.abs(theirs))).max())
+
+
+def measured() -> list[dict[str, object]]:
+    X = photographs()
+    begun = time.perf_counter()
+    ForensicFeatures(families=FAMILIES).transform(X[:1])
+    first_call = time.perf_counter() - begun
+    rows: list[dict[str, object]] = []
+    for family in [*FAMILIES, "all"]:
+        names = FAMILIES if family == "all" else [family]
+        features = ForensicFeatures(families=names)
+        plain, loops = ([code[name] for name in names] for code in (straightforward.FAMILIES, forensic_loops.FAMILIES))
+        ours = milliseconds(lambda f=features: f.transform(X), len(X))
+        plainly = milliseconds(lambda code=plain: [[each(x) for each in code] for x in X[:4]], 4)
+        looped = milliseconds(lambda code=loops: [[each(x) for each in code] for x in X[:1]], 1)
+        differences = [largest_difference(X[:6], name, straightforward.FAMILIES[name]) for name in names]
+        rows.append(
+            {
+                "family": family,
+                "columns": len(features.get_feature_names_out()),
+                "milliseconds": ours,
+                "plain": plainly,
+                "loops": looped,
+                "against plain": plainly / ours,
+                "against loops": looped / ours,
+                "largest difference": max(differences),
+            }
+        )
+    plane = X[0, :, :, 0].astype(np.float32)
+    codes = np.random.default_rng(0).integers(0, 729, plane.size).astype(np.uint16)
+    bare(plane, codes)
+    least = milliseconds(lambda: [bare(plane, codes) for _ in range(10)], 10)
+    rows[-1] |= {"bare": least, "of bare": float(str(rows[-1]["milliseconds"])) / least, "first call": first_call}
+    return rows
+
+
+def main() -> None:
+    with threadpool_limits(1):
+        rows = measured()
+    for row in rows:
+        print(*(f"{name} {value:.3g}" if isinstance(value, float) else value for name, value in row.items()))  # noqa: T201
+    print(json.dumps({"benchmark": "forensic_features", "goals": GOALS, "rows": rows, "absent": []}))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
