@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
 import secrets
 import socket
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 0.5
 _KNOCK_SECONDS = 10
+_CHUNKS_A_SLOT = 3  # one is computed, one lies ready, one travels
 _RETRIES = 2  # of a worker that died; a member's own exception is not tried again
 _GIB = 2**30
 
@@ -65,12 +68,20 @@ class RayEngine(Engine):
     def features(
         self, recipe: Recipe, photographs: NDArray[np.uint8], chunks: Sequence[slice]
     ) -> Iterator[tuple[int, NDArray[np.float32], float]]:
-        """Yield (index of the chunk, its features, seconds), in the order in which they are finished."""
-        run = ray.remote(_features).options(num_cpus=1, max_retries=_RETRIES, name=f"features/{recipe.use}")
-        shared = self._share(photographs)
-        waiting = {run.remote(recipe, shared, chunk): index for index, chunk in enumerate(chunks)}
+        """Yield (index of the chunk, its features, seconds), in the order in which they are finished.
+
+        Only a few chunks are on their way at a time, so that memory does not grow with the photographs.
+        """
+        run = ray.remote(run_features).options(num_cpus=1, max_retries=_RETRIES, name=f"features/{recipe.use}")
+        ahead = _CHUNKS_A_SLOT * math.ceil(self.slots())
+        todo = iter(enumerate(chunks))
+        waiting: dict[Any, int] = {}
         try:
-            while waiting:
+            while True:
+                for index, chunk in itertools.islice(todo, ahead - len(waiting)):
+                    waiting[run.remote(recipe, photographs[chunk])] = index
+                if not waiting:
+                    return
                 done, _ = ray.wait(list(waiting), num_returns=1)
                 index = waiting.pop(done[0])
                 yield index, *ray.get(done[0])
@@ -142,10 +153,6 @@ class _Mailbox:
 
 
 _MailboxActor: Any = ray.remote(num_cpus=0)(_Mailbox)
-
-
-def _features(recipe: Recipe, photographs: NDArray[np.uint8], chunk: slice) -> tuple[NDArray[np.float32], float]:
-    return run_features(recipe, photographs[chunk])
 
 
 def _submit(task: FoldTask, table: Any, labels: Any, mailbox: Any) -> Any:

@@ -46,14 +46,16 @@ ImageClassifier(backbone="test_efficientnet", weights="none", epochs=20, batch_s
 
 
 class Watch(threading.Thread):
-    """Notes the largest private memory of every child process whose command line holds a word."""
+    """Notes the largest private memory of every child process whose command line holds a word, and shared memory."""
 
     def __init__(self, word: str) -> None:
         super().__init__(daemon=True)
         self.word, self.peaks, self.ended = word, defaultdict(int), threading.Event()
+        self.shared_before = self.shared_peak = psutil.virtual_memory().shared
 
     def run(self) -> None:
         while not self.ended.wait(0.1):
+            self.shared_peak = max(self.shared_peak, psutil.virtual_memory().shared)
             for process in psutil.Process().children(recursive=True):
                 try:
                     if self.word in " ".join(process.cmdline()):
