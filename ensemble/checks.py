@@ -32,11 +32,18 @@ def check_members(members: Iterable[MemberSettings]) -> None:
 def _check_origins(member: MemberSettings) -> None:
     """Refuse what one fold learned as a beginning of others: it has seen rows that they are scored on."""
     for value in _values([recipe.model_dump() for recipe in (member.features, member.model) if recipe is not None]):
-        if isinstance(value, str) and any((folder / RECORD).exists() for folder in Path(value).parents):
+        if isinstance(value, str) and _lies_in_a_fold(value):
             raise UserError(
                 f"{value} is the model of a fold, which has learned rows that other folds are scored on; "
                 "begin with weights that have not seen the training photographs"
             )
+
+
+def _lies_in_a_fold(path: str) -> bool:
+    """Whether a folder above, wherever a link leads, is a fold of a store."""
+    with suppress(OSError, ValueError):  # most strings are no paths
+        return any((folder / RECORD).exists() for folder in Path(path).expanduser().resolve().parents)
+    return False
 
 
 def _values(value: Any) -> Iterator[Any]:
@@ -50,7 +57,7 @@ def _values(value: Any) -> Iterator[Any]:
 def _check_features(features: Features | None) -> None:
     """A transformer that can name its columns notices a wrong parameter while doing so."""
     names = getattr(features, "get_feature_names_out", None)
-    with suppress(NotFittedError, AttributeError, TypeError):
+    with suppress(NotFittedError, TypeError):  # others may want the names of what goes in
         if names is not None:
             names()
 
@@ -60,6 +67,8 @@ def _check_parameters(model: Any) -> None:
     for part in (part for part in [model, *model.get_params(deep=True).values()] if not isinstance(part, type)):
         if hasattr(part, "_parameter_constraints"):  # scikit-learn's own declaration
             part._validate_params()
+        if hasattr(part, "check_parameters"):  # an estimator's own way, where it has one
+            part.check_parameters()
         if type(part).__module__.startswith("lightgbm."):  # it takes any keyword and passes over what it does not know
             unknown = sorted(set(part._other_params) - _lightgbm_names())
             if unknown:

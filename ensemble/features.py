@@ -16,7 +16,7 @@ from ensemble.engine import Engine
 from ensemble.files import new_folder
 from ensemble.provenance import digest, recipe_code
 
-CHUNK = 128  # photographs: 25 MB at 256 px, a second or two of work
+CHUNK = 128  # photographs: 25 MB at 256 px, seconds of work for formulas, a minute for a fixed network
 _VALUES = "features.npy"
 _FACTS = "features.json"
 

@@ -23,6 +23,15 @@ class PhotographClassifier(ClassifierMixin, BaseEstimator):
     on_progress: Report | None = None
     """If set on an instance, `fit` calls it about once a second with the fraction done and a short text."""
 
+    def check_parameters(self) -> None:
+        """Raise a ValueError for what can be known to be wrong before there are photographs."""
+        raise NotImplementedError
+
+    def _forget(self) -> None:
+        """Drop what an earlier fit left, so that one that fails does not look fitted."""
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
+
     def predict_proba(self, X: Photographs) -> npt.NDArray[np.float64]:
         """Return the probability of every class, float64 (n, k), for uint8 (n, height, width, 3)."""
         raise NotImplementedError

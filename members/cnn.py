@@ -14,13 +14,13 @@ from scipy.special import softmax
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from members.backbones import PhotographNetwork, build_network
+from members.backbones import PhotographNetwork, build_network, check_network
 from members.checks import check_labels, check_photographs
 from members.classifier import PhotographClassifier
 from members.constraints import NETWORK_CONSTRAINTS
 from members.training.arithmetic import Arithmetic
 from members.training.augment import AUGMENTATIONS
-from members.training.crops import check_crop, size_of_view
+from members.training.crops import check_crop, check_grid, size_of_view
 from members.training.heap import heap_kept
 from members.training.history import EpochRecord, at_most_every_second
 from members.training.photographs import Photographs
@@ -204,21 +204,30 @@ class ImageClassifier(PhotographClassifier):
         FloatingPointError
             If the loss becomes infinite or not a number.
         """
+        self._forget()
         self._validate_params()  # type: ignore[no-untyped-call]
         check_photographs(X)
-        self.classes_, targets = check_labels(y, len(X))
-        self.photograph_size_ = (int(X.shape[1]), int(X.shape[2]))
-        check_crop(self.crop, self.photograph_size_)
+        classes, targets = check_labels(y, len(X))
+        size = (int(X.shape[1]), int(X.shape[2]))
+        check_crop(self.crop, size)
         recipe = self._recipe()
         recipe.check()
         arithmetic = Arithmetic.choose(self.device, self.precision)
         seed = seed_of(self.random_state)
         with private_randomness(seed, arithmetic.device), heap_kept():
-            self.network_ = self._new_network(self.weights)
-            self.network_.freeze(self.frozen_layers)
-            trainer = Trainer(self.network_, recipe, arithmetic)
-            self.history_: list[EpochRecord] = trainer.fit(X, targets, seed, at_most_every_second(self.on_progress))
+            network = self._new_network(self.weights, len(classes), size)
+            network.freeze(self.frozen_layers)
+            trainer = Trainer(network, recipe, arithmetic)
+            history = trainer.fit(X, targets, seed, at_most_every_second(self.on_progress))
+        self._set_fitted(network, classes, size, history)
         return self
+
+    def check_parameters(self) -> None:
+        """Raise a ValueError for what can be known to be wrong before there are photographs."""
+        self._validate_params()  # type: ignore[no-untyped-call]
+        check_grid(self.crop)
+        self._recipe().check()
+        check_network(self.backbone, self.weights, stem_stride=self.stem_stride, frozen_layers=self.frozen_layers)
 
     def predict_proba(self, X: Photographs) -> npt.NDArray[np.float64]:
         """Return the probability of every class, float64 (n, k), for photographs of the size that was fitted."""
@@ -241,9 +250,7 @@ class ImageClassifier(PhotographClassifier):
     def save(self, folder: Path) -> None:
         """Write the fitted classifier into a folder as tensors and JSON; nothing in it can run."""
         check_is_fitted(self, "network_")
-        folder.mkdir(parents=True, exist_ok=True)
         state = {name: value.cpu().contiguous() for name, value in self.network_.state_dict().items()}
-        safetensors.torch.save_file(state, folder / _WEIGHTS_FILE)
         parameters = self.get_params()  # type: ignore[no-untyped-call]
         facts = {
             "parameters": {name: _plain(value) for name, value in parameters.items()},
@@ -251,27 +258,39 @@ class ImageClassifier(PhotographClassifier):
             "photograph_size": self.photograph_size_,
             "history": self.history_,
         }
-        (folder / _FACTS_FILE).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        text = json.dumps(facts, indent=2) + "\n"  # before anything is written: labels may be of a kind that JSON lacks
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        safetensors.torch.save_file(state, folder / _WEIGHTS_FILE)
+        (folder / _FACTS_FILE).write_text(text, encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read a classifier that `save` wrote. It needs no hub and no packaged weights."""
+        folder = Path(folder)
         facts = json.loads((folder / _FACTS_FILE).read_text(encoding="utf-8"))
         classifier = cls(**facts["parameters"])
-        classifier.classes_ = np.asarray(facts["classes"])
-        classifier.photograph_size_ = tuple(facts["photograph_size"])
-        classifier.history_ = facts["history"]
+        classes, size = np.asarray(facts["classes"]), (facts["photograph_size"][0], facts["photograph_size"][1])
         with private_randomness(seed=0):
-            classifier.network_ = classifier._new_network("none")
-        classifier.network_.load_state_dict(safetensors.torch.load_file(folder / _WEIGHTS_FILE))
+            network = classifier._new_network("none", len(classes), size)
+        network.load_state_dict(safetensors.torch.load_file(folder / _WEIGHTS_FILE))
+        classifier._set_fitted(network, classes, size, facts["history"])
         return classifier
 
-    def _new_network(self, weights: str | Path) -> PhotographNetwork:
+    def _set_fitted(
+        self, network: PhotographNetwork, classes: npt.NDArray[Any], size: tuple[int, int], history: list[EpochRecord]
+    ) -> None:
+        self.network_ = network
+        self.classes_ = classes
+        self.photograph_size_ = size
+        self.history_ = history
+
+    def _new_network(self, weights: str | Path, classes: int, size: tuple[int, int]) -> PhotographNetwork:
         return build_network(
             self.backbone,
             weights,
-            classes=len(self.classes_),
-            size=size_of_view(self.crop, self.photograph_size_),
+            classes=classes,
+            size=size_of_view(self.crop, size),
             stem_stride=self.stem_stride,
             drop_rate=self.drop_rate,
         )

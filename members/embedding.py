@@ -18,7 +18,7 @@ from members.backbones.maps import STATISTICS, layer_maps
 from members.checks import check_photographs
 from members.constraints import NETWORK_CONSTRAINTS
 from members.training.arithmetic import Arithmetic
-from members.training.crops import check_crop, size_of_view
+from members.training.crops import check_crop, check_grid, size_of_view
 from members.training.heap import heap_kept
 from members.training.photographs import Photographs
 from members.training.prediction import in_halves, views
@@ -56,6 +56,7 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
 
     Examples
     --------
+    >>> from sklearn.calibration import CalibratedClassifierCV
     >>> from sklearn.linear_model import RidgeClassifier
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklearn.preprocessing import StandardScaler
@@ -65,7 +66,8 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
     ...     layers=["blocks.2", "blocks.3", "blocks.4"],
     ...     statistics=["mean", "log_covariance"],
     ... )
-    >>> model = make_pipeline(embedding, StandardScaler(), RidgeClassifier(alpha=300))
+    >>> head = CalibratedClassifierCV(RidgeClassifier(alpha=300), ensemble=False)  # a member gives probabilities
+    >>> model = make_pipeline(embedding, StandardScaler(), head)
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -145,6 +147,7 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
 
     def _check_parameters(self) -> None:
         self._validate_params()  # type: ignore[no-untyped-call]
+        check_grid(self.crop)
         if not self.layers or not self.statistics:
             raise ValueError("layers and statistics must each name something to keep")
         unknown = [name for name in self.statistics if name not in STATISTICS]

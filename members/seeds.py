@@ -66,17 +66,24 @@ class SeedAverage(PhotographClassifier):
 
     def fit(self, X: Any, y: npt.ArrayLike) -> Self:
         """Fit the copies one after the other, on the same photographs uint8 (n, height, width, 3)."""
+        self._forget()
         self._validate_params()  # type: ignore[no-untyped-call]
         drawn = np.random.default_rng(seed_of(self.random_state)).choice(2**31 - 1, self.seeds, replace=False)
-        self.estimators_ = []
+        copies = []
         for number, seed in enumerate(drawn.tolist()):
             copy = clone(self.estimator).set_params(random_state=seed)
             copy.on_progress = self._progress_of(number)
-            self.estimators_.append(copy.fit(X, y))
+            copies.append(copy.fit(X, y))
             copy.on_progress = None
+        self.estimators_ = copies
         self.classes_ = self.estimators_[0].classes_
         self.history_ = _histories(self.estimators_)
         return self
+
+    def check_parameters(self) -> None:
+        """Raise a ValueError for what can be known to be wrong before there are photographs."""
+        self._validate_params()  # type: ignore[no-untyped-call]
+        self.estimator.check_parameters()
 
     def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
         """Return the normalised geometric mean of the copies' probabilities, float64 (n, k)."""

@@ -8,11 +8,21 @@ from typing import Any
 
 import timm
 import torch
+from safetensors import SafetensorError
 
 import members.backbones.specialists  # noqa: F401  registers its networks with timm
+from members.backbones.layers import first_layers
 from members.backbones.network import Normalisation, PhotographNetwork
 from members.backbones.stems import set_stem_stride
-from members.backbones.weights import PACKAGED, WeightsError, body_and_normalisation, load_body, packaged, read_state
+from members.backbones.weights import (
+    PACKAGED,
+    WeightsError,
+    body_and_normalisation,
+    check_weights,
+    load_body,
+    packaged,
+    read_state,
+)
 
 
 def build_network(
@@ -60,9 +70,25 @@ def build_network(
     if stem_stride is not None:
         set_stem_stride(backbone, stem_stride)
     network = PhotographNetwork(backbone, normalisation).to(memory_format=torch.channels_last)
-    if backbone.pretrained_cfg["fixed_input_size"]:
-        _check_size(network, name, size)
+    _check_size(network, name, size)
     return network
+
+
+def check_network(name: str, weights: str | Path, *, stem_stride: int | None, frozen_layers: int) -> None:
+    """Find what is wrong with a network's parameters without its weights or a photograph.
+
+    Raises
+    ------
+    ValueError
+        As `build_network` and `PhotographNetwork.freeze` would. What the hub has is not asked.
+    """
+    _check_name(name)
+    check_weights(name, weights)
+    with torch.device("meta"):
+        backbone = timm.create_model(name)
+    if stem_stride is not None:
+        set_stem_stride(backbone, stem_stride)
+    first_layers(backbone, frozen_layers)
 
 
 def _load(backbone: Any, name: str, weights: str | Path) -> Normalisation:
@@ -75,7 +101,7 @@ def _load(backbone: Any, name: str, weights: str | Path) -> Normalisation:
         package = packaged(architecture)
         load_body(backbone, package.state(architecture), f"the package {package.distribution}")
         return package.normalisation
-    body, normalisation = body_and_normalisation(read_state(Path(weights)), normalisation)
+    body, normalisation = body_and_normalisation(read_state(Path(weights).expanduser()), normalisation)
     load_body(backbone, body, str(weights))
     return normalisation
 
@@ -86,11 +112,12 @@ def _create(name: str, *, pretrained: bool, classes: int, size: tuple[int, int],
     sized: dict[str, Any] = {"img_size": size} if cfg is not None and cfg.fixed_input_size else {}
     try:
         return timm.create_model(name, pretrained=pretrained, num_classes=classes, drop_rate=drop_rate, **sized)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, SafetensorError) as error:
         if not pretrained:
             raise
+        reason = "its file in the cache is damaged" if isinstance(error, SafetensorError) else type(error).__name__
         raise WeightsError(
-            f'the hub gave no weights for {name} ({type(error).__name__}); use weights="packaged" for '
+            f'the hub gave no weights for {name} ({reason}); use weights="packaged" for '
             f'{" or ".join(PACKAGED)}, the path of a weights file, or weights="none"'
         ) from error
     except (AssertionError, TypeError) as error:
@@ -101,16 +128,17 @@ def _create(name: str, *, pretrained: bool, classes: int, size: tuple[int, int],
 
 @torch.no_grad()
 def _check_size(network: PhotographNetwork, name: str, size: tuple[int, int]) -> None:
-    """Show a blank photograph: some networks accept another size, and fail only when they see it."""
+    """Show a blank photograph: some networks accept any size, and fail only when they see it."""
     try:
         network.eval()(torch.zeros((1, *size, 3), dtype=torch.uint8))
-    except (AssertionError, RuntimeError) as error:
-        raise _wrong_size(name, size) from error
+    except (AssertionError, RuntimeError, ValueError) as error:
+        raise _wrong_size(name, size, network.backbone.pretrained_cfg["fixed_input_size"]) from error
     network.train()
 
 
-def _wrong_size(name: str, size: tuple[int, int]) -> ValueError:
-    return ValueError(f"{name} was made for one size and takes no photographs of {size[0]} x {size[1]}")
+def _wrong_size(name: str, size: tuple[int, int], is_fixed: bool = True) -> ValueError:
+    reason = "was made for one size and takes" if is_fixed else "is too deep for so few pixels: it takes"
+    return ValueError(f"{name} {reason} no photographs or crops of {size[0]} x {size[1]}")
 
 
 def _check_name(name: str) -> None:

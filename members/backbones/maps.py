@@ -72,8 +72,8 @@ def layer_maps(backbone: nn.Module, pixels: torch.Tensor, layers: Sequence[str])
             raise ValueError(f"layers names {layer!r}, and the backbone has no such submodule")
 
     def keep(layer: str) -> Callable[..., None]:
-        def note(_module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
-            maps[layer] = output.float()
+        def note(_module: nn.Module, _inputs: object, output: object) -> None:
+            maps[layer] = _channels_first(backbone, layer, output)
             if maps.keys() >= set(layers):
                 raise _AllSeen
 
@@ -88,6 +88,19 @@ def layer_maps(backbone: nn.Module, pixels: torch.Tensor, layers: Sequence[str])
         for hook in hooks:
             hook.remove()
     for layer in layers:
-        if layer not in maps or maps[layer].ndim != 4:
-            raise ValueError(f"the submodule {layer!r} gives no maps (n, channels, height, width); name another")
+        if layer not in maps:
+            raise _no_maps(layer)
     return maps
+
+
+def _channels_first(backbone: nn.Module, layer: str, output: object) -> torch.Tensor:
+    """Return a copy: what comes behind a layer may work in place."""
+    if not isinstance(output, torch.Tensor) or output.ndim != 4:
+        raise _no_maps(layer)
+    is_channels_last = getattr(backbone, "output_fmt", "NCHW") == "NHWC"  # as timm says of Swin
+    maps = output.permute(0, 3, 1, 2) if is_channels_last else output
+    return maps.to(torch.float32, copy=True)
+
+
+def _no_maps(layer: str) -> ValueError:
+    return ValueError(f"the submodule {layer!r} gives no maps (n, channels, height, width); name another")

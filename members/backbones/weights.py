@@ -24,15 +24,28 @@ class WeightsError(ValueError):
     """The first weights asked for cannot be had. The message is one sentence and names the remedy."""
 
 
+def check_weights(architecture: str, weights: str | Path) -> None:
+    """Find out whether there are such weights, without reading them; what the hub has is not asked."""
+    if weights == "packaged":
+        packaged(architecture.split(".")[0]).path()
+    elif weights not in ("hub", "none") and not Path(weights).expanduser().is_file():
+        raise _no_such_weights(weights)
+
+
+def _no_such_weights(weights: str | Path) -> WeightsError:
+    return WeightsError(f'weights={weights} is neither "hub", "packaged" or "none" nor a file that exists')
+
+
 def load_body(backbone: nn.Module, state: State, origin: str) -> None:
     """Load all tensors but the classifier's, and fail unless every other name and shape fits."""
     wanted = {name: value for name, value in backbone.state_dict().items() if not _in_classifier(backbone, name)}
     body = {name: value for name, value in state.items() if not _in_classifier(backbone, name)}
     odd = sorted(wanted.keys() ^ body.keys()) or [n for n in wanted if wanted[n].shape != body[n].shape]
     if odd:
+        shapes = [tuple(tensors[odd[0]].shape) if odd[0] in tensors else "nowhere" for tensors in (body, wanted)]
         raise WeightsError(
-            f"the weights in {origin} are not those of this backbone: {len(odd)} tensors differ in name or shape, "
-            f"the first is {odd[0]}"
+            f"the weights in {origin} are not those of this backbone at this size: {len(odd)} tensors differ in name "
+            f"or shape, the first is {odd[0]} ({shapes[0]} there, {shapes[1]} here)"
         )
     backbone.load_state_dict(body, strict=False)
 
@@ -44,11 +57,16 @@ def read_state(path: Path) -> State:
             return safetensors.torch.load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise WeightsError(f'weights={path} is neither "hub", "packaged" or "none" nor a file that exists') from None
+        raise _no_such_weights(path) from None
     except Exception as error:  # what torch and safetensors raise for a file of another kind is no closed list
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if "Weights only" in reason:  # torch goes on to recommend what would run the file's code
+            reason = "it holds more than tensors; save model.state_dict() instead"
         raise WeightsError(f"{path} cannot be read as a plain state dict: {reason}") from error
-    state = content.get("state_dict", content) if isinstance(content, dict) else None
+    wrappers = ("state_dict", "model")  # as training scripts and the releases of DeiT and Swin name it
+    state = content if isinstance(content, dict) else None
+    for wrapper in wrappers:
+        state = state.get(wrapper, state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise WeightsError(f"{path} does not hold a state dict (tensors by name)")
     return state
@@ -59,6 +77,8 @@ def body_and_normalisation(state: State, default: Normalisation) -> tuple[State,
     if not any(name.startswith(_OWN_PREFIX) for name in state):
         return state, default
     body = {name.removeprefix(_OWN_PREFIX): value for name, value in state.items() if name.startswith(_OWN_PREFIX)}
+    if not {"mean", "std"} <= state.keys():  # another's wrapper, as of Lightning
+        return body, default
     mean, std = (tuple(state[name].flatten().tolist()) for name in ("mean", "std"))
     return body, Normalisation(mean, std)
 

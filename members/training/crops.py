@@ -11,10 +11,15 @@ GRID: Final = 8  # pixels: the side of JPEG's blocks
 Corner = tuple[int, int]  # top, left
 
 
-def check_crop(crop: int | None, size: tuple[int, int]) -> None:
-    """Refuse a crop that leaves the grid or is larger than the photographs."""
+def check_grid(crop: int | None) -> None:
+    """Refuse a crop that leaves the grid."""
     if crop is not None and crop % GRID:
         raise ValueError(f"crop={crop} is no multiple of {GRID}, the side of JPEG's blocks")
+
+
+def check_crop(crop: int | None, size: tuple[int, int]) -> None:
+    """Refuse a crop that leaves the grid or is larger than the photographs."""
+    check_grid(crop)
     if crop is not None and crop > min(size):
         raise ValueError(f"crop={crop} is larger than the photographs, which are {size[0]} x {size[1]} pixels")
 

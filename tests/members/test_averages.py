@@ -44,9 +44,8 @@ def test_rows_are_put_aside_by_class() -> None:
 def test_rows_put_aside_are_never_learned_from_and_choose_the_epoch() -> None:
     X, y = photographs()
     model = classifier(epochs=9, validation_fraction=0.25, patience=2, learning_rate=0.02)
-    model.classes_, model.photograph_size_ = np.array([0, 1]), X.shape[1:3]
     torch.manual_seed(0)
-    trainer = Trainer(model._new_network("none"), model._recipe(), CPU)
+    trainer = Trainer(model._new_network("none", 2, X.shape[1:3]), model._recipe(), CPU)
     learned, aside = put_aside(y, 0.25, seed=3)
     seen: dict[bool, set[int]] = {True: set(), False: set()}
 

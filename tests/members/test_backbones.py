@@ -145,7 +145,7 @@ def test_an_unknown_tag_gets_suggestions() -> None:
 
 
 def test_a_network_that_takes_no_other_size_says_so() -> None:
-    with pytest.raises(ValueError, match="made for one size and takes no photographs of 96 x 96"):
+    with pytest.raises(ValueError, match="made for one size and takes no photographs or crops of 96 x 96"):
         build("efficientformer_l1", size=(96, 96))
 
 
@@ -230,3 +230,47 @@ def test_logits_are_float32_under_autocast() -> None:
         logits = network(photographs)
     assert logits.dtype == torch.float32
     assert not torch.equal(logits, logits.bfloat16().float())  # finer than bfloat16 could be
+
+
+def test_a_damaged_file_of_the_hubs_cache_is_an_error_of_ours(tmp_path: Path) -> None:
+    """Files of the cache are taken as they are when the hub is not asked."""
+    folder = tmp_path / "hub" / "models--timm--test_resnet.r160_in1k"
+    (folder / "snapshots" / "abc").mkdir(parents=True)
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text("abc")
+    (folder / "snapshots" / "abc" / "model.safetensors").write_bytes(b"\xff" * 300)
+    code = (
+        "from members.backbones import build_network\n"
+        "try: build_network('test_resnet', 'hub', classes=2, size=(64, 64))\n"
+        "except ValueError as error: print(error)"
+    )
+    environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    environment.pop("HF_HUB_CACHE", None)
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert "its file in the cache is damaged" in run.stdout
+
+
+@pytest.mark.parametrize("wrapper", ["state_dict", "model"])
+def test_the_wrappers_of_training_scripts_are_opened(tmp_path: Path, wrapper: str) -> None:
+    network = build()
+    path = tmp_path / "weights.pt"
+    torch.save({wrapper: network.backbone.state_dict(), "epoch": 3}, path)
+    loaded = build(weights=path)
+    name = "backbone.conv_stem.weight"
+    assert torch.equal(loaded.state_dict()[name], network.state_dict()[name])
+
+
+def test_names_behind_a_prefix_need_no_normalisation_beside_them(tmp_path: Path) -> None:
+    network = build()
+    path = tmp_path / "lightning.safetensors"
+    safetensors.torch.save_file(
+        {f"backbone.{n}": t.contiguous() for n, t in network.backbone.state_dict().items()}, path
+    )
+    assert torch.equal(build(weights=path).mean, network.mean)
+
+
+def test_a_whole_module_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "module.pt"
+    torch.save(torch.nn.Linear(2, 2), path)
+    with pytest.raises(WeightsError, match=r"holds more than tensors; save model\.state_dict\(\) instead$"):
+        build(weights=path)

@@ -255,11 +255,14 @@ def test_a_loss_that_explodes_is_said() -> None:
 def test_averaging_is_the_mean_of_the_last_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "_SECONDS_BETWEEN_REPORTS", 0.0)
     ends: list[torch.Tensor] = []
+    networks: list[torch.nn.Module] = []
     model = classifier(epochs=3, average_last=2)
+    build = model._new_network
+    monkeypatch.setattr(model, "_new_network", lambda *facts: networks.append(build(*facts)) or networks[0])
 
     def keep_weights(fraction: float, text: str) -> None:
         if fraction * 3 == pytest.approx(len(ends) + 1):
-            ends.append(model.network_.state_dict()["backbone.conv_stem.weight"].clone())
+            ends.append(networks[0].state_dict()["backbone.conv_stem.weight"].clone())
 
     model.on_progress = keep_weights
     model.fit(*photographs(16))

@@ -159,3 +159,37 @@ def test_nothing_is_computed_behind_the_last_layer() -> None:
     pixels = network.normalise(torch.zeros((1, 32, 32, 3), dtype=torch.uint8))
     assert list(layer_maps(network.backbone, pixels, ["blocks.1", "conv_stem"])) == ["conv_stem", "blocks.1"]
     assert not behind
+
+
+def test_maps_with_channels_last_are_turned() -> None:
+    """Swin's are (n, height, width, channels); columns must not depend on the photograph's size."""
+    X = np.random.default_rng(0).integers(0, 256, (2, 64, 96, 3), dtype=np.uint8)
+    swin = embedding(backbone="swin_tiny_patch4_window7_224", layers=["layers.1"], statistics=["mean"], flip=False)
+    table = swin.transform(X)
+    assert table.shape == (2, 192) == (2, len(swin.get_feature_names_out()))
+
+
+def test_a_layer_is_the_same_whichever_else_is_named() -> None:
+    """The ReLU behind `bn1` works in place."""
+    X, _ = photographs(2)
+    alone = embedding(backbone="test_resnet", layers=["bn1"], statistics=["mean"]).transform(X)
+    among = embedding(backbone="test_resnet", layers=["bn1", "layer1"], statistics=["mean"]).transform(X)
+    np.testing.assert_array_equal(among[:, : alone.shape[1]], alone)
+
+
+def test_what_gives_no_maps_is_named() -> None:
+    class Several(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.both = torch.nn.ModuleList([torch.nn.Identity()])
+            self.pair = Pair()
+
+        def forward_features(self, pixels: torch.Tensor) -> object:
+            return self.pair(pixels)
+
+    class Pair(torch.nn.Module):
+        def forward(self, pixels: torch.Tensor) -> list[torch.Tensor]:
+            return [pixels, pixels]
+
+    with pytest.raises(ValueError, match="'pair' gives no maps"):
+        layer_maps(Several(), torch.zeros(1, 3, 8, 8), ["pair"])

@@ -41,9 +41,8 @@ def trained_with(room: int) -> tuple[Trainer, SmallMemory]:
     """Two steps of a network without BatchNorm, in a memory with room for some photographs."""
     X, y = photographs(32)
     model = classifier(backbone="test_vit", epochs=1, batch_size=16, drop_rate=0.0)
-    model.classes_, model.photograph_size_ = np.array([0, 1]), (32, 32)
     torch.manual_seed(0)
-    trainer = Trainer(model._new_network("none"), model._recipe(), CPU)
+    trainer = Trainer(model._new_network("none", 2, (32, 32)), model._recipe(), CPU)
     trainer.forward = memory = SmallMemory(trainer.network, room)
     trainer.fit(X, y.astype(np.int64), seed=0, report=lambda fraction, text: None)
     return trainer, memory
@@ -65,8 +64,7 @@ def test_a_photograph_that_does_not_fit_is_an_error() -> None:
 def test_a_smaller_batch_is_not_cut_into_single_photographs() -> None:
     X, y = photographs(15)
     model = classifier(epochs=1)
-    model.classes_, model.photograph_size_ = np.array([0, 1]), (32, 32)
-    trainer = Trainer(model._new_network("none"), model._recipe(), CPU)
+    trainer = Trainer(model._new_network("none", 2, (32, 32)), model._recipe(), CPU)
     sizes: list[int] = []
     trainer.network.register_forward_hook(lambda _network, inputs, _output: sizes.append(len(inputs[0])))
     trainer.parts = 8  # as sixteen photographs may have wanted

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 
 from members.seeds import SeedAverage
 from tests.members.photographs import classifier, photographs
@@ -51,3 +52,12 @@ def test_save_and_load_agree_in_every_bit(tmp_path: Path) -> None:
     assert theirs == mine
     assert np.array_equal(loaded.classes_, model.classes_)
     assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} == {".json", ".safetensors"}
+
+
+def test_a_fit_that_fails_does_not_look_fitted() -> None:
+    X, y = photographs(16)
+    average = SeedAverage(classifier(weights="/none"), seeds=2)
+    with pytest.raises(ValueError, match="nor a file that exists"):
+        average.fit(X, y)
+    with pytest.raises(NotFittedError):
+        average.predict_proba(X)
