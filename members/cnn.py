@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import safetensors.torch
 from scipy.special import softmax
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from members import stored
 from members.backbones import PhotographNetwork, build_network, check_network
 from members.checks import check_labels, check_photographs
 from members.classifier import PhotographClassifier
@@ -31,9 +30,6 @@ from members.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-_WEIGHTS_FILE = "model.safetensors"
-_FACTS_FILE = "classifier.json"
 
 
 class ImageClassifier(PhotographClassifier):
@@ -250,30 +246,23 @@ class ImageClassifier(PhotographClassifier):
     def save(self, folder: Path) -> None:
         """Write the fitted classifier into a folder as tensors and JSON; nothing in it can run."""
         check_is_fitted(self, "network_")
-        state = {name: value.cpu().contiguous() for name, value in self.network_.state_dict().items()}
-        parameters = self.get_params()  # type: ignore[no-untyped-call]
         facts = {
-            "parameters": {name: _plain(value) for name, value in parameters.items()},
+            "parameters": self.get_params(),  # type: ignore[no-untyped-call]
             "classes": self.classes_.tolist(),
             "photograph_size": self.photograph_size_,
             "history": self.history_,
         }
-        text = json.dumps(facts, indent=2) + "\n"  # before anything is written: labels may be of a kind that JSON lacks
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        safetensors.torch.save_file(state, folder / _WEIGHTS_FILE)
-        (folder / _FACTS_FILE).write_text(text, encoding="utf-8")
+        stored.write(Path(folder), self.network_.state_dict(), facts)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read a classifier that `save` wrote. It needs no hub and no packaged weights."""
-        folder = Path(folder)
-        facts = json.loads((folder / _FACTS_FILE).read_text(encoding="utf-8"))
+        state, facts = stored.read(Path(folder))
         classifier = cls(**facts["parameters"])
         classes, size = np.asarray(facts["classes"]), (facts["photograph_size"][0], facts["photograph_size"][1])
         with private_randomness(seed=0):
             network = classifier._new_network("none", len(classes), size)
-        network.load_state_dict(safetensors.torch.load_file(folder / _WEIGHTS_FILE))
+        network.load_state_dict(state)
         classifier._set_fitted(network, classes, size, facts["history"])
         return classifier
 
@@ -297,12 +286,3 @@ class ImageClassifier(PhotographClassifier):
 
     def _recipe(self) -> Recipe:
         return Recipe(**{name: getattr(self, name) for name in Recipe.__dataclass_fields__})
-
-
-def _plain(value: Any) -> Any:
-    """Return a parameter as JSON holds it; a generator's state is no part of a fitted classifier."""
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.random.RandomState):
-        return None
-    return str(value) if isinstance(value, Path) else value
