@@ -31,8 +31,9 @@ def luminance_and_chroma_levels(rgb: npt.NDArray[np.uint8], fineness: int) -> np
     planes = np.empty(rgb.shape, dtype=np.int16)
     for row in range(rgb.shape[1]):
         for column in range(rgb.shape[2]):
-            r, g, b = np.int64(rgb[0, row, column]), np.int64(rgb[1, row, column]), np.int64(rgb[2, row, column])
-            planes[0, row, column] = (fineness * (299000 * r + 587000 * g + 114000 * b) + 500000) // 1000000
-            planes[1, row, column] = (fineness * (-168736 * r - 331264 * g + 500000 * b) + 500000) // 1000000
-            planes[2, row, column] = (fineness * (500000 * r - 418688 * g - 81312 * b) + 500000) // 1000000
+            r, g, b = np.int32(rgb[0, row, column]), np.int32(rgb[1, row, column]), np.int32(rgb[2, row, column])
+            # A millionth is far more than double precision errs, so the half added decides exactly.
+            planes[0, row, column] = np.floor((fineness * (299000 * r + 587000 * g + 114000 * b) + 500000.5) * 1e-6)
+            planes[1, row, column] = np.floor((fineness * (-168736 * r - 331264 * g + 500000 * b) + 500000.5) * 1e-6)
+            planes[2, row, column] = np.floor((fineness * (500000 * r - 418688 * g - 81312 * b) + 500000.5) * 1e-6)
     return planes

@@ -55,21 +55,23 @@ def shares(counts: Counts, classes: npt.NDArray[np.float64]) -> Floats:
 def _count(residual: Levels, least: Levels, downwards: bool) -> Counts:
     height, width = residual.shape
     levels = np.empty((height, width), dtype=np.uint8)
+    a, b, c, d = least
     for row in range(height):
         for column in range(width):
             value = residual[row, column]
-            level = 4
-            for threshold in range(4):
-                level += int(value >= least[threshold]) - int(value <= -least[threshold])
-            levels[row, column] = level
-    down, right = (2, 0) if downwards else (0, 2)
+            above = int(value >= a) + int(value >= b) + int(value >= c) + int(value >= d)
+            below = int(value <= -a) + int(value <= -b) + int(value <= -c) + int(value <= -d)
+            levels[row, column] = 4 + above - below
+    down, right = (1, 0) if downwards else (0, 1)
     counts = np.zeros((4, 729), dtype=np.int64)  # four in turn: one would wait for itself when triples repeat
-    for row in range(height - down):
-        for column in range(width - right):
-            first = np.int64(levels[row, column])
-            second = np.int64(levels[row + down // 2, column + right // 2])
-            third = np.int64(levels[row + down, column + right])
-            counts[column & 3, (first * 9 + second) * 9 + third] += 1
+    codes = np.empty(width, dtype=np.uint16)
+    for row in range(height - 2 * down):
+        for column in range(width - 2 * right):
+            first, second = levels[row, column], levels[row + down, column + right]
+            third = levels[row + 2 * down, column + 2 * right]
+            codes[column] = 81 * np.uint16(first) + 9 * np.uint16(second) + np.uint16(third)
+        for column in range(width - 2 * right):
+            counts[column & 3, codes[column]] += 1
     total: Counts = counts.sum(axis=0)
     return total
 

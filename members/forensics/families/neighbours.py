@@ -28,44 +28,42 @@ def neighbours(photograph: Photograph) -> Floats:
 
 
 def _of_plane(plane: Levels) -> Floats:
-    sums = _power_sums(plane)
-    within, between = sums[:3], sums[3:]
-    absolute, squared, fourth, equal = (within[:, 1:] / within[:, :1]).T
+    counts = _count_differences(plane).astype(np.float64)
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    absolute, squared, fourth = (shares @ _POWERS).T
     kurtosis = np.log((fourth + FLOOR**4) / np.square(squared + FLOOR**2))
-    statistics = [np.log(absolute + FLOOR), np.log(np.sqrt(squared) + FLOOR), equal, kurtosis]
-    across = between[:, 1] / between[:, 0]
-    ratios = np.log((absolute[:2] + FLOOR) / (across + FLOOR))
-    return np.concatenate([np.column_stack(statistics).ravel(), ratios])
+    statistics = [np.log(absolute + FLOOR), np.log(np.sqrt(squared) + FLOOR), shares[:, 0], kurtosis]
+    ratios = np.log((absolute[:2] + FLOOR) / (absolute[3:] + FLOOR))
+    return np.concatenate([np.column_stack(statistics)[:3].ravel(), ratios])
 
 
 @compiled
-def _power_sums(plane: Levels) -> npt.NDArray[np.float64]:
-    """How many differences, and the sums of |d|, d^2, d^4 and d = 0, as float64 (5, 5).
+def _count_differences(plane: Levels) -> npt.NDArray[np.int64]:
+    """Count the absolute differences, int64 (5, 256).
 
     The rows are those within cells along rows, columns and diagonals, then those between cells along rows and columns.
     """
     height, width = plane.shape
-    sums = np.zeros((5, 5), dtype=np.int64)
+    counts = np.zeros((5, 256), dtype=np.int64)
     for top in range(0, height, 2):
         for left in range(0, width, 2):
-            a, b = np.int64(plane[top, left]), np.int64(plane[top, left + 1])
-            c, d = np.int64(plane[top + 1, left]), np.int64(plane[top + 1, left + 1])
-            for kind, first, second in ((0, a - b, c - d), (1, a - c, b - d), (2, a - d, b - c)):
-                for difference in (first, second):
-                    square = difference * difference
-                    sums[kind, 0] += 1
-                    sums[kind, 1] += abs(difference)
-                    sums[kind, 2] += square
-                    sums[kind, 3] += square * square
-                    sums[kind, 4] += difference == 0
+            a, b, c, d = plane[top, left], plane[top, left + 1], plane[top + 1, left], plane[top + 1, left + 1]
+            counts[0, abs(a - b)] += 1
+            counts[0, abs(c - d)] += 1
+            counts[1, abs(a - c)] += 1
+            counts[1, abs(b - d)] += 1
+            counts[2, abs(a - d)] += 1
+            counts[2, abs(b - c)] += 1
             if left + 2 < width:
-                sums[3, 0] += 2
-                sums[3, 1] += abs(plane[top, left + 2] - b) + abs(plane[top + 1, left + 2] - d)
+                counts[3, abs(plane[top, left + 2] - b)] += 1
+                counts[3, abs(plane[top + 1, left + 2] - d)] += 1
             if top + 2 < height:
-                sums[4, 0] += 2
-                sums[4, 1] += abs(plane[top + 2, left] - c) + abs(plane[top + 2, left + 1] - d)
-    return sums.astype(np.float64)
+                counts[4, abs(plane[top + 2, left] - c)] += 1
+                counts[4, abs(plane[top + 2, left + 1] - d)] += 1
+    return counts
 
+
+_POWERS = np.arange(256.0)[:, None] ** np.array([1, 2, 4])
 
 FAMILY = Family(
     tuple(

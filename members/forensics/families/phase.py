@@ -10,12 +10,13 @@ from members.forensics.compiled import compiled
 from members.forensics.family import Family
 from members.forensics.photograph import Floats, Photograph
 from members.forensics.rings import azimuthal_average
-from members.forensics.statistics import log_kurtosis
+from members.forensics.statistics import central_moments, log_kurtosis, log_tails
 
 CELLS = 4  # along a side
 RINGS, RINGS_PER_CYCLE = 32, 64  # the last is around half a cycle a pixel
 WINDOW = 7  # pixels; the frequency of local phase quantisation is one cycle a window
 TINY = 1e-8  # of the spectrum's amplitude and power
+LN_10 = float(np.log(10))
 LEAST = 1e-3  # grey levels; what is nearer to zero has no sign, as in a flat plane
 
 
@@ -34,7 +35,8 @@ def phase(photograph: Photograph) -> Floats:
 
 def _phase_only(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     spectrum = scipy.fft.rfft2(plane)
-    image: npt.NDArray[np.float32] = scipy.fft.irfft2(spectrum / (np.abs(spectrum) + TINY), s=plane.shape)
+    amplitude = np.sqrt(np.square(spectrum.real) + np.square(spectrum.imag))  # NumPy's abs guards against overflow
+    image: npt.NDArray[np.float32] = scipy.fft.irfft2(spectrum / (amplitude + np.float32(TINY)), s=plane.shape)
     image -= image.mean()
     image /= image.std() + np.float32(TINY)
     return image
@@ -43,17 +45,18 @@ def _phase_only(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 def _whole(image: npt.NDArray[np.float32]) -> Floats:
     strength = np.abs(image)
     spectrum = scipy.fft.rfft2(strength - strength.mean())
-    power = (np.square(spectrum.real) + np.square(spectrum.imag)) / image.size
-    curve = azimuthal_average(np.log10(power + TINY), RINGS_PER_CYCLE, RINGS + 1)[1:]  # the mean was taken out
+    power = (np.square(spectrum.real) + np.square(spectrum.imag)) / np.float32(image.size)
+    # Ring 0 is left out: the mean was taken out.
+    curve = azimuthal_average(np.log(power + np.float32(TINY)) / np.float32(LN_10), RINGS_PER_CYCLE, RINGS + 1)[1:]
     return np.concatenate([[log_kurtosis(image.ravel()), (strength > 3).mean()], curve])
 
 
 def _cells(image: npt.NDArray[np.float32]) -> Floats:
     """Statistics by cell, (16, 3)."""
-    parts = [part for row in np.array_split(image, CELLS) for part in np.array_split(row, CELLS, axis=1)]
-    return np.array(
-        [[np.log(part.var() + TINY), log_kurtosis(part.ravel()), (np.abs(part) > 3).mean()] for part in parts]
-    )
+    cells = [cell for rows in np.array_split(image, CELLS) for cell in np.array_split(rows, CELLS, axis=1)]
+    moments = np.concatenate([central_moments(cell.reshape(1, -1), _ZERO) for cell in cells])
+    beyond = [np.count_nonzero(np.abs(cell) > 3) / cell.size for cell in cells]
+    return np.column_stack([np.log(moments[:, 1] + TINY), log_tails(moments), beyond])
 
 
 def _wave() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
@@ -100,6 +103,8 @@ def _local_phases(
             codes[top, column] = code
     return codes
 
+
+_ZERO = np.zeros(1, dtype=np.float32)
 
 FAMILY = Family(
     (
