@@ -78,10 +78,10 @@ class BoosterClassifier:
     """A LightGBM booster read from text, as a classifier of two classes."""
 
     def __init__(self, booster: Booster) -> None:
-        self.booster = booster
+        self.booster_ = booster
         self.classes_ = np.array([0, 1])
 
     def predict_proba(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities (n, 2)."""
-        fake = np.asarray(self.booster.predict(X), dtype=np.float64)
+        fake = np.asarray(self.booster_.predict(X), dtype=np.float64)
         return np.stack([1 - fake, fake], axis=1)

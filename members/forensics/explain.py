@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from lightgbm import LGBMClassifier
+from lightgbm import Booster
 
 BASE = "before looking"
 SILENT = 0.1  # log-odds: about two points of probability, at most
 
 
-def family_contributions(model: LGBMClassifier, columns: Sequence[str], X: npt.NDArray[np.floating]) -> pd.DataFrame:
+def family_contributions(model: Any, columns: Sequence[str], X: npt.NDArray[np.floating]) -> pd.DataFrame:
     """Return what each feature family adds to the log-odds of "fake", for every photograph.
 
     They are Shapley values of the trees (Lundberg et al., 2020), added up: a row's sum is the model's logit.
 
     Parameters
     ----------
-    model : LGBMClassifier
-        Fitted to two classes.
+    model : Booster, or what holds one as `booster_`
+        Fitted to two classes: an `LGBMClassifier`, or a member's model that was read from a store.
     columns : sequence of str
         Names as `ForensicFeatures.get_feature_names_out()` gives them: the family stands before the first slash.
     X : float array (n, columns)
@@ -37,32 +38,31 @@ def family_contributions(model: LGBMClassifier, columns: Sequence[str], X: npt.N
     ValueError
         If the columns are not those that the model was fitted to.
     """
-    if len(columns) != model.n_features_in_:
-        raise ValueError(f"the model was fitted to {model.n_features_in_} columns, and {len(columns)} are named")
-    contributions = np.asarray(model.booster_.predict(X, pred_contrib=True))
+    booster: Booster = getattr(model, "booster_", model)
+    if len(columns) != booster.num_feature():
+        raise ValueError(f"the model was fitted to {booster.num_feature()} columns, and {len(columns)} are named")
+    contributions = np.asarray(booster.predict(X, pred_contrib=True))
     families = [BASE, *dict.fromkeys(name.partition("/")[0] for name in columns)]
     owner = np.array([families.index(name.partition("/")[0]) for name in columns] + [0])
     return pd.DataFrame({family: contributions[:, owner == place].sum(axis=1) for place, family in enumerate(families)})
 
 
 def in_words(contributions: pd.Series) -> str:
-    """Say what one row of `family_contributions` means.
+    """Say what one row of `family_contributions` means, the strongest families first.
 
     Examples
     --------
     >>> in_words(pd.Series({"before looking": 0.0, "spectrum": 1.5, "colour": -0.5, "dct": 0.01}))
-    'spectrum speaks for a fake (+1.50), colour for a photograph (-0.50), dct hardly speaks; together 0.73 for a fake'
+    'for a fake: spectrum (+1.50); for a photograph: colour (-0.50); hardly either way: dct; together 0.73 for a fake'
     """
     families = contributions.drop(BASE)
-    ordered = families.reindex(families.abs().sort_values(ascending=False).index)
+    families = families.reindex(families.abs().sort_values(ascending=False, kind="stable").index)
+    is_silent = families.abs() < SILENT
+    said = {
+        "for a fake": [f"{name} ({value:+.2f})" for name, value in families[~is_silent & (families > 0)].items()],
+        "for a photograph": [f"{name} ({value:+.2f})" for name, value in families[~is_silent & (families < 0)].items()],
+        "hardly either way": list(map(str, families.index[is_silent])),
+    }
     probability = 1 / (1 + np.exp(-contributions.sum()))
-    said = [f"{name} speaks {_side(value)}" for name, value in ordered.items() if abs(value) >= SILENT]
-    said = [said[0], *(text.replace(" speaks", "", 1) for text in said[1:])] if said else []
-    silent = [str(name) for name, value in ordered.items() if abs(value) < SILENT]
-    if silent:
-        said.append(f"{' and '.join(silent)} hardly {'speaks' if len(silent) == 1 else 'speak'}")
-    return f"{', '.join(said)}; together {probability:.2f} for a fake"
-
-
-def _side(value: float) -> str:
-    return f"for {'a fake' if value > 0 else 'a photograph'} ({value:+.2f})"
+    parts = [f"{side}: {', '.join(names)}" for side, names in said.items() if names]
+    return "; ".join([*parts, f"together {probability:.2f} for a fake"])

@@ -34,13 +34,13 @@ def test_the_family_that_decides_is_named_first(fitted):
     assert ((found["colour"] > 0) == (y == 1)).all()
     row = int(np.flatnonzero(y == 1)[0])
     text = in_words(found.iloc[row])
-    assert text.startswith("colour speaks for a fake (+")
+    assert text.startswith("for a fake: colour (+")
     assert text.endswith(f"together {model.predict_proba(X[[row]])[0, 1]:.2f} for a fake")
 
 
 def test_words_when_nothing_speaks():
     assert in_words(pd.Series({"before looking": 0.0, "dct": 0.01, "colour": -0.02})) == (
-        "colour and dct hardly speak; together 0.50 for a fake"
+        "hardly either way: colour, dct; together 0.50 for a fake"
     )
 
 
