@@ -73,12 +73,12 @@ class RayEngine(Engine):
         Only a few chunks are on their way at a time, so that memory does not grow with the photographs.
         """
         run = ray.remote(run_features).options(num_cpus=1, max_retries=_RETRIES, name=f"features/{recipe.use}")
-        ahead = _CHUNKS_A_SLOT * math.ceil(self.slots())
         todo = iter(enumerate(chunks))
         waiting: dict[Any, int] = {}
         try:
             while True:
-                for index, chunk in itertools.islice(todo, ahead - len(waiting)):
+                ahead = max(1, _CHUNKS_A_SLOT * math.ceil(self.slots()))  # a cluster may grow
+                for index, chunk in itertools.islice(todo, max(0, ahead - len(waiting))):
                     waiting[run.remote(recipe, photographs[chunk])] = index
                 if not waiting:
                     return

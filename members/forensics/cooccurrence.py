@@ -20,6 +20,7 @@ from members.forensics.photograph import FINENESS, Floats, Levels
 Counts = npt.NDArray[np.int64]
 Triple = tuple[int, int, int]
 
+# `_count` is written for these two: four thresholds, nine levels.
 STEPS: Final = (1, 2)  # q
 LIMIT: Final = 2
 

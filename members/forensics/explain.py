@@ -36,7 +36,7 @@ def family_contributions(model: Any, columns: Sequence[str], X: npt.NDArray[np.f
     Raises
     ------
     ValueError
-        If the columns are not those that the model was fitted to.
+        If there are more or fewer columns than the model was fitted to.
     """
     booster: Booster = getattr(model, "booster_", model)
     if len(columns) != booster.num_feature():

@@ -12,6 +12,12 @@ from members.forensics.photograph import Floats
 Indices = npt.NDArray[np.intp]
 
 
+def decades(power: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return log10, by way of the natural logarithm, which is several times as fast."""
+    logs: npt.NDArray[np.float32] = np.log(power) * np.float32(1 / np.log(10))
+    return logs
+
+
 def azimuthal_average(values: Floats, per_cycle: int, count: int) -> Floats:
     """Mean of half a spectrum in rings of equal frequency, shape (count,).
 
@@ -43,7 +49,7 @@ def sector_average(values: Floats, per_cycle: int, rings: int, sectors: int) -> 
     return means.reshape(rings, sectors)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=4)
 def _rings(height: int, half_width: int, per_cycle: int) -> tuple[Indices, Floats, Indices]:
     """Each coefficient's ring, its share of the ring's mean, and which rings hold any."""
     down, right = _frequencies(height, half_width)
@@ -53,7 +59,7 @@ def _rings(height: int, half_width: int, per_cycle: int) -> tuple[Indices, Float
     return ring, weight / total[ring], np.flatnonzero(total)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=2)
 def _sectors(height: int, half_width: int, per_cycle: int, rings: int, sectors: int) -> tuple[Indices, Floats]:
     """Each coefficient's part of a ring, the last number for what is in none, and its weight."""
     down, right = _frequencies(height, half_width)

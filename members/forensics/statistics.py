@@ -27,7 +27,7 @@ def log_kurtosis(values: Floats) -> Floats:
 
 
 def log_tails(moments: npt.NDArray[np.float64]) -> Floats:
-    """Return log (m4 / m2^2) of `central_moments`; the floors make that of a flat plane 0, the least."""
+    """Return log (m4 / m2^2) of `central_moments`; the floors make that of a flat plane 0."""
     tails: Floats = np.log((moments[:, 2] + FLOOR**4) / np.square(moments[:, 1] + FLOOR**2))
     return tails
 

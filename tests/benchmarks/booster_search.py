@@ -1,4 +1,4 @@
-"""Search a booster's settings by out-of-fold log loss, on the folds of a store: how those in configs/ were found.
+"""Search a booster's settings by out-of-fold log loss, on the folds that a config cuts.
 
 `make bench NAME=booster_search ARGS="CONFIG DATA TRIALS [FAMILY ...]"`. The folds are cut as the config says, so that
 the score of the best trial is what its member gets, and as optimistic as a best of many is. Optuna's median rule stops

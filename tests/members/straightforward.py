@@ -97,8 +97,13 @@ def sectors(logs: Floats) -> Floats:
     ring = np.floor(32 * np.hypot(down, right)).astype(int)
     sector = np.floor(np.arctan2(down, right) / np.pi * 8 + 0.5).astype(int) % 8
     ring[0, 0] = -1
-    means = np.array([[logs[(ring == r) & (sector == s)].mean() for s in range(8)] for r in range(16)])
-    return means - means.mean(axis=1, keepdims=True)
+    above = np.zeros((16, 8))
+    for r in range(16):
+        parts = [logs[(ring == r) & (sector == s)] for s in range(8)]
+        means = [part.mean() if part.size else np.nan for part in parts]
+        if not np.isnan(means).all():
+            above[r] = np.nan_to_num(means - np.nanmean(means))
+    return above
 
 
 # Blocks of 8 x 8
@@ -125,14 +130,14 @@ def digits(X: Pixels) -> Floats:
         for k in range(9):
             whole = np.abs(np.rint(a[k] / steps[k]))
             first = whole // 10.0 ** np.floor(np.log10(np.maximum(whole, 1)))
-            counts = np.array([(first == digit).sum() for digit in range(1, 10)]) + 1e-6
+            counts = np.array([(first == digit).sum() for digit in range(1, 10)]) + 0.5
             rows.append(benford(counts / counts.sum()))
     return np.concatenate(rows)
 
 
 def benford(p: Floats) -> list[float]:
     d = np.arange(1, 10)[:, None, None]
-    power, shift = np.meshgrid(np.linspace(0.1, 4, 79), np.linspace(-0.98, 4, 84), indexing="ij")
+    power, shift = np.meshgrid(np.linspace(0.1, 4, 79), np.linspace(-0.96, 4, 63), indexing="ij")
     law = np.log10(1 + 1 / (shift + d**power))
     scale = 1 / law.sum(axis=0)
     law = scale * law
@@ -266,7 +271,9 @@ def neighbours(X: Pixels) -> Floats:
 
 def phase(X: Pixels) -> Floats:
     plane = planes_of(X)[0]
-    s = np.real(np.fft.ifft2(np.exp(1j * np.angle(np.fft.fft2(plane)))))
+    spectrum = np.fft.fft2(plane - plane.mean())
+    is_there = np.abs(spectrum) > 1e-2 * np.sqrt(plane.size)
+    s = np.real(np.fft.ifft2(np.where(is_there, np.exp(1j * np.angle(spectrum)), 0)))
     s = (s - s.mean()) / s.std()
     strength = np.abs(s)
     power = np.abs(np.fft.fft2(strength - strength.mean())) ** 2 / s.size
@@ -286,7 +293,7 @@ def local_phases(plane: Floats) -> Floats:
     for down, right in ((flat, wave), (wave, flat), (wave, wave), (wave, wave.conj())):
         # correlate2d conjugates its second argument, and the signs are those of the plain sum
         found = correlate2d(plane, np.outer(down, right).conj(), mode="valid")
-        code = 4 * code + 2 * (found.real > 1e-3) + (found.imag > 1e-3)
+        code = 4 * code + 2 * (found.real > 1e-2) + (found.imag > 1e-2)
     return np.bincount(code.ravel().astype(int), minlength=256) / code.size
 
 

@@ -54,7 +54,7 @@ def twice(X: Pixels) -> Pixels:
 
 
 @pytest.mark.parametrize("family", straightforward.FAMILIES)
-@pytest.mark.parametrize("size", [(96, 160), (256, 256)], ids=str)
+@pytest.mark.parametrize("size", [(32, 48), (64, 64), (96, 160), (256, 256)], ids=str)
 def test_equals_the_formula_written_plainly(family, size):
     for X in (scene(*size), noise(*size)):
         found = ForensicFeatures(families=[family]).transform(X[None])[0]

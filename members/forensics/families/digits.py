@@ -13,15 +13,15 @@ QUALITIES = (100, 90)  # of JPEG
 _TABLE = np.array([11, 12, 14, 12, 10, 16, 14, 13, 14])  # luminance at quality 50 (ITU-T T.81, K.1), zig-zag
 DIGITS = np.arange(1, 10)
 STATISTICS = ("scale", "shift", "power", "jensen_shannon", "kullback_leibler")
-TINY = 1e-6  # a share; a digit that does not occur has a logarithm
+PSEUDOCOUNT = 0.5  # for each digit (Jeffreys), so that one that does not occur in a small photograph has a logarithm
 
 
 def first_digits(photograph: Photograph) -> Floats:
     """Return, for each quality and coefficient of Y, the law next to its first digits and how far they are from it.
 
     The law is p(d) = scale * log10(1 + 1 / (shift + d^power)), the nearest on a grid by Kullback-Leibler divergence;
-    shift 0 and power 1 are Benford's. Then the Jensen-Shannon and the symmetrised Kullback-Leibler divergence, in nats.
-    A coefficient that is nowhere different from zero counts as if all digits were equally frequent.
+    shift 0 and power 1 are Benford's; the scale makes it sum to one, where the paper fits it too. Then the
+    Jensen-Shannon and the symmetrised Kullback-Leibler divergence, in nats.
     """
     return np.concatenate([_of_quality(photograph, step).ravel() for step in _steps()])
 
@@ -34,7 +34,7 @@ def _steps() -> list[npt.NDArray[np.float32]]:
 def _of_quality(photograph: Photograph, step: npt.NDArray[np.float32]) -> Floats:
     quantised = np.rint(photograph.block_dct[0, :COEFFICIENTS] / step[:, None])
     digits = _FIRST_DIGIT[np.abs(quantised).astype(np.intp)]
-    counts = np.array([np.bincount(row, minlength=10)[1:] for row in digits]) + TINY
+    counts = np.array([np.bincount(row, minlength=10)[1:] for row in digits]) + PSEUDOCOUNT
     shares = counts / counts.sum(axis=1, keepdims=True)
     nearest = (shares @ _LOG_LAWS).argmax(axis=1)
     laws = np.exp(_LOG_LAWS[:, nearest].T)
@@ -52,7 +52,7 @@ def _divergence(p: Floats, q: Floats) -> Floats:
 
 def _laws() -> tuple[Floats, Floats]:
     """Return the parameters of all laws on the grid, (laws, 3), and their logarithms, (9, laws)."""
-    shift, power = (axis.ravel() for axis in np.meshgrid(np.linspace(-0.98, 4, 84), np.linspace(0.1, 4, 79)))
+    shift, power = (axis.ravel() for axis in np.meshgrid(np.linspace(-0.96, 4, 63), np.linspace(0.1, 4, 79)))
     shapes = np.log10(1 + 1 / (shift + DIGITS[:, None] ** power))
     scale = 1 / shapes.sum(axis=0)
     return np.column_stack([scale, shift, power]), np.log(scale * shapes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from members.forensics.cooccurrence import class_matrix, class_names, count_triples, shares
+from members.forensics.cooccurrence import Counts, class_matrix, class_names, count_triples, shares
 from members.forensics.family import Family
 from members.forensics.highpass import BORDER
 from members.forensics.photograph import CHANNELS, Floats, Levels, Photograph
@@ -29,7 +29,7 @@ def extremes(photograph: Photograph) -> Floats:
     return shares(np.array(counts), _CLASSES).ravel()
 
 
-def _of_plane(plane: Levels) -> Levels:
+def _of_plane(plane: Levels) -> Counts:
     inner = plane[BORDER:-BORDER, BORDER:-BORDER]
     centre = inner[1:-1, 1:-1]
     height, width = inner.shape

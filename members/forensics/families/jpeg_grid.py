@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from members.forensics.blocks import BLOCK, block_columns, cosine_basis
+from members.forensics.families import spectrum
 from members.forensics.family import Family
 from members.forensics.photograph import Floats, Photograph
 from members.forensics.rings import azimuthal_average
 from members.forensics.statistics import FLOOR
 
-RINGS_PER_CYCLE = 256
 HIGH = slice(80, 121)  # the rings that 4:2:0 sub-sampling empties in the chroma planes
 
 
@@ -46,9 +46,9 @@ def _log_betas(coefficients: Floats) -> Floats:
 
 
 def _fine_chroma(photograph: Photograph) -> float:
-    power = [np.square(np.abs(np.fft.rfft2(plane - plane.mean()))) / plane.size for plane in photograph.ycc[:2]]
-    luminance, chroma = (azimuthal_average(np.log10(plane + 1e-8), RINGS_PER_CYCLE, HIGH.stop)[HIGH] for plane in power)
-    return float(chroma.mean() - luminance.mean())
+    logs = spectrum.log_power(photograph.ycc[:2])
+    luminance, chroma = (azimuthal_average(plane, spectrum.RINGS_PER_CYCLE, HIGH.stop)[HIGH].mean() for plane in logs)
+    return float(chroma - luminance)
 
 
 FAMILY = Family(

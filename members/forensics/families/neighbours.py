@@ -8,11 +8,11 @@ import numpy.typing as npt
 from members.forensics.compiled import compiled
 from members.forensics.family import Family
 from members.forensics.photograph import Floats, Levels, Photograph
+from members.forensics.statistics import FLOOR, log_tails
 
 RGB = ("R", "G", "B")
 MAPS = ("horizontal", "vertical", "diagonal")
 STATISTICS = ("mean", "deviation", "equal", "kurtosis")
-FLOOR = 1e-3  # grey levels
 
 
 def neighbours(photograph: Photograph) -> Floats:
@@ -30,9 +30,9 @@ def neighbours(photograph: Photograph) -> Floats:
 def _of_plane(plane: Levels) -> Floats:
     counts = _count_differences(plane).astype(np.float64)
     shares = counts / counts.sum(axis=1, keepdims=True)
-    absolute, squared, fourth = (shares @ _POWERS).T
-    kurtosis = np.log((fourth + FLOOR**4) / np.square(squared + FLOOR**2))
-    statistics = [np.log(absolute + FLOOR), np.log(np.sqrt(squared) + FLOOR), shares[:, 0], kurtosis]
+    moments = shares @ _POWERS
+    absolute, squared, _ = moments.T
+    statistics = [np.log(absolute + FLOOR), np.log(np.sqrt(squared) + FLOOR), shares[:, 0], log_tails(moments)]
     ratios = np.log((absolute[:2] + FLOOR) / (absolute[3:] + FLOOR))
     return np.concatenate([np.column_stack(statistics)[:3].ravel(), ratios])
 

@@ -9,15 +9,14 @@ import scipy.fft
 from members.forensics.compiled import compiled
 from members.forensics.family import Family
 from members.forensics.photograph import Floats, Photograph
-from members.forensics.rings import azimuthal_average
+from members.forensics.rings import azimuthal_average, decades
 from members.forensics.statistics import central_moments, log_kurtosis, log_tails
 
 CELLS = 4  # along a side
 RINGS, RINGS_PER_CYCLE = 32, 64  # the last is around half a cycle a pixel
 WINDOW = 7  # pixels; the frequency of local phase quantisation is one cycle a window
-TINY = 1e-8  # of the spectrum's amplitude and power
-LN_10 = float(np.log(10))
-LEAST = 1e-3  # grey levels; what is nearer to zero has no sign, as in a flat plane
+TINY = 1e-8  # of powers and variances of an image of unit variance
+LEAST = 1e-2  # grey levels: what is nearer to zero has no phase, as in a flat plane; single precision errs less
 
 
 def phase(photograph: Photograph) -> Floats:
@@ -34,12 +33,15 @@ def phase(photograph: Photograph) -> Floats:
 
 
 def _phase_only(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    spectrum = scipy.fft.rfft2(plane)
+    """Phases of frequencies that are not there would be those of rounding: these stay away."""
+    spectrum = scipy.fft.rfft2(plane - plane.mean(dtype=np.float64).astype(np.float32))
     amplitude = np.sqrt(np.square(spectrum.real) + np.square(spectrum.imag))  # NumPy's abs guards against overflow
-    image: npt.NDArray[np.float32] = scipy.fft.irfft2(spectrum / (amplitude + np.float32(TINY)), s=plane.shape)
+    is_there = amplitude > np.float32(LEAST * np.sqrt(plane.size))
+    phases = np.divide(spectrum, amplitude, out=np.zeros_like(spectrum), where=is_there)
+    image: npt.NDArray[np.float32] = scipy.fft.irfft2(phases, s=plane.shape)
     image -= image.mean()
-    image /= image.std() + np.float32(TINY)
-    return image
+    deviation = image.std()
+    return image / deviation if deviation > 0 else image
 
 
 def _whole(image: npt.NDArray[np.float32]) -> Floats:
@@ -47,7 +49,7 @@ def _whole(image: npt.NDArray[np.float32]) -> Floats:
     spectrum = scipy.fft.rfft2(strength - strength.mean())
     power = (np.square(spectrum.real) + np.square(spectrum.imag)) / np.float32(image.size)
     # Ring 0 is left out: the mean was taken out.
-    curve = azimuthal_average(np.log(power + np.float32(TINY)) / np.float32(LN_10), RINGS_PER_CYCLE, RINGS + 1)[1:]
+    curve = azimuthal_average(decades(power + np.float32(TINY)), RINGS_PER_CYCLE, RINGS + 1)[1:]
     return np.concatenate([[log_kurtosis(image.ravel()), (strength > 3).mean()], curve])
 
 

@@ -11,7 +11,7 @@ from scipy.ndimage import median_filter
 
 from members.forensics.family import Family
 from members.forensics.photograph import CHANNELS, Floats, Photograph
-from members.forensics.rings import azimuthal_average, sector_average
+from members.forensics.rings import azimuthal_average, decades, sector_average
 from members.forensics.statistics import medians
 
 Indices = npt.NDArray[np.intp]
@@ -20,7 +20,7 @@ RINGS_PER_CYCLE = 256  # ring k is around k / 256 cycles a pixel, at every size 
 RINGS = 182  # up to the corners, at sqrt(1/2) cycles a pixel
 NYQUIST = 128  # the rings beyond it are corners only
 LOW = slice(4, 9)  # the rings that say how strong a photograph's contrast is
-SECTORS, SECTOR_RINGS = 8, 16  # of eight azimuthal rings each
+SECTORS, SECTOR_RINGS = 8, 16  # to half a cycle a pixel
 FLOOR = 1e-8  # squared grey levels; far below the rounding noise of eight bits, 1/12
 # Where x2 and x4 up-sampling leaves replicas: row and column frequency in quarter cycles a pixel.
 LATTICE = ((0, 2), (2, 0), (2, 2), (0, 1), (1, 0), (1, 1), (1, 2), (2, 1))
@@ -29,7 +29,6 @@ SCALARS = (
     *(f"slope_{first}_{last}" for first, last in SLOPES),
     *("bend", "level", "top_band", "peak", "peak_ring", "dip", "dip_ring", "roughness"),
 )
-_PER_DECADE = np.float32(1 / np.log(10))
 COLUMNS = (
     *(f"azimuthal_{ring:03d}" for ring in range(RINGS)),
     *SCALARS,
@@ -43,9 +42,14 @@ def spectrum(photograph: Photograph) -> Floats:
     Then, for Y, how far each sector of a ring is above the ring's average, in decades.
     """
     power = _power(photograph.ycc)
-    logs = np.log(power + np.float32(FLOOR)) * _PER_DECADE  # several times as fast as log10
+    logs = decades(power + np.float32(FLOOR))
     planes = [_of_plane(*plane) for plane in zip(power, logs, strict=True)]
     return np.concatenate([*planes, _orientation(logs[0]).ravel()])
+
+
+def log_power(planes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Log10 of the windowed periodogram in squared grey levels, (n, height, width) to (n, height, width / 2 + 1)."""
+    return decades(_power(planes) + np.float32(FLOOR))
 
 
 def _of_plane(power: Floats, logs: Floats) -> Floats:
@@ -58,9 +62,11 @@ def _of_plane(power: Floats, logs: Floats) -> Floats:
 
 def _orientation(logs: Floats) -> Floats:
     """Decades of each sector over its ring's average, (16, 8); 0 where a small photograph has too few of them."""
-    means = sector_average(logs, RINGS_PER_CYCLE // SECTORS, SECTOR_RINGS, SECTORS)
-    above: Floats = np.nan_to_num(means - np.nan_to_num(means).mean(axis=1, keepdims=True))
-    return above
+    means = sector_average(logs, 2 * SECTOR_RINGS, SECTOR_RINGS, SECTORS)
+    is_there = ~np.isnan(means)
+    count = np.maximum(is_there.sum(axis=1, keepdims=True), 1)
+    average = np.where(is_there, means, 0).sum(axis=1, keepdims=True) / count
+    return np.where(is_there, means - average, 0)
 
 
 def _power(planes: npt.NDArray[np.float32]) -> Floats:
