@@ -71,7 +71,7 @@ def wait_for(port: int, process: subprocess.Popen[str]) -> None:
 
 def submit(command: list[object], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Submit a job; a head that has only just started says that it has no agent yet, and asks to try again."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while True:
         result = subprocess.run(
             list(map(str, command)), cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240, check=False
