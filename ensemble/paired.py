@@ -1,0 +1,81 @@
+"""Two sets of decisions on the same photographs: whether one is really better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import bdtr
+
+_PROVEN = 0.05
+_RESAMPLES = 10_000
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What changes when decisions are made by one thing instead of another.
+
+    Attributes
+    ----------
+    rows : int
+        Photographs that both decided.
+    gained, lost : int
+        Wrong before and right now; right before and wrong now.
+    p : float
+        McNemar's exact two-sided test (1947): how likely so uneven a split of the flips is if neither is better.
+    low, high : float
+        95% interval of the difference of accuracies, by the bootstrap over photographs.
+    """
+
+    rows: int
+    gained: int
+    lost: int
+    p: float
+    low: float
+    high: float
+
+    @property
+    def net(self) -> int:
+        """Photographs more that are right."""
+        return self.gained - self.lost
+
+    @property
+    def difference(self) -> float:
+        """Difference of the accuracies."""
+        return self.net / self.rows
+
+    @property
+    def proven(self) -> bool:
+        """Whether it is better, at 5%."""
+        return self.net > 0 and self.p < _PROVEN
+
+    def in_words(self) -> str:
+        """Such as: flips 41 photographs, 12 net gained, p = 0.08: not proven."""
+        flips = self.gained + self.lost
+        if flips == 0:
+            return "decides every photograph alike"
+        verdict = "not proven" if self.p >= _PROVEN else "better" if self.net > 0 else "worse"
+        net = f"{abs(self.net)} net {'lost' if self.net < 0 else 'gained'}"
+        chance = f"p = {self.p:.2f}" if self.p >= 0.005 else f"p = {self.p:.0e}"
+        return f"flips {flips} photograph{'s' * (flips != 1)}, {net}, {chance}: {verdict}"
+
+
+def compare(right: NDArray[np.bool_], before: NDArray[np.bool_], seed: int = 0) -> Comparison:
+    """Compare two rows of right decisions (n,), the second being the one to beat."""
+    gained, lost, rows = int((right & ~before).sum()), int((before & ~right).sum()), len(right)
+    low, high = _bootstrap(gained, lost, rows, seed)
+    return Comparison(rows, gained, lost, mcnemar(gained, lost), low, high)
+
+
+def mcnemar(gained: int, lost: int) -> float:
+    """Two-sided exact p: the smaller count is binomial over all flips, with one half."""
+    return min(1.0, 2 * float(bdtr(min(gained, lost), gained + lost, 0.5)))
+
+
+def _bootstrap(gained: int, lost: int, rows: int, seed: int) -> tuple[float, float]:
+    """Drawing photographs with replacement is drawing these three counts from a multinomial: no row need be touched."""
+    shares = np.array([gained, lost, rows - gained - lost]) / rows
+    counts = np.random.default_rng(seed).multinomial(rows, shares, size=_RESAMPLES)
+    low, high = np.quantile((counts[:, 0] - counts[:, 1]) / rows, [0.025, 0.975])
+    return float(low), float(high)
