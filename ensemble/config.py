@@ -12,7 +12,17 @@ from ensemble.errors import UserError
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
 Seed = Annotated[int, Field(ge=0, le=2**31)]  # libraries take 32 bits, and a fold's number is added
-BlendMethod = Literal["mean", "greedy", "weights", "stacking"]
+BlendMethod = Literal[
+    "mean", "single_best", "greedy", "greedy_log_loss", "bagged_greedy", "nonnegative_logistic", "cma", "tpe",
+    "logistic", "boosted", "average",
+]  # fmt: skip
+_REFUSED_METHODS = {
+    "rank_mean": "ranks force half of the test rows to be fake at a fixed 0.5, whatever their share is; mean averages "
+    "logits instead",
+    "slsqp": "accuracy is a staircase, its gradient is zero, so SLSQP returns the weights that it started from; cma "
+    "searches the staircase itself",
+}
+_FORMER_METHODS = {"weights": "cma", "stacking": "logistic"}  # as older stores call them
 
 
 class Settings(BaseModel):
@@ -82,12 +92,29 @@ class MemberSettings(Settings):
 
 
 class BlendSettings(Settings):
-    """Which blenders compete, and how long they search: `trials` of weights; stacking tunes one number and takes 20."""
+    """Which blenders compete, and how long they search.
+
+    `trials` are those of cma; tpe takes half of them, logistic a fifth, boosted a tenth. `columns` are a few
+    stateless features that boosted reads beside the members' logits. `correct_prior` applies the estimated share of
+    fakes among the test rows.
+    """
 
     methods: tuple[BlendMethod, ...] = Field(get_args(BlendMethod), min_length=1)
-    rounds: int = Field(25, ge=1)
-    trials: int = Field(100, ge=1)
+    rounds: int = Field(25, ge=1, le=200)
+    trials: int = Field(40, ge=1)
     seed: Seed = 0
+    columns: Recipe | None = None
+    correct_prior: bool = False
+
+    @field_validator("methods", mode="before")
+    @classmethod
+    def _possible(cls, value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            return value
+        for method in value:
+            if method in _REFUSED_METHODS:
+                raise ValueError(f"{method} is not offered: {_REFUSED_METHODS[method]}")
+        return [_FORMER_METHODS.get(method, method) for method in value]
 
 
 class Experiment(Settings):

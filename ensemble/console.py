@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from ensemble.errors import UserError
 
@@ -31,6 +32,23 @@ def run(command: Callable[..., Any]) -> None:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(guarded(command))
     app()
+
+
+def verbs(commands: dict[str, Callable[..., Any]], about: str, default: str | None = None) -> typer.Typer:
+    """Commands under one name. What does not begin with one of their verbs is said to the default one, if there is."""
+
+    class Group(TyperGroup):
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            spoken = args if default is None or (args and args[0] in commands) else [default, *args]
+            return super().parse_args(ctx, spoken)
+
+    app = typer.Typer(
+        cls=Group, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=default is None, help=about
+    )
+    app.callback()(lambda: None)  # one verb is a verb too
+    for name, command in commands.items():
+        app.command(name, epilog=about if name == default else None)(guarded(command))
+    return app
 
 
 def guarded(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +31,9 @@ def execute(
     store: OofStore,
     engine: Engine,
     board: Board,
+    stored: Callable[[], None],
 ) -> bool:
-    """Features first, then every missing fold; each is stored as soon as it comes home.
+    """Features first, then every missing fold; each is stored as soon as it comes home, and `stored` is called.
 
     `pixels` are the decoded photographs, if they are at hand. Returns whether no fold failed.
     """
@@ -63,6 +65,7 @@ def execute(
                 complete = False
                 continue
             _tell_result(outcome, ledger, board)
+            stored()
     return complete
 
 
@@ -76,7 +79,7 @@ def _feature_tables(
         key = plan.features[member.name]
         if member.features is None or key is None or key in tables or key in failures:
             continue
-        report = _FeatureLine(member.features.use, board)
+        report = FeatureLine(member.features.use, board)
         try:
             tables[key] = feature_table(member.features, key, pixels, engine, store.root.parent / FEATURE_CACHE, report)
         except (Exception, SystemExit) as error:  # a transformer of any package may do anything; other members go on
@@ -95,7 +98,7 @@ def _sentence(error: BaseException) -> str:
     return lines[-1] if lines else type(error).__name__
 
 
-class _FeatureLine:
+class FeatureLine:
     """Says how far a feature table is, not too often."""
 
     def __init__(self, what: str, board: Board, every: float = 10.0) -> None:
@@ -104,6 +107,7 @@ class _FeatureLine:
         self.first: int | None = None
 
     def __call__(self, done: int, total: int) -> None:
+        """Photographs that are done, of how many."""
         now = time.monotonic()
         self.first = done if self.first is None else self.first
         if done < total and now - self.last < self.every:

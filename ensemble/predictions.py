@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from ensemble.config import Experiment, MemberSettings
+from ensemble.config import Experiment
 from ensemble.errors import UserError
 from ensemble.folds import FoldLedger
 from ensemble.metrics import to_logits, to_probabilities
 from ensemble.oof import FoldRecord, OofStore
 
 Array = NDArray[np.float64]
+Logits = NDArray[np.float32]
+
+_COLUMNS = ["name", "label", "pred"]  # reading the others takes as long
 
 
 @dataclass(frozen=True)
@@ -26,115 +31,152 @@ class Predictions:
     ----------
     members : list of str
         The columns.
-    oof_logits : float64 (training rows, members)
-        Out-of-fold, in the order of the ledger.
-    test_logits : float64 (test rows, members)
-        In the order of the sample: the mean over the fold models.
+    oof_logits : float32 (training rows, members)
+        Out-of-fold, in the order of the ledger; NaN where a fold is not there yet.
+    test_logits : float32 (test rows, members)
+        In the order of the sample: the mean over the fold models that are there.
     ledger : FoldLedger
         Labels and folds of the training rows.
     left_out : dict
-        Members that are not complete, and why.
+        Members with no fold that can be used, and why.
+    partial : dict
+        Members of which some folds are missing, and why.
     hashes : dict
         `member/fold-k` to the sha256 of its predictions.
+    records : dict
+        `member/fold-k` to its record.
     """
 
     members: list[str]
-    oof_logits: Array
-    test_logits: Array
+    oof_logits: Logits
+    test_logits: Logits
     ledger: FoldLedger
     left_out: dict[str, str]
+    partial: dict[str, str]
     hashes: dict[str, str]
+    records: dict[str, FoldRecord]
 
-    @property
-    def probabilities(self) -> Array:
-        """Out-of-fold probabilities (training rows, members)."""
-        return to_probabilities(self.oof_logits)
+    def probabilities(self, column: int) -> Array:
+        """Out-of-fold probabilities (training rows,) of one member; NaN where a fold is not there."""
+        return to_probabilities(self.oof_logits[:, column].astype(np.float64))
+
+    def record(self, member: str, fold: int) -> FoldRecord | None:
+        """The record of a fold that is among these predictions."""
+        return self.records.get(f"{member}/fold-{fold}")
 
 
 def load_predictions(store: OofStore, experiment: Experiment | None = None) -> Predictions:
-    """Read every complete member of an experiment (default: the one that the store was last trained for).
+    """Read every member of an experiment (default: the one that the store was last trained for), and those imported.
 
     Raises
     ------
     UserError
-        No member is complete, or a fold was made on other folds or data than the store's: the rows are named.
+        No member has a fold, or a fold was made on other folds or data than the store's: the rows are named.
     """
-    ledger, sample_names = store.ledger(), store.sample().names
-    oof: dict[str, Array] = {}
-    test: dict[str, Array] = {}
+    reader = _Reader(store)
+    members = {member.name: member.recipe for member in (experiment or store.experiment()).members}
+    members |= {name: reader.any_recipe for name in store.imported() if name not in members}
+    oof, test = reader.matrices(len(members))
+    found: list[str] = []
     left_out: dict[str, str] = {}
-    hashes: dict[str, str] = {}
-    for member in (experiment or store.experiment()).members:
-        folds = [_verified_fold(store, member, fold, ledger, sample_names) for fold in range(ledger.n_folds)]
-        reasons = [fold for fold in folds if isinstance(fold, str)]
-        if reasons:
-            missing = "; ".join(dict.fromkeys(reasons))
-            left_out[member.name] = f"{ledger.n_folds - len(reasons)} of {ledger.n_folds} folds ({missing})"
-            continue
-        complete = [fold for fold in folds if not isinstance(fold, str)]
-        if len({fold.record.provenance.code for fold in complete}) > 1:
-            left_out[member.name] = "folds made by different versions of its code; train again"
-            continue
-        oof[member.name] = _out_of_fold(complete, ledger)
-        test[member.name] = np.mean([to_logits(fold.test) for fold in complete], axis=0)
-        hashes |= {f"{member.name}/fold-{k}": fold.record.predictions_sha256 for k, fold in enumerate(complete)}
-    if not oof:
-        raise UserError(f"{store.root}: no member is complete ({_sentence(left_out)}); train first")
-    return Predictions(
-        list(oof),
-        np.column_stack(list(oof.values())),
-        np.column_stack(list(test.values())),
-        ledger,
-        left_out,
-        hashes,
-    )
+    partial: dict[str, str] = {}
+    records: dict[str, FoldRecord] = {}
+    for name, recipe in members.items():
+        folds, reasons = reader.folds(name, recipe)
+        missing = f"{len(folds)} of {reader.ledger.n_folds} folds ({'; '.join(dict.fromkeys(reasons))})"
+        if len({fold.record.provenance.code for fold in folds.values()}) > 1:
+            left_out[name] = "folds made by different versions of its code; train again"
+        elif not folds:
+            left_out[name] = missing
+        else:
+            reader.fill(oof[len(found)], test[len(found)], folds)
+            records |= {f"{name}/fold-{k}": fold.record for k, fold in folds.items()}
+            found.append(name)
+            if reasons:
+                partial[name] = missing
+    if not found:
+        raise UserError(f"{store.root}: no member has a finished fold ({_sentence(left_out)}); train first")
+    hashes = {fold: record.predictions_sha256 for fold, record in records.items()}
+    oof, test = oof[: len(found)], test[: len(found)]
+    return Predictions(found, oof.T, test.T, reader.ledger, left_out, partial, hashes, records)
 
 
 @dataclass(frozen=True)
 class _Fold:
     heldout: Array
     test: Array
-    rows: NDArray[np.intp]
     record: FoldRecord
 
 
-def _verified_fold(
-    store: OofStore, member: MemberSettings, fold: int, ledger: FoldLedger, sample_names: list[str]
-) -> _Fold | str:
-    """A fold that may be blended, or why it is not there; a fold of other folds or data is an error."""
-    record, table = store.record(member.name, fold), store.predictions(member.name, fold)
-    if record is None:
-        return "not trained"
-    if table is None:
-        return f"fold-{fold} is damaged, train again"
-    rows = ledger.heldout(fold)
-    expected = ledger.table.iloc[rows]
-    heldout, test = (table[table["split"] == split] for split in ("oof", "test"))
-    where = f"{store.fold_folder(member.name, fold)}"
-    _same_rows(where, expected["name"], heldout["name"], "out-of-fold rows")
-    _same_rows(where, pd.Series(sorted(sample_names)), test["name"].sort_values(), "test rows")
-    test = test.set_index("name").loc[sample_names]  # a sample may come again in another order
-    relabelled = [
-        str(name)
-        for name, ours, theirs in zip(expected["name"], expected["label"], heldout["label"], strict=True)
-        if ours != theirs
-    ]
-    if relabelled:
-        raise UserError(f"{where} was made with other labels for {_some(relabelled)}; train again")
-    if record.provenance.folds != ledger.sha256 or record.provenance.data != store.facts()["sha256"]:
-        raise UserError(
-            f"{where} was made on other folds or data (its hash differs, though its rows agree); train again"
-        )
-    if record.provenance.recipe != member.recipe:
-        return "made with another config"
-    return _Fold(heldout["pred"].to_numpy(np.float64), test["pred"].to_numpy(np.float64), rows, record)
+class _Reader:
+    """Reads folds of one store, each checked against the same rows."""
 
+    any_recipe: dict[str, Any] = {}  # noqa: RUF012  (never changed)
 
-def _out_of_fold(folds: list[_Fold], ledger: FoldLedger) -> Array:
-    logits = np.full(len(ledger.table), np.nan)
-    for fold in folds:
-        logits[fold.rows] = to_logits(fold.heldout)
-    return logits
+    def __init__(self, store: OofStore) -> None:
+        self.store = store
+        self.ledger = store.ledger()
+        self.data: str = store.facts()["sha256"]
+        self.sample = store.sample().names
+        self._rows = [self.ledger.heldout(fold) for fold in range(self.ledger.n_folds)]
+        names = self.ledger.table["name"].to_numpy(dtype=object)
+        self._names = [pa.array([*names[rows], *self.sample], pa.large_string()) for rows in self._rows]
+
+    def matrices(self, members: int) -> tuple[Logits, Logits]:
+        """Room for the logits of all members: (members, training rows) of NaN, and (members, test rows)."""
+        oof = np.full((members, len(self.ledger.table)), np.nan, dtype=np.float32)
+        return oof, np.zeros((members, len(self.sample)), dtype=np.float32)
+
+    def folds(self, member: str, recipe: dict[str, Any]) -> tuple[dict[int, _Fold], list[str]]:
+        """The folds of a member that may be blended, and why the others are not there."""
+        read = {fold: self._verified(member, recipe, fold) for fold in range(self.ledger.n_folds)}
+        there = {number: fold for number, fold in read.items() if not isinstance(fold, str)}
+        return there, [reason for reason in read.values() if isinstance(reason, str)]
+
+    def fill(self, oof: Logits, test: Logits, folds: dict[int, _Fold]) -> None:
+        """Write a member's logits into its rows of the matrices."""
+        for number, fold in folds.items():
+            oof[self._rows[number]] = to_logits(fold.heldout)
+        test[:] = np.mean([to_logits(fold.test) for fold in folds.values()], axis=0)
+
+    def _verified(self, member: str, recipe: dict[str, Any], fold: int) -> _Fold | str:
+        """A fold, or why it is not there; a fold of other folds or data is an error."""
+        record = self.store.record(member, fold)
+        if record is None:
+            return "not trained"
+        table = self.store.table(member, fold, record, _COLUMNS)
+        if table is None:
+            return f"fold-{fold} is damaged, train again"
+        rows, where = self._rows[fold], f"{self.store.fold_folder(member, fold)}"
+        if table["name"].combine_chunks().cast(pa.large_string()).equals(self._names[fold]):
+            labels, pred = table["label"].to_numpy(), table["pred"].to_numpy()
+        else:
+            labels, pred = self._in_order(member, fold, where)
+        self._same_labels(labels[: len(rows)], rows, where)
+        if record.provenance.folds != self.ledger.sha256 or record.provenance.data != self.data:
+            raise UserError(
+                f"{where} was made on other folds or data (its hash differs, though its rows agree); train again"
+            )
+        if recipe is not self.any_recipe and record.provenance.recipe != recipe:
+            return "made with another config"
+        return _Fold(pred[: len(rows)], pred[len(rows) :], record)
+
+    def _in_order(self, member: str, fold: int, where: str) -> tuple[NDArray[np.int64], Array]:
+        """Labels and predictions in the order of the ledger and of the sample, which may come again in another one."""
+        table = self.store.predictions(member, fold)
+        if table is None:
+            raise UserError(f"{where} changed while it was read; blend again")
+        expected = self.ledger.table["name"].iloc[self._rows[fold]]
+        heldout, test = (table[table["split"] == split] for split in ("oof", "test"))
+        _same_rows(where, expected, heldout["name"], "out-of-fold rows")
+        _same_rows(where, pd.Series(sorted(self.sample)), test["name"].sort_values(), "test rows")
+        ordered = pd.concat([heldout, test.set_index("name").loc[self.sample]])
+        return ordered["label"].to_numpy(np.int64), ordered["pred"].to_numpy(np.float64)
+
+    def _same_labels(self, labels: NDArray[np.int64], rows: NDArray[np.intp], where: str) -> None:
+        relabelled = self.ledger.table["name"].iloc[rows[labels != self.ledger.labels[rows]]]
+        if len(relabelled):
+            raise UserError(f"{where} was made with other labels for {_some(list(relabelled))}; train again")
 
 
 def _same_rows(where: str, expected: pd.Series[str], found: pd.Series[str], what: str) -> None:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from ensemble.competition import Competition
 from ensemble.config import Experiment
 from ensemble.errors import UserError
-from ensemble.folds import FoldLedger, near_duplicate_groups
+from ensemble.folds import FoldLedger
+from ensemble.folds.duplicates import near_duplicate_groups
 from ensemble.oof import OofStore
 from ensemble.progress import Board
 

@@ -63,9 +63,12 @@ class Board:
     ----------
     slots : float
         CPUs that work at the same time.
+    standing : str
+        How good the blend of what is finished is, shown below the table.
     """
 
     slots: float = 1.0
+    standing: str = ""
     console: Console = field(default_factory=make_console)
     _tasks: dict[str, _Task] = field(default_factory=dict)
     _live: Live | None = None
@@ -146,6 +149,7 @@ class Board:
 
     def _table(self) -> Table:
         table = Table("member", "folds", "now", title=self._count() + self._time_left(), title_justify="left", box=None)
+        table.caption, table.caption_justify = self.standing or None, "left"
         for member in dict.fromkeys(task.member for task in self._tasks.values()):
             tasks = [task for task in self._tasks.values() if task.member == member]
             running = [f"{task.fraction:.0%} {task.text}" for task in tasks if task.state == "running"]

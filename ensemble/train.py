@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
+from ensemble.blend.live import LiveBlend
 from ensemble.checks import check_members
+from ensemble.columns import columns_missing, make_columns
 from ensemble.competition import Competition
 from ensemble.config import Experiment, MemberSettings, load_experiment
 from ensemble.console import run
@@ -68,11 +70,16 @@ def train(experiment: Experiment, members: list[MemberSettings], data: Path, sto
         store.begin(experiment, ledger, competition.sample, facts_of(competition))
         for line in plan.reasons:
             board.say(line)
-        complete = True
-        if plan.missing:
+        complete, columns = True, experiment.blend.columns
+        to_make = columns if columns_missing(columns, competition, store) else None
+        if plan.missing or to_make:
             board.say(f"{len(plan.missing)} folds to train, {len(plan.kept)} finished already")
+            live = LiveBlend(store, experiment, board)
             with make_engine() as engine:
-                complete = execute(plan, competition, pixels, ledger, store, engine, board)
+                if to_make:
+                    make_columns(to_make, competition, pixels, ledger, engine, store, board)
+                complete = execute(plan, competition, pixels, ledger, store, engine, board, live.fold_stored)
+            live.refresh()
             note_run(store, started, engine_name, board.slots, plan)
         else:
             board.say(f"nothing to do: all {len(plan.kept)} folds of {store.root} are finished")

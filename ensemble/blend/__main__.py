@@ -1,25 +1,31 @@
-"""python -m ensemble.blend: the submission, and how good it is."""
+"""python -m ensemble.blend: the submission, and how good it is; and predictions that were made elsewhere."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from ensemble.blend.manifest import rebuild
-from ensemble.blend.run import blend
-from ensemble.console import make_console, run
+from ensemble.config import Experiment
+from ensemble.console import make_console, verbs
 from ensemble.lock import only_writer
-from ensemble.oof import SUBMISSION
-from ensemble.report import publish
+from ensemble.oof import SUBMISSION, OofStore
 from ensemble.stores import find_store
+
+Store = Annotated[Path | None, typer.Argument(help="A store or a config; default: the newest store.")]
+Root = Annotated[Path, typer.Option(help="Root of the stores.")]
 
 
 def main(
-    store: Annotated[Path | None, typer.Argument(help="A store or a config; default: the newest store.")] = None,
-    oof: Annotated[Path, typer.Option(help="Root of the stores.")] = Path("oof"),
+    store: Store = None,
+    oof: Root = Path("oof"),
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write the submission here.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Only blenders that do not search with Optuna.")] = False,
+    correct_prior: Annotated[
+        bool, typer.Option("--correct-prior", help="Apply the estimated share of fakes among the test photographs.")
+    ] = False,
     rebuild_from: Annotated[
         Path | None,
         typer.Option("--rebuild", metavar="BLEND.JSON", help="Make the submission of this manifest again."),
@@ -27,17 +33,75 @@ def main(
 ) -> None:
     """Fit several blenders on the out-of-fold predictions, choose one by its nested score, and write submit.csv."""
     found, experiment = find_store(store, oof)
-    console = make_console()
     if rebuild_from is not None:
-        target = output or rebuild_from.with_name(SUBMISSION)
-        console.print(f"{target} rebuilt, sha256 {rebuild(rebuild_from, found, target)}", markup=False)
-        return
+        _rebuild(rebuild_from, found, output)
+    else:
+        _blend(found, _adjusted(experiment, quick, correct_prior), output)
+
+
+def import_member(
+    name: Annotated[str, typer.Argument(help="What the member is to be called.")],
+    oof_file: Annotated[
+        Path,
+        typer.Option("--oof", help="Its out-of-fold predictions (CSV or Parquet): name, pred, perhaps fold."),
+    ],
+    test_file: Annotated[Path, typer.Option("--test", help="Its predictions of the test photographs.")],
+    store: Annotated[Path | None, typer.Option(help="A store or a config; default: the newest store.")] = None,
+    root: Annotated[Path, typer.Option(help="Root of the stores.")] = Path("oof"),
+    same_folds: Annotated[
+        bool, typer.Option("--same-folds", help="You state that the folds of this ledger were used (no fold column).")
+    ] = False,
+    scale: Annotated[
+        str, typer.Option(help="probability, logit, or auto: logit where a value lies outside [0, 1].")
+    ] = "auto",
+) -> None:
+    """Take in the predictions of a member that was trained elsewhere on the same folds."""
+    from ensemble.foreign import import_predictions
+
+    found, _ = find_store(store, root)
     with only_writer(found, "blend"):
-        result = blend(found, experiment, output)
-    publish(found, console, experiment)
-    console.print(result["reason"], markup=False)
-    console.print(f"submission: {output or found.blend_folder / SUBMISSION}", markup=False)
+        lines = import_predictions(found, name, oof_file, test_file, same_folds=same_folds, scale=scale)
+    for line in lines:
+        make_console().print(line, markup=False)
+
+
+VERBS: dict[str, Callable[..., Any]] = {"run": main, "import": import_member}
+ABOUT = "python -m ensemble.blend import --help tells how to take in predictions that were made elsewhere."
+app = verbs(VERBS, ABOUT, default="run")
+
+
+def _adjusted(experiment: Experiment, quick: bool, correct_prior: bool) -> Experiment:
+    from ensemble.blend.roster import SEARCHING
+
+    settings = experiment.blend
+    methods = tuple(method for method in settings.methods if method not in SEARCHING) if quick else settings.methods
+    changes = {"methods": methods or ("mean",), "correct_prior": correct_prior or settings.correct_prior}
+    return experiment.model_copy(update={"blend": settings.model_copy(update=changes)})
+
+
+def _rebuild(manifest: Path, store: OofStore, output: Path | None) -> None:
+    from ensemble.blend.manifest import rebuild
+
+    target = output or manifest.with_name(SUBMISSION)
+    make_console().print(f"{target} rebuilt, sha256 {rebuild(manifest, store, target)}", markup=False)
+
+
+def _blend(store: OofStore, experiment: Experiment, output: Path | None) -> None:
+    from ensemble.blend.page import score_line, submission_lines
+    from ensemble.blend.run import PAGE, blend
+    from ensemble.predictions import load_predictions
+    from ensemble.report import publish
+
+    console = make_console()
+    with only_writer(store, "blend"), console.status("blending") as status:
+        predictions = load_predictions(store, experiment)
+        content = blend(store, experiment, output, status.update, predictions)
+    publish(store, console, experiment, predictions)
+    for line in (content["reason"], score_line(content), *submission_lines(content)):
+        console.print(line, markup=False)
+    console.print(f"all blenders, the decision, each member's worth: {store.blend_folder / PAGE}", markup=False)
+    console.print(f"submission: {output or store.blend_folder / SUBMISSION}", markup=False)
 
 
 if __name__ == "__main__":
-    run(main)
+    app()

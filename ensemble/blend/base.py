@@ -1,9 +1,9 @@
-"""What a blender is: it learns one weight a member (and an intercept) on out-of-fold logits."""
+"""What a blender is: it learns, on out-of-fold logits, how to make one logit of those of all members."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,41 +12,111 @@ if TYPE_CHECKING:
     import optuna
     from typing_extensions import Self
 
-Logits = NDArray[np.float64]
+Logits = NDArray[np.float32]  # (rows, members), a member's column in one piece of memory
 Labels = NDArray[np.int64]
+Folds = NDArray[np.int64]
 Array = NDArray[np.float64]
+Rows = NDArray[np.bool_] | NDArray[np.intp]
 
 
 class Blender(ABC):
-    """A linear function of the members' logits. Subclasses choose `weights_` (and `intercept_`), nothing else.
+    """Learns from logits, tells one logit a row.
 
     Attributes
     ----------
     title : str
         How it is called in configs and tables.
-    weights_ : float64 (members,)
-        Learned; non-negative with sum one unless the class says otherwise.
+    reads_columns : bool
+        Whether feature columns of the photographs follow the members' logits in the matrices that it is given.
+    learns : bool
+        Whether a fit looks at the labels at all.
     study_ : optuna.Study or None
-        The search behind the weights, for those that search.
+        The search behind a fit, for those that search.
     """
 
     title: ClassVar[str]
-    weights_: Array
-    intercept_: float = 0.0
+    reads_columns: ClassVar[bool] = False
+    learns: ClassVar[bool] = True
     study_: optuna.Study | None = None
 
     @abstractmethod
-    def fit(self, logits: Logits, labels: Labels) -> Self:
-        """Learn from logits (rows, members) and labels 0/1 (rows,)."""
+    def fit(self, logits: Logits, labels: Labels, folds: Folds) -> Self:
+        """Learn from logits (rows, members) and labels 0/1 (rows,).
 
+        `folds` (rows,) are those of the ledger: what is tuned inside is tuned across them, since near-duplicates never
+        lie in two.
+        """
+
+    @abstractmethod
     def decision_function(self, logits: Logits) -> Array:
         """Blended logits (rows,): at or above zero is fake."""
+
+    def logits_of_fit(self, logits: Logits) -> Array:
+        """Blended logits of the very rows of `fit`, as honest as they can be had without another fit."""
+        return self.decision_function(logits)
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """What `roster.restored` needs to decide alike, as plain JSON."""
+
+    def member_weights(self, members: int) -> Array:
+        """What each member's logit is multiplied by (members,); NaN where a blender is no weighted sum."""
+        return np.full(members, np.nan)
+
+
+class LinearBlender(Blender):
+    """A weighted sum of the members' logits. Subclasses choose `weights_` (and `intercept_`), nothing else.
+
+    Attributes
+    ----------
+    weights_ : float64 (members,)
+        Learned; non-negative with sum one unless the class says otherwise.
+    """
+
+    weights_: Array
+    intercept_: float = 0.0
+
+    def decision_function(self, logits: Logits) -> Array:
+        """Blended logits (rows,)."""
         return blended(logits, self.weights_, self.intercept_)
+
+    def state(self) -> dict[str, Any]:
+        """Weights and intercept."""
+        return {"kind": "linear", "weights": self.weights_.tolist(), "intercept": self.intercept_}
+
+    def member_weights(self, members: int) -> Array:  # noqa: ARG002
+        """The weights."""
+        return self.weights_
+
+
+class FixedWeights(LinearBlender):
+    """Weights that were found before."""
+
+    title = "fixed weights"
+
+    def __init__(self, weights: list[float], intercept: float = 0.0) -> None:
+        self.weights_ = np.array(weights, dtype=np.float64)
+        self.intercept_ = intercept
+
+    def fit(self, logits: Logits, labels: Labels, folds: Folds) -> Self:  # noqa: ARG002
+        """Nothing is learned."""
+        return self
 
 
 def blended(logits: Logits, weights: Array, intercept: float) -> Array:
     """Logits (rows, members) times weights, summed member by member: the same bits on any machine and row count."""
     total = np.full(len(logits), intercept)
-    for column, weight in enumerate(weights):
-        total += logits[:, column] * weight
+    for column in np.flatnonzero(weights):
+        total += logits[:, column] * weights[column]
     return total
+
+
+def take_rows(logits: Logits, rows: Rows) -> Logits:
+    """Some rows, every column again in one piece."""
+    taken: Logits = logits.T[:, rows].T
+    return taken
+
+
+def at_most(rows: int, most: int) -> NDArray[np.intp]:
+    """Evenly drawn row numbers, `most` at the most: a search need not see a million rows to find twenty weights."""
+    return np.unique(np.linspace(0, rows - 1, min(rows, most)).astype(np.intp))

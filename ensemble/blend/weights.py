@@ -1,68 +1,109 @@
-"""Weights found by Optuna's CMA-ES."""
+"""Weights found by Optuna: by CMA-ES, and by the tree-structured Parzen estimator."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import optuna
 
-from ensemble.blend.base import Array, Blender, Labels, Logits, blended
+from ensemble.blend.base import Array, Folds, Labels, LinearBlender, Logits, at_most, take_rows
+from ensemble.blend.greedy import GreedySelection
 from ensemble.blend.objective import wrong_then_log_loss
+from ensemble.blend.studies import new_study
 
 if TYPE_CHECKING:
+    import optuna
     from typing_extensions import Self
 
 
-class OptunaWeights(Blender):
-    """A convex combination searched by CMA-ES (Hansen, 2016) on right decisions, ties by log loss.
+class SearchedWeights(LinearBlender):
+    """A convex combination searched on right decisions, ties by log loss. Subclasses choose the sampler.
 
-    The plain mean is the first trial. The best weights are rounded to a grid of 1/50: coarse weights overfit less
-    (Purucker and Beel, 2023).
+    The search goes from the better of the plain mean and greedy selection, by an offset for each member, and its first
+    trial is that start: it never ends below, on the rows that it sees. The best weights are rounded to a sparse simplex
+    of steps of 1/50: coarse weights overfit less (Purucker and Beel, 2023).
     """
 
-    title = "weights"
     grid = 50
+    reach = 0.3  # of an offset; CMA-ES begins with steps of a third of that
+    most_rows = 50_000
 
-    def __init__(self, trials: int = 100, seed: int = 0) -> None:
+    def __init__(self, trials: int, seed: int = 0, earlier: Sequence[optuna.trial.FrozenTrial] = ()) -> None:
         self.trials = trials
         self.seed = seed
+        self.earlier = earlier
 
-    def fit(self, logits: Logits, labels: Labels) -> Self:
+    def fit(self, logits: Logits, labels: Labels, folds: Folds) -> Self:
         """Search, normalise, round."""
-        members = logits.shape[1]
-        names = [f"weight_{column}" for column in range(members)]
+        rows = at_most(len(labels), self.most_rows)
+        seen, right = take_rows(logits, rows), labels[rows]
 
-        def objective(trial: optuna.Trial) -> float:
-            raw = np.array([trial.suggest_float(name, 0.0, 1.0) for name in names])
-            return wrong_then_log_loss(blended(logits, _simplex(raw), 0.0), labels)
+        def loss(weights: Array) -> float:
+            return wrong_then_log_loss(seen @ weights.astype(np.float32), right)
 
-        self.study_ = new_study(self.title, self._sampler())
-        self.study_.enqueue_trial(dict.fromkeys(names, 0.5))
-        self.study_.optimize(objective, n_trials=self.trials if members > 1 else 1)
-        best = np.array([self.study_.best_params[name] for name in names])
-        self.weights_ = _rounded(_simplex(best), self.grid)
+        mean = np.full(logits.shape[1], 1 / logits.shape[1])
+        start = min(mean, GreedySelection().fit(seen, right, folds[rows]).weights_, key=loss)
+        self.weights_ = rounded(self._searched(start, loss), self.grid)
         return self
 
+    def _searched(self, start: Array, loss: Callable[[Array], float]) -> Array:
+        names = [f"offset_{column}" for column in range(len(start))]
+
+        def weights(offsets: dict[str, float]) -> Array:
+            return simplex(np.maximum(start + [offsets[name] for name in names], 0))
+
+        def objective(trial: optuna.Trial) -> float:
+            return loss(weights({name: trial.suggest_float(name, -self.reach, self.reach) for name in names}))
+
+        self.study_ = new_study(self.title, self._sampler(), self.earlier)
+        self.study_.set_user_attr("start", start.tolist())
+        if not self.earlier:
+            self.study_.enqueue_trial(dict.fromkeys(names, 0.0))
+        wanted = self.trials if len(names) > 1 else 1
+        self.study_.optimize(objective, n_trials=max(wanted - len(self.earlier), 0))
+        return weights(self.study_.best_params)
+
     def _sampler(self) -> optuna.samplers.BaseSampler:
+        raise NotImplementedError
+
+
+class CmaWeights(SearchedWeights):
+    """Weights by CMA-ES (Hansen, 2016)."""
+
+    title = "cma"
+
+    def _sampler(self) -> optuna.samplers.BaseSampler:
+        import optuna
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             return optuna.samplers.CmaEsSampler(seed=self.seed, warn_independent_sampling=False)
 
 
-def new_study(name: str, sampler: optuna.samplers.BaseSampler) -> optuna.Study:
-    """A quiet in-memory study that minimises."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna.create_study(study_name=name, sampler=sampler, direction="minimize")
+class TpeWeights(SearchedWeights):
+    """Weights by the multivariate tree-structured Parzen estimator (Bergstra et al., 2011)."""
+
+    title = "tpe"
+
+    def _sampler(self) -> optuna.samplers.BaseSampler:
+        import optuna
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            return optuna.samplers.TPESampler(seed=self.seed, multivariate=True)
 
 
-def _simplex(raw: Array) -> Array:
+def simplex(raw: Array) -> Array:
+    """Non-negative numbers scaled to sum to one; equal weights when all are zero."""
     total = raw.sum()
     return raw / total if total > 0 else np.full(len(raw), 1 / len(raw))
 
 
-def _rounded(weights: Array, grid: int) -> Array:
-    """Weights on multiples of 1/grid; what rounds to nothing is dropped."""
-    coarse = np.round(weights * grid)
-    return _simplex(coarse)
+def rounded(weights: Array, grid: int) -> Array:
+    """The nearest weights on multiples of 1/grid that sum to one: rounded down, the rest to the largest remainders."""
+    steps = np.floor(weights * grid)
+    short = round(grid - steps.sum())
+    steps[np.argsort(steps - weights * grid, kind="stable")[:short]] += 1
+    return steps / grid

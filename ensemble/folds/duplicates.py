@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import imagehash
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from scipy.sparse import coo_matrix
@@ -14,6 +16,23 @@ from scipy.sparse.csgraph import connected_components
 
 HASH_SIZE = 16  # 16 x 16 = 256 bits: aligned faces are too alike for 64
 _BLOCK = 2048
+
+
+def near_duplicate_groups(
+    names: Sequence[str], photographs: NDArray[np.uint8], groups: Sequence[str | None], distance: int
+) -> list[str]:
+    """Name a group for every row: near-duplicates (also mirrored) and rows of one group column value belong together.
+
+    A group is called after the first of its names, so that it does not depend on the order of rows.
+    """
+    pairs = [near_duplicate_pairs(perceptual_hashes(photographs), distance)]
+    first: dict[str, int] = {}
+    for row, group in enumerate(groups):
+        if group is not None:
+            pairs.append(np.array([[first.setdefault(group, row), row]], dtype=np.intp))
+    component = components(len(names), np.concatenate(pairs))
+    called = pd.Series(list(names)).groupby(component).transform("min")
+    return [str(name) for name in called]
 
 
 def perceptual_hashes(photographs: NDArray[np.uint8]) -> NDArray[np.bool_]:

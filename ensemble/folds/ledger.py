@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold
 
 from ensemble.config import FoldSettings
-from ensemble.duplicates import components, near_duplicate_pairs, perceptual_hashes
 from ensemble.errors import UserError
 from ensemble.files import new_file, write_text
 from ensemble.provenance import digest
@@ -58,6 +57,8 @@ class FoldLedger:
             raise UserError(
                 f"{settings.n_folds} folds need as many groups of each class, but one has {scarce}; lower folds.n_folds"
             )
+        from sklearn.model_selection import StratifiedGroupKFold  # takes a second, and only this needs it
+
         splitter = StratifiedGroupKFold(settings.n_folds, shuffle=True, random_state=settings.seed)
         table["fold"] = -1
         splits = splitter.split(table, table["label"], table["group"].astype("category").cat.codes)
@@ -78,10 +79,11 @@ class FoldLedger:
         if (self.table.groupby("fold")["label"].nunique() < 2).any() or folds.nunique() < self.n_folds:
             raise UserError("a fold would hold one class only; lower folds.n_folds or change folds.seed")
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Hash over ids, labels, groups, seed and algorithm (and the folds that they gave)."""
-        rows = self.table[["name", "label", "group", "fold"]].to_dict(orient="split")["data"]
+        columns = (self.table[column].tolist() for column in ("name", "label", "group", "fold"))
+        rows = list(zip(*columns, strict=True))
         return digest([rows, self.n_folds, self.seed, self.distance, ALGORITHM])
 
     @property
@@ -156,23 +158,6 @@ class FoldLedger:
                 f"{folder}/folds.parquet was changed after it was written: its hash is not that of folds.json"
             )
         return ledger
-
-
-def near_duplicate_groups(
-    names: Sequence[str], photographs: NDArray[np.uint8], groups: Sequence[str | None], distance: int
-) -> list[str]:
-    """Name a group for every row: near-duplicates (also mirrored) and rows of one group column value belong together.
-
-    A group is called after the first of its names, so that it does not depend on the order of rows.
-    """
-    pairs = [near_duplicate_pairs(perceptual_hashes(photographs), distance)]
-    first: dict[str, int] = {}
-    for row, group in enumerate(groups):
-        if group is not None:
-            pairs.append(np.array([[first.setdefault(group, row), row]], dtype=np.intp))
-    component = components(len(names), np.concatenate(pairs))
-    called = pd.Series(list(names)).groupby(component).transform("min")
-    return [str(name) for name in called]
 
 
 def _named(what: str, names: list[str]) -> str:

@@ -27,33 +27,45 @@ def leaderboard(store: OofStore, predictions: Predictions) -> pd.DataFrame:
     ledger = predictions.ledger
     weights = _weights(store, predictions)
     rows: list[dict[str, Any]] = [
-        {"member": member, "measured_on": "OOF", "weight": weights.get(member, np.nan)}
-        | _scores(probabilities, ledger.labels, ledger.folds)
-        | _cost(store, member, predictions)
-        for member, probabilities in zip(predictions.members, predictions.probabilities.T, strict=True)
+        {"member": member, "measured_on": measured_on(predictions, member), "weight": weights.get(member, np.nan)}
+        | _scores(predictions.probabilities(column), ledger.labels, ledger.folds)
+        | member_cost(member, predictions)
+        for column, member in enumerate(predictions.members)
     ]
     rows.sort(key=lambda row: -row["accuracy"])
     blend = _blend_row(store, predictions, rows)
     return pd.DataFrame(blend + rows, columns=COLUMNS)
 
 
-def _scores(probabilities: NDArray[np.float64], labels: NDArray[np.int64], folds: NDArray[np.int64]) -> dict[str, Any]:
-    right = pd.Series(is_right(probabilities, labels)).groupby(folds).mean()
-    return {**asdict(score(probabilities, labels)), "fold_min": right.min(), "fold_max": right.max()}
+def measured_on(predictions: Predictions, member: str) -> str:
+    """OOF, and on how many folds where it is not all."""
+    return (
+        f"OOF, {predictions.partial[member].partition(' folds')[0]} folds" if member in predictions.partial else "OOF"
+    )
 
 
-def _cost(store: OofStore, member: str, predictions: Predictions) -> dict[str, float]:
-    """What a member costs, in its own terms.
+def member_cost(member: str, predictions: Predictions) -> dict[str, float]:
+    """What a member costs, in its own terms; NaN for one that was trained elsewhere.
 
     `seconds`: the features of all photographs, then fit and predict of all folds, as if no other member shared the
     features. `photographs_per_second`: one fold's model on new photographs, features included.
     """
     ledger, test_rows = predictions.ledger, len(predictions.test_logits)
-    records = {fold: record for fold in range(ledger.n_folds) if (record := store.record(member, fold)) is not None}
-    features = float(np.mean([record.seconds_features_per_photograph for record in records.values()]))
-    predict = [record.seconds_predict / (len(ledger.heldout(fold)) + test_rows) for fold, record in records.items()]
-    seconds = features * (len(ledger.labels) + test_rows) + sum(record.seconds for record in records.values())
+    folds = {fold: record for fold in range(ledger.n_folds) if (record := predictions.record(member, fold)) is not None}
+    if any(record.trained_elsewhere for record in folds.values()):
+        return {"seconds": np.nan, "photographs_per_second": np.nan}
+    features = float(np.mean([record.seconds_features_per_photograph for record in folds.values()]))
+    predict = [record.seconds_predict / (len(ledger.heldout(fold)) + test_rows) for fold, record in folds.items()]
+    seconds = features * (len(ledger.labels) + test_rows) + sum(record.seconds for record in folds.values())
     return {"seconds": seconds, "photographs_per_second": 1 / (features + float(np.mean(predict)))}
+
+
+def _scores(probabilities: NDArray[np.float64], labels: NDArray[np.int64], folds: NDArray[np.int64]) -> dict[str, Any]:
+    """Scores of the rows that are predicted."""
+    there = ~np.isnan(probabilities)
+    probabilities, labels, folds = probabilities[there], labels[there], folds[there]
+    right = pd.Series(is_right(probabilities, labels)).groupby(folds).mean()
+    return {**asdict(score(probabilities, labels)), "fold_min": right.min(), "fold_max": right.max()}
 
 
 def current_manifest(store: OofStore, predictions: Predictions) -> dict[str, Any] | None:
@@ -69,7 +81,7 @@ def current_manifest(store: OofStore, predictions: Predictions) -> dict[str, Any
 
 def _weights(store: OofStore, predictions: Predictions) -> dict[str, float]:
     manifest = current_manifest(store, predictions)
-    return dict(zip(manifest["members"], manifest["weights"], strict=True)) if manifest else {}
+    return dict(zip(manifest["members"], manifest["weights"], strict=True)) if manifest and manifest["weights"] else {}
 
 
 def _blend_row(store: OofStore, predictions: Predictions, members: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -83,7 +95,7 @@ def _blend_row(store: OofStore, predictions: Predictions, members: list[dict[str
             "member": f"{BLEND} ({manifest['chosen']})",
             "measured_on": "nested OOF",
             "weight": np.nan,
-            "seconds": sum(row["seconds"] for row in used),
+            "seconds": float(np.nansum([row["seconds"] for row in used])),
             "photographs_per_second": 1 / sum(1 / row["photographs_per_second"] for row in used),
         }
         | _scores(table["pred"].to_numpy(), table["label"].to_numpy(np.int64), table["fold"].to_numpy(np.int64))

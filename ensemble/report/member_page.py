@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,50 +11,63 @@ import pandas as pd
 import yaml
 
 from ensemble.metrics import is_right, score
-from ensemble.oof import OofStore
+from ensemble.oof import FoldRecord
 from ensemble.predictions import Predictions
+from ensemble.provenance import digest
 from ensemble.report.curves import CURVES, Histories, panel_titles
-from ensemble.report.text import heading, markdown_table
+from ensemble.report.text import markdown_table
 
 _ERRORS_SHOWN = 20
 
 
-def member_page(store: OofStore, predictions: Predictions, column: int) -> str:
-    """The Markdown text of one member's report."""
+def is_written(path: Path, title: str, predictions: Predictions, column: int) -> bool:
+    """Whether a report tells of these very predictions, written by this code."""
+    try:
+        return _identifier(title, predictions, column) in path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return False
+
+
+def member_page(title: str, predictions: Predictions, column: int, scores: pd.Series[Any]) -> str:
+    """The Markdown text of one member's report; `title` says what is predicted, `scores` are its leaderboard row."""
     member = predictions.members[column]
-    scores = score(predictions.probabilities[:, column], predictions.ledger.labels)
     return (
         "\n\n".join(
             [
                 f"# {member}",
-                f"Measured out-of-fold on {heading(store)}.",
-                f"Accuracy at 0.5: **{scores.accuracy:.4f} ± {scores.standard_error:.4f}** (standard error), "
-                f"log loss {scores.log_loss:.4f}, AUC {scores.auc:.4f}, ECE {scores.ece:.4f}.",
+                f"Measured out-of-fold on {title}.",
+                f"Accuracy at 0.5: **{scores['accuracy']:.4f} ± {scores['standard_error']:.4f}** (standard error), "
+                f"log loss {scores['log_loss']:.4f}, AUC {scores['auc']:.4f}, ECE {scores['ece']:.4f}.",
                 "## Folds",
-                markdown_table(_folds(store, predictions, column)),
+                markdown_table(_folds(predictions, column)),
                 "## Most confident errors",
-                markdown_table(_errors(predictions, column)) if scores.accuracy < 1 else "None.",
-                *_training(histories_of(store, member, predictions.ledger.n_folds)),
+                markdown_table(_errors(predictions, column)) if scores["accuracy"] < 1 else "None.",
+                *_training(histories_of(predictions, member)),
                 "## Recipe",
-                f"```yaml\n{_recipe(store, member)}\n```",
+                f"```yaml\n{_recipe(predictions, member)}\n```",
+                _identifier(title, predictions, column),
             ]
         )
         + "\n"
     )
 
 
-def _folds(store: OofStore, predictions: Predictions, column: int) -> pd.DataFrame:
-    member, ledger = predictions.members[column], predictions.ledger
+def _identifier(title: str, predictions: Predictions, column: int) -> str:
+    """A comment that readers of the page do not see."""
+    records = [record.predictions_sha256 for record in records_of(predictions, predictions.members[column])]
+    code = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    return f"<!-- {digest([title, predictions.ledger.sha256, records, code])} -->"
+
+
+def _folds(predictions: Predictions, column: int) -> pd.DataFrame:
+    ledger, probabilities = predictions.ledger, predictions.probabilities(column)
     rows = []
-    for fold in range(ledger.n_folds):
-        here = ledger.heldout(fold)
-        scores = score(predictions.probabilities[here, column], ledger.labels[here])
-        record = store.record(member, fold)
-        if record is None:
-            continue
+    for record in records_of(predictions, predictions.members[column]):
+        here = ledger.heldout(record.fold)
+        scores = score(probabilities[here], ledger.labels[here])
         rows.append(
             {
-                "fold": fold,
+                "fold": record.fold,
                 "rows": scores.n,
                 "accuracy": f"{scores.accuracy:.4f}",
                 "log loss": f"{scores.log_loss:.4f}",
@@ -69,8 +84,8 @@ def _folds(store: OofStore, predictions: Predictions, column: int) -> pd.DataFra
 
 def _errors(predictions: Predictions, column: int) -> pd.DataFrame:
     table = predictions.ledger.table
-    probabilities = predictions.probabilities[:, column]
-    wrong = np.flatnonzero(~is_right(probabilities, predictions.ledger.labels))
+    probabilities = predictions.probabilities(column)
+    wrong = np.flatnonzero(~is_right(probabilities, predictions.ledger.labels) & ~np.isnan(probabilities))
     worst = wrong[np.argsort(-np.abs(predictions.oof_logits[wrong, column]), kind="stable")][:_ERRORS_SHOWN]
     return pd.DataFrame(
         {
@@ -82,10 +97,15 @@ def _errors(predictions: Predictions, column: int) -> pd.DataFrame:
     )
 
 
-def histories_of(store: OofStore, member: str, n_folds: int) -> dict[int, list[dict[str, Any]]]:
+def histories_of(predictions: Predictions, member: str) -> dict[int, list[dict[str, Any]]]:
     """What the member's folds tell of their training, by fold."""
-    records = (store.record(member, fold) for fold in range(n_folds))
-    return {record.fold: record.history for record in records if record is not None}
+    return {record.fold: record.history for record in records_of(predictions, member)}
+
+
+def records_of(predictions: Predictions, member: str) -> list[FoldRecord]:
+    """The records of the folds that are there."""
+    records = (predictions.record(member, fold) for fold in range(predictions.ledger.n_folds))
+    return [record for record in records if record is not None]
 
 
 def _training(histories: Histories) -> list[str]:
@@ -111,7 +131,6 @@ def _first_fold(history: list[dict[str, Any]]) -> list[str]:
     return ["### Training of fold 0", markdown_table(text)]
 
 
-def _recipe(store: OofStore, member: str) -> str:
+def _recipe(predictions: Predictions, member: str) -> str:
     """What made the predictions, as the fold itself says."""
-    record = store.record(member, 0)
-    return "" if record is None else yaml.safe_dump(record.provenance.recipe, sort_keys=False).strip()
+    return yaml.safe_dump(records_of(predictions, member)[0].provenance.recipe, sort_keys=False).strip()

@@ -16,26 +16,39 @@ from ensemble.oof import OofStore
 from ensemble.predictions import Predictions, load_predictions
 from ensemble.report.curves import CURVES, Histories, is_drawn, learning_curves, panel_titles
 from ensemble.report.leaderboard import current_manifest, leaderboard
-from ensemble.report.member_page import histories_of, member_page
+from ensemble.report.member_page import histories_of, is_written, member_page
 from ensemble.report.text import heading, markdown_table
 
 
-def publish(store: OofStore, console: Console, experiment: Experiment | None = None) -> None:
-    """Write `leaderboard.csv`, `leaderboard.md` and each member's report and curves, and print the leaderboard."""
+def publish(
+    store: OofStore, console: Console, experiment: Experiment | None = None, predictions: Predictions | None = None
+) -> None:
+    """Write the leaderboard and each member's report and curves, and print the leaderboard.
+
+    `predictions` are those of the experiment, if they are at hand.
+    """
     try:
-        predictions = load_predictions(store, experiment)
+        predictions = predictions or load_predictions(store, experiment)
     except UserError as error:
         console.print(f"no leaderboard yet: {error}", markup=False)
         return
+    board, title = write_leaderboard(store, predictions), heading(store)
+    for column, member in enumerate(predictions.members):
+        folder = store.member_folder(member)
+        _write_curves(folder / CURVES, histories_of(predictions, member))
+        if not is_written(folder / "report.md", title, predictions, column):
+            scores = board[board["member"] == member].iloc[0]
+            write_text(folder / "report.md", member_page(title, predictions, column, scores))
+    _print(store, predictions, board, console)
+
+
+def write_leaderboard(store: OofStore, predictions: Predictions) -> pd.DataFrame:
+    """Write `leaderboard.csv` and `leaderboard.md`."""
     board = leaderboard(store, predictions)
     with new_file(store.root / "leaderboard.csv") as temporary:
         board.to_csv(temporary, index=False)
     write_text(store.root / "leaderboard.md", _markdown(store, predictions, board))
-    for column, member in enumerate(predictions.members):
-        folder = store.member_folder(member)
-        _write_curves(folder / CURVES, histories_of(store, member, predictions.ledger.n_folds))
-        write_text(folder / "report.md", member_page(store, predictions, column))
-    _print(store, predictions, board, console)
+    return board
 
 
 def _write_curves(path: Path, histories: Histories) -> None:
@@ -60,8 +73,8 @@ def shown(board: pd.DataFrame) -> pd.DataFrame:
             ],
             **{name: board[column].map("{:.4f}".format) for name, column in _FOUR_DIGITS.items()},
             "weight": ["" if np.isnan(weight) else f"{weight:.2f}" for weight in board["weight"]],
-            "seconds": [f"{s:.1f}" if s < 10 else f"{s:.0f}" for s in board["seconds"]],
-            "photos/s": board["photographs_per_second"].map("{:.1f}".format),
+            "seconds": ["" if np.isnan(s) else f"{s:.1f}" if s < 10 else f"{s:.0f}" for s in board["seconds"]],
+            "photos/s": ["" if np.isnan(rate) else f"{rate:.1f}" for rate in board["photographs_per_second"]],
         }
     )
 
@@ -85,31 +98,14 @@ def _print(store: OofStore, predictions: Predictions, board: pd.DataFrame, conso
 
 
 def _notes(predictions: Predictions) -> list[str]:
-    return [f"left out: {name}, {reason}" for name, reason in predictions.left_out.items()]
+    return [
+        *(f"left out: {name}, {reason}" for name, reason in predictions.left_out.items()),
+        *(f"not complete: {name}, {reason}" for name, reason in predictions.partial.items()),
+    ]
 
 
 def _markdown(store: OofStore, predictions: Predictions, board: pd.DataFrame) -> str:
     parts = [f"# Leaderboard of {heading(store)}", markdown_table(shown(board)), *_notes(predictions)]
-    manifest = current_manifest(store, predictions)
-    if manifest:
-        parts += [
-            "## Blenders",
-            _blenders(manifest["blenders"]),
-            f"{manifest['reason']}. Measured on {manifest['measured_on']}.",
-        ]
+    if current_manifest(store, predictions):
+        parts.append("How the blend was made, and what each member is worth: [blend/report.md](blend/report.md)")
     return "\n\n".join(parts) + "\n"
-
-
-def _blenders(blenders: dict[str, dict[str, dict[str, float]]]) -> str:
-    rows = [
-        {
-            "blender": title,
-            "in-sample accuracy": f"{summary['in_sample']['accuracy']:.4f}",
-            "nested accuracy ± SE": f"{summary['nested']['accuracy']:.4f} ± {summary['nested']['standard_error']:.4f}",
-            "optimism": f"{summary['optimism']:+.4f}",
-            "nested log loss": f"{summary['nested']['log_loss']:.4f}",
-            "weights": ", ".join(f"{name} {weight:.2f}" for name, weight in summary["weights"].items()),
-        }
-        for title, summary in blenders.items()
-    ]
-    return markdown_table(pd.DataFrame(rows))

@@ -20,7 +20,8 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from ensemble.competition import Competition
 from ensemble.config import load_experiment
-from ensemble.folds import FoldLedger, near_duplicate_groups
+from ensemble.folds import FoldLedger
+from ensemble.folds.duplicates import near_duplicate_groups
 from members.forensics import ForensicFeatures
 from members.forensics.transformer import DEFAULT_FAMILIES
 

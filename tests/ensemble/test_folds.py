@@ -11,7 +11,8 @@ from PIL import Image
 
 from ensemble.config import FoldSettings
 from ensemble.errors import UserError
-from ensemble.folds import FoldLedger, near_duplicate_groups
+from ensemble.folds import FoldLedger
+from ensemble.folds.duplicates import near_duplicate_groups
 from tests.competitions import photograph
 
 

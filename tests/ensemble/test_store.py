@@ -45,7 +45,7 @@ def test_predictions_by_pandas_equal_the_matrices(trained: OofStore) -> None:
     together = pd.concat(tables)
     oof = together[together["split"] == "oof"].sort_values("name")
     column = predictions.members.index("boosted")
-    np.testing.assert_allclose(oof["pred"], predictions.probabilities[:, column], atol=1e-6)
+    np.testing.assert_allclose(oof["pred"], predictions.probabilities(column), atol=1e-6)
     assert oof["label"].tolist() == predictions.ledger.labels.tolist()
     mean_logit = np.mean(
         [np.log(t / (1 - t)) for t in (x[x["split"] == "test"]["pred"].to_numpy() for x in tables)], axis=0
@@ -95,7 +95,7 @@ def test_a_damaged_fold_is_not_finished(store: OofStore, damage: object, file: s
     assert store.finished("linear", 1, record.provenance) == []
     damage(store.fold_folder("linear", 1) / file)  # type: ignore[operator]
     assert store.finished("linear", 1, record.provenance) == ["its files are damaged"]
-    assert "linear" in load_predictions(store).left_out
+    assert load_predictions(store).partial["linear"].startswith("2 of 3 folds")
 
 
 def test_folds_of_different_code_are_not_one_member(store: OofStore) -> None:
@@ -109,7 +109,7 @@ def test_folds_of_different_code_are_not_one_member(store: OofStore) -> None:
 def test_swapped_folds_are_noticed(store: OofStore) -> None:
     first, second, third = (store.member_folder("linear") / name for name in ("fold-0", "fold-1", "x"))
     first.rename(third), second.rename(first), third.rename(second)
-    assert "linear" in load_predictions(store).left_out
+    assert load_predictions(store).partial["linear"].startswith("1 of 3 folds")
 
 
 def reseal(folder: Path, table: pd.DataFrame) -> None:

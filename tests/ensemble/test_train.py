@@ -131,8 +131,8 @@ def test_a_failing_fold_is_told_and_does_not_stop_the_others(
     assert "Traceback" not in said
     assert "Traceback" in store.log_file("raises", 1).read_text()
     predictions = load_predictions(store)
-    assert predictions.members == ["linear"]
-    assert predictions.left_out == {"raises": "2 of 3 folds (not trained)"}
+    assert predictions.members == ["raises", "linear"]
+    assert predictions.partial == {"raises": "2 of 3 folds (not trained)"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,62 @@
+"""The average of other blenders: none of them need be the right one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ensemble.blend.base import Array, Blender, Folds, Labels, Logits
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class AverageOfBlenders(Blender):
+    """The mean of the blended logits of several blenders.
+
+    Parameters
+    ----------
+    blenders : sequence of Blender
+        Those that read feature columns get the whole matrix, the others the first `members` columns.
+    """
+
+    title = "average"
+    reads_columns = True
+
+    def __init__(self, blenders: Sequence[Blender], members: int) -> None:
+        self.blenders = blenders
+        self.members = members
+
+    def fit(self, logits: Logits, labels: Labels, folds: Folds) -> Self:
+        """Fit each."""
+        for blender in self.blenders:
+            blender.fit(self._read(blender, logits), labels, folds)
+        return self
+
+    def decision_function(self, logits: Logits) -> Array:
+        """Their mean."""
+        found = [blender.decision_function(self._read(blender, logits)) for blender in self.blenders]
+        mean: Array = np.mean(found, axis=0)
+        return mean
+
+    def logits_of_fit(self, logits: Logits) -> Array:
+        """Their mean, each as honest as it can be."""
+        found = [blender.logits_of_fit(self._read(blender, logits)) for blender in self.blenders]
+        mean: Array = np.mean(found, axis=0)
+        return mean
+
+    def state(self) -> dict[str, Any]:
+        """The states of all."""
+        states = [blender.state() for blender in self.blenders]
+        reads = [blender.reads_columns for blender in self.blenders]
+        return {"kind": "average", "members": self.members, "blenders": states, "reads_columns": reads}
+
+    def member_weights(self, members: int) -> Array:
+        """The mean weights, if all are weighted sums."""
+        mean: Array = np.mean([blender.member_weights(members) for blender in self.blenders], axis=0)
+        return mean
+
+    def _read(self, blender: Blender, logits: Logits) -> Logits:
+        return logits if blender.reads_columns else logits[:, : self.members]

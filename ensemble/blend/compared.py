@@ -1,0 +1,147 @@
+"""All blenders on one problem: their scores, the choice, the decision, and what they tell of the members."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.blend.average import AverageOfBlenders
+from ensemble.blend.base import Array, Logits, blended
+from ensemble.blend.choice import Choice, choose
+from ensemble.blend.greedy import GreedySelection
+from ensemble.blend.inputs import Inputs
+from ensemble.blend.mean import MeanOfLogits, SingleBest
+from ensemble.blend.nested import Evaluation, Problem, evaluate, evaluate_average
+from ensemble.blend.outlook import Outlook, outlook
+from ensemble.blend.prior import PriorShift, estimate_prior
+from ensemble.blend.roster import Maker, blenders
+from ensemble.blend.studies import Studies
+from ensemble.blend.threshold import CALIBRATION, Rule, place_decision
+from ensemble.blend.worth import Worth, worth
+from ensemble.config import BlendSettings
+from ensemble.predictions import Predictions
+from ensemble.report.leaderboard import member_cost
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Blend:
+    """What came out of comparing all blenders.
+
+    Attributes
+    ----------
+    evaluations : list of Evaluation
+        From simple to complex.
+    rule, rules : Rule
+        How the decision is put at 0.5, and all that was tried.
+    added_logit : float
+        What is added to every test logit for another share of fakes; 0 unless it was asked for.
+    worth, outlook
+        None as long as all rows are of one fold: then nothing can be held out.
+    rivals : dict
+        What others must beat, with its right decisions (rows,): the plain mean, and the best member by its name.
+    seconds : dict
+        What each blender took.
+    """
+
+    evaluations: list[Evaluation]
+    choice: Choice
+    rule: Rule
+    rules: list[Rule]
+    prior: PriorShift
+    added_logit: float
+    worth: Worth | None
+    outlook: Outlook | None
+    rivals: dict[str, NDArray[np.bool_]]
+    seconds: dict[str, float]
+
+    def final_logits(self, test: Logits, problem: Problem) -> Array:
+        """Logits (test rows,) that are handed in, of all columns of the test rows."""
+        blender = self.choice.chosen.blender
+        seen = test if blender.reads_columns else test[:, : problem.members]
+        return self.rule.decision(blender.decision_function(seen)) + self.added_logit
+
+
+def compare_blenders(inputs: Inputs, settings: BlendSettings, studies: Studies | None, say: Say) -> Blend:
+    """Fit and score every blender, choose, place the decision, and weigh the members."""
+    problem = inputs.problem
+    foldless = not problem.held_out()
+    makers = [pair for pair in blenders(settings, problem.members, studies) if not foldless or not pair[1]().learns]
+    evaluations, seconds = _evaluated(makers or [(MeanOfLogits, MeanOfLogits)], settings, problem, say)
+    say("choosing")
+    choice = choose(evaluations, problem)
+    rule, rules = place_decision(choice.chosen, problem)
+    prior = _prior(choice.chosen, rules, inputs)
+    say("weighing the members")
+    return Blend(
+        evaluations,
+        choice,
+        rule,
+        rules,
+        prior,
+        prior.correction if settings.correct_prior else 0.0,
+        None if foldless else _worth(choice.chosen, inputs, settings.rounds),
+        None if foldless else outlook(problem, _recipes(inputs.predictions), settings.rounds),
+        _rivals(inputs),
+        seconds,
+    )
+
+
+def _evaluated(
+    makers: list[tuple[Maker, Maker]], settings: BlendSettings, problem: Problem, say: Say
+) -> tuple[list[Evaluation], dict[str, float]]:
+    """Every blender scored, and the seconds that it took; the average of those that learn comes last."""
+    evaluations: list[Evaluation] = []
+    seconds: dict[str, float] = {}
+    for place, (make_final, make) in enumerate(makers, start=1):
+        begun = time.perf_counter()
+        say(f"blender {place} of {len(makers)}: {make().title}")
+        evaluations.append(evaluate(make_final, make, problem))
+        seconds[evaluations[-1].title] = time.perf_counter() - begun
+    averaged = [evaluation for evaluation in evaluations if evaluation.title != SingleBest.title]
+    if AverageOfBlenders.title in settings.methods and len(averaged) > 1:
+        begun = time.perf_counter()
+        evaluations.append(evaluate_average(averaged, problem))
+        seconds[AverageOfBlenders.title] = time.perf_counter() - begun
+    return evaluations, seconds
+
+
+def _rivals(inputs: Inputs) -> dict[str, NDArray[np.bool_]]:
+    problem = inputs.problem
+    logits = problem.logits[:, : problem.members]
+    rights = np.stack([(column >= 0) == (problem.labels == 1) for column in logits.T])
+    best = int(rights.sum(axis=1).argmax())
+    mean = blended(logits, np.full(problem.members, 1 / problem.members), 0.0)
+    return {
+        "the plain mean": (mean >= 0) == (problem.labels == 1),
+        inputs.predictions.members[best]: rights[best],
+    }
+
+
+def _prior(chosen: Evaluation, rules: list[Rule], inputs: Inputs) -> PriorShift:
+    """From calibrated logits, whether or not the submission gets them: EM takes probabilities at their word."""
+    calibrated = next(rule for rule in rules if rule.title == CALIBRATION)
+    problem = inputs.problem
+    seen = inputs.test if chosen.blender.reads_columns else inputs.test[:, : problem.members]
+    return estimate_prior(
+        calibrated.nested, problem.labels, calibrated.decision(chosen.blender.decision_function(seen))
+    )
+
+
+def _worth(chosen: Evaluation, inputs: Inputs, rounds: int) -> Worth:
+    members = inputs.predictions.members
+    by = MeanOfLogits.title if chosen.title == MeanOfLogits.title else GreedySelection.title
+    seconds = [member_cost(member, inputs.predictions)["seconds"] for member in members]
+    return worth(inputs.problem, by, rounds, members, seconds)
+
+
+def _recipes(predictions: Predictions) -> list[dict[str, Any] | None]:
+    """Of each member; None for those that were trained elsewhere."""
+    found = [next(r for f, r in predictions.records.items() if f.startswith(f"{m}/")) for m in predictions.members]
+    return [None if record.trained_elsewhere else record.provenance.recipe for record in found]

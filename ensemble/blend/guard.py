@@ -1,0 +1,68 @@
+"""Before a submission goes out: what it changes, and whether it looks like the rows that it was scored on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ensemble.metrics import THRESHOLD
+from ensemble.tables import SampleTable
+
+_TOO_FAR = 3.0  # standard errors
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What is said of a submission before it is handed in.
+
+    Attributes
+    ----------
+    flips, compared : int or None
+        Decisions that differ from the last submission, and how many photographs both hold; None without a last one.
+    fake_share_oof, fake_share_test : float
+        Share of rows called fake, nested out-of-fold and in this submission.
+    error : float
+        Standard error of the difference of the two.
+    """
+
+    flips: int | None
+    compared: int | None
+    fake_share_oof: float
+    fake_share_test: float
+    error: float
+
+    def lines(self) -> list[str]:
+        """In words."""
+        shares = f"called fake: {self.fake_share_test:.3f} of the test rows, {self.fake_share_oof:.3f} out-of-fold"
+        far = abs(self.fake_share_test - self.fake_share_oof) > _TOO_FAR * self.error
+        lines = [f"{shares}: further apart than chance, look before you submit" if far else shares]
+        if self.flips is not None:
+            lines.append(f"against the last submission {self.flips} of {self.compared} decisions flip")
+        return lines
+
+
+def guard(sample: SampleTable, probabilities: NDArray[np.float64], nested: NDArray[np.float64], last: Path) -> Guard:
+    """Look at probabilities of the sample's rows, beside nested logits, and beside the submission at `last`."""
+    fake = probabilities >= THRESHOLD
+    oof, test = float((nested >= 0).mean()), float(fake.mean())
+    error = math.sqrt(oof * (1 - oof) / len(nested) + test * (1 - test) / len(fake))
+    earlier = _decisions(last, sample)
+    if earlier is None:
+        return Guard(None, None, oof, test, error)
+    both = pd.Series(fake, index=sample.names).to_frame("now").join(earlier.rename("before"), how="inner")
+    return Guard(int((both["now"] != both["before"]).sum()), len(both), oof, test, error)
+
+
+def _decisions(path: Path, sample: SampleTable) -> pd.Series[bool] | None:
+    """The decisions of a submission; None where there is none that can be read."""
+    try:
+        table = pd.read_csv(path, dtype={sample.name_column: str})
+        found: pd.Series[bool] = table.set_index(sample.name_column)[sample.prediction_column] >= THRESHOLD
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found

@@ -1,0 +1,143 @@
+"""Putting the decision at exactly 0.5: a temperature and a shift of the blended logits, applied only if they pay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ensemble.blend.base import Array, Labels, take_rows
+from ensemble.blend.nested import Evaluation, Problem
+from ensemble.metrics import is_right, log_loss, to_probabilities
+from ensemble.paired import Comparison, compare
+
+_PLATEAU = 0.004  # accuracies this close to the best are the same hill: its top jumps from sample to sample
+_NEWTON_STEPS = 25
+_TEMPERATURES = (0.05, 20.0)  # where all rows are told apart the best temperature is zero
+_PROVEN_ERRORS = 2.0  # standard errors by which the log loss must fall
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Blended logits become (z - shift) / temperature, so that 0 (probability 0.5) is where the decision falls."""
+
+    temperature: float = 1.0
+    shift: float = 0.0
+
+    def __call__(self, logits: Array) -> Array:
+        """Decided logits (rows,)."""
+        return (logits - self.shift) / self.temperature
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A way to place the decision, with what it gains, nested, over leaving the logits as they are.
+
+    Attributes
+    ----------
+    decision : Decision
+        Fitted on all rows.
+    nested : float64 (rows,)
+        Logits of rows that neither the blender nor the rule saw.
+    decisions : Comparison
+        Of its nested decisions with those of the logits as they are.
+    log_loss_gain, log_loss_error : float
+        By how much the nested log loss falls, and the standard error of that.
+    """
+
+    title: str
+    decision: Decision
+    nested: Array
+    decisions: Comparison
+    log_loss_gain: float
+    log_loss_error: float
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether the log loss really falls."""
+        return self.log_loss_gain > _PROVEN_ERRORS * self.log_loss_error
+
+
+def place_decision(evaluation: Evaluation, problem: Problem) -> tuple[Rule, list[Rule]]:
+    """The rule that is applied, and all that were tried.
+
+    A shift is applied only if its nested decisions are better (McNemar, 5%), a temperature, which moves no decision,
+    only if the nested log loss falls by more than two standard errors.
+    """
+    rules = [_tried(title, fit, evaluation, problem) for title, fit in RULES.items()]
+    as_it_is, temperature, *shifts = rules
+    better = [rule for rule in shifts if rule.decisions.proven]
+    if better:
+        return max(better, key=lambda rule: rule.decisions.net), rules
+    return (temperature if temperature.calibrates else as_it_is), rules
+
+
+def fit_temperature(logits: Array, labels: Labels) -> Decision:
+    """The temperature with the smallest log loss (Guo et al., 2017)."""
+    return Decision(_scaling(logits, labels, shifted=False)[0])
+
+
+def fit_temperature_and_bias(logits: Array, labels: Labels) -> Decision:
+    """Temperature and shift with the smallest log loss (Platt, 1999)."""
+    return Decision(*_scaling(logits, labels, shifted=True))
+
+
+def fit_plateau(logits: Array, labels: Labels) -> Decision:
+    """The centre of all thresholds within 0.4 points of the best accuracy; where 0 is among them, 0 stays."""
+    low, high = plateau(logits, labels)
+    shift = 0.0 if low <= 0 <= high else (low + high) / 2
+    return Decision(_scaling(logits - shift, labels, shifted=False)[0], shift)
+
+
+def plateau(logits: Array, labels: Labels) -> tuple[float, float]:
+    """Lowest and highest threshold within 0.4 points of the best accuracy."""
+    order = np.argsort(logits, kind="stable")
+    ordered, fake = logits[order], labels[order] == 1
+    cuts = np.flatnonzero(np.diff(ordered, prepend=-np.inf) > 0)  # a threshold at each distinct logit: it is fake there
+    reals_below = np.concatenate([[0], np.cumsum(~fake)])[cuts]
+    fakes_above = fake.sum() - np.concatenate([[0], np.cumsum(fake)])[cuts]
+    accuracy = (reals_below + fakes_above) / len(labels)
+    near = cuts[accuracy >= accuracy.max() - _PLATEAU]
+    below = ordered[near[0] - 1] if near[0] > 0 else ordered[near[0]]
+    return float((below + ordered[near[0]]) / 2), float(ordered[near[-1]])
+
+
+CALIBRATION = "temperature and bias"
+RULES: dict[str, Callable[[Array, Labels], Decision]] = {
+    "as it is": lambda logits, labels: Decision(),  # noqa: ARG005
+    "temperature": fit_temperature,
+    CALIBRATION: fit_temperature_and_bias,
+    "plateau": fit_plateau,
+}
+
+
+def _tried(title: str, fit: Callable[[Array, Labels], Decision], evaluation: Evaluation, problem: Problem) -> Rule:
+    labels, logits = problem.labels, problem.seen_by(evaluation.blender)
+    nested = evaluation.nested.copy()
+    for rows, part in evaluation.parts:
+        others = np.ones(len(labels), dtype=np.bool_)
+        others[rows] = False
+        nested[rows] = fit(part.logits_of_fit(take_rows(logits, others)), labels[others])(nested[rows])
+    before, after = (is_right(to_probabilities(z), labels) for z in (evaluation.nested, nested))
+    gains = log_loss(evaluation.nested, labels) - log_loss(nested, labels)
+    decision = fit(evaluation.blender.logits_of_fit(logits), labels)
+    error = float(gains.std() / np.sqrt(len(gains)))
+    return Rule(title, decision, nested, compare(after, before), float(gains.mean()), error)
+
+
+def _scaling(logits: Array, labels: Labels, *, shifted: bool) -> tuple[float, float]:
+    """Temperature and shift by Newton's method on slope and intercept; it is convex and has two numbers."""
+    parameters = np.array([1.0, 0.0])
+    X = np.stack([logits, np.full(len(logits), float(shifted))])
+    for _ in range(_NEWTON_STEPS):
+        p = to_probabilities(parameters @ X)
+        gradient = X @ (p - labels) + 1e-6 * (parameters - [1.0, 0.0])
+        hessian = (X * (p * (1 - p))) @ X.T + 1e-6 * np.eye(2)
+        step = np.linalg.solve(hessian, gradient)
+        parameters -= step / max(1.0, float(np.abs(step).max()))  # a step of one at most: far off, curvature misleads
+        if np.abs(step).max() < 1e-9:
+            break
+    low, high = (1 / bound for bound in reversed(_TEMPERATURES))
+    slope = float(np.clip(parameters[0], low, high))
+    return 1 / slope, float(-parameters[1] / slope) if shifted else 0.0

@@ -1,0 +1,73 @@
+"""A few feature columns of every photograph, kept in the store for blenders that read them beside the logits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyarrow import parquet
+
+from ensemble.competition import Competition
+from ensemble.config import Recipe
+from ensemble.engine import Engine
+from ensemble.execute import FEATURE_CACHE, FeatureLine
+from ensemble.features import feature_table, features_key
+from ensemble.files import new_file
+from ensemble.folds import FoldLedger
+from ensemble.oof import COLUMNS, OofStore
+from ensemble.progress import Board
+from ensemble.provenance import digest
+
+_MADE_OF = b"made_of"  # in the file's metadata: recipe, code and data
+
+
+def columns_missing(recipe: Recipe | None, competition: Competition, store: OofStore) -> bool:
+    """Whether an experiment asks for columns that the store does not hold."""
+    if recipe is None:
+        return False
+    try:
+        metadata = parquet.read_schema(store.root / COLUMNS).metadata or {}
+    except (OSError, pa.ArrowInvalid):
+        return True
+    return bool(metadata.get(_MADE_OF) != _made_of(recipe, competition))
+
+
+def make_columns(
+    recipe: Recipe,
+    competition: Competition,
+    pixels: NDArray[np.uint8] | None,
+    ledger: FoldLedger,
+    engine: Engine,
+    store: OofStore,
+    board: Board,
+) -> None:
+    """Compute the columns of all photographs and write them; the table is cached as those of members are."""
+    pixels = competition.decode() if pixels is None else pixels
+    report = FeatureLine(recipe.use, board)
+    table = feature_table(recipe, features_key(recipe), pixels, engine, store.root.parent / FEATURE_CACHE, report)
+    frame = pd.DataFrame(table.values).add_prefix("column_")
+    frame.insert(0, "name", [*ledger.table["name"], *competition.sample.names])
+    frame.insert(1, "split", ["oof"] * len(ledger.table) + ["test"] * len(competition.sample.names))
+    arrow = pa.Table.from_pandas(frame, preserve_index=False)
+    arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), _MADE_OF: _made_of(recipe, competition)})
+    with new_file(store.root / COLUMNS) as temporary:
+        parquet.write_table(arrow, temporary)
+
+
+def read_columns(store: OofStore, ledger: FoldLedger) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    """Columns float32 of the ledger's rows and of the sample's; None where the store holds none for all of them."""
+    try:
+        table: Any = parquet.read_table(store.root / COLUMNS, use_threads=False).to_pandas()
+        splits = [table[table["split"] == split].set_index("name").drop(columns="split") for split in ("oof", "test")]
+        wanted = [ledger.table["name"], store.sample().names]
+        train, test = (part.loc[names].to_numpy(np.float32) for part, names in zip(splits, wanted, strict=True))
+    except (OSError, KeyError, pa.ArrowInvalid):
+        return None
+    return train, test
+
+
+def _made_of(recipe: Recipe, competition: Competition) -> bytes:
+    return digest([features_key(recipe), competition.sha256]).encode()

@@ -1,0 +1,86 @@
+"""The leaderboard and the blend while a run goes on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ensemble.blend.live import LiveBlend
+from ensemble.blend.run import blend
+from ensemble.lock import only_writer
+from ensemble.oof import OofStore
+from ensemble.progress import Board
+from tests.competitions import BOOSTED, LINEAR, write_config
+from tests.conftest import train_inline
+
+
+@pytest.fixture
+def store(trained: OofStore, tmp_path: Path) -> OofStore:
+    return OofStore(Path(shutil.copytree(trained.root, tmp_path / "oof" / "small")))
+
+
+def test_a_run_leaves_leaderboard_blend_and_submission(competition_folder: Path, tmp_path: Path) -> None:
+    """Nobody has called blend yet."""
+    config = write_config(tmp_path / "c.yaml", LINEAR, BOOSTED)
+    store = train_inline(config, competition_folder, tmp_path / "oof")
+    content = json.loads((store.blend_folder / "blend.json").read_text())
+    assert content["members"] == ["linear", "boosted"]
+    assert set(content["blenders"]) <= {"mean", "single_best", "greedy"}
+    assert len(pd.read_csv(store.blend_folder / "submit.csv")) == 12
+    assert "nested OOF" in set(pd.read_csv(store.root / "leaderboard.csv")["measured_on"])
+
+
+def test_after_each_fold_the_blend_is_of_the_folds_there_are(store: OofStore) -> None:
+    live = LiveBlend(store, store.experiment(), Board())
+    folders = {fold: store.fold_folder("boosted", fold) for fold in range(3)}
+    for fold, folder in folders.items():
+        folder.rename(store.root / f"aside-{fold}")
+    seen = []
+    for fold, folder in folders.items():
+        (store.root / f"aside-{fold}").rename(folder)
+        live._took = 0.0  # so fast that it is never put off
+        live.fold_stored()
+        content = json.loads((store.blend_folder / "blend.json").read_text())
+        seen.append(content["partial"].get("boosted", "whole").partition(" folds")[0])
+        board = pd.read_csv(store.root / "leaderboard.csv").set_index("member")
+        assert board.loc["boosted", "measured_on"].startswith("OOF")
+    assert seen == ["1 of 3", "2 of 3", "whole"]
+    assert "blend so far: 0." in live.board.standing
+
+
+def test_telling_takes_no_more_than_its_share_of_time(store: OofStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    live = LiveBlend(store, store.experiment(), Board())
+    times = []
+    monkeypatch.setattr(LiveBlend, "_tell", lambda self, content: times.append(1))
+    for _ in range(5):
+        live.fold_stored()
+    assert len(times) == 1, "folds that come faster than the blend can be refreshed wait"
+    live.refresh()
+    assert len(times) == 2, "but at the end it is whole"
+    live.refresh()
+    assert len(times) == 2, "and where nothing came home nothing is done"
+
+
+def test_a_blend_at_work_or_a_fault_never_stops_the_training(
+    store: OofStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    live = LiveBlend(store, store.experiment(), Board())
+    with only_writer(store, "blend"):
+        live.fold_stored()
+    assert "the blend was not refreshed: another blend is writing" in capsys.readouterr().out
+    shutil.rmtree(store.root / "members")
+    live._took = 0.0
+    live.fold_stored()
+    assert "no member has a finished fold" in capsys.readouterr().out
+
+
+def test_the_searches_of_a_whole_blend_outlive_a_quick_one(store: OofStore) -> None:
+    blend(store)
+    before = (store.blend_folder / "study.db").read_bytes()
+    live = LiveBlend(store, store.experiment(), Board())
+    live.fold_stored()
+    assert (store.blend_folder / "study.db").read_bytes() == before

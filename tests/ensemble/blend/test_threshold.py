@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+
+from ensemble.blend.nested import Problem, evaluate
+from ensemble.blend.prior import estimate_prior
+from ensemble.blend.threshold import (
+    Decision,
+    fit_plateau,
+    fit_temperature,
+    fit_temperature_and_bias,
+    place_decision,
+    plateau,
+)
+from ensemble.metrics import log_loss, to_probabilities
+from tests.ensemble.blend.test_blenders import maker
+from tests.ensemble.blend.worlds import folds_of
+
+
+def calibrated(n: int, seed: int = 0, share: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
+    """Logits that are the log-odds of their labels: a normal with shift two, and variance four times that."""
+    rng = np.random.default_rng(seed)
+    labels = (rng.random(n) < share).astype(np.int64)
+    logits = (2 * labels - 1) * 2.0 + rng.normal(size=n) * 2.0
+    return logits + np.log(share / (1 - share)), labels
+
+
+def test_temperature_and_bias_undo_what_was_done() -> None:
+    logits, labels = calibrated(40_000)
+    found = fit_temperature_and_bias(logits * 3 + 1.5, labels)
+    assert found.temperature == pytest.approx(3, rel=0.05)
+    assert found.shift == pytest.approx(1.5, abs=0.1)
+    assert fit_temperature(logits * 0.5, labels).temperature == pytest.approx(0.5, rel=0.05)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 1000), st.floats(0.2, 5), st.floats(-3, 3))
+def test_the_fit_is_the_minimum_that_a_library_finds(seed: int, scale: float, bias: float) -> None:
+    logits, labels = calibrated(300, seed)
+    logits = logits * scale + bias
+
+    def loss(parameters: np.ndarray) -> float:
+        return float(log_loss((logits - parameters[1]) * np.exp(parameters[0]), labels).mean())
+
+    found = fit_temperature_and_bias(logits, labels)
+    best = minimize(loss, [0.0, 0.0], method="Nelder-Mead", options={"maxiter": 2000}).fun
+    assert loss(np.array([-np.log(found.temperature), found.shift])) <= best + 1e-6
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(-4, 4), st.integers(0, 1)), min_size=2, max_size=40))
+def test_every_threshold_of_the_plateau_is_as_good_as_it_says(rows: list[tuple[int, int]]) -> None:
+    logits, labels = np.array([row[0] for row in rows], dtype=float), np.array([row[1] for row in rows])
+    thresholds = np.arange(-5, 6, 0.5)
+    accuracy = [((logits >= t) == (labels == 1)).mean() for t in thresholds]
+    low, high = plateau(logits, labels)
+    attained = [((logits >= t) == (labels == 1)).mean() for t in (low, high)]
+    assert (
+        min(attained) >= max(accuracy) - 0.004 - 1e-9 or max(accuracy) == accuracy[0] or max(accuracy) == accuracy[-1]
+    )
+
+
+def test_where_half_lies_on_the_plateau_it_stays() -> None:
+    logits, labels = calibrated(4000)
+    assert fit_plateau(logits, labels).shift == 0
+    assert fit_plateau(logits + 3, labels).shift == pytest.approx(3, abs=0.6)
+
+
+def placed(logits: np.ndarray, labels: np.ndarray) -> tuple[str, Decision, np.ndarray]:
+    matrix = np.asfortranarray(logits.astype(np.float32)[:, None])
+    here = Problem(matrix, 1, labels, folds_of(len(labels)))
+    rule, _ = place_decision(evaluate(maker("mean"), maker("mean"), here), here)
+    return rule.title, rule.decision, rule.nested
+
+
+def test_what_is_in_order_is_left_alone() -> None:
+    assert placed(*calibrated(4000))[0] == "as it is"
+
+
+def test_a_bias_that_costs_decisions_is_taken_out() -> None:
+    logits, labels = calibrated(4000)
+    title, decision, nested = placed(logits + 2, labels)
+    assert title in ("temperature and bias", "plateau")
+    assert decision.shift == pytest.approx(2, abs=0.5)
+    assert ((nested >= 0) == (labels == 1)).mean() > ((logits + 2 >= 0) == (labels == 1)).mean() + 0.03
+
+
+def test_overconfidence_costs_no_decision_but_is_cooled() -> None:
+    logits, labels = calibrated(4000)
+    title, decision, nested = placed(logits * 4, labels)
+    assert title == "temperature"
+    assert decision.temperature == pytest.approx(4, rel=0.2)
+    assert decision.shift == 0
+    assert ((nested >= 0) == (logits >= 0)).all()
+
+
+def test_a_few_lucky_flips_are_not_enough() -> None:
+    """On 60 rows a threshold that looks better in-sample is not proven, so it is not applied."""
+    for seed in range(8):
+        assert placed(*calibrated(60, seed))[1].shift == 0
+
+
+def test_nested_decisions_see_no_row_of_their_own() -> None:
+    logits, labels = calibrated(600)
+    folds = folds_of(600)
+    turned = np.where(folds == 1, 1 - labels, labels)
+    one, two = (
+        {
+            rule.title: rule.nested[folds == 1]
+            for rule in place_decision(evaluate(maker("mean"), maker("mean"), p), p)[1]
+        }
+        for p in (
+            Problem(np.asfortranarray((logits + 1).astype(np.float32)[:, None]), 1, y, folds) for y in (labels, turned)
+        )
+    )
+    for title, nested in one.items():
+        np.testing.assert_array_equal(nested, two[title])
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_both_estimates_find_the_share_of_fakes(share: float) -> None:
+    oof, labels = calibrated(20_000, 1)
+    rng = np.random.default_rng(2)
+    fake = rng.random(20_000) < share
+    test = np.where(fake, 1, -1) * 2.0 + rng.normal(size=20_000) * 2.0
+    prior = estimate_prior(oof, labels, test)
+    assert prior.em == pytest.approx(share, abs=0.02)
+    assert prior.bbse == pytest.approx(share, abs=0.02)
+    assert prior.shifted == (share != 0.5)
+    assert bool(prior.warning()) == (share != 0.5)
+    decided = ((test + prior.correction >= 0) == fake).mean()
+    assert decided >= ((test >= 0) == fake).mean() - 0.001
+    if share != 0.5:
+        assert "--correct-prior" in prior.warning()
+        assert decided > ((test >= 0) == fake).mean()
+
+
+def test_what_is_no_change_of_the_share_is_said_to_be_none() -> None:
+    """Test photographs of which those called fake are hardly so: EM and the confusion matrix fall out."""
+    oof, labels = calibrated(20_000, 1)
+    test = np.where(np.arange(20_000) % 2, 0.3, -4.0) + np.random.default_rng(3).normal(scale=0.1, size=20_000)
+    prior = estimate_prior(oof, labels, test)
+    assert not prior.agree
+    assert "disagree" in prior.warning()
+
+
+def test_blenders_that_call_nothing_rightly_give_no_estimate_but_no_error() -> None:
+    labels = np.arange(100) % 2
+    prior = estimate_prior(np.where(labels == 1, -1.0, 1.0), labels, np.ones(50))
+    assert np.isfinite(prior.em)
+    assert not prior.shifted
+
+
+def test_a_decision_keeps_probabilities_in_order() -> None:
+    z = np.linspace(-5, 5, 11)
+    p = to_probabilities(Decision(2.0, 1.0)(z))
+    assert (np.diff(p) > 0).all()
+    assert ((p >= 0.5) == (z >= 1.0)).all()

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ensemble.blend.greedy import GreedySelection
+from ensemble.blend.missing import covered, fill_missing
+from ensemble.blend.nested import Problem
+from ensemble.blend.outlook import outlook
+from ensemble.blend.worth import worth
+from tests.ensemble.blend.worlds import folds_of, problem, world
+
+
+def by_hand(here: Problem, columns: list[int]) -> np.ndarray:
+    """Right decisions of nested greedy selection among some members."""
+    right = np.zeros(len(here.labels), dtype=bool)
+    for rows in here.held_out():
+        others = np.setdiff1d(np.arange(len(right)), rows)
+        greedy = GreedySelection().fit(here.logits[others][:, columns], here.labels[others], here.folds[others])
+        right[rows] = (greedy.decision_function(here.logits[rows][:, columns]) >= 0) == (here.labels[rows] == 1)
+    return right
+
+
+def test_leave_one_out_and_add_one_equal_those_by_hand() -> None:
+    here = problem(500, [0.9, 0.6, 0.5, 0.1])
+    found = worth(here, "greedy", 25, list("abcd"), [1.0] * 4)
+    assert found.best == "a"
+    everyone = by_hand(here, [0, 1, 2, 3])
+    for column, member in enumerate(found.members):
+        without = by_hand(here, [other for other in range(4) if other != column])
+        assert member.without == without.mean()
+        assert member.gain.net == everyone.sum() - without.sum()
+        if column:
+            assert member.added_to_best is not None
+            alone = ((here.logits[:, 0] >= 0) == (here.labels == 1)).sum()
+            assert member.added_to_best.net == by_hand(here, [0, column]).sum() - alone
+
+
+def test_leave_one_out_of_the_plain_mean() -> None:
+    here = problem(400, [0.9, 0.6, -0.5])
+    found = worth(here, "mean", 25, list("abc"), [60.0] * 3)
+    truth = here.labels == 1
+    full = ((here.logits.mean(axis=1) >= 0) == truth).sum()
+    for column, member in enumerate(found.members):
+        rest = np.delete(here.logits, column, axis=1)
+        assert member.gain.net == full - ((rest.mean(axis=1) >= 0) == truth).sum()
+    assert found.members[0].seconds_per_point == pytest.approx(0.6 / found.members[0].gain.difference)
+    assert found.members[2].gain.net < 0
+    assert found.members[2].seconds_per_point == np.inf
+
+
+def test_rescued_photographs_are_those_that_nobody_else_decides_rightly() -> None:
+    here = problem(200, [0.5, 0.5, 0.5])
+    found = worth(here, "greedy", 5, list("abc"), [1.0] * 3)
+    rights = (here.logits >= 0) == (here.labels == 1)[:, None]
+    for column, member in enumerate(found.members):
+        alone = [row for row in range(200) if rights[row, column] and rights[row].sum() == 1]
+        assert member.rescues == len(alone)
+        assert member.rescued == alone[:20]
+
+
+def test_copies_err_like_one_and_strangers_like_many() -> None:
+    logits, labels = world(3000, [0.7])
+    copies = Problem(np.asfortranarray(np.repeat(logits, 4, axis=1)), 4, labels, folds_of(3000))
+    assert worth(copies, "mean", 5, list("abcd"), [1.0] * 4).effective_members == pytest.approx(1)
+    strangers = worth(problem(3000, [0.7] * 4), "mean", 5, list("abcd"), [1.0] * 4)
+    assert strangers.effective_members == pytest.approx(4, abs=0.1)
+
+
+def test_a_member_that_never_errs_has_no_correlation_of_errors() -> None:
+    found = worth(problem(200, [0.5, 30.0]), "greedy", 5, ["a", "b"], [1.0, 1.0])
+    assert np.isnan(found.error_correlation[1]).all()
+    assert found.effective_members == pytest.approx(1)
+
+
+def test_one_member_alone() -> None:
+    found = worth(problem(100, [0.5]), "mean", 5, ["a"], [1.0])
+    assert found.members[0].added_to_best is None
+
+
+def test_what_next_expects_more_of_few_members_than_of_many() -> None:
+    few, many = (outlook(problem(4000, [0.5] * n), [None] * n, 25) for n in (2, 12))
+    assert few.another_member > many.another_member > 0
+    assert few.another_member > few.standard_error
+    assert "worth a try" in few.lines()[-1]
+    assert (np.diff(many.path[:4]) > 0).all()
+
+
+def test_what_next_measures_a_second_seed_where_there_is_one() -> None:
+    here = problem(2000, [0.6, 0.6, 0.9])
+    recipes = [{"model": "a", "seed": 0}, {"model": "a", "seed": 1}, {"model": "b", "seed": 0}]
+    found = outlook(here, recipes, 25).another_seed
+    truth = here.labels == 1
+    pair = here.logits[:, :2]
+    alone = ((pair >= 0) == truth[:, None]).mean()
+    assert found == pytest.approx(((pair.mean(axis=1) >= 0) == truth).mean() - alone)
+    assert outlook(here, [None, *recipes[1:]], 25).another_seed is None
+
+
+def test_what_is_missing_is_no_zero() -> None:
+    logits = np.array([[2.0, np.nan, 4.0], [1.0, 2.0, 3.0], [np.nan, np.nan, -5.0]], dtype=np.float32)
+    filled = fill_missing(logits)
+    np.testing.assert_array_equal(filled, [[2, 3, 4], [1, 2, 3], [-5, -5, -5]])
+    assert np.isnan(logits[0, 1]), "the members' own logits stay as they are"
+    whole = np.ones((2, 2), dtype=np.float32)
+    assert fill_missing(whole) is whole
+    assert covered(np.array([[np.nan, 1], [np.nan, np.nan]], dtype=np.float32)).tolist() == [True, False]
