@@ -13,7 +13,7 @@ from pyarrow import parquet
 from ensemble.competition import Competition
 from ensemble.config import Recipe
 from ensemble.engine import Engine
-from ensemble.execute import FEATURE_CACHE, FeatureLine
+from ensemble.execute import FEATURE_CACHE, FeatureLine, last_line
 from ensemble.features import feature_table, features_key
 from ensemble.files import new_file
 from ensemble.folds import FoldLedger
@@ -44,10 +44,17 @@ def make_columns(
     store: OofStore,
     board: Board,
 ) -> None:
-    """Compute the columns of all photographs and write them; the table is cached as those of members are."""
+    """Compute the columns of all photographs and write them; the table is cached as those of members are.
+
+    Whatever a transformer raises is told, and costs no member.
+    """
     pixels = competition.decode() if pixels is None else pixels
-    report = FeatureLine(recipe.use, board)
-    table = feature_table(recipe, features_key(recipe), pixels, engine, store.root.parent / FEATURE_CACHE, report)
+    report, cache = FeatureLine(recipe.use, board), store.root.parent / FEATURE_CACHE
+    try:
+        table = feature_table(recipe, features_key(recipe), pixels, engine, cache, report)
+    except (Exception, SystemExit) as error:  # a transformer of any package may do anything
+        board.say(f"the blend's columns could not be made: {last_line(error)}")
+        return
     frame = pd.DataFrame(table.values).add_prefix("column_")
     frame.insert(0, "name", [*ledger.table["name"], *competition.sample.names])
     frame.insert(1, "split", ["oof"] * len(ledger.table) + ["test"] * len(competition.sample.names))

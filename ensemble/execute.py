@@ -88,11 +88,11 @@ def _feature_tables(
     for name, cause in lost.items():
         log = store.member_folder(name) / "features.error.txt"
         write_text(log, "".join(traceback.format_exception(cause)))
-        board.say(f"{name} FAILED: its features raised {_sentence(cause)} (traceback in {log})")
+        board.say(f"{name} FAILED: its features raised {last_line(cause)} (traceback in {log})")
     return tables, set(lost)
 
 
-def _sentence(error: BaseException) -> str:
+def last_line(error: BaseException) -> str:
     """The last line of what an error says: Ray puts the worker's traceback before it."""
     lines = str(error).strip().splitlines()
     return lines[-1] if lines else type(error).__name__

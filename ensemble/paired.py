@@ -63,7 +63,11 @@ class Comparison:
 
 def compare(right: NDArray[np.bool_], before: NDArray[np.bool_], seed: int = 0) -> Comparison:
     """Compare two rows of right decisions (n,), the second being the one to beat."""
-    gained, lost, rows = int((right & ~before).sum()), int((before & ~right).sum()), len(right)
+    return compare_counts(int((right & ~before).sum()), int((before & ~right).sum()), len(right), seed)
+
+
+def compare_counts(gained: int, lost: int, rows: int, seed: int = 0) -> Comparison:
+    """The same, of decisions that were counted already."""
     low, high = _bootstrap(gained, lost, rows, seed)
     return Comparison(rows, gained, lost, mcnemar(gained, lost), low, high)
 

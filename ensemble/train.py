@@ -18,6 +18,7 @@ from ensemble.engine import engine_maker
 from ensemble.errors import UserError
 from ensemble.execute import execute
 from ensemble.lock import only_writer
+from ensemble.member import build
 from ensemble.oof import OofStore
 from ensemble.plan import plan_folds
 from ensemble.prepare import facts_of, prepare
@@ -72,6 +73,8 @@ def train(experiment: Experiment, members: list[MemberSettings], data: Path, sto
             board.say(line)
         complete, columns = True, experiment.blend.columns
         to_make = columns if columns_missing(columns, competition, store) else None
+        if to_make:
+            build(to_make)  # a wrong path or parameter is told before anything runs
         if plan.missing or to_make:
             board.say(f"{len(plan.missing)} folds to train, {len(plan.kept)} finished already")
             live = LiveBlend(store, experiment, board)

@@ -66,7 +66,7 @@ def import_member(
 
 
 VERBS: dict[str, Callable[..., Any]] = {"run": main, "import": import_member}
-ABOUT = "python -m ensemble.blend import --help tells how to take in predictions that were made elsewhere."
+ABOUT = "Write submit.csv from what the members predicted; `import` takes in predictions that were made elsewhere."
 app = verbs(VERBS, ABOUT, default="run")
 
 

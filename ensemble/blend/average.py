@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ensemble.blend.base import Array, Blender, Folds, Labels, Logits
+from ensemble.blend.boosted import BoostedStacking
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -24,6 +25,7 @@ class AverageOfBlenders(Blender):
 
     title = "average"
     reads_columns = True
+    most_rows = BoostedStacking.most_rows  # whose logits of its own rows are known for these rows only
 
     def __init__(self, blenders: Sequence[Blender], members: int) -> None:
         self.blenders = blenders

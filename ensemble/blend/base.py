@@ -30,6 +30,8 @@ class Blender(ABC):
         Whether feature columns of the photographs follow the members' logits in the matrices that it is given.
     learns : bool
         Whether a fit looks at the labels at all.
+    most_rows : int
+        More than these need not be given to `fit`: they tell what is learned to the digits that matter.
     study_ : optuna.Study or None
         The search behind a fit, for those that search.
     """
@@ -37,6 +39,7 @@ class Blender(ABC):
     title: ClassVar[str]
     reads_columns: ClassVar[bool] = False
     learns: ClassVar[bool] = True
+    most_rows: ClassVar[int] = 200_000
     study_: optuna.Study | None = None
 
     @abstractmethod
@@ -52,7 +55,7 @@ class Blender(ABC):
         """Blended logits (rows,): at or above zero is fake."""
 
     def logits_of_fit(self, logits: Logits) -> Array:
-        """Blended logits of the very rows of `fit`, as honest as they can be had without another fit."""
+        """Blended logits of the very rows of `fit`, as honest as they can be had."""
         return self.decision_function(logits)
 
     @abstractmethod

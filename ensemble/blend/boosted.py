@@ -29,7 +29,8 @@ _FIXED = {
     "feature_pre_filter": False,  # so that trials of other leaf sizes share a data set
 }
 _TREES = 30
-MOST_ROWS, MOST_ROWS_TUNING = 30_000, 5_000
+_MOST_ROWS_TUNING = 5_000
+_CHUNK = 65_536  # rows that are copied at a time
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class BoostedStacking(Blender):
     """
 
     title = "boosted"
+    most_rows = 30_000
     reads_columns = True
 
     def __init__(
@@ -68,8 +70,7 @@ class BoostedStacking(Blender):
     def fit(self, logits: Logits, labels: Labels, folds: Folds) -> Self:
         """Tune, then fit; the logits of the rows it was fitted on are those of its inner folds."""
         settings = self._tuned(logits, labels, folds)
-        rows = at_most(len(labels), MOST_ROWS)
-        self.booster_ = self._boosted(settings, self._data(take_rows(logits, rows), labels[rows]))
+        self.booster_ = self._boosted(settings, self._data(logits, labels))
         self._settings, self._labels, self._folds = settings, labels, folds
         return self
 
@@ -81,8 +82,7 @@ class BoostedStacking(Blender):
         """Out-of-fold over the inner folds: trees know the rows that they were fitted on too well."""
         out = self.decision_function(logits)
         for fit, heldout in inner_splits(self._folds):
-            rows = fit[at_most(len(fit), MOST_ROWS)]
-            booster = self._boosted(self._settings, self._data(take_rows(logits, rows), self._labels[rows]))
+            booster = self._boosted(self._settings, self._data(take_rows(logits, fit), self._labels[fit]))
             held = take_rows(logits, heldout)
             out[heldout] = self._start(held) + _raw(booster, held)
         return out
@@ -103,7 +103,7 @@ class BoostedStacking(Blender):
     def _tuned(self, logits: Logits, labels: Labels, folds: Folds) -> dict[str, Any]:
         import optuna
 
-        rows = at_most(len(labels), MOST_ROWS_TUNING)
+        rows = at_most(len(labels), _MOST_ROWS_TUNING)
         X, y, splits = take_rows(logits, rows), labels[rows], list(inner_splits(folds[rows]))
         if not splits:
             return _CAUTIOUS
@@ -164,5 +164,8 @@ def _suggested(trial: optuna.Trial) -> dict[str, Any]:
 
 
 def _raw(booster: lightgbm.Booster, X: Logits) -> Array:
-    raw: Array = np.asarray(booster.predict(np.ascontiguousarray(X), raw_score=True, num_threads=1), dtype=np.float64)
+    raw = np.empty(len(X))
+    for start in range(0, len(X), _CHUNK):
+        chunk = np.ascontiguousarray(X[start : start + _CHUNK])
+        raw[start : start + _CHUNK] = np.asarray(booster.predict(chunk, raw_score=True, num_threads=1))
     return raw

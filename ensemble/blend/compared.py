@@ -17,6 +17,7 @@ from ensemble.blend.greedy import GreedySelection
 from ensemble.blend.inputs import Inputs
 from ensemble.blend.mean import MeanOfLogits, SingleBest
 from ensemble.blend.nested import Evaluation, Problem, evaluate, evaluate_average
+from ensemble.blend.objective import right_count
 from ensemble.blend.outlook import Outlook, outlook
 from ensemble.blend.prior import PriorShift, estimate_prior
 from ensemble.blend.roster import Maker, blenders
@@ -115,12 +116,11 @@ def _evaluated(
 def _rivals(inputs: Inputs) -> dict[str, NDArray[np.bool_]]:
     problem = inputs.problem
     logits = problem.logits[:, : problem.members]
-    rights = np.stack([(column >= 0) == (problem.labels == 1) for column in logits.T])
-    best = int(rights.sum(axis=1).argmax())
+    best = int(np.argmax([right_count(column, problem.labels) for column in logits.T]))
     mean = blended(logits, np.full(problem.members, 1 / problem.members), 0.0)
     return {
         "the plain mean": (mean >= 0) == (problem.labels == 1),
-        inputs.predictions.members[best]: rights[best],
+        inputs.predictions.members[best]: (logits[:, best] >= 0) == (problem.labels == 1),
     }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blend.base import Array, Folds, Labels, LinearBlender, Logits, at_most, take_rows
+from ensemble.blend.base import Array, Folds, Labels, LinearBlender, Logits
 from ensemble.blend.objective import Margins, RightDecisions, softplus_mean
 
 if TYPE_CHECKING:
@@ -53,10 +53,8 @@ class GreedyLogLoss(LinearBlender):
 
     def fit(self, logits: Logits, labels: Labels, folds: Folds) -> Self:  # noqa: ARG002
         """Walk the path and keep its best prefix."""
-        rows = at_most(len(labels), self.most_rows)
-        sign = np.where(labels[rows] == 1, np.float32(-1), np.float32(1))
-        losing = take_rows(logits, rows).T * sign  # (members, rows): above zero where the member is wrong
-        total = np.zeros(len(rows), dtype=np.float32)
+        losing = logits.T * np.where(labels == 1, np.float32(-1), np.float32(1))  # above zero where a member is wrong
+        total = np.zeros(len(labels), dtype=np.float32)
         picks, losses = [], []
         for size in range(1, self.rounds + 1):
             candidates = [softplus_mean((total + member) / np.float32(size)) for member in losing]
@@ -87,8 +85,8 @@ class BaggedGreedy(LinearBlender):
 
     def fit(self, logits: Logits, labels: Labels, folds: Folds) -> Self:  # noqa: ARG002
         """Select in every bag, average."""
-        rows, members = at_most(len(labels), self.most_rows), logits.shape[1]
-        right, offered = RightDecisions(take_rows(logits, rows), labels[rows]), self._draw(members)
+        right, members = RightDecisions(logits, labels), logits.shape[1]
+        offered = self._draw(members)
         found = np.array([self._select(right, bag, members) for bag in offered])
         self.weights_ = found.mean(axis=0)
         times = np.bincount(np.concatenate(offered), minlength=members)

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     import optuna
     from typing_extensions import Self
 
-MOST_ROWS = 30_000  # fix weights to a hundredth
-MOST_ROWS_TUNING = 5_000  # a penalty matters where rows are few; more of them need it ever less
+_MOST_ROWS_TUNING = 5_000  # a penalty matters where rows are few; more of them need it ever less
 _MOST_INNER_FOLDS = 4
 
 
@@ -28,13 +27,13 @@ class NonNegativeLogistic(LinearBlender):
     """
 
     title = "nonnegative_logistic"
+    most_rows = 30_000
 
     def fit(self, logits: Logits, labels: Labels, folds: Folds) -> Self:  # noqa: ARG002
         """Minimise the mean log loss within bounds (L-BFGS-B), from the plain mean."""
         from scipy.optimize import minimize
 
-        rows = at_most(len(labels), MOST_ROWS)
-        X, y, members = take_rows(logits, rows).astype(np.float64), labels[rows], logits.shape[1]
+        X, y, members = logits.astype(np.float64), labels, logits.shape[1]
 
         def loss(parameters: Array) -> tuple[float, Array]:
             z = X @ parameters[1:] + parameters[0]
@@ -61,6 +60,7 @@ class LogisticStacking(LinearBlender):
     """
 
     title = "logistic"
+    most_rows = 30_000
 
     def __init__(self, trials: int = 8, seed: int = 0, earlier: Sequence[optuna.trial.FrozenTrial] = ()) -> None:
         self.trials = trials
@@ -70,14 +70,13 @@ class LogisticStacking(LinearBlender):
     def fit(self, logits: Logits, labels: Labels, folds: Folds) -> Self:
         """Tune C, then fit."""
         C = self._tuned(logits, labels, folds)
-        rows = at_most(len(labels), MOST_ROWS)
-        self.weights_, self.intercept_ = _logistic(take_rows(logits, rows), labels[rows], C)
+        self.weights_, self.intercept_ = _logistic(logits, labels, C)
         return self
 
     def _tuned(self, logits: Logits, labels: Labels, folds: Folds) -> float:
         import optuna
 
-        rows = at_most(len(labels), MOST_ROWS_TUNING)
+        rows = at_most(len(labels), _MOST_ROWS_TUNING)
         splits = list(inner_splits(folds[rows]))
         if not splits:
             return 1.0

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.blend.average import AverageOfBlenders
-from ensemble.blend.base import Array, Blender, Folds, Labels, Logits, take_rows
+from ensemble.blend.base import Array, Blender, Folds, Labels, Logits, at_most, take_rows
 from ensemble.metrics import Scores, score, to_probabilities
 
 _MOST_PARTS = 10  # of the ledger's folds, neighbours go together beyond that: leaving out a tenth is honest enough
+
+
+@dataclass(frozen=True)
+class Part:
+    """A blender that was fitted on some rows, and the rows that it has not seen."""
+
+    blender: Blender
+    fitted_on: NDArray[np.intp]
+    held_out: NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -24,8 +32,8 @@ class Evaluation:
     ----------
     blender : Blender
         Fitted on all rows.
-    parts : list of (held-out rows, Blender)
-        The same, fitted without these rows.
+    parts : list of Part
+        The same, fitted without some rows.
     in_sample : float64 (rows,)
         Its logits of the rows that it was fitted on.
     nested : float64 (rows,)
@@ -35,7 +43,7 @@ class Evaluation:
     """
 
     blender: Blender
-    parts: list[tuple[NDArray[np.intp], Blender]]
+    parts: list[Part]
     in_sample: Array
     nested: Array
     in_sample_scores: Scores
@@ -45,6 +53,10 @@ class Evaluation:
     def title(self) -> str:
         """The blender's name."""
         return self.blender.title
+
+    def whole(self, problem: Problem) -> Part:
+        """The blender that was fitted on all rows, as a part that leaves out none."""
+        return Part(self.blender, problem.rows_for(self.blender), np.empty(0, dtype=np.intp))
 
     @property
     def optimism(self) -> float:
@@ -74,6 +86,11 @@ class Problem:
         """The columns that a blender reads."""
         return self.logits if blender.reads_columns else self.logits[:, : self.members]
 
+    def rows_for(self, blender: Blender, held_out: NDArray[np.intp] | None = None) -> NDArray[np.intp]:
+        """The rows that a blender is fitted on: all but the held-out ones, evenly thinned to what it needs."""
+        rows = np.arange(len(self.labels)) if held_out is None else np.delete(np.arange(len(self.labels)), held_out)
+        return rows[at_most(len(rows), blender.most_rows)]
+
     def held_out(self) -> list[NDArray[np.intp]]:
         """The rows of each part that is left out in turn; none when all rows are of one fold."""
         _, number = np.unique(self.folds, return_inverse=True)
@@ -92,23 +109,29 @@ def evaluate(make_final: Callable[[], Blender], make: Callable[[], Blender], pro
     blender = make_final()
     if blender.learns and not problem.held_out():
         raise ValueError(f"{blender.title} cannot be scored on rows of one fold")
+    _fitted(blender, problem)
     logits = problem.seen_by(blender)
-    blender.fit(logits, problem.labels, problem.folds)
-    parts = [(rows, _without(rows, make(), logits, problem)) for rows in problem.held_out()]
     in_sample = blender.decision_function(logits)
+    parts = [_fitted(make(), problem, rows) for rows in problem.held_out()]
     nested = in_sample.copy()
-    for rows, part in parts:
-        nested[rows] = part.decision_function(take_rows(logits, rows))
+    for part in parts:
+        nested[part.held_out] = part.blender.decision_function(take_rows(logits, part.held_out))
     return _scored(blender, parts, in_sample, nested, problem.labels)
 
 
 def evaluate_average(evaluations: Sequence[Evaluation], problem: Problem) -> Evaluation:
     """The average of blenders that are evaluated already: nothing is fitted again."""
-    parts: list[tuple[NDArray[np.intp], Blender]] = []
-    for place, rows in enumerate(problem.held_out()):
-        parts.append((rows, AverageOfBlenders([e.parts[place][1] for e in evaluations], problem.members)))
+    average = AverageOfBlenders([e.blender for e in evaluations], problem.members)
+    parts = [
+        Part(
+            AverageOfBlenders([e.parts[place].blender for e in evaluations], problem.members),
+            problem.rows_for(average, rows),
+            rows,
+        )
+        for place, rows in enumerate(problem.held_out())
+    ]
     return _scored(
-        AverageOfBlenders([e.blender for e in evaluations], problem.members),
+        average,
         parts,
         np.mean([e.in_sample for e in evaluations], axis=0),
         np.mean([e.nested for e in evaluations], axis=0),
@@ -116,13 +139,13 @@ def evaluate_average(evaluations: Sequence[Evaluation], problem: Problem) -> Eva
     )
 
 
-def _without(rows: NDArray[np.intp], blender: Blender, logits: Logits, problem: Problem) -> Blender:
-    others = np.ones(len(logits), dtype=np.bool_)
-    others[rows] = False
-    return blender.fit(take_rows(logits, others), problem.labels[others], problem.folds[others])
+def _fitted(blender: Blender, problem: Problem, held_out: NDArray[np.intp] | None = None) -> Part:
+    rows = problem.rows_for(blender, held_out)
+    blender.fit(take_rows(problem.seen_by(blender), rows), problem.labels[rows], problem.folds[rows])
+    return Part(blender, rows, np.empty(0, dtype=np.intp) if held_out is None else held_out)
 
 
-def _scored(blender: Blender, parts: Any, in_sample: Array, nested: Array, labels: Labels) -> Evaluation:
+def _scored(blender: Blender, parts: list[Part], in_sample: Array, nested: Array, labels: Labels) -> Evaluation:
     return Evaluation(
         blender,
         parts,

@@ -64,9 +64,9 @@ def outlook(problem: Problem, recipes: Sequence[dict[str, Any] | None], rounds: 
 def _held_out_path(problem: Problem, rounds: int) -> Array:
     right = np.zeros(problem.members)
     for rows in problem.held_out():
-        others = np.setdiff1d(np.arange(len(problem.labels)), rows)
-        logits = problem.logits[:, : problem.members]
-        greedy = GreedySelection(rounds).fit(take_rows(logits, others), problem.labels[others], problem.folds[others])
+        greedy, logits = GreedySelection(rounds), problem.logits[:, : problem.members]
+        others = problem.rows_for(greedy, rows)
+        greedy.fit(take_rows(logits, others), problem.labels[others], problem.folds[others])
         held = take_rows(logits, rows)
         for place, prefix in enumerate(_prefixes(greedy.picks_, problem.members)):
             decided = held @ shares(prefix, problem.members)

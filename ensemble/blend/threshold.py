@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ensemble.blend.base import Array, Labels, take_rows
-from ensemble.blend.nested import Evaluation, Problem
+from ensemble.blend.nested import Evaluation, Part, Problem
 from ensemble.metrics import is_right, log_loss, to_probabilities
 from ensemble.paired import Comparison, compare
 
@@ -104,7 +104,8 @@ def plateau(logits: Array, labels: Labels) -> tuple[float, float]:
 
 
 CALIBRATION = "temperature and bias"
-RULES: dict[str, Callable[[Array, Labels], Decision]] = {
+Fit = Callable[[Array, Labels], Decision]
+RULES: dict[str, Fit] = {
     "as it is": lambda logits, labels: Decision(),  # noqa: ARG005
     "temperature": fit_temperature,
     CALIBRATION: fit_temperature_and_bias,
@@ -112,18 +113,22 @@ RULES: dict[str, Callable[[Array, Labels], Decision]] = {
 }
 
 
-def _tried(title: str, fit: Callable[[Array, Labels], Decision], evaluation: Evaluation, problem: Problem) -> Rule:
-    labels, logits = problem.labels, problem.seen_by(evaluation.blender)
+def _tried(title: str, fit: Fit, evaluation: Evaluation, problem: Problem) -> Rule:
+    labels = problem.labels
     nested = evaluation.nested.copy()
-    for rows, part in evaluation.parts:
-        others = np.ones(len(labels), dtype=np.bool_)
-        others[rows] = False
-        nested[rows] = fit(part.logits_of_fit(take_rows(logits, others)), labels[others])(nested[rows])
+    for part in evaluation.parts:
+        nested[part.held_out] = _decision(fit, part, problem)(nested[part.held_out])
     before, after = (is_right(to_probabilities(z), labels) for z in (evaluation.nested, nested))
     gains = log_loss(evaluation.nested, labels) - log_loss(nested, labels)
-    decision = fit(evaluation.blender.logits_of_fit(logits), labels)
+    decision = _decision(fit, evaluation.whole(problem), problem)
     error = float(gains.std() / np.sqrt(len(gains)))
     return Rule(title, decision, nested, compare(after, before), float(gains.mean()), error)
+
+
+def _decision(fit: Fit, part: Part, problem: Problem) -> Decision:
+    """Fitted on the rows that the blender was fitted on, no others."""
+    logits = take_rows(problem.seen_by(part.blender), part.fitted_on)
+    return fit(part.blender.logits_of_fit(logits), problem.labels[part.fitted_on])
 
 
 def _scaling(logits: Array, labels: Labels, *, shifted: bool) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ensemble.blend.base import Array, Folds, Labels, LinearBlender, Logits, at_most, take_rows
+from ensemble.blend.base import Array, Folds, Labels, LinearBlender, Logits
 from ensemble.blend.greedy import GreedySelection
 from ensemble.blend.objective import wrong_then_log_loss
 from ensemble.blend.studies import new_study
@@ -37,14 +37,12 @@ class SearchedWeights(LinearBlender):
 
     def fit(self, logits: Logits, labels: Labels, folds: Folds) -> Self:
         """Search, normalise, round."""
-        rows = at_most(len(labels), self.most_rows)
-        seen, right = take_rows(logits, rows), labels[rows]
 
         def loss(weights: Array) -> float:
-            return wrong_then_log_loss(seen @ weights.astype(np.float32), right)
+            return wrong_then_log_loss(logits @ weights.astype(np.float32), labels)
 
         mean = np.full(logits.shape[1], 1 / logits.shape[1])
-        start = min(mean, GreedySelection().fit(seen, right, folds[rows]).weights_, key=loss)
+        start = min(mean, GreedySelection().fit(logits, labels, folds).weights_, key=loss)
         self.weights_ = rounded(self._searched(start, loss), self.grid)
         return self
 

@@ -15,10 +15,10 @@ from ensemble.blend.greedy import select, shares
 from ensemble.blend.mean import MeanOfLogits
 from ensemble.blend.nested import Problem
 from ensemble.blend.objective import RightDecisions
-from ensemble.paired import Comparison, compare
+from ensemble.paired import Comparison, compare_counts
 
 _RESCUES_SHOWN = 20
-_MOST_ROWS = 200_000  # for correlations
+_MOST_ROWS_COMPARED = 50_000  # for correlations
 _MOST_ROWS_FITTED = 30_000  # all are scored
 _POINT = 0.01
 
@@ -85,56 +85,78 @@ class Worth:
 
 def worth(problem: Problem, by: str, rounds: int, names: Sequence[str], seconds: Sequence[float]) -> Worth:
     """Take each member away, and add each to the best. `by` is mean or greedy."""
-    rights = np.stack([(column >= 0) == (problem.labels == 1) for column in problem.logits.T[: problem.members]])
-    best = int(rights.sum(axis=1).argmax())
-    lonely = rights.sum(axis=0) == 1
-    nested = _nested(problem, by, rounds, best)
+    right_members = sum(_right_alone(problem, member).astype(np.int16) for member in range(problem.members))
+    counts = [int(_right_alone(problem, member).sum()) for member in range(problem.members)]
+    best = int(np.argmax(counts))
+    without, beside = _flips(problem, by, rounds, best)
+    full = without[0].right
     rows = []
     for member, name in enumerate(names):
-        gain, rescued = compare(nested.full, nested.without[member]), np.flatnonzero(lonely & rights[member])
+        gain = without[member].compared()
+        rescued = np.flatnonzero((right_members == 1) & _right_alone(problem, member))
         rows.append(
             MemberWorth(
                 name,
-                float(nested.without[member].mean()),
+                (full - gain.net) / gain.rows,
                 gain,
-                None if member == best else compare(nested.beside_best[member], rights[best]),
+                None if member == best else beside[member].compared(),
                 seconds[member],
                 seconds[member] * _POINT / gain.difference if gain.net > 0 else float("inf"),
                 rescued[:_RESCUES_SHOWN].tolist(),
                 len(rescued),
             )
         )
-    return Worth(by, names[best], rows, *_likeness(problem, rights))
+    return Worth(by, names[best], rows, *_likeness(problem))
 
 
-@dataclass(frozen=True)
-class _Nested:
-    """Right decisions, nested: of all members (rows,), without each and with each beside the best (members, rows)."""
-
-    full: Right
-    without: Right
-    beside_best: Right
+def _right_alone(problem: Problem, member: int) -> Right:
+    right: Right = (problem.logits[:, member] >= 0) == (problem.labels == 1)
+    return right
 
 
-def _nested(problem: Problem, by: str, rounds: int, best: int) -> _Nested:
-    """One part after the other, so that the margins of its rows are made once for all subsets of members."""
-    members, rows = np.arange(problem.members), len(problem.labels)
-    found = _Nested(*(np.zeros((*shape, rows), dtype=np.bool_) for shape in ((), members.shape, members.shape)))
+@dataclass
+class _Flips:
+    """What changes between two blends, counted part by part: nothing of the size of the matrix is kept."""
+
+    rows: int = 0
+    right: int = 0
+    gained: int = 0
+    lost: int = 0
+
+    def add(self, after: Right, before: Right) -> None:
+        """Count one part."""
+        self.rows += len(after)
+        self.right += int(after.sum())
+        self.gained += int((after & ~before).sum())
+        self.lost += int((before & ~after).sum())
+
+    def compared(self) -> Comparison:
+        """What it says."""
+        return compare_counts(self.gained, self.lost, self.rows)
+
+
+def _flips(problem: Problem, by: str, rounds: int, best: int) -> tuple[list[_Flips], list[_Flips]]:
+    """For each member: the nested blend of all against that without it, and that of it and the best against the best.
+
+    One part after the other, so that the margins of its rows are made once for all subsets of members.
+    """
+    members = np.arange(problem.members)
+    without, beside = ([_Flips() for _ in members] for _ in range(2))
     logits = problem.logits[:, : problem.members]
     for held_out in problem.held_out():
-        others = np.setdiff1d(np.arange(rows), held_out)
+        others = np.delete(np.arange(len(logits)), held_out)
         seen = others[at_most(len(others), _MOST_ROWS_FITTED)]
         weigh = _weigher(by, rounds, take_rows(logits, seen), problem.labels[seen])
         decide = partial(_decide, take_rows(logits, held_out), problem.labels[held_out] == 1)
         weights, used = weigh(members)
-        found.full[held_out] = decide(weights)
+        full, alone = decide(weights), decide(np.eye(len(members))[best])
         for member in members:
             rest = np.delete(members, member)
-            needed = used[member] and len(rest) > 0
-            found.without[member, held_out] = decide(weigh(rest)[0]) if needed else found.full[held_out]
+            missed = used[member] and len(rest) > 0
+            without[member].add(full, decide(weigh(rest)[0]) if missed else full)
             if member != best:
-                found.beside_best[member, held_out] = decide(weigh(np.array([best, member]))[0])
-    return found
+                beside[member].add(decide(weigh(np.array([best, member]))[0]), alone)
+    return without, beside
 
 
 def _decide(held: Logits, fake: Right, weights: Array) -> Right:
@@ -157,10 +179,10 @@ def _weigher(by: str, rounds: int, logits: Logits, labels: Labels) -> Weigher:
     return greedy
 
 
-def _likeness(problem: Problem, rights: NDArray[np.bool_]) -> tuple[Array, Array, float]:
-    rows = at_most(len(problem.labels), _MOST_ROWS)
+def _likeness(problem: Problem) -> tuple[Array, Array, float]:
+    rows = at_most(len(problem.labels), _MOST_ROWS_COMPARED)
     logits = take_rows(problem.logits[:, : problem.members], rows)
-    errors = _correlation(~rights[:, rows])
+    errors = _correlation((logits.T >= 0) != (problem.labels[rows] == 1))
     erring = ~np.isnan(np.diag(errors))
     if not erring.any():
         return _correlation(logits.T), errors, float("nan")

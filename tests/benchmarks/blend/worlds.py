@@ -1,0 +1,82 @@
+"""Simulated members: each sees the label through noise that it shares with the others, noise of its own, and a bias."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.config import Experiment, load_experiment
+from ensemble.folds import FoldLedger
+from ensemble.metrics import to_probabilities
+from ensemble.oof import FoldResult, OofStore, provenance_of
+from ensemble.tables import SampleTable
+
+N_FOLDS = 5
+
+
+class World:
+    """Members of one quality, shared noise, bias and scale each; rows are drawn as often as asked for."""
+
+    def __init__(self, members: int, seed: int) -> None:
+        rng = np.random.default_rng([seed, members])
+        self.quality = rng.uniform(0.6, 1.3, members)
+        self.shared = rng.uniform(0.3, 0.9, (members, 3))
+        self.scale = rng.uniform(0.5, 2.0, members)
+        self.bias = rng.normal(0, 0.3, members)
+
+    def draw(self, rows: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Logits (rows, members), a member's column in one piece, and labels (rows,)."""
+        rng = np.random.default_rng([seed, rows])
+        labels = rng.integers(0, 2, rows)
+        factors = rng.normal(size=(3, rows))
+        logits = np.empty((len(self.quality), rows), dtype=np.float32)
+        for member, column in enumerate(logits):
+            column[:] = (2 * labels - 1) * self.quality[member] + self.shared[member] @ factors
+            column += rng.normal(size=rows) + self.bias[member]
+            column *= self.scale[member]
+        return logits.T, labels
+
+
+def folds_of(rows: int) -> NDArray[np.int64]:
+    return np.random.default_rng(rows).permutation(np.arange(rows) % N_FOLDS)
+
+
+def write_store(root: Path, members: int, rows: int, test_rows: int, blend: str = "{}", seed: int = 0) -> OofStore:
+    """A store as a run leaves it, filled with one world's predictions."""
+    config = root.with_suffix(".yaml")
+    models = "\n".join(f"  - {{name: member_{m:03d}, model: {{use: a.B, number: {m}}}}}" for m in range(members))
+    root.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text(f"name: {root.name}\nblend: {blend}\nmembers:\n{models}\n")
+    experiment: Experiment = load_experiment(config)
+    world = World(members, seed)
+    (logits, labels), (test, _) = world.draw(rows, 1), world.draw(test_rows, 2)
+    ledger = _ledger(labels)
+    sample = SampleTable([f"{n:07d}.jpg" for n in range(test_rows)], [], "name", "pred", ["name", "pred"])
+    store = OofStore(root)
+    facts = {"sha256": "0" * 64, "source": "simulated", "synthetic": True, "train_rows": rows, "test_rows": test_rows}
+    store.begin(experiment, ledger, sample, facts)
+    for number, member in enumerate(experiment.members):
+        provenance = provenance_of(member, "simulated", ledger, "0" * 64)
+        probabilities = to_probabilities(logits[:, number].astype(float))
+        test_probabilities = to_probabilities(test[:, number].astype(float))
+        for fold in range(N_FOLDS):
+            heldout = probabilities[ledger.heldout(fold)]
+            result = FoldResult(member.name, fold, heldout, test_probabilities, 60.0, 5.0, 0.0, 65.0, 500.0, 1, {})
+            store.write(result, provenance, ledger, sample, 0.01)
+    return store
+
+
+def _ledger(labels: NDArray[np.int64]) -> FoldLedger:
+    import pandas as pd
+
+    names = [f"{number:07d}.jpg" for number in range(len(labels))]
+    table = pd.DataFrame({"name": names, "label": labels, "group": names, "fold": folds_of(len(labels))})
+    return FoldLedger(table, N_FOLDS, 0, 30)
+
+
+def report(benchmark: str, figures: dict[str, dict[str, object]], absent: list[str], **more: object) -> None:
+    """The table's last line: every figure with its goal and whether it is met."""
+    print(json.dumps({"benchmark": benchmark, "figures": figures, **more, "absent": absent}))  # noqa: T201
