@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from ensemble.config import Experiment
 from ensemble.console import make_console, verbs
@@ -79,6 +81,20 @@ def _adjusted(experiment: Experiment, quick: bool, correct_prior: bool) -> Exper
     return experiment.model_copy(update={"blend": settings.model_copy(update=changes)})
 
 
+class Told:
+    """Tells a log where a long blend is, not more often than every ten seconds."""
+
+    def __init__(self, console: Console, every: float = 10.0) -> None:
+        self.console, self.every = console, every
+        self.last = time.monotonic()
+
+    def __call__(self, line: str) -> None:
+        """Say it, if it is time."""
+        if time.monotonic() - self.last >= self.every:
+            self.last = time.monotonic()
+            self.console.print(line, markup=False)
+
+
 def _rebuild(manifest: Path, store: OofStore, output: Path | None) -> None:
     from ensemble.blend.manifest import rebuild
 
@@ -93,9 +109,9 @@ def _blend(store: OofStore, experiment: Experiment, output: Path | None) -> None
     from ensemble.report import publish
 
     console = make_console()
-    with only_writer(store, "blend"), console.status("blending") as status:
+    with only_writer(store, "blend"), console.status("reading the store") as status:
         predictions = load_predictions(store, experiment)
-        content = blend(store, experiment, output, status.update, predictions)
+        content = blend(store, experiment, output, status.update if console.is_terminal else Told(console), predictions)
     publish(store, console, experiment, predictions)
     for line in (content["reason"], score_line(content), *submission_lines(content)):
         console.print(line, markup=False)

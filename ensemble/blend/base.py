@@ -121,5 +121,10 @@ def take_rows(logits: Logits, rows: Rows) -> Logits:
 
 
 def at_most(rows: int, most: int) -> NDArray[np.intp]:
-    """Evenly drawn row numbers, `most` at the most: a search need not see a million rows to find twenty weights."""
-    return np.unique(np.linspace(0, rows - 1, min(rows, most)).astype(np.intp))
+    """Row numbers, in order: all, or `most` of them drawn by lot, the same for the same two numbers.
+
+    By lot, since every second row may be a fake.
+    """
+    if rows <= most:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng([rows, most]).choice(rows, most, replace=False))

@@ -87,7 +87,7 @@ class Problem:
         return self.logits if blender.reads_columns else self.logits[:, : self.members]
 
     def rows_for(self, blender: Blender, held_out: NDArray[np.intp] | None = None) -> NDArray[np.intp]:
-        """The rows that a blender is fitted on: all but the held-out ones, evenly thinned to what it needs."""
+        """The rows that a blender is fitted on: all but the held-out ones, or as many of them as it needs."""
         rows = np.arange(len(self.labels)) if held_out is None else np.delete(np.arange(len(self.labels)), held_out)
         return rows[at_most(len(rows), blender.most_rows)]
 

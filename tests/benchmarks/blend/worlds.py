@@ -1,4 +1,4 @@
-"""Simulated members: each sees the label through noise that it shares with the others, noise of its own, and a bias."""
+"""Simulated members: each sees the label through noise that it shares with the others, noise of its own, a bias."""
 
 from __future__ import annotations
 
@@ -18,14 +18,18 @@ N_FOLDS = 5
 
 
 class World:
-    """Members of one quality, shared noise, bias and scale each; rows are drawn as often as asked for."""
+    """Members of one quality, shared noise, bias and scale each; rows are drawn as often as asked for.
 
-    def __init__(self, members: int, seed: int) -> None:
+    Where they are `alike` they differ little, and no weights are much better than equal ones.
+    """
+
+    def __init__(self, members: int, seed: int, *, alike: bool = False) -> None:
         rng = np.random.default_rng([seed, members])
-        self.quality = rng.uniform(0.6, 1.3, members)
-        self.shared = rng.uniform(0.3, 0.9, (members, 3))
-        self.scale = rng.uniform(0.5, 2.0, members)
-        self.bias = rng.normal(0, 0.3, members)
+        apart = 0.1 if alike else 1.0
+        self.quality = 0.95 + apart * rng.uniform(-0.35, 0.35, members)
+        self.shared = 0.6 + apart * rng.uniform(-0.3, 0.3, (members, 3))
+        self.scale = np.exp(apart * rng.uniform(-0.7, 0.7, members))
+        self.bias = apart * rng.normal(0, 0.3, members)
 
     def draw(self, rows: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Logits (rows, members), a member's column in one piece, and labels (rows,)."""

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ensemble.blend.base import at_most
 from ensemble.blend.choice import choose
 from ensemble.blend.nested import Problem, evaluate
 from ensemble.metrics import is_right, paired_standard_error, to_probabilities
@@ -89,3 +90,26 @@ def test_the_score_of_choosing_is_made_without_the_fold_that_it_decides() -> Non
     evaluations = [evaluate(maker(t, 4), maker(t, 4), here) for t in titles]
     one, two = (choose(evaluations, p).nested[here.folds == 2] for p in (here, turned))
     np.testing.assert_array_equal(one, two)
+
+
+def test_rows_are_drawn_by_lot_where_there_are_more_than_needed() -> None:
+    """Every second row is a fake: every second row would be all fakes."""
+    rows = at_most(40_000, 20_000)
+    assert len(np.unique(rows)) == 20_000
+    assert (np.diff(rows) > 0).all()
+    assert abs((rows % 2).mean() - 0.5) < 0.02
+    np.testing.assert_array_equal(rows, at_most(40_000, 20_000))
+    assert at_most(5, 5).tolist() == at_most(5, 9).tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_a_blender_that_is_given_only_some_rows_is_scored_on_all(title: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = problem(900, [0.9, 0.6, 0.3])
+    whole = evaluate(maker(title), maker(title), here)
+    monkeypatch.setattr(type(whole.blender), "most_rows", 300)
+    some = evaluate(maker(title), maker(title), here)
+    assert [len(part.fitted_on) for part in some.parts] == [300] * 5
+    for part in some.parts:
+        assert not set(part.fitted_on) & set(part.held_out)
+    assert some.nested_scores.n == 900
+    assert abs(some.nested_scores.accuracy - whole.nested_scores.accuracy) < 0.05
