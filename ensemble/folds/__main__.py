@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 import typer
 
 from ensemble.console import make_console, verbs
@@ -20,17 +21,25 @@ def export(
     ),
 ) -> None:
     """Write name, label, group and fold of every training row. Train elsewhere on these folds, then import."""
-    ledger = FoldLedger.load(store)
-    if output.suffix not in (".csv", ".parquet"):
+    write = _WRITERS.get(output.suffix.lower())
+    if write is None:
         raise UserError(f"{output}: give a name that ends in .csv or .parquet")
+    ledger = FoldLedger.load(store)
     with new_file(output) as temporary:
-        if output.suffix == ".csv":
-            ledger.table.to_csv(temporary, index=False)
-        else:
-            ledger.table.to_parquet(temporary, index=False)
+        write(ledger.table, temporary)
     rows = f"{len(ledger.table)} rows in {ledger.n_folds} folds"
     make_console().print(f"{output}: {rows}, ledger {ledger.sha256[:12]}", markup=False)
 
+
+def _write_csv(table: pd.DataFrame, path: Path) -> None:
+    table.to_csv(path, index=False, lineterminator="\n")
+
+
+def _write_parquet(table: pd.DataFrame, path: Path) -> None:
+    table.to_parquet(path, index=False)
+
+
+_WRITERS = {".csv": _write_csv, ".parquet": _write_parquet}
 
 app = verbs({"export": export}, "The folds that all members share.")
 
