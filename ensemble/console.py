@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typer.core import TyperGroup
 from ensemble.errors import UserError
 
 _UNUSABLE = (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError)  # paths that a user gave
+_NO_ROOM = (errno.ENOSPC, errno.EROFS, errno.EDQUOT)
 INTERRUPTED = 130  # what shells report for a process that Ctrl-C ended
 
 
@@ -69,6 +71,11 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             raise SystemExit(2) from None
         except _UNUSABLE as error:
             sys.stderr.write(f"{error.filename}: {error.strerror}; give another path\n")
+            raise SystemExit(2) from None
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            sys.stderr.write(f"{error.filename or 'the disk'}: {error.strerror}; make room, or give another path\n")
             raise SystemExit(2) from None
         except KeyboardInterrupt:
             sys.stderr.write("interrupted; what was finished is kept, run the same command to go on\n")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _UNFINISHED = ".unfinished-"
+_OLD = "-old-"
 
 
 @contextmanager
@@ -33,14 +34,22 @@ def new_folder(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         if path.exists():
-            old = path.parent / f"{_UNFINISHED}{uuid.uuid4().hex}-old-{path.name}"
+            old = path.parent / f"{_UNFINISHED}{uuid.uuid4().hex}{_OLD}{path.name}"
             path.rename(old)
             temporary.rename(path)
             shutil.rmtree(old)
         else:
             temporary.rename(path)
     finally:
+        put_back(path)
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def put_back(path: Path) -> None:
+    """Where a process was stopped between taking the old folder away and putting the new one there: the old again."""
+    for old in path.parent.glob(f"{_UNFINISHED}*{_OLD}{path.name}"):
+        if not path.exists():
+            old.rename(path)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -51,5 +60,7 @@ def write_text(path: Path, text: str) -> None:
 
 def remove_unfinished(folder: Path, name: str = "*") -> None:
     """Remove what a killed run left behind of files and folders called `name`, at any depth."""
+    for old in folder.rglob(f"{_UNFINISHED}*{_OLD}{name}"):
+        put_back(old.with_name(old.name.partition(_OLD)[2]))
     for left in sorted(folder.rglob(f"{_UNFINISHED}*-{name}")):
         shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)

@@ -44,6 +44,12 @@ def standard_error(right: NDArray[np.bool_]) -> float:
     return math.sqrt(accuracy * (1 - accuracy) / len(right))
 
 
+def share_variance(found: NDArray[np.bool_]) -> float:
+    """Variance of a share (n,), with one row of each kind added to it: none among three does not mean never."""
+    share = (int(found.sum()) + 1) / (len(found) + 2)
+    return share * (1 - share) / len(found)
+
+
 def paired_standard_error(right: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     """Standard error of the difference of two accuracies on the same rows: only the rows in which they differ count."""
     difference = right.astype(float) - other.astype(float)

@@ -142,8 +142,9 @@ class OofStore:
         """What is known of the data: `sha256`, `source`, `synthetic`, sizes."""
         try:
             facts: dict[str, Any] = json.loads((self.root / "data.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise UserError(f"{self.root} is no store of a trained experiment ({error}); train first") from None
+            SampleTable(**facts["sample"])
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise UserError(f"{self.root} is no store of a trained experiment ({error!r}); train first") from None
         return facts
 
     def sample(self) -> SampleTable:
@@ -220,11 +221,14 @@ class OofStore:
             return None
         if hashlib.sha256(content).hexdigest() != record.predictions_sha256:
             return None
-        return parquet.read_table(pa.BufferReader(content), columns=columns, use_threads=False)
+        try:
+            return parquet.read_table(pa.BufferReader(content), columns=columns, use_threads=False)
+        except (pa.ArrowException, OSError):
+            return None
 
     def imported(self) -> list[str]:
         """Members whose predictions were made elsewhere, in the order of their names."""
-        return sorted(path.parent.name for path in self.root.glob(f"members/*/{IMPORTED}"))
+        return sorted(path.parent.name for path in self.root.glob(f"members/[!.]*/{IMPORTED}"))
 
     def finished(self, member: str, fold: int, provenance: Provenance) -> list[str] | None:
         """What changed since this fold was finished: empty when it stands, None when it never was."""

@@ -15,7 +15,7 @@ from ensemble.config import Experiment
 from ensemble.errors import UserError
 from ensemble.folds import FoldLedger
 from ensemble.metrics import to_logits, to_probabilities
-from ensemble.oof import FoldRecord, OofStore
+from ensemble.oof import PREDICTIONS, FoldRecord, OofStore
 
 Array = NDArray[np.float64]
 Logits = NDArray[np.float32]
@@ -153,6 +153,8 @@ class _Reader:
         else:
             labels, pred = self._in_order(member, fold, where)
         self._same_labels(labels[: len(rows)], rows, where)
+        if pred.dtype.kind != "f" or not ((pred >= 0) & (pred <= 1)).all():  # NaN fails both
+            raise UserError(f"{where}/{PREDICTIONS} holds values that are no probabilities; train again")
         if record.provenance.folds != self.ledger.sha256 or record.provenance.data != self.data:
             raise UserError(
                 f"{where} was made on other folds or data (its hash differs, though its rows agree); train again"

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from ensemble.config import Experiment
 from ensemble.console import make_console, verbs
+from ensemble.errors import UserError
 from ensemble.lock import only_writer
 from ensemble.oof import SUBMISSION, OofStore
 from ensemble.stores import find_store
@@ -34,6 +35,8 @@ def main(
     ] = None,
 ) -> None:
     """Fit several blenders on the out-of-fold predictions, choose one by its nested score, and write submit.csv."""
+    if output is not None and output.is_dir():
+        raise UserError(f"{output} is a folder; name the file that the submission is to be written to")
     found, experiment = find_store(store, oof)
     if rebuild_from is not None:
         _rebuild(rebuild_from, found, output)
@@ -54,7 +57,7 @@ def import_member(
         bool, typer.Option("--same-folds", help="You state that the folds of this ledger were used (no fold column).")
     ] = False,
     scale: Annotated[
-        str, typer.Option(help="probability, logit, or auto: logit where a value lies outside [0, 1].")
+        str, typer.Option(help="probability, logit, or auto: logit where a tenth of the values is negative.")
     ] = "auto",
 ) -> None:
     """Take in the predictions of a member that was trained elsewhere on the same folds."""
@@ -63,7 +66,7 @@ def import_member(
     found, _ = find_store(store, root)
     with only_writer(found, "blend"):
         lines = import_predictions(found, name, oof_file, test_file, same_folds=same_folds, scale=scale)
-    for line in lines:
+    for line in (*lines, f"python -m ensemble.blend {found.root} blends it"):
         make_console().print(line, markup=False)
 
 
@@ -99,7 +102,9 @@ def _rebuild(manifest: Path, store: OofStore, output: Path | None) -> None:
     from ensemble.blend.manifest import rebuild
 
     target = output or manifest.with_name(SUBMISSION)
-    make_console().print(f"{target} rebuilt, sha256 {rebuild(manifest, store, target)}", markup=False)
+    with only_writer(store, "blend"):
+        sha256 = rebuild(manifest, store, target)
+    make_console().print(f"{target} rebuilt, sha256 {sha256}", markup=False)
 
 
 def _blend(store: OofStore, experiment: Experiment, output: Path | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -65,7 +66,7 @@ class BoostedStacking(Blender):
         self.members = members
         self.trials = trials
         self.seed = seed
-        self.earlier = earlier
+        self.earlier = earlier[:trials]
 
     def fit(self, logits: Logits, labels: Labels, folds: Folds) -> Self:
         """Tune, then fit; the logits of the rows it was fitted on are those of its inner folds."""
@@ -89,13 +90,22 @@ class BoostedStacking(Blender):
 
     def state(self) -> dict[str, Any]:
         """The trees as LightGBM's own text."""
-        return {"kind": "boosted", "members": self.members, "model": self.booster_.model_to_string()}
+        model = self.booster_.model_to_string()
+        return {"kind": "boosted", "members": self.members, "model": model, "model_sha256": _sha256(model)}
 
     @classmethod
-    def of_text(cls, model: str, members: int) -> BoostedStacking:
-        """The blender of trees that were fitted before."""
+    def of_text(cls, model: str, sha256: str, members: int) -> BoostedStacking:
+        """The blender of trees that were fitted before.
+
+        Raises
+        ------
+        ValueError
+            The text is not what was written: LightGBM would end the process over a damaged one.
+        """
         import lightgbm
 
+        if _sha256(model) != sha256:
+            raise ValueError("the trees are not those that were written")
         blender = cls(members)
         blender.booster_ = lightgbm.Booster(model_str=model)
         return blender
@@ -152,6 +162,10 @@ class BoostedStacking(Blender):
 
 
 _CAUTIOUS = {"learning_rate": 0.05, "num_leaves": 4, "min_data_in_leaf": 20, "lambda_l2": 10.0}
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _suggested(trial: optuna.Trial) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from ensemble.blend.base import Array
 from ensemble.blend.nested import Evaluation, Problem
-from ensemble.metrics import is_right, paired_standard_error, to_probabilities
+from ensemble.metrics import is_right, to_probabilities
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,9 @@ class Choice:
     Attributes
     ----------
     nested : float64 (rows,)
-        Logits of a blend whose blender was chosen without the fold that it decides. Scored, they have paid for the
-        choice as well, which the chosen blender's own nested score has not.
+        Logits of a blend whose blender was chosen, for each fold, by the scores of the other folds. Scored, they have
+        paid for most of the choice, which the chosen blender's own nested score has not. Not for all of it: what was
+        scored on the other folds had been fitted on this one too.
     """
 
     chosen: Evaluation
@@ -32,20 +34,18 @@ class Choice:
 def choose(evaluations: Sequence[Evaluation], problem: Problem) -> Choice:
     """The simplest blender within one standard error of the best; `evaluations` go from simple to complex.
 
-    The standard error is that of the paired difference: both decide the same rows, so only rows on which they differ
-    count. So nothing is chosen that is below the plain mean by more than one, as long as the mean competes.
+    Both decide the same rows, so only those on which they differ count: if neither were better, the net gain of f flips
+    would have a standard error of sqrt(f). What decides fewer rows rightly than something simpler is never chosen; so
+    nothing is below the plain mean, as long as the mean competes and is not itself chosen.
     """
     rights = [is_right(to_probabilities(evaluation.nested), problem.labels) for evaluation in evaluations]
     place, best = _simplest(rights)
     nested = evaluations[place].nested.copy()
     for rows in problem.held_out():
-        others = np.ones(len(nested), dtype=np.bool_)
-        others[rows] = False
-        elected = _simplest([right[others] for right in rights])[0]
+        elected = _simplest([np.delete(right, rows) for right in rights])[0]
         nested[rows] = evaluations[elected].nested[rows]
-    gap = float(rights[best].mean() - rights[place].mean())
-    error = paired_standard_error(rights[best], rights[place])
-    return Choice(evaluations[place], _reason(evaluations[place], evaluations[best], gap, error), nested)
+    net, flips = _difference(rights[best], rights[place])
+    return Choice(evaluations[place], _reason(evaluations, place, best, net, flips), nested)
 
 
 def _simplest(rights: Sequence[NDArray[np.bool_]]) -> tuple[int, int]:
@@ -53,16 +53,24 @@ def _simplest(rights: Sequence[NDArray[np.bool_]]) -> tuple[int, int]:
     counts = [int(right.sum()) for right in rights]
     best = int(np.argmax(counts))
     for place, right in enumerate(rights):
-        gap = (counts[best] - counts[place]) / len(right)
-        if gap <= paired_standard_error(rights[best], right):
+        net, flips = _difference(rights[best], right)
+        if net <= math.sqrt(flips) and counts[place] >= max(counts[: place + 1]):
             return place, best
     raise AssertionError("the best blender is within one standard error of itself")
 
 
-def _reason(chosen: Evaluation, best: Evaluation, gap: float, error: float) -> str:
-    if chosen is best:
-        return f"{chosen.title} has the best nested accuracy; nothing simpler is within one standard error of it"
+def _difference(right: NDArray[np.bool_], other: NDArray[np.bool_]) -> tuple[int, int]:
+    """Net gain of the first over the other, and on how many rows they differ."""
+    return int(right.sum()) - int(other.sum()), int((right != other).sum())
+
+
+def _reason(evaluations: Sequence[Evaluation], place: int, best: int, net: int, flips: int) -> str:
+    chosen = evaluations[place].title
+    if place == best == 0:
+        return f"{chosen} is the simplest, and none has a better nested accuracy"
+    if place == best:
+        return f"{chosen} has the best nested accuracy; nothing simpler is within one standard error of it"
     return (
-        f"{chosen.title} is the simplest within one standard error of the best: "
-        f"{best.title} is ahead by {gap:.4f}, with a paired standard error of {error:.4f}"
+        f"{chosen} is the simplest within one standard error of the best: {evaluations[best].title} decides {net} more "
+        f"rightly, of {flips} on which they differ (standard error {math.sqrt(flips):.1f})"
     )

@@ -22,10 +22,9 @@ from ensemble.blend.outlook import Outlook, outlook
 from ensemble.blend.prior import PriorShift, estimate_prior
 from ensemble.blend.roster import Maker, blenders
 from ensemble.blend.studies import Studies
-from ensemble.blend.threshold import CALIBRATION, Rule, place_decision
+from ensemble.blend.threshold import CALIBRATION, Rule, as_it_is, place_decision
 from ensemble.blend.worth import Worth, worth
 from ensemble.config import BlendSettings
-from ensemble.predictions import Predictions
 from ensemble.report.leaderboard import member_cost
 
 Say = Callable[[str], None]
@@ -43,7 +42,7 @@ class Blend:
         How the decision is put at 0.5, and all that was tried.
     added_logit : float
         What is added to every test logit for another share of fakes; 0 unless it was asked for.
-    worth, outlook
+    prior, worth, outlook
         None as long as all rows are of one fold: then nothing can be held out.
     rivals : dict
         What others must beat, with its right decisions (rows,): the plain mean, and the best member by its name.
@@ -55,7 +54,7 @@ class Blend:
     choice: Choice
     rule: Rule
     rules: list[Rule]
-    prior: PriorShift
+    prior: PriorShift | None
     added_logit: float
     worth: Worth | None
     outlook: Outlook | None
@@ -70,26 +69,34 @@ class Blend:
 
 
 def compare_blenders(inputs: Inputs, settings: BlendSettings, studies: Studies | None, say: Say) -> Blend:
-    """Fit and score every blender, choose, place the decision, and weigh the members."""
-    problem = inputs.problem
-    foldless = not problem.held_out()
-    makers = [pair for pair in blenders(settings, problem.members, studies) if not foldless or not pair[1]().learns]
+    """Fit and score every blender, choose, place the decision, and weigh the members.
+
+    As long as all rows are of one fold nothing can be held out: then the plain mean, which learns nothing, is taken.
+    """
+    problem, rivals = inputs.problem, _rivals(inputs)
+    if not problem.held_out():
+        evaluation = evaluate(MeanOfLogits, MeanOfLogits, problem)
+        choice = Choice(evaluation, "all rows are of one fold, so only the plain mean can be told", evaluation.nested)
+        rule = as_it_is(evaluation, problem)
+        return Blend([evaluation], choice, rule, [rule], None, 0.0, None, None, rivals, {evaluation.title: 0.0})
+    makers = blenders(settings, problem.members, studies)
     evaluations, seconds = _evaluated(makers or [(MeanOfLogits, MeanOfLogits)], settings, problem, say)
     say("choosing")
     choice = choose(evaluations, problem)
     rule, rules = place_decision(choice.chosen, problem)
-    prior = _prior(choice.chosen, rules, inputs)
+    prior, added = _prior(choice.chosen, rule, rules, inputs)
     say("weighing the members")
+    found = _worth(choice.chosen, inputs, settings.rounds)
     return Blend(
         evaluations,
         choice,
         rule,
         rules,
         prior,
-        prior.correction if settings.correct_prior else 0.0,
-        None if foldless else _worth(choice.chosen, inputs, settings.rounds),
-        None if foldless else outlook(problem, _recipes(inputs.predictions), settings.rounds),
-        _rivals(inputs),
+        added if settings.correct_prior else 0.0,
+        found,
+        outlook(problem, found, _recipes(inputs), settings.rounds),
+        rivals,
         seconds,
     )
 
@@ -120,28 +127,32 @@ def _rivals(inputs: Inputs) -> dict[str, NDArray[np.bool_]]:
     mean = blended(logits, np.full(problem.members, 1 / problem.members), 0.0)
     return {
         "the plain mean": (mean >= 0) == (problem.labels == 1),
-        inputs.predictions.members[best]: (logits[:, best] >= 0) == (problem.labels == 1),
+        inputs.members[best]: (logits[:, best] >= 0) == (problem.labels == 1),
     }
 
 
-def _prior(chosen: Evaluation, rules: list[Rule], inputs: Inputs) -> PriorShift:
-    """From calibrated logits, whether or not the submission gets them: EM takes probabilities at their word."""
+def _prior(chosen: Evaluation, rule: Rule, rules: list[Rule], inputs: Inputs) -> tuple[PriorShift, float]:
+    """Estimated from calibrated logits, since EM takes probabilities at their word; and what a correction would add.
+
+    The correction is that of calibrated logits, brought to the scale of those that are handed in.
+    """
     calibrated = next(rule for rule in rules if rule.title == CALIBRATION)
     problem = inputs.problem
     seen = inputs.test if chosen.blender.reads_columns else inputs.test[:, : problem.members]
-    return estimate_prior(
-        calibrated.nested, problem.labels, calibrated.decision(chosen.blender.decision_function(seen))
-    )
+    test = calibrated.decision(chosen.blender.decision_function(seen))
+    prior = estimate_prior(calibrated.nested, problem.labels, test)
+    return prior, prior.correction * calibrated.decision.temperature / rule.decision.temperature
 
 
 def _worth(chosen: Evaluation, inputs: Inputs, rounds: int) -> Worth:
-    members = inputs.predictions.members
+    members = inputs.members
     by = MeanOfLogits.title if chosen.title == MeanOfLogits.title else GreedySelection.title
     seconds = [member_cost(member, inputs.predictions)["seconds"] for member in members]
     return worth(inputs.problem, by, rounds, members, seconds)
 
 
-def _recipes(predictions: Predictions) -> list[dict[str, Any] | None]:
+def _recipes(inputs: Inputs) -> list[dict[str, Any] | None]:
     """Of each member; None for those that were trained elsewhere."""
-    found = [next(r for f, r in predictions.records.items() if f.startswith(f"{m}/")) for m in predictions.members]
+    records = inputs.predictions.records
+    found = [next(r for f, r in records.items() if f.startswith(f"{member}/")) for member in inputs.members]
     return [None if record.trained_elsewhere else record.provenance.recipe for record in found]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ensemble.metrics import THRESHOLD
+from ensemble.metrics import THRESHOLD, share_variance
 from ensemble.tables import SampleTable
 
 _TOO_FAR = 3.0  # standard errors
@@ -50,7 +50,7 @@ def guard(sample: SampleTable, probabilities: NDArray[np.float64], nested: NDArr
     """Look at probabilities of the sample's rows, beside nested logits, and beside the submission at `last`."""
     fake = probabilities >= THRESHOLD
     oof, test = float((nested >= 0).mean()), float(fake.mean())
-    error = math.sqrt(oof * (1 - oof) / len(nested) + test * (1 - test) / len(fake))
+    error = math.sqrt(share_variance(nested >= 0) + share_variance(fake))
     earlier = _decisions(last, sample)
     if earlier is None:
         return Guard(None, None, oof, test, error)

@@ -1,4 +1,4 @@
-"""What a blend starts from: the members' logits without gaps, and feature columns where a blender reads them."""
+"""What a blend starts from: the logits of members on rows that all have predicted, and columns where one reads them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blend.base import Logits
-from ensemble.blend.missing import covered, fill_missing
+from ensemble.blend.base import Logits, take_rows
 from ensemble.blend.nested import Problem
 from ensemble.columns import read_columns
 from ensemble.config import Experiment
+from ensemble.errors import UserError
 from ensemble.oof import COLUMNS, OofStore
 from ensemble.predictions import Predictions
 
@@ -23,31 +23,105 @@ class Inputs:
 
     Attributes
     ----------
+    predictions : Predictions
+        Of all members, those too that do not take part yet.
+    members : list of str
+        Those that take part: the first columns of `problem` and `test`.
     rows : intp (n,)
-        Rows of the ledger for which a member has spoken: those of `problem`.
+        Rows of the ledger that all of these have predicted: those of `problem`.
     test : float32 (test rows, members + columns)
     columns_sha256 : str or None
         Of the file of feature columns, where there are any.
     """
 
     predictions: Predictions
+    members: list[str]
     problem: Problem
     rows: NDArray[np.intp]
     test: Logits
     columns_sha256: str | None
 
+    @property
+    def waiting(self) -> list[str]:
+        """Members that have predicted too few folds to take part."""
+        return [member for member in self.predictions.members if member not in self.members]
+
 
 def load_inputs(store: OofStore, experiment: Experiment, predictions: Predictions) -> Inputs:
-    """Fill the matrices; columns come along if the experiment asks for some and the store holds them."""
-    ledger, members = predictions.ledger, len(predictions.members)
-    there = covered(predictions.oof_logits)
-    rows = np.flatnonzero(there)
-    oof = predictions.oof_logits if there.all() else predictions.oof_logits.T[:, rows].T
-    oof, test, sha256 = fill_missing(oof), predictions.test_logits, None
+    """The rows that every member of the blend has predicted; columns too, if asked for and if the store holds them."""
+    ledger = predictions.ledger
+    used, rows = taking_part(~np.isnan(predictions.oof_logits[_first_rows(predictions)]), ledger.folds)
+    names = [predictions.members[column] for column in used]
+    oof, test = _rows(_columns(predictions.oof_logits, used), rows), _columns(predictions.test_logits, used)
     columns = read_columns(store, ledger) if experiment.blend.columns else None
     if columns is not None:
-        oof = np.concatenate([oof.T, columns[0][rows].T]).T
-        test = np.concatenate([test.T, columns[1].T]).T
-        sha256 = hashlib.sha256((store.root / COLUMNS).read_bytes()).hexdigest()
-    problem = Problem(oof, members, ledger.labels[rows], ledger.folds[rows])
-    return Inputs(predictions, problem, rows, test, sha256)
+        oof, test = _beside(oof, columns[0][rows]), _beside(test, columns[1])
+    problem = Problem(oof, len(used), ledger.labels[rows], ledger.folds[rows])
+    return Inputs(predictions, names, problem, rows, test, None if columns is None else _columns_sha256(store))
+
+
+def test_logits_of(store: OofStore, predictions: Predictions, members: list[str], columns_sha256: str | None) -> Logits:
+    """Test logits (test rows, members + columns) as a blend of these members read them.
+
+    Raises
+    ------
+    UserError
+        It read feature columns that the store no longer holds.
+    """
+    test = _columns(predictions.test_logits, np.array([predictions.members.index(member) for member in members]))
+    if columns_sha256 is None:
+        return test
+    columns = read_columns(store, predictions.ledger)
+    if columns is None or _columns_sha256(store) != columns_sha256:
+        raise UserError(f"{store.root / COLUMNS} is not the one that the blend was made with; blend again")
+    return _beside(test, columns[1])
+
+
+def taking_part(there: NDArray[np.bool_], folds: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Which members are blended (columns), and the rows (of `folds`) that all of them have predicted.
+
+    A row on which a member is silent says nothing of what it will say of the test rows, so it is neither fitted on nor
+    scored. Members with few folds would leave few rows: of all "members with at least so many folds" those are taken
+    that bring most predictions along, on two folds or more if that can be.
+
+    Parameters
+    ----------
+    there : bool (folds, members)
+        Which folds each member has predicted.
+    """
+    counts = there.sum(axis=0)
+    best: tuple[bool, int, int] = (False, 0, 0)
+    used, shared = np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp)
+    for least in np.unique(counts[counts > 0]):
+        members = np.flatnonzero(counts >= least)
+        common = np.flatnonzero(there[:, members].all(axis=1))
+        worth = (len(common) > 1, len(members) * len(common), int(least))
+        if worth > best:
+            best, used, shared = worth, members, common
+    return used, np.flatnonzero(np.isin(folds, shared))
+
+
+def _first_rows(predictions: Predictions) -> NDArray[np.intp]:
+    """A row of each fold: a member has predicted a fold as a whole or not at all."""
+    return np.unique(predictions.ledger.folds, return_index=True)[1]
+
+
+def _columns(logits: Logits, columns: NDArray[np.intp]) -> Logits:
+    """Some columns, without a copy where it is all of them."""
+    if np.array_equal(columns, np.arange(logits.shape[1])):
+        return logits
+    chosen: Logits = logits.T[columns].T
+    return chosen
+
+
+def _rows(logits: Logits, rows: NDArray[np.intp]) -> Logits:
+    """Some rows, without a copy where it is all of them."""
+    return logits if len(rows) == len(logits) else take_rows(logits, rows)
+
+
+def _beside(logits: Logits, columns: NDArray[np.float32]) -> Logits:
+    return np.concatenate([logits.T, columns.T]).T
+
+
+def _columns_sha256(store: OofStore) -> str:
+    return hashlib.sha256((store.root / COLUMNS).read_bytes()).hexdigest()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from ensemble.blend.run import blend
 from ensemble.config import Experiment
-from ensemble.errors import UserError
 from ensemble.lock import only_writer
 from ensemble.oof import OofStore
 from ensemble.predictions import load_predictions
@@ -45,14 +45,14 @@ class LiveBlend:
                 content = blend(self.store, self.experiment, predictions=predictions)
             write_leaderboard(self.store, predictions)
             self._tell(content)
-        except (UserError, OSError) as error:
+        except Exception as error:  # members of any kind are worth more than the news of them
             self.board.say(f"the blend was not refreshed: {error}")
         self._ended = time.monotonic()
         self._took = self._ended - begun
 
-    def _tell(self, content: dict[str, object]) -> None:
-        nested = content["blenders"][content["chosen"]]["nested"]  # type: ignore[index]
+    def _tell(self, content: dict[str, Any]) -> None:
+        nested = content["nested"]
         self.board.standing = (
-            f"blend so far: {nested['accuracy']:.4f} ± {nested['standard_error']:.4f} nested, "
-            f"{content['chosen']} of {len(content['members'])} members on {nested['n']} photographs"  # type: ignore[arg-type]
+            f"blend so far: {nested['accuracy']:.4f} ± {nested['standard_error']:.4f}, "
+            f"{content['chosen']} of {len(content['members'])} members on {nested['n']} photographs"
         )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ensemble.blend.base import Array, Folds, Labels, LinearBlender, Logits, at_most, take_rows
 from ensemble.blend.objective import mean_log_loss
 from ensemble.blend.studies import new_study
+from ensemble.metrics import to_logits
 
 if TYPE_CHECKING:
     import optuna
@@ -65,7 +66,7 @@ class LogisticStacking(LinearBlender):
     def __init__(self, trials: int = 8, seed: int = 0, earlier: Sequence[optuna.trial.FrozenTrial] = ()) -> None:
         self.trials = trials
         self.seed = seed
-        self.earlier = earlier
+        self.earlier = earlier[:trials]
 
     def fit(self, logits: Logits, labels: Labels, folds: Folds) -> Self:
         """Tune C, then fit."""
@@ -113,5 +114,7 @@ def _inner_log_loss(C: float, X: Logits, y: Labels, splits: list[Split]) -> floa
 def _logistic(X: Logits, y: Labels, C: float) -> tuple[Array, float]:
     from sklearn.linear_model import LogisticRegression
 
+    if len(np.unique(y)) < 2:
+        return np.zeros(X.shape[1]), float(to_logits(np.array((y.sum() + 0.5) / (len(y) + 1))))
     model = LogisticRegression(C=C, solver="newton-cholesky").fit(X.astype(np.float64), y)
     return model.coef_[0].astype(np.float64), float(model.intercept_[0])

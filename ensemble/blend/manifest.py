@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.blend.base import Logits
 from ensemble.blend.compared import Blend
 from ensemble.blend.guard import Guard
-from ensemble.blend.inputs import Inputs, load_inputs
+from ensemble.blend.inputs import Inputs, test_logits_of
 from ensemble.blend.nested import Evaluation
 from ensemble.blend.roster import restored
 from ensemble.blend.threshold import Decision, Rule
@@ -27,24 +28,30 @@ from ensemble.predictions import load_predictions
 from ensemble.provenance import digest, versions
 from ensemble.submission import sha256_of, submission_text
 
-_NEEDED = {"members", "blender", "decision", "added_logit", "predictions_sha256", "sample_sha256", "submission_sha256"}
+_NEEDED = {
+    "members", "blender", "decision", "added_logit", "predictions_sha256", "columns_sha256", "sample_sha256",
+    "submission_sha256",
+}  # fmt: skip
 
 
 def manifest(blend: Blend, inputs: Inputs, store: OofStore, guard: Guard, seed: int) -> dict[str, Any]:
     """The manifest of a blend, without the hashes of the files beside it, which are not written yet."""
     predictions, chosen = inputs.predictions, blend.choice.chosen
-    weights = chosen.blender.member_weights(len(predictions.members))
+    weights = chosen.blender.member_weights(len(inputs.members))
+    folded, corrected = bool(inputs.problem.held_out()), blend.added_logit != 0
     content = {
         "chosen": chosen.title,
         "reason": blend.choice.reason,
-        "measured_on": "nested OOF; the choice among the blenders was made on the same nested scores",
+        "measured_on": "nested OOF" if folded else "OOF, all rows of one fold: nothing could be held out",
+        "nested": score(to_probabilities(blend.rule.nested), inputs.problem.labels),
         "nested_with_choice": score(to_probabilities(blend.choice.nested), inputs.problem.labels),
         "decision_rule": blend.rule.title,
         "decision": blend.rule.decision,
-        "prior": {**asdict(blend.prior), "warning": blend.prior.warning()},
+        "prior": blend.prior and {**asdict(blend.prior), "in_words": blend.prior.in_words(corrected)},
         "added_logit": blend.added_logit,
         "guard": {**asdict(guard), "lines": guard.lines()},
-        "members": predictions.members,
+        "members": inputs.members,
+        "waiting": inputs.waiting,
         "weights": None if np.isnan(weights).any() else weights,
         "left_out": predictions.left_out,
         "partial": predictions.partial,
@@ -76,20 +83,18 @@ def rebuild(path: Path, store: OofStore, target: Path) -> str:
         The store no longer holds what the manifest was made from, or gives other bytes; nothing is written.
     """
     recipe = _read(path)
-    experiment = store.experiment()
-    inputs = load_inputs(store, experiment, load_predictions(store, experiment))
-    wanted, there = recipe["predictions_sha256"], inputs.predictions.hashes
+    predictions = load_predictions(store, store.experiment())
+    wanted, there = recipe["predictions_sha256"], predictions.hashes
     names = set(recipe["members"])
-    of_members = {key: sha for key, sha in there.items() if key.partition("/")[0] in names}
-    changed = sorted(key for key in wanted.keys() | of_members.keys() if wanted.get(key) != of_members.get(key))
-    if changed or recipe["sample_sha256"] != _sample_sha256(store):
-        what = f"predictions of {', '.join(changed[:5])}" if changed else "rows of the sample submission"
+    concerned = {key for key in {*wanted, *there} if key.partition("/")[0] in names}
+    changed = sorted(key for key in concerned if wanted.get(key) != there.get(key))
+    if changed or not names <= set(predictions.members) or recipe["sample_sha256"] != _sample_sha256(store):
+        what = f"predictions of {', '.join(changed[:5])}" if changed else "members or rows of the sample submission"
         raise UserError(f"{path} was made from other {what}; blend again")
-    if recipe.get("columns_sha256") not in (None, inputs.columns_sha256):
-        raise UserError(f"{path} was made with other feature columns than the store holds now; blend again")
+    test = test_logits_of(store, predictions, recipe["members"], recipe["columns_sha256"])
     try:
-        probabilities = _decided(recipe, inputs)
-    except (KeyError, TypeError, ValueError, IndexError):
+        probabilities = _decided(recipe, test)
+    except Exception:  # whatever somebody wrote there
         raise UserError(f"{path} describes no blender of these members; was it edited?") from None
     text = submission_text(store.sample(), probabilities)
     if sha256_of(text) != recipe["submission_sha256"]:
@@ -98,23 +103,28 @@ def rebuild(path: Path, store: OofStore, target: Path) -> str:
     return sha256_of(text)
 
 
-def _decided(recipe: dict[str, Any], inputs: Inputs) -> NDArray[np.float64]:
+def _decided(recipe: dict[str, Any], test: Logits) -> NDArray[np.float64]:
     """Probabilities of the test rows, by the blender and the decision that a manifest tells."""
     blender, decision = restored(recipe["blender"]), Decision(**recipe["decision"])
-    columns = [inputs.predictions.members.index(name) for name in recipe["members"]]
-    if blender.reads_columns:
-        columns += range(inputs.problem.members, inputs.test.shape[1])
-    logits = blender.decision_function(inputs.test.T[columns].T)
-    return to_probabilities(decision(logits) + recipe["added_logit"])
+    seen = test if blender.reads_columns else test[:, : len(recipe["members"])]
+    return to_probabilities(decision(blender.decision_function(seen)) + recipe["added_logit"])
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is no readable blend.json ({error})") from None
     if not isinstance(content, dict) or not set(content) >= _NEEDED:
         raise UserError(f"{path} is no blend.json: it says nothing of {', '.join(sorted(_NEEDED))}")
+    members, hashes = content["members"], content["predictions_sha256"]
+    if (
+        not isinstance(hashes, dict)
+        or not isinstance(members, list)
+        or not members
+        or not all(isinstance(m, str) for m in members)
+    ):
+        raise UserError(f"{path} names no members and predictions; was it edited?")
     return content
 
 
@@ -123,7 +133,7 @@ def _sample_sha256(store: OofStore) -> str:
 
 
 def _summary(evaluation: Evaluation, blend: Blend, inputs: Inputs) -> dict[str, Any]:
-    members = inputs.predictions.members
+    members = inputs.members
     right = is_right(to_probabilities(evaluation.nested), inputs.problem.labels)
     against = {rival: compare(right, before) for rival, before in blend.rivals.items()}
     weights = evaluation.blender.member_weights(len(members))

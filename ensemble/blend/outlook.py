@@ -12,6 +12,7 @@ import numpy as np
 from ensemble.blend.base import Array, take_rows
 from ensemble.blend.greedy import GreedySelection, shares
 from ensemble.blend.nested import Problem
+from ensemble.blend.worth import Worth
 from ensemble.metrics import is_right, to_probabilities
 
 
@@ -23,42 +24,49 @@ class Outlook:
     ----------
     path : float64 (k,)
         Held-out accuracy of greedy selection stopped at one, two, ... unlike members, each fitted on the other folds.
-    another_member : float
-        What one more as unlike as these is expected to gain: the path's errors as a + b / k, taken one further.
+    another_member : float or None
+        What one more as unlike as these is expected to gain: the path's errors as a + b / k (a, b >= 0), taken one
+        further. None for a single member, of which there is no path.
     another_seed : float or None
-        What a second seed gained, over pairs of members that differ by nothing else; None where there are none.
+        What the blend gained by members of which another differs by its seed alone; None where there are none.
     standard_error : float
         Of the accuracy at the path's end.
     """
 
     path: Array
-    another_member: float
+    another_member: float | None
     another_seed: float | None
     standard_error: float
 
     def lines(self) -> list[str]:
         """Advice in words."""
-        gained = f"another unlike member: {self.another_member:+.4f} expected, from the path of greedy selection"
-        seed = (
-            "another seed or cut of folds: not known, no two members differ by their seed alone"
+        return [
+            "another unlike member: not known of a single one"
+            if self.another_member is None
+            else f"another unlike member: {self.another_member:+.4f} expected, from the path of greedy selection",
+            "another seed: not known, no two members differ by their seed alone"
             if self.another_seed is None
-            else f"another seed, or the same members on another cut of folds: {self.another_seed:+.4f}, "
-            "as pairs of members that differ by their seed alone gained"
+            else f"another seed: {self.another_seed:+.4f}, as members gained that have a twin of another seed",
+            "another cut of folds: not measured; it trains the same recipes anew, as another seed does",
+            self._verdict(),
+        ]
+
+    def _verdict(self) -> str:
+        known = [gain for gain in (self.another_member, self.another_seed) if gain is not None]
+        if not known:
+            return "add a second member, as unlike the first as can be"
+        beyond = max(known) > self.standard_error
+        what = "more than" if beyond else "no more than"
+        return f"{what} one standard error of the accuracy ({self.standard_error:.4f}): " + (
+            "worth a try" if beyond else "photographs with labels are likelier to help"
         )
-        most = max(self.another_member, self.another_seed or 0.0)
-        verdict = (
-            f"that is below one standard error ({self.standard_error:.4f}): these rows could not show it"
-            if most < self.standard_error
-            else f"that is above one standard error ({self.standard_error:.4f}): worth a try"
-        )
-        return [gained, seed, verdict]
 
 
-def outlook(problem: Problem, recipes: Sequence[dict[str, Any] | None], rounds: int) -> Outlook:
+def outlook(problem: Problem, found: Worth, recipes: Sequence[dict[str, Any] | None], rounds: int) -> Outlook:
     """Follow the path of greedy selection in every part; `recipes` tell which members differ by their seed alone."""
     path = _held_out_path(problem, rounds)
     error = float(np.sqrt(path[-1] * (1 - path[-1]) / len(problem.labels)))
-    return Outlook(path, _one_more(1 - path), _second_seed(problem, recipes), error)
+    return Outlook(path, _one_more(1 - path), _second_seed(found, recipes), error)
 
 
 def _held_out_path(problem: Problem, rounds: int) -> Array:
@@ -81,23 +89,27 @@ def _prefixes(picks: list[int], members: int) -> list[list[int]]:
     return [picks[: ends[min(place, len(ends) - 1)]] for place in range(members)]
 
 
-def _one_more(errors: Array) -> float:
-    """How much a + b / k falls from k to k + 1, for the a and b >= 0 that fit best."""
-    k = np.arange(1, len(errors) + 1)
-    if len(errors) < 2:
-        return 0.0
-    b = max(float(np.polyfit(1 / k, errors, 1)[0]), 0.0)
-    return b / (len(errors) * (len(errors) + 1))
+def _one_more(errors: Array) -> float | None:
+    """How much a + b / k falls from k to k + 1, for the a, b >= 0 that fit best; no more than there are errors left."""
+    from scipy.optimize import nnls
+
+    members = len(errors)
+    if members < 2:
+        return None
+    k = np.arange(1, members + 1)
+    b = float(nnls(np.stack([np.ones(members), 1 / k], axis=1), errors)[0][1])
+    return min(b / (members * (members + 1)), float(errors[-1]))
 
 
-def _second_seed(problem: Problem, recipes: Sequence[dict[str, Any] | None]) -> float | None:
-    labels, gains = problem.labels, []
-    for one, other in itertools.combinations(range(problem.members), 2):
-        if _only_seed_differs(recipes[one], recipes[other]):
-            pair = problem.logits[:, [one, other]]
-            alone = np.mean([is_right(to_probabilities(column), labels).mean() for column in pair.T])
-            gains.append(float(is_right(to_probabilities(pair.mean(axis=1)), labels).mean() - alone))
-    return float(np.mean(gains)) if gains else None
+def _second_seed(found: Worth, recipes: Sequence[dict[str, Any] | None]) -> float | None:
+    """The mean gain, to the blend of all others, of the members that have a twin."""
+    twins = {
+        member
+        for pair in itertools.combinations(range(len(recipes)), 2)
+        if _only_seed_differs(*(recipes[member] for member in pair))
+        for member in pair
+    }
+    return float(np.mean([found.members[member].gain.difference for member in twins])) if twins else None
 
 
 def _only_seed_differs(one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:

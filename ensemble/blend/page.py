@@ -16,9 +16,11 @@ def blend_page(store: OofStore, content: Content) -> str:
     """The Markdown text, from the manifest alone."""
     parts = [
         f"# The blend of {heading(store)}",
+        *_taking_part(content),
         _summary(content),
         "## Blenders",
         markdown_table(_blenders(content)),
+        _READ_WITH_CARE,
         "## The decision at 0.5",
         _decision(content),
         markdown_table(_rules(content)),
@@ -30,12 +32,18 @@ def blend_page(store: OofStore, content: Content) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+_READ_WITH_CARE = (
+    "Comparisons are of nested decisions by McNemar's exact test at 5%, photographs counted as independent. Of twenty "
+    "such lines one is wrong by chance; they speak of these fitted blenders, not of the methods. The best member was "
+    "found on the very rows on which it is compared."
+)
+
+
 def submission_lines(content: Content) -> list[str]:
     """What a person should know before handing it in."""
-    guard, prior = content["guard"], content["prior"]
-    lines = [*guard["lines"]]
-    if prior["warning"]:
-        lines.append(prior["warning"])
+    lines = [*content["guard"]["lines"]]
+    if content["prior"] and content["prior"]["in_words"]:
+        lines.append(content["prior"]["in_words"])
     if content["added_logit"]:
         lines.append(f"{content['added_logit']:+.3f} is added to every test logit for the estimated share of fakes")
     return lines
@@ -43,11 +51,24 @@ def submission_lines(content: Content) -> list[str]:
 
 def score_line(content: Content) -> str:
     """The honest score in a sentence."""
-    nested, with_choice = content["blenders"][content["chosen"]]["nested"], content["nested_with_choice"]
+    nested = content["nested"]
+    if content["worth"] is None:
+        return f"accuracy {_score(nested)}, measured on {content['measured_on']} ({nested['n']} photographs)"
+    before = "" if content["decision_rule"] == "as it is" else ", before the decision was placed"
     return (
-        f"nested accuracy {_score(nested)}; {_score(with_choice)} when the blender too is chosen without the fold "
-        f"that it decides ({nested['n']} photographs)"
+        f"nested accuracy {_score(nested)}; {_score(content['nested_with_choice'])} when for each fold the blender is "
+        f"chosen by the scores of the others{before} ({nested['n']} photographs)"
     )
+
+
+def _taking_part(content: Content) -> list[str]:
+    """Members that are not whole, and those that wait."""
+    used = [f"{name}, {why}" for name, why in content["partial"].items() if name in content["members"]]
+    waiting = [f"{name}, {content['partial'].get(name, 'complete')}" for name in content["waiting"]]
+    return [
+        *([f"Not complete, so only rows that all have predicted are used: {'; '.join(used)}."] if used else []),
+        *([f"Not taking part, for too few rows would be left: {'; '.join(waiting)}."] if waiting else []),
+    ]
 
 
 def _summary(content: Content) -> str:
@@ -126,11 +147,11 @@ def _members(content: Content) -> list[str]:
     rows = [
         {
             "member": member["member"],
-            "blend without it": f"{member['without']:.4f}",
-            "with it": member["gain"]["in_words"],
+            "blend without it": "" if len(found["members"]) == 1 else f"{member['without']:.4f}",
+            "what it changes": "" if len(found["members"]) == 1 else member["gain"]["in_words"],
             f"beside {found['best']}": "" if member["added_to_best"] is None else member["added_to_best"]["in_words"],
             "seconds": "" if member["seconds"] is None else f"{member['seconds']:.0f}",
-            "seconds for +0.01": "" if member["seconds_per_point"] is None else f"{member['seconds_per_point']:.0f}",
+            "seconds for +0.01": _seconds_per_point(member),
             "right alone": member["rescues"],
         }
         for member in found["members"]
@@ -141,12 +162,18 @@ def _members(content: Content) -> list[str]:
         "## What each member is worth",
         f"Nested, blended by {found['blender']}. `right alone`: photographs that no other member decides rightly.",
         markdown_table(pd.DataFrame(rows)),
-        f"{len(names)} members err like {effective:.1f} independent ones." if effective is not None else "",
+        f"Those that err at all do so like {effective:.1f} independent members." if effective is not None else "",
         "Correlation of logits:",
         _matrix(names, found["logit_correlation"]),
         "Correlation of errors:",
         _matrix(names, found["error_correlation"]),
     ]
+
+
+def _seconds_per_point(member: Content) -> str:
+    if member["seconds_per_point"] is None:
+        return ""
+    return f"{member['seconds_per_point']:.0f}" + ("" if member["gain"]["p"] < 0.05 else " (gain not proven)")
 
 
 def _matrix(names: list[str], values: list[list[float | None]]) -> str:

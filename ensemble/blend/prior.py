@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import logit
 
 from ensemble.blend.base import Array, Labels
-from ensemble.metrics import to_probabilities
+from ensemble.metrics import share_variance, to_probabilities
 
 _AGREE = 0.03  # two estimates further apart than this tell that more than the share has changed
 _ITERATIONS = 1000
@@ -38,8 +38,8 @@ class PriorShift:
 
     @property
     def agree(self) -> bool:
-        """Whether the two estimates are of one mind; else it is no mere change of the share."""
-        return abs(self.em - self.bbse) <= _AGREE
+        """Whether the two estimates are of one mind, but for chance; else it is no mere change of the share."""
+        return abs(self.em - self.bbse) <= max(_AGREE, 2 * self.error)
 
     @property
     def shifted(self) -> bool:
@@ -49,20 +49,23 @@ class PriorShift:
 
     @property
     def correction(self) -> float:
-        """What is added to every test logit if the share alone has changed (by EM)."""
+        """What is added to calibrated test logits for the share that EM found; 0 unless the share alone changed."""
+        if not (self.agree and self.shifted):
+            return 0.0
         return float(logit(np.clip(self.em, _EDGE, 1 - _EDGE)) - logit(self.training))
 
-    def warning(self) -> str:
-        """In words; empty where there is nothing to warn of."""
+    def in_words(self, corrected: bool) -> str:
+        """What to know, and what was done about it; empty where there is nothing to say."""
         numbers = f"{self.em:.3f} (EM) and {self.bbse:.3f} (BBSE) of the test photographs are fake by two estimates"
         if not self.agree:
             return (
                 f"{numbers}, of the training photographs {self.training:.3f}: they disagree, so more than the share "
-                "differs; the decision stays at 0.5"
+                "differs, and nothing is corrected"
             )
         if self.shifted:
-            return f"{numbers}, but {self.training:.3f} of the training photographs; --correct-prior allows for it"
-        return ""
+            done = "the test logits allow for it" if corrected else "--correct-prior allows for it"
+            return f"{numbers}, but {self.training:.3f} of the training photographs; {done}"
+        return f"{numbers}, as many as in training, as far as can be told: nothing is corrected" if corrected else ""
 
 
 def estimate_prior(nested: Array, labels: Labels, test: Array) -> PriorShift:
@@ -91,8 +94,8 @@ def _black_box(nested: Array, labels: Labels, test: Array) -> tuple[float, float
         return called, float("inf")
     share = float(np.clip((called - alarms) / span, 0, 1))
     variance = (
-        called * (1 - called) / len(test)
-        + share**2 * hits * (1 - hits) / fake.sum()
-        + (1 - share) ** 2 * alarms * (1 - alarms) / (~fake).sum()
+        share_variance(test >= 0)
+        + share**2 * share_variance(nested[fake] >= 0)
+        + (1 - share) ** 2 * share_variance(nested[~fake] >= 0)
     )
     return share, float(np.sqrt(variance) / span)

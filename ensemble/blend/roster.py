@@ -56,7 +56,7 @@ def restored(state: dict[str, Any]) -> Blender:
     if state["kind"] == "average":
         return AverageOfBlenders([restored(part) for part in state["blenders"]], state["members"])
     if state["kind"] == "boosted":
-        return BoostedStacking.of_text(state["model"], state["members"])
+        return BoostedStacking.of_text(state["model"], state["model_sha256"], state["members"])
     return FixedWeights(state["weights"], state["intercept"])
 
 

@@ -38,8 +38,10 @@ class Studies:
         with _quietly():
             try:
                 study = optuna.load_study(study_name=name, storage=f"sqlite:///{self.path}")
-                same = study.user_attrs.get(_FINGERPRINT) == self.fingerprint
-                return [_plain(trial) for trial in study.get_trials()] if same else []
+                if study.user_attrs.get(_FINGERPRINT) != self.fingerprint:
+                    return []
+                over = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+                return [_plain(trial) for trial in study.get_trials(states=over)]
             except Exception:  # damaged, of another version, or no such study: it is searched anew
                 return []
 

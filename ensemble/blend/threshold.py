@@ -84,23 +84,29 @@ def fit_temperature_and_bias(logits: Array, labels: Labels) -> Decision:
 
 
 def fit_plateau(logits: Array, labels: Labels) -> Decision:
-    """The centre of all thresholds within 0.4 points of the best accuracy; where 0 is among them, 0 stays."""
+    """The centre of the plateau of best thresholds; where 0 is on it, 0 stays."""
     low, high = plateau(logits, labels)
     shift = 0.0 if low <= 0 <= high else (low + high) / 2
     return Decision(_scaling(logits - shift, labels, shifted=False)[0], shift)
 
 
 def plateau(logits: Array, labels: Labels) -> tuple[float, float]:
-    """Lowest and highest threshold within 0.4 points of the best accuracy."""
+    """The unbroken range of thresholds, around the best one, within 0.4 points of the best accuracy.
+
+    A range is broken where a threshold between is further off: the centre of two hills is a valley.
+    """
     order = np.argsort(logits, kind="stable")
     ordered, fake = logits[order], labels[order] == 1
     cuts = np.flatnonzero(np.diff(ordered, prepend=-np.inf) > 0)  # a threshold at each distinct logit: it is fake there
     reals_below = np.concatenate([[0], np.cumsum(~fake)])[cuts]
     fakes_above = fake.sum() - np.concatenate([[0], np.cumsum(fake)])[cuts]
     accuracy = (reals_below + fakes_above) / len(labels)
-    near = cuts[accuracy >= accuracy.max() - _PLATEAU]
-    below = ordered[near[0] - 1] if near[0] > 0 else ordered[near[0]]
-    return float((below + ordered[near[0]]) / 2), float(ordered[near[-1]])
+    far, best = np.flatnonzero(accuracy < accuracy.max() - _PLATEAU), int(accuracy.argmax())
+    first = int(far[far < best].max(initial=-1)) + 1
+    last = int(far[far > best].min(initial=len(cuts))) - 1
+    lowest = ordered[cuts[first]]
+    below = ordered[cuts[first] - 1] if first > 0 else lowest
+    return float((below + lowest) / 2), float(ordered[cuts[last]])
 
 
 CALIBRATION = "temperature and bias"
@@ -111,6 +117,12 @@ RULES: dict[str, Fit] = {
     CALIBRATION: fit_temperature_and_bias,
     "plateau": fit_plateau,
 }
+
+
+def as_it_is(evaluation: Evaluation, problem: Problem) -> Rule:
+    """The rule that changes nothing."""
+    right = is_right(to_probabilities(evaluation.nested), problem.labels)
+    return Rule("as it is", Decision(), evaluation.nested, compare(right, right), 0.0, 0.0)
 
 
 def _tried(title: str, fit: Fit, evaluation: Evaluation, problem: Problem) -> Rule:

@@ -33,7 +33,7 @@ class SearchedWeights(LinearBlender):
     def __init__(self, trials: int, seed: int = 0, earlier: Sequence[optuna.trial.FrozenTrial] = ()) -> None:
         self.trials = trials
         self.seed = seed
-        self.earlier = earlier
+        self.earlier = earlier[:trials]  # what is shipped has searched as long as what was scored
 
     def fit(self, logits: Logits, labels: Labels, folds: Folds) -> Self:
         """Search, normalise, round."""

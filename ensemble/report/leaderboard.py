@@ -93,10 +93,10 @@ def _blend_row(store: OofStore, predictions: Predictions, members: list[dict[str
     return [
         {
             "member": f"{BLEND} ({manifest['chosen']})",
-            "measured_on": "nested OOF",
+            "measured_on": manifest["measured_on"].partition(",")[0],
             "weight": np.nan,
             "seconds": float(np.nansum([row["seconds"] for row in used])),
-            "photographs_per_second": 1 / sum(1 / row["photographs_per_second"] for row in used),
+            "photographs_per_second": 1 / sum(1 / row["photographs_per_second"] for row in used),  # NaN: not all known
         }
         | _scores(table["pred"].to_numpy(), table["label"].to_numpy(np.int64), table["fold"].to_numpy(np.int64))
     ]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -15,11 +16,12 @@ from ensemble.blend.manifest import rebuild
 from ensemble.blend.run import blend
 from ensemble.config import Recipe
 from ensemble.errors import UserError
-from ensemble.files import write_text
-from ensemble.metrics import is_right, to_logits
+from ensemble.files import remove_unfinished, write_text
+from ensemble.metrics import is_right, to_logits, to_probabilities
 from ensemble.oof import OofStore
 from ensemble.predictions import load_predictions
 from ensemble.report.leaderboard import leaderboard
+from tests.benchmarks.blend.worlds import write_store
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +165,7 @@ def test_every_kind_of_blender_is_rebuilt_to_the_byte(trained: OofStore, tmp_pat
     content = manifest(store)
     if method == "average":
         content = chosen_instead(store, "average")
-    assert content["added_logit"] != 0
+    assert content["members"] == ["linear", "boosted"]
     rebuild(store.blend_folder / "blend.json", store, tmp_path / "again.csv")
     assert (tmp_path / "again.csv").read_bytes() == (store.blend_folder / "submit.csv").read_bytes()
 
@@ -187,33 +189,78 @@ def chosen_instead(store: OofStore, title: str) -> dict[str, object]:
     return content
 
 
-def test_an_incomplete_member_is_blended_on_the_folds_there_are(blended: OofStore, tmp_path: Path) -> None:
+def test_an_incomplete_member_is_blended_on_the_folds_that_all_have(blended: OofStore, tmp_path: Path) -> None:
     store = OofStore(Path(shutil.copytree(blended.root, tmp_path / "small")))
     shutil.rmtree(store.fold_folder("linear", 2))
     result = blend(store)
     assert result["members"] == ["linear", "boosted"]
     assert result["partial"] == {"linear": "2 of 3 folds (not trained)"}
-    assert result["blenders"]["mean"]["nested"]["n"] == 40
+    there = int((store.ledger().folds != 2).sum())
+    assert result["nested"]["n"] == there
+    assert "linear, 2 of 3 folds" in (store.blend_folder / "report.md").read_text()
     board = leaderboard(store, load_predictions(store)).set_index("member")
     assert board.loc["linear", "measured_on"] == "OOF, 2 of 3 folds"
-    assert board.loc["linear", "n"] == (store.ledger().folds != 2).sum()
+    assert board.loc["linear", "n"] == there
+    assert board.loc["boosted", "n"] == 40
+    rebuild(store.blend_folder / "blend.json", store, tmp_path / "again.csv")
 
 
-def test_a_missing_row_is_no_zero(blended: OofStore, tmp_path: Path) -> None:
-    """Where one of two members is silent, the other's word is the mean's."""
+def test_a_member_that_has_only_begun_waits(blended: OofStore, tmp_path: Path) -> None:
     store = OofStore(Path(shutil.copytree(blended.root, tmp_path / "small")))
-    shutil.rmtree(store.fold_folder("linear", 2))
-    experiment = store.experiment()
-    settings = experiment.blend.model_copy(update={"methods": ("mean",)})
-    blend(store, experiment.model_copy(update={"blend": settings}))
+    for fold in (1, 2):
+        shutil.rmtree(store.fold_folder("linear", fold))
+    result = blend(store)
+    assert (result["members"], result["waiting"]) == (["boosted"], ["linear"])
+    assert result["nested"]["n"] == 40
+    assert "Not taking part" in (store.blend_folder / "report.md").read_text()
+    rebuild(store.blend_folder / "blend.json", store, tmp_path / "again.csv")
+    assert (tmp_path / "again.csv").read_bytes() == (store.blend_folder / "submit.csv").read_bytes()
+
+
+def test_a_weak_member_with_few_folds_makes_no_false_promise(tmp_path: Path) -> None:
+    """Where it is silent it must not count as agreeing: on the test rows it speaks, and draws the mean astray."""
+    store = write_store(tmp_path / "oof" / "partial", 3, 2000, 4000, blend="{methods: [mean, greedy, single_best]}")
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 4000)
+    for number, quality in enumerate((1.5, 1.5, 0.05)):
+        for fold in range(5):
+            folder = store.fold_folder(f"member_{number:03d}", fold)
+            if number == 2 and fold > 0:
+                shutil.rmtree(folder)
+                continue
+            table = pd.read_parquet(folder / "predictions.parquet")
+            oof = table["split"] == "oof"
+            label = np.where(oof, table["label"], np.concatenate([np.zeros(oof.sum(), dtype=int), truth]))
+            noise = np.concatenate([rng.normal(size=oof.sum()), np.random.default_rng(number).normal(size=4000)])
+            table["pred"] = to_probabilities((quality * (2 * label - 1) + noise) * (9.0 if number == 2 else 1.0))
+            reseal(folder, table)
+    content = blend(store)
+    shipped = pd.read_csv(store.blend_folder / "submit.csv")["pred"].to_numpy() >= 0.5
+    assert abs(content["nested"]["accuracy"] - (shipped == truth).mean()) < 0.02
+    assert content["waiting"] == ["member_002"]
+
+
+def test_the_headline_is_the_score_of_what_is_handed_in(tmp_path: Path) -> None:
+    """All members lean to fake: a shift is applied, and what is told of the score is told with it."""
+    store = write_store(tmp_path / "oof" / "biased", 2, 2000, 500, blend="{methods: [mean]}")
+    for path in store.root.glob("members/*/fold-*"):
+        table = pd.read_parquet(path / "predictions.parquet")
+        table["pred"] = to_probabilities(to_logits(table["pred"].to_numpy()) + 1.5)
+        reseal(path, table)
+    content = blend(store)
+    assert content["decision"]["shift"] > 0.5
     table = pd.read_parquet(store.blend_folder / "oof.parquet")
-    alone = store.predictions("boosted", 2)
-    assert alone is not None
-    found = table[table["fold"] == 2]["pred"].to_numpy()
-    temperature = manifest(store)["decision"]["temperature"]  # type: ignore[index]
-    np.testing.assert_allclose(
-        to_logits(found) * temperature, to_logits(alone[alone["split"] == "oof"]["pred"].to_numpy()), atol=1e-4
-    )
+    told = is_right(table["pred"].to_numpy(), table["label"].to_numpy()).mean()
+    assert content["nested"]["accuracy"] == told > content["blenders"]["mean"]["nested"]["accuracy"]
+    assert f"ested accuracy {told:.4f}" in (store.blend_folder / "report.md").read_text()
+    assert leaderboard(store, load_predictions(store)).iloc[0]["accuracy"] == told
+
+
+def reseal(folder: Path, table: pd.DataFrame) -> None:
+    table.to_parquet(folder / "predictions.parquet", index=False)
+    record = json.loads((folder / "fold.json").read_text())
+    record["predictions_sha256"] = hashlib.sha256((folder / "predictions.parquet").read_bytes()).hexdigest()
+    (folder / "fold.json").write_text(json.dumps(record))
 
 
 @pytest.mark.parametrize("folds_left", [1, 2])
@@ -228,6 +275,9 @@ def test_a_blend_of_the_first_folds(blended: OofStore, tmp_path: Path, folds_lef
     assert result["rows"]["oof"] == there
     assert len(pd.read_parquet(store.blend_folder / "oof.parquet")) == there
     assert (list(result["blenders"]) == ["mean"]) == (folds_left == 1)
+    page = (store.blend_folder / "report.md").read_text()
+    assert ("nothing could be held out" in page) == (folds_left == 1)
+    assert result["prior"] is None or folds_left > 1
     assert len(pd.read_csv(store.blend_folder / "submit.csv")) == 12
 
 
@@ -258,8 +308,9 @@ def test_the_page_tells_all_that_was_weighed(blended: OofStore) -> None:
     content = manifest(blended)
     for title in content["blenders"]:  # type: ignore[attr-defined]
         assert title in page
-    assert "not proven" in page or "alike" in page
-    assert "nan" not in page.lower().replace("nancy", "")
+    for summary in content["blenders"].values():  # type: ignore[attr-defined]
+        assert summary["against"]["the plain mean"]["in_words"] in page
+    assert "nan" not in page.lower()
 
 
 def test_every_number_in_the_manifest_is_json(blended: OofStore) -> None:
@@ -280,3 +331,86 @@ def test_the_mean_blend_by_hand(blended: OofStore, tmp_path: Path) -> None:
             logits.append(np.log(p / (1 - p)))
     expected = 1 / (1 + np.exp(-np.mean(logits, axis=0)))
     np.testing.assert_allclose(pd.read_csv(store.root / "blend" / "submit.csv")["pred"], expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("value", [7.0, -3.0, np.inf, np.nan])
+def test_a_prediction_that_is_no_probability_names_its_fold(blended: OofStore, tmp_path: Path, value: float) -> None:
+    store = OofStore(Path(shutil.copytree(blended.root, tmp_path / "small")))
+    folder = store.fold_folder("linear", 0)
+    table = pd.read_parquet(folder / "predictions.parquet")
+    table.loc[len(table) - 1, "pred"] = value
+    reseal(folder, table)
+    with pytest.raises(UserError, match=r"linear/fold-0/predictions\.parquet holds values that are no probabilities"):
+        blend(store)
+
+
+def edits(content: dict[str, object]) -> list[dict[str, object]]:
+    """Every field that rebuilding reads, as somebody might have left it."""
+    wrong: list[object] = [None, [], {}, "x", -1, 10**400, [[1]], {"kind": "tree"}, {"linear/fold-0": 3}]
+    fields = ("members", "blender", "decision", "added_logit", "predictions_sha256", "sample_sha256", "columns_sha256")
+    changed = [{**content, field: value} for field in fields for value in wrong]
+    state: dict[str, object] = content["blender"]  # type: ignore[assignment]
+    changed += [{**content, "blender": {**state, key: value}} for key in state for value in wrong]
+    model = str(state["model"])
+    changed += [{**content, "blender": {**state, "model": model[: len(model) * n // 7]}} for n in range(7)]
+    return [*changed, {"a": 1}]
+
+
+def test_no_edit_of_a_manifest_gives_other_bytes_or_a_crash(trained: OofStore, tmp_path: Path) -> None:
+    """LightGBM ends the process over a damaged text, so it must not come to see one."""
+    store = OofStore(Path(shutil.copytree(trained.root, tmp_path / "small")))
+    experiment = store.experiment()
+    settings = experiment.blend.model_copy(update={"methods": ("boosted",)})
+    blend(store, experiment.model_copy(update={"blend": settings}))
+    right, path, target = (store.blend_folder / "submit.csv").read_bytes(), tmp_path / "b.json", tmp_path / "s.csv"
+    refused = 0
+    for content in edits(manifest(store)):
+        path.write_text(json.dumps(content))
+        target.unlink(missing_ok=True)
+        try:
+            rebuild(path, store, target)
+            assert target.read_bytes() == right
+        except UserError:
+            refused += 1
+            assert not target.exists()
+    assert refused > 100
+    path.write_text("[" * 100_000)
+    with pytest.raises(UserError, match=r"no readable blend\.json"):
+        rebuild(path, store, target)
+
+
+@pytest.mark.parametrize("state", ["FAIL", "RUNNING"])
+def test_trials_that_came_to_nothing_are_not_taken_up(blended: OofStore, tmp_path: Path, state: str) -> None:
+    store = OofStore(Path(shutil.copytree(blended.root, tmp_path / "small")))
+    with sqlite3.connect(store.blend_folder / "study.db") as connection:
+        connection.execute("update trials set state = ?", (state,))
+    assert blend(store)["chosen"] == manifest(blended)["chosen"]
+
+
+def test_stopped_between_old_and_new_the_old_blend_is_put_back(blended: OofStore, tmp_path: Path) -> None:
+    store = OofStore(Path(shutil.copytree(blended.root, tmp_path / "small")))
+    before = (store.blend_folder / "submit.csv").read_bytes()
+    store.blend_folder.rename(store.root / ".unfinished-0-old-blend")
+    (store.root / ".unfinished-1-blend").mkdir()
+    remove_unfinished(store.root, "blend")
+    assert (store.blend_folder / "submit.csv").read_bytes() == before
+    assert not list(store.root.glob(".unfinished-*"))
+
+
+def test_interrupted_between_old_and_new_the_old_blend_stays(
+    blended: OofStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = OofStore(Path(shutil.copytree(blended.root, tmp_path / "small")))
+    before = (store.blend_folder / "blend.json").read_bytes()
+    rename = Path.rename
+
+    def interrupted(self: Path, target: Path) -> Path:
+        if Path(target) == store.blend_folder and "-old-" not in self.name:
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        blend(store)
+    assert (store.blend_folder / "blend.json").read_bytes() == before
+    assert not list(store.root.glob(".unfinished-*"))

@@ -241,3 +241,12 @@ def test_every_linear_blender_tells_its_weights() -> None:
         blender, _, _ = fitted(title, 200, [0.5, 0.8, 0.1])
         assert isinstance(blender, LinearBlender) != (title == "boosted")
         assert np.isnan(blender.member_weights(3)).any() == (title == "boosted")
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_one_fake_among_a_hundred_is_no_trouble(title: str) -> None:
+    """Inner folds without any fake are among those that are tuned on."""
+    logits, _ = world(100, [0.6, 0.9])
+    labels = (np.arange(100) == 7).astype(np.int64)
+    blender = maker(title, 2)().fit(logits, labels, folds_of(100))
+    assert np.isfinite(blender.decision_function(logits)).all()

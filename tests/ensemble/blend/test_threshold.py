@@ -51,16 +51,32 @@ def test_the_fit_is_the_minimum_that_a_library_finds(seed: int, scale: float, bi
     assert loss(np.array([-np.log(found.temperature), found.shift])) <= best + 1e-6
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.integers(-4, 4), st.integers(0, 1)), min_size=2, max_size=40))
-def test_every_threshold_of_the_plateau_is_as_good_as_it_says(rows: list[tuple[int, int]]) -> None:
+def test_the_plateau_is_that_of_brute_force(rows: list[tuple[int, int]]) -> None:
+    """Every threshold between its ends is nearly the best, and one step further on either side none is."""
     logits, labels = np.array([row[0] for row in rows], dtype=float), np.array([row[1] for row in rows])
-    thresholds = np.arange(-5, 6, 0.5)
-    accuracy = [((logits >= t) == (labels == 1)).mean() for t in thresholds]
+
+    def accuracy(threshold: float) -> float:
+        return float(((logits >= threshold) == (labels == 1)).mean())
+
+    distinct = np.unique(logits)
+    near = max(accuracy(t) for t in distinct) - 0.004 - 1e-9
     low, high = plateau(logits, labels)
-    attained = [((logits >= t) == (labels == 1)).mean() for t in (low, high)]
-    assert (
-        min(attained) >= max(accuracy) - 0.004 - 1e-9 or max(accuracy) == accuracy[0] or max(accuracy) == accuracy[-1]
+    inside = [t for t in distinct if low <= t <= high]
+    assert inside
+    assert all(accuracy(t) >= near for t in inside)
+    assert high in distinct
+    for beyond in (distinct[distinct < inside[0]][-1:], distinct[distinct > high][:1]):
+        assert all(accuracy(t) < near for t in beyond)
+
+
+def test_between_two_hills_lies_a_valley() -> None:
+    logits = np.arange(20.0)
+    labels = np.array([0] * 4 + [1] * 6 + [0] * 6 + [1] * 4)
+    low, high = plateau(logits, labels)
+    assert ((logits >= (low + high) / 2) == (labels == 1)).mean() == max(
+        ((logits >= t) == (labels == 1)).mean() for t in logits
     )
 
 
@@ -131,11 +147,12 @@ def test_both_estimates_find_the_share_of_fakes(share: float) -> None:
     assert prior.em == pytest.approx(share, abs=0.02)
     assert prior.bbse == pytest.approx(share, abs=0.02)
     assert prior.shifted == (share != 0.5)
-    assert bool(prior.warning()) == (share != 0.5)
+    assert bool(prior.in_words(corrected=False)) == (share != 0.5)
     decided = ((test + prior.correction >= 0) == fake).mean()
     assert decided >= ((test >= 0) == fake).mean() - 0.001
     if share != 0.5:
-        assert "--correct-prior" in prior.warning()
+        assert "--correct-prior" in prior.in_words(corrected=False)
+        assert "allow for it" in prior.in_words(corrected=True)
         assert decided > ((test >= 0) == fake).mean()
 
 
@@ -145,7 +162,8 @@ def test_what_is_no_change_of_the_share_is_said_to_be_none() -> None:
     test = np.where(np.arange(20_000) % 2, 0.3, -4.0) + np.random.default_rng(3).normal(scale=0.1, size=20_000)
     prior = estimate_prior(oof, labels, test)
     assert not prior.agree
-    assert "disagree" in prior.warning()
+    assert "disagree" in prior.in_words(corrected=False)
+    assert prior.correction == 0, "asked for or not"
 
 
 def test_blenders_that_call_nothing_rightly_give_no_estimate_but_no_error() -> None:
@@ -160,3 +178,9 @@ def test_a_decision_keeps_probabilities_in_order() -> None:
     p = to_probabilities(Decision(2.0, 1.0)(z))
     assert (np.diff(p) > 0).all()
     assert ((p >= 0.5) == (z >= 1.0)).all()
+
+
+def test_three_test_rows_that_are_all_called_fake_are_no_shift() -> None:
+    oof, labels = calibrated(2000)
+    prior = estimate_prior(oof, labels, np.array([3.0, 4.0, 5.0]))
+    assert (prior.shifted, prior.correction, prior.in_words(corrected=False)) == (False, 0.0, "")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from ensemble.blend.greedy import GreedySelection
-from ensemble.blend.missing import covered, fill_missing
+from ensemble.blend.inputs import taking_part
 from ensemble.blend.nested import Problem
-from ensemble.blend.outlook import outlook
+from ensemble.blend.outlook import Outlook, outlook
 from ensemble.blend.worth import worth
 from tests.ensemble.blend.worlds import folds_of, problem, world
 
@@ -70,7 +70,7 @@ def test_copies_err_like_one_and_strangers_like_many() -> None:
 def test_a_member_that_never_errs_has_no_correlation_of_errors() -> None:
     found = worth(problem(200, [0.5, 30.0]), "greedy", 5, ["a", "b"], [1.0, 1.0])
     assert np.isnan(found.error_correlation[1]).all()
-    assert found.effective_members == pytest.approx(1)
+    assert found.effective_members == pytest.approx(1), "of those that err"
 
 
 def test_one_member_alone() -> None:
@@ -78,30 +78,70 @@ def test_one_member_alone() -> None:
     assert found.members[0].added_to_best is None
 
 
+def told(here: Problem, recipes: list[dict[str, object] | None] | None = None) -> Outlook:
+    names = [str(member) for member in range(here.members)]
+    found = worth(here, "greedy", 25, names, [1.0] * here.members)
+    return outlook(here, found, recipes or [None] * here.members, 25)
+
+
 def test_what_next_expects_more_of_few_members_than_of_many() -> None:
-    few, many = (outlook(problem(4000, [0.5] * n), [None] * n, 25) for n in (2, 12))
+    few, many = (told(problem(4000, [0.5] * n)) for n in (2, 12))
+    assert few.another_member is not None
+    assert many.another_member is not None
     assert few.another_member > many.another_member > 0
     assert few.another_member > few.standard_error
     assert "worth a try" in few.lines()[-1]
     assert (np.diff(many.path[:4]) > 0).all()
 
 
-def test_what_next_measures_a_second_seed_where_there_is_one() -> None:
+def test_what_next_promises_no_more_than_there_are_errors() -> None:
+    """One member that decides all rightly: nothing is left to gain."""
+    perfect = told(problem(300, [20.0, 20.0]))
+    assert perfect.another_member == 0
+    assert "no more than one standard error" in perfect.lines()[-1]
+    saturated = told(problem(300, [0.3, 20.0]))
+    assert saturated.another_member == 0
+
+
+def test_what_next_knows_nothing_of_one_member() -> None:
+    alone = told(problem(300, [0.7]))
+    assert alone.another_member is None
+    assert "not known of a single one" in alone.lines()[0]
+    assert "add a second member" in alone.lines()[-1]
+
+
+def test_what_next_measures_what_a_second_seed_added_to_the_blend() -> None:
     here = problem(2000, [0.6, 0.6, 0.9])
-    recipes = [{"model": "a", "seed": 0}, {"model": "a", "seed": 1}, {"model": "b", "seed": 0}]
-    found = outlook(here, recipes, 25).another_seed
-    truth = here.labels == 1
-    pair = here.logits[:, :2]
-    alone = ((pair >= 0) == truth[:, None]).mean()
-    assert found == pytest.approx(((pair.mean(axis=1) >= 0) == truth).mean() - alone)
-    assert outlook(here, [None, *recipes[1:]], 25).another_seed is None
+    recipes: list[dict[str, object] | None] = [
+        {"model": "a", "seed": 0},
+        {"model": "a", "seed": 1},
+        {"model": "b", "seed": 0},
+    ]
+    gains = [by_hand(here, [0, 1, 2]).mean() - by_hand(here, rest).mean() for rest in ([1, 2], [0, 2])]
+    assert told(here, recipes).another_seed == pytest.approx(np.mean(gains))
+    assert told(here, [None, *recipes[1:]]).another_seed is None
 
 
-def test_what_is_missing_is_no_zero() -> None:
-    logits = np.array([[2.0, np.nan, 4.0], [1.0, 2.0, 3.0], [np.nan, np.nan, -5.0]], dtype=np.float32)
-    filled = fill_missing(logits)
-    np.testing.assert_array_equal(filled, [[2, 3, 4], [1, 2, 3], [-5, -5, -5]])
-    assert np.isnan(logits[0, 1]), "the members' own logits stay as they are"
-    whole = np.ones((2, 2), dtype=np.float32)
-    assert fill_missing(whole) is whole
-    assert covered(np.array([[np.nan, 1], [np.nan, np.nan]], dtype=np.float32)).tolist() == [True, False]
+@pytest.mark.parametrize(
+    ("folds", "members", "rows"),
+    [
+        ([5, 5, 5, 5], [0, 1, 2, 3], 5),  # all complete
+        ([5, 3, 0, 0], [0, 1], 3),  # in mid-run: two members on three folds bring more than one on five
+        ([5, 5, 5, 1], [0, 1, 2], 5),  # a beginner waits
+        ([5, 5, 5, 4], [0, 1, 2, 3], 4),  # one lost a fold
+        ([2, 1, 0, 0], [0], 2),  # two folds can be held out of each other
+        ([1, 1, 0, 0], [0, 1], 1),  # nothing can be held out yet
+    ],
+)
+def test_members_take_part_on_rows_that_all_have_predicted(folds: list[int], members: list[int], rows: int) -> None:
+    there = np.arange(5)[:, None] < np.array(folds)
+    of_rows = np.repeat(np.arange(5), 3)
+    used, found = taking_part(there, of_rows)
+    assert used.tolist() == members
+    assert sorted(set(of_rows[found])) == list(range(rows))
+
+
+def test_members_without_a_common_fold() -> None:
+    there = np.array([[True, False], [True, False], [False, True]])
+    used, found = taking_part(there, np.array([0, 1, 2]))
+    assert (used.tolist(), found.tolist()) == ([0], [0, 1])
