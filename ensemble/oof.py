@@ -106,6 +106,30 @@ class FoldRecord:
         return self.seconds_fit + self.seconds_predict
 
 
+class PredictionsFile:
+    """A predictions.parquet in memory."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._file = parquet.ParquetFile(pa.BufferReader(content))
+
+    def read(self, columns: list[str] | None = None) -> pa.Table:
+        """All columns, or some."""
+        return self._file.read(columns, use_threads=False)
+
+    def name_pages(self) -> bytes:
+        """The bytes that hold the names: equal ones hold equal names, which need not be read again."""
+        if self._file.metadata.num_row_groups != 1:
+            return self._content
+        group = self._file.metadata.row_group(0)
+        columns = (group.column(place) for place in range(group.num_columns))
+        names = next((column for column in columns if column.path_in_schema == "name"), None)
+        if names is None:
+            return self._content
+        start = names.dictionary_page_offset or names.data_page_offset
+        return self._content[start : start + names.total_compressed_size]
+
+
 class OofStore:
     """One experiment's folder: `experiment.yaml`, the ledger, and `members/<name>/fold-<k>/`."""
 
@@ -213,8 +237,13 @@ class OofStore:
         table = None if record is None else self.table(member, fold, record)
         return None if table is None else table.to_pandas()
 
-    def table(self, member: str, fold: int, record: FoldRecord, columns: list[str] | None = None) -> pa.Table | None:
-        """The same (or some of its columns), as Arrow holds it, for a record that is at hand."""
+    def table(self, member: str, fold: int, record: FoldRecord) -> pa.Table | None:
+        """The same, as Arrow holds it, for a record that is at hand."""
+        file = self.file(member, fold, record)
+        return None if file is None else file.read()
+
+    def file(self, member: str, fold: int, record: FoldRecord) -> PredictionsFile | None:
+        """The file itself, if it is as it was written."""
         try:
             content = (self.fold_folder(member, fold) / PREDICTIONS).read_bytes()
         except OSError:
@@ -222,7 +251,7 @@ class OofStore:
         if hashlib.sha256(content).hexdigest() != record.predictions_sha256:
             return None
         try:
-            return parquet.read_table(pa.BufferReader(content), columns=columns, use_threads=False)
+            return PredictionsFile(content)
         except (pa.ArrowException, OSError):
             return None
 

@@ -15,12 +15,10 @@ from ensemble.config import Experiment
 from ensemble.errors import UserError
 from ensemble.folds import FoldLedger
 from ensemble.metrics import to_logits, to_probabilities
-from ensemble.oof import PREDICTIONS, FoldRecord, OofStore
+from ensemble.oof import PREDICTIONS, FoldRecord, OofStore, PredictionsFile
 
 Array = NDArray[np.float64]
 Logits = NDArray[np.float32]
-
-_COLUMNS = ["name", "label", "pred"]  # reading the others takes as long
 
 
 @dataclass(frozen=True)
@@ -119,6 +117,7 @@ class _Reader:
         self.data: str = store.facts()["sha256"]
         self.sample = store.sample().names
         self._rows = [self.ledger.heldout(fold) for fold in range(self.ledger.n_folds)]
+        self._pages: dict[int, bytes] = {}
         names = self.ledger.table["name"].to_numpy(dtype=object)
         self._names = [pa.array([*names[rows], *self.sample], pa.large_string()) for rows in self._rows]
 
@@ -144,14 +143,15 @@ class _Reader:
         record = self.store.record(member, fold)
         if record is None:
             return "not trained"
-        table = self.store.table(member, fold, record, _COLUMNS)
-        if table is None:
+        file = self.store.file(member, fold, record)
+        if file is None:
             return f"fold-{fold} is damaged, train again"
         rows, where = self._rows[fold], f"{self.store.fold_folder(member, fold)}"
-        if table["name"].combine_chunks().cast(pa.large_string()).equals(self._names[fold]):
+        if self._has_its_names(file, fold):
+            table = file.read(["label", "pred"])
             labels, pred = table["label"].to_numpy(), table["pred"].to_numpy()
         else:
-            labels, pred = self._in_order(member, fold, where)
+            labels, pred = self._in_order(file.read().to_pandas(), fold, where)
         self._same_labels(labels[: len(rows)], rows, where)
         if pred.dtype.kind != "f" or not ((pred >= 0) & (pred <= 1)).all():  # NaN fails both
             raise UserError(f"{where}/{PREDICTIONS} holds values that are no probabilities; train again")
@@ -163,11 +163,18 @@ class _Reader:
             return "made with another config"
         return _Fold(pred[: len(rows)], pred[len(rows) :], record)
 
-    def _in_order(self, member: str, fold: int, where: str) -> tuple[NDArray[np.int64], Array]:
+    def _has_its_names(self, file: PredictionsFile, fold: int) -> bool:
+        """Whether a file holds the names of a fold in their order; of equal bytes it is looked at once."""
+        pages = file.name_pages()
+        if pages != self._pages.get(fold):
+            names = file.read(["name"])["name"].combine_chunks().cast(pa.large_string())
+            if not names.equals(self._names[fold]):
+                return False
+            self._pages[fold] = pages
+        return True
+
+    def _in_order(self, table: pd.DataFrame, fold: int, where: str) -> tuple[NDArray[np.int64], Array]:
         """Labels and predictions in the order of the ledger and of the sample, which may come again in another one."""
-        table = self.store.predictions(member, fold)
-        if table is None:
-            raise UserError(f"{where} changed while it was read; blend again")
         expected = self.ledger.table["name"].iloc[self._rows[fold]]
         heldout, test = (table[table["split"] == split] for split in ("oof", "test"))
         _same_rows(where, expected, heldout["name"], "out-of-fold rows")

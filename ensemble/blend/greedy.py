@@ -46,7 +46,7 @@ class GreedyLogLoss(LinearBlender):
     """Forward selection on the log loss, which every row moves a little: less to overfit than a count of decisions."""
 
     title = "greedy_log_loss"
-    most_rows = 20_000  # each candidate costs two transcendental functions a row
+    most_rows = 10_000  # each candidate costs two transcendental functions a row
 
     def __init__(self, rounds: int = 25) -> None:
         self.rounds = rounds
@@ -75,7 +75,7 @@ class BaggedGreedy(LinearBlender):
     """
 
     title = "bagged_greedy"
-    most_rows = 30_000
+    most_rows = 20_000
     inclusion_: Array
 
     def __init__(self, rounds: int = 25, bags: int = 20, seed: int = 0) -> None:

@@ -28,7 +28,7 @@ class NonNegativeLogistic(LinearBlender):
     """
 
     title = "nonnegative_logistic"
-    most_rows = 30_000
+    most_rows = 15_000
 
     def fit(self, logits: Logits, labels: Labels, folds: Folds) -> Self:  # noqa: ARG002
         """Minimise the mean log loss within bounds (L-BFGS-B), from the plain mean."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logit
 
 from ensemble.blend.base import Array, Labels
 from ensemble.metrics import share_variance, to_probabilities
@@ -52,7 +52,7 @@ class PriorShift:
         """What is added to calibrated test logits for the share that EM found; 0 unless the share alone changed."""
         if not (self.agree and self.shifted):
             return 0.0
-        return float(logit(np.clip(self.em, _EDGE, 1 - _EDGE)) - logit(self.training))
+        return _log_odds(self.em) - _log_odds(self.training)
 
     def in_words(self, corrected: bool) -> str:
         """What to know, and what was done about it; empty where there is nothing to say."""
@@ -76,13 +76,18 @@ def estimate_prior(nested: Array, labels: Labels, test: Array) -> PriorShift:
 
 
 def _expectation_maximisation(test: Array, training: float) -> float:
-    share, base = training, logit(training)
+    share, base = training, _log_odds(training)
     for _ in range(_ITERATIONS):
-        moved = float(to_probabilities(test + logit(np.clip(share, _EDGE, 1 - _EDGE)) - base).mean())
+        moved = float(to_probabilities(test + _log_odds(share) - base).mean())
         if abs(moved - share) < 1e-7:
             break
         share = moved
     return share
+
+
+def _log_odds(share: float) -> float:
+    clipped = min(max(share, _EDGE), 1 - _EDGE)
+    return math.log(clipped / (1 - clipped))
 
 
 def _black_box(nested: Array, labels: Labels, test: Array) -> tuple[float, float]:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ensemble.blend.base import Array, Labels, take_rows
+from ensemble.blend.base import Array, Labels, at_most, take_rows
 from ensemble.blend.nested import Evaluation, Part, Problem
 from ensemble.metrics import is_right, log_loss, to_probabilities
 from ensemble.paired import Comparison, compare
 
 _PLATEAU = 0.004  # accuracies this close to the best are the same hill: its top jumps from sample to sample
 _NEWTON_STEPS = 25
+_MOST_ROWS = 20_000  # fix a temperature to a hundredth
 _TEMPERATURES = (0.05, 20.0)  # where all rows are told apart the best temperature is zero
 _PROVEN_ERRORS = 2.0  # standard errors by which the log loss must fall
 
@@ -145,6 +146,8 @@ def _decision(fit: Fit, part: Part, problem: Problem) -> Decision:
 
 def _scaling(logits: Array, labels: Labels, *, shifted: bool) -> tuple[float, float]:
     """Temperature and shift by Newton's method on slope and intercept; it is convex and has two numbers."""
+    rows = at_most(len(logits), _MOST_ROWS)
+    logits, labels = logits[rows], labels[rows]
     parameters = np.array([1.0, 0.0])
     X = np.stack([logits, np.full(len(logits), float(shifted))])
     for _ in range(_NEWTON_STEPS):

@@ -19,7 +19,7 @@ from ensemble.paired import Comparison, compare_counts
 
 _RESCUES_SHOWN = 20
 _MOST_ROWS_COMPARED = 50_000  # for correlations
-_MOST_ROWS_FITTED = 30_000  # all are scored
+_MOST_ROWS_FITTED = 15_000  # all are scored
 _POINT = 0.01
 
 Right = NDArray[np.bool_]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import expit, logit
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
 from ensemble.metrics import (
@@ -46,6 +47,14 @@ def test_logits_keep_every_decision(values: list[float]) -> None:
     assert np.isfinite(logits).all()
     assert ((logits >= 0) == (p >= 0.5)).all()
     np.testing.assert_allclose(to_probabilities(logits), p, atol=1.1e-7)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40))
+def test_probabilities_equal_those_of_scipy(values: list[float]) -> None:
+    logits = np.array(values)
+    np.testing.assert_allclose(to_probabilities(logits), expit(logits), rtol=1e-14, atol=0)
+    p = np.clip(expit(logits), 1e-7, 1 - 1e-7)
+    np.testing.assert_allclose(to_logits(p), logit(p), rtol=1e-12, atol=1e-12)
 
 
 def test_calibration_error() -> None:
