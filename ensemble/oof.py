@@ -259,6 +259,14 @@ class OofStore:
         """Members whose predictions were made elsewhere, in the order of their names."""
         return sorted(path.parent.name for path in self.root.glob(f"members/[!.]*/{IMPORTED}"))
 
+    def origin(self, member: str) -> dict[str, Any]:
+        """What is known of an imported member: its files, how its folds were checked, and what was noticed."""
+        try:
+            found: dict[str, Any] = json.loads((self.member_folder(member) / IMPORTED).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found
+
     def finished(self, member: str, fold: int, provenance: Provenance) -> list[str] | None:
         """What changed since this fold was finished: empty when it stands, None when it never was."""
         if not self.fold_folder(member, fold).exists():

@@ -72,14 +72,22 @@ def _folds(predictions: Predictions, column: int) -> pd.DataFrame:
                 "accuracy": f"{scores.accuracy:.4f}",
                 "log loss": f"{scores.log_loss:.4f}",
                 "AUC": f"{scores.auc:.4f}",
-                "fit, s": f"{record.seconds_fit:.1f}",
-                "predict, s": f"{record.seconds_predict:.1f}",
-                "threads": record.threads,
-                "peak MiB": f"{record.peak_memory_mib:.0f}",
+                **_cost(record),
                 "model": record.model_note or "saved",
             }
         )
     return pd.DataFrame(rows)
+
+
+def _cost(record: FoldRecord) -> dict[str, str]:
+    """What a fold took; blank for one that was trained elsewhere."""
+    cost = {
+        "fit, s": f"{record.seconds_fit:.1f}",
+        "predict, s": f"{record.seconds_predict:.1f}",
+        "threads": str(record.threads),
+        "peak MiB": f"{record.peak_memory_mib:.0f}",
+    }
+    return dict.fromkeys(cost, "") if record.trained_elsewhere else cost
 
 
 def _errors(predictions: Predictions, column: int) -> pd.DataFrame:

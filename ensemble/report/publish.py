@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -93,19 +94,26 @@ def _print(store: OofStore, predictions: Predictions, board: pd.DataFrame, conso
         table.add_row(*row)
     console.print(table)
     notes = [f"all columns: {store.root / 'leaderboard.md'}"] if narrow else []
-    for line in notes + _notes(predictions):
+    for line in notes + _notes(store, predictions):
         console.print(line, markup=False)
 
 
-def _notes(predictions: Predictions) -> list[str]:
+def _notes(store: OofStore, predictions: Predictions) -> list[str]:
     return [
         *(f"left out: {name}, {reason}" for name, reason in predictions.left_out.items()),
         *(f"not complete: {name}, {reason}" for name, reason in predictions.partial.items()),
+        *(note for name in store.imported() for note in _of_imported(name, store.origin(name))),
     ]
 
 
+def _of_imported(name: str, origin: dict[str, Any]) -> list[str]:
+    """That a member was trained elsewhere, how its folds are known, and what smelt of a leak."""
+    folds = f"trained elsewhere: {name}, folds {origin.get('folds', 'not known')}"
+    return [folds, *(f"WARNING of {name}: {smell}" for smell in origin.get("smells", []))]
+
+
 def _markdown(store: OofStore, predictions: Predictions, board: pd.DataFrame) -> str:
-    parts = [f"# Leaderboard of {heading(store)}", markdown_table(shown(board)), *_notes(predictions)]
+    parts = [f"# Leaderboard of {heading(store)}", markdown_table(shown(board)), *_notes(store, predictions)]
     if current_manifest(store, predictions):
         parts.append("How the blend was made, and what each member is worth: [blend/report.md](blend/report.md)")
     return "\n\n".join(parts) + "\n"

@@ -104,7 +104,9 @@ def test_it_stands_beside_the_others(store: OofStore, tmp_path: Path) -> None:
     assert board.loc["mine", "accuracy"] == pytest.approx(right.mean())
     assert board.loc["mine", "measured_on"] == "OOF"
     assert np.isnan(board.loc["mine", "seconds"])
-    assert "trained elsewhere" in (store.member_folder("mine") / "report.md").read_text()
+    page = (store.member_folder("mine") / "report.md").read_text()
+    assert "|  |  |  |  | trained elsewhere |" in page, "what it took is not known here"
+    assert "trained elsewhere: mine, folds checked row by row" in (store.root / "leaderboard.md").read_text()
 
 
 def test_a_very_good_member_is_given_weight(store: OofStore, tmp_path: Path) -> None:
@@ -450,6 +452,8 @@ def test_predictions_of_seen_rows_are_smelt(store: OofStore, tmp_path: Path) -> 
     assert lines[1].startswith("WARNING: it is surer of the training rows")
     smells = json.loads((store.member_folder("mine") / "imported.json").read_text())["smells"]
     assert [f"WARNING: {smell}" for smell in smells] == lines[1:]
+    publish(store, Console(quiet=True))
+    assert f"WARNING of mine: {smells[0]}" in (store.root / "leaderboard.md").read_text()
 
 
 def test_members_of_this_very_store_do_not_smell(store: OofStore, tmp_path: Path) -> None:
