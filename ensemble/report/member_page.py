@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def member_page(title: str, predictions: Predictions, column: int, scores: pd.Se
 
 def _identifier(title: str, predictions: Predictions, column: int) -> str:
     """A comment that readers of the page do not see."""
-    records = [record.predictions_sha256 for record in records_of(predictions, predictions.members[column])]
+    records = [asdict(record) for record in records_of(predictions, predictions.members[column])]
     code = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
     return f"<!-- {digest([title, predictions.ledger.sha256, records, code])} -->"
 
