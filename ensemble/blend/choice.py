@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blend.base import Array
 from ensemble.blend.nested import Evaluation, Problem
-from ensemble.metrics import is_right, to_probabilities
+from ensemble.metrics import is_right, score, to_probabilities
 
 
 @dataclass(frozen=True)
@@ -20,15 +19,15 @@ class Choice:
 
     Attributes
     ----------
-    nested : float64 (rows,)
-        Logits of a blend whose blender was chosen, for each fold, by the scores of the other folds. Scored, they have
-        paid for most of the choice, which the chosen blender's own nested score has not. Not for all of it: what was
-        scored on the other folds had been fitted on this one too.
+    choosing : Evaluation
+        Of the whole procedure: the chosen blender, but scored with blenders that were chosen, for each fold, by the
+        scores of the other folds. So it has paid for most of the choice, which the chosen blender's own nested score
+        has not. Not for all of it: what was scored on the other folds had been fitted on this one too.
     """
 
     chosen: Evaluation
     reason: str
-    nested: Array
+    choosing: Evaluation
 
 
 def choose(evaluations: Sequence[Evaluation], problem: Problem) -> Choice:
@@ -40,12 +39,19 @@ def choose(evaluations: Sequence[Evaluation], problem: Problem) -> Choice:
     """
     rights = [is_right(to_probabilities(evaluation.nested), problem.labels) for evaluation in evaluations]
     place, best = _simplest(rights)
-    nested = evaluations[place].nested.copy()
-    for rows in problem.held_out():
-        elected = _simplest([np.delete(right, rows) for right in rights])[0]
-        nested[rows] = evaluations[elected].nested[rows]
+    elected = [_simplest([np.delete(right, rows) for right in rights])[0] for rows in problem.held_out()]
     net, flips = _difference(rights[best], rights[place])
-    return Choice(evaluations[place], _reason(evaluations, place, best, net, flips), nested)
+    reason = _reason(evaluations, place, best, net, flips)
+    return Choice(evaluations[place], reason, _choosing(evaluations, place, elected, problem))
+
+
+def _choosing(evaluations: Sequence[Evaluation], place: int, elected: Sequence[int], problem: Problem) -> Evaluation:
+    """The chosen blender, with each part and its decisions taken from the blender that was elected for it."""
+    chosen, nested = evaluations[place], evaluations[place].nested.copy()
+    parts = [evaluations[which].parts[number] for number, which in enumerate(elected)]
+    for part, which in zip(parts, elected, strict=True):
+        nested[part.held_out] = evaluations[which].nested[part.held_out]
+    return replace(chosen, parts=parts, nested=nested, nested_scores=score(to_probabilities(nested), problem.labels))
 
 
 def _simplest(rights: Sequence[NDArray[np.bool_]]) -> tuple[int, int]:

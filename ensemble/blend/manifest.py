@@ -44,7 +44,7 @@ def manifest(blend: Blend, inputs: Inputs, store: OofStore, guard: Guard, seed: 
         "reason": blend.choice.reason,
         "measured_on": "nested OOF" if folded else "OOF, all rows of one fold: nothing could be held out",
         "nested": score(to_probabilities(blend.rule.nested), inputs.problem.labels),
-        "nested_with_choice": score(to_probabilities(blend.choice.nested), inputs.problem.labels),
+        "nested_of_the_chosen": chosen.nested_scores,
         "decision_rule": blend.rule.title,
         "decision": blend.rule.decision,
         "prior": blend.prior and {**asdict(blend.prior), "in_words": blend.prior.in_words(corrected)},

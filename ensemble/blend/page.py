@@ -54,10 +54,10 @@ def score_line(content: Content) -> str:
     nested = content["nested"]
     if content["worth"] is None:
         return f"accuracy {_score(nested)}, measured on {content['measured_on']} ({nested['n']} photographs)"
-    before = "" if content["decision_rule"] == "as it is" else ", before the decision was placed"
+    own = _score(content["nested_of_the_chosen"])
     return (
-        f"nested accuracy {_score(nested)}; {_score(content['nested_with_choice'])} when for each fold the blender is "
-        f"chosen by the scores of the others{before} ({nested['n']} photographs)"
+        f"nested accuracy {_score(nested)}, each fold by the blender that the scores of the others chose; the chosen one's"
+        f" own, which being chosen flatters, is {own} ({nested['n']} photographs)"
     )
 
 

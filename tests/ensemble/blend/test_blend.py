@@ -106,9 +106,9 @@ def test_the_manifests_score_is_that_of_the_stored_oof(blended: OofStore) -> Non
     table = pd.read_parquet(blended.root / "blend" / "oof.parquet")
     accuracy = is_right(table["pred"].to_numpy(), table["label"].to_numpy()).mean()
     content = manifest(blended)
+    assert content["nested"]["accuracy"] == accuracy  # type: ignore[index]
     summary = content["blenders"][content["chosen"]]  # type: ignore[index]
-    assert summary["nested"]["accuracy"] == accuracy
-    assert summary["optimism"] == pytest.approx(summary["in_sample"]["accuracy"] - accuracy)
+    assert summary["optimism"] == pytest.approx(summary["in_sample"]["accuracy"] - summary["nested"]["accuracy"])
 
 
 def test_the_studies_can_be_opened(blended: OofStore) -> None:
@@ -252,6 +252,7 @@ def test_the_headline_is_the_score_of_what_is_handed_in(tmp_path: Path) -> None:
     table = pd.read_parquet(store.blend_folder / "oof.parquet")
     told = is_right(table["pred"].to_numpy(), table["label"].to_numpy()).mean()
     assert content["nested"]["accuracy"] == told > content["blenders"]["mean"]["nested"]["accuracy"]
+    assert content["nested_of_the_chosen"] == content["blenders"]["mean"]["nested"]
     assert f"ested accuracy {told:.4f}" in (store.blend_folder / "report.md").read_text()
     assert leaderboard(store, load_predictions(store)).iloc[0]["accuracy"] == told
 
