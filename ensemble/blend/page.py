@@ -56,8 +56,8 @@ def score_line(content: Content) -> str:
         return f"accuracy {_score(nested)}, measured on {content['measured_on']} ({nested['n']} photographs)"
     own = _score(content["nested_of_the_chosen"])
     return (
-        f"nested accuracy {_score(nested)}, each fold by the blender that the scores of the others chose; the chosen one's"
-        f" own, which being chosen flatters, is {own} ({nested['n']} photographs)"
+        f"nested accuracy {_score(nested)}, each fold by the blender that the scores of the others chose; "
+        f"the chosen one's own, which being chosen flatters, is {own} ({nested['n']} photographs)"
     )
 
 
