@@ -15,7 +15,8 @@ from ensemble.config import Experiment
 from ensemble.errors import UserError
 from ensemble.folds import FoldLedger
 from ensemble.metrics import to_logits, to_probabilities
-from ensemble.oof import PREDICTIONS, FoldRecord, OofStore, PredictionsFile
+from ensemble.oof import PREDICTIONS, FoldRecord, OofStore
+from ensemble.predictions_file import PredictionsFile
 
 Array = NDArray[np.float64]
 Logits = NDArray[np.float32]

@@ -14,7 +14,7 @@ LEVELS = [
     ["errors", "files", "threads"],
     ["console", "provenance"],
     ["config", "archive", "metrics", "paired", "images"],
-    ["tables", "member", "models", "progress"],
+    ["tables", "predictions_file", "member", "models", "progress"],
     ["competition", "folds", "submission"],
     ["oof"],
     ["predictions", "stores", "engine", "lock", "foreign"],
