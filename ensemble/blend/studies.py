@@ -35,7 +35,7 @@ class Studies:
             return []
         import optuna
 
-        with _quietly():
+        with quietly():
             try:
                 study = optuna.load_study(study_name=name, storage=f"sqlite:///{self.path}")
                 if study.user_attrs.get(_FINGERPRINT) != self.fingerprint:
@@ -51,9 +51,10 @@ class Studies:
             return
         import optuna
 
-        with _quietly():
+        with quietly():
+            storage = optuna.storages.RDBStorage(f"sqlite:///{path}")  # once: to open one takes a fifth of a second
             for study in studies:
-                kept = optuna.create_study(storage=f"sqlite:///{path}", study_name=study.study_name)
+                kept = optuna.create_study(storage=storage, study_name=study.study_name)
                 for name, value in {**study.user_attrs, _FINGERPRINT: self.fingerprint}.items():
                     kept.set_user_attr(name, value)
                 kept.add_trials([_plain(trial) for trial in study.get_trials()])
@@ -74,6 +75,17 @@ def new_study(
     return study
 
 
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Without Optuna's notes and its warnings of what is experimental."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def _plain(trial: optuna.trial.FrozenTrial) -> optuna.trial.FrozenTrial:
     """A trial without what its sampler noted: that of CMA-ES keeps a pickle there, and nothing stored is a pickle."""
     import optuna
@@ -86,13 +98,3 @@ def _plain(trial: optuna.trial.FrozenTrial) -> optuna.trial.FrozenTrial:
         intermediate_values=trial.intermediate_values,
         value=trial.value,
     )
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
