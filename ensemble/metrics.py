@@ -39,6 +39,13 @@ def is_right(probabilities: Array, labels: Labels) -> NDArray[np.bool_]:
     return right
 
 
+def fold_accuracies(right: NDArray[np.bool_], folds: NDArray[np.int64]) -> Array:
+    """Share of right decisions in each fold that has rows (folds,)."""
+    rows = np.bincount(folds)
+    accuracies: Array = np.bincount(folds[right], minlength=len(rows))[rows > 0] / rows[rows > 0]
+    return accuracies
+
+
 def standard_error(right: NDArray[np.bool_]) -> float:
     """Standard error of an accuracy, sqrt(p (1 - p) / n)."""
     accuracy = float(right.mean())

@@ -97,6 +97,7 @@ def load_predictions(store: OofStore, experiment: Experiment | None = None) -> P
         raise UserError(f"{store.root}: no member has a finished fold ({_sentence(left_out)}); train first")
     hashes = {fold: record.predictions_sha256 for fold, record in records.items()}
     oof, test = oof[: len(found)], test[: len(found)]
+    pa.default_memory_pool().release_unused()  # what the files took to read, a tenth of a large store's memory
     return Predictions(found, oof.T, test.T, reader.ledger, left_out, partial, hashes, records)
 
 
@@ -119,8 +120,8 @@ class _Reader:
         self.sample = store.sample().names
         self._rows = [self.ledger.heldout(fold) for fold in range(self.ledger.n_folds)]
         self._pages: dict[int, bytes] = {}
-        names = self.ledger.table["name"].to_numpy(dtype=object)
-        self._names = [pa.array([*names[rows], *self.sample], pa.large_string()) for rows in self._rows]
+        names, sample = (_strings(column) for column in (self.ledger.table["name"], self.sample))
+        self._names = [pa.concat_arrays([names.take(rows), sample]) for rows in self._rows]
 
     def matrices(self, members: int) -> tuple[Logits, Logits]:
         """Room for the logits of all members: (members, training rows) of NaN, and (members, test rows)."""
@@ -168,7 +169,7 @@ class _Reader:
         """Whether a file holds the names of a fold in their order; of equal bytes it is looked at once."""
         pages = file.name_pages()
         if pages != self._pages.get(fold):
-            names = file.read(["name"])["name"].combine_chunks().cast(pa.large_string())
+            names = _strings(file.read(["name"])["name"])
             if not names.equals(self._names[fold]):
                 return False
             self._pages[fold] = pages
@@ -187,6 +188,12 @@ class _Reader:
         relabelled = self.ledger.table["name"].iloc[rows[labels != self.ledger.labels[rows]]]
         if len(relabelled):
             raise UserError(f"{where} was made with other labels for {_some(list(relabelled))}; train again")
+
+
+def _strings(column: pa.ChunkedArray | pd.Series[str] | list[str]) -> pa.LargeStringArray:
+    """A column of names in one piece, of one type whatever it was stored as."""
+    chunks = column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([pa.array(column, pa.large_string())])
+    return chunks.combine_chunks().cast(pa.large_string())
 
 
 def _same_rows(where: str, expected: pd.Series[str], found: pd.Series[str], what: str) -> None:

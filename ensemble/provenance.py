@@ -11,7 +11,7 @@ import pkgutil
 import platform
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,27 @@ LIBRARIES = (
 
 def digest(value: Any) -> str:
     """Sha256 (hex) of a JSON-able value; the order of keys does not matter."""
-    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(_canonical(value)).hexdigest()
+
+
+def digest_of_chunks(chunks: Iterable[list[Any]], *rest: Any) -> str:
+    """What `digest([all chunks as one list, *rest])` gives, without a million rows as text at once."""
+    hashed, between = hashlib.sha256(b"[["), b""
+    for chunk in chunks:
+        hashed.update(between + _canonical(chunk)[1:-1])
+        between = b","
+    hashed.update(b"]" + b"".join(b"," + _canonical(value) for value in rest) + b"]")
+    return hashed.hexdigest()
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def file_sha256(path: Path) -> str:
+    """Sha256 (hex) of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @cache
@@ -80,7 +99,7 @@ def _is_file(text: str) -> bool:
 
 
 def _content(text: str) -> str:
-    return hashlib.sha256(Path(text).read_bytes()).hexdigest()
+    return file_sha256(Path(text))
 
 
 def code_version(import_path: str) -> str:
@@ -103,7 +122,7 @@ def code_version(import_path: str) -> str:
         return installed
     if _source(module) is None:
         raise UserError(f"cannot import {import_path}: there is no module {module!r}; is it installed?")
-    sources = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in _closure(module).items()}
+    sources = {name: file_sha256(path) for name, path in _closure(module).items()}
     return f"{root}:{digest(sources)[:16]}"
 
 

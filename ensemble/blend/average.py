@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ensemble.blend.base import Array, Blender, Folds, Labels, Logits
+from ensemble.blend.base import Array, Blender, Folds, Labels, Logits, mean_of
 from ensemble.blend.boosted import BoostedStacking
 
 if TYPE_CHECKING:
@@ -39,15 +37,11 @@ class AverageOfBlenders(Blender):
 
     def decision_function(self, logits: Logits) -> Array:
         """Their mean."""
-        found = [blender.decision_function(self._read(blender, logits)) for blender in self.blenders]
-        mean: Array = np.mean(found, axis=0)
-        return mean
+        return mean_of(blender.decision_function(self._read(blender, logits)) for blender in self.blenders)
 
     def logits_of_fit(self, logits: Logits) -> Array:
         """Their mean, each as honest as it can be."""
-        found = [blender.logits_of_fit(self._read(blender, logits)) for blender in self.blenders]
-        mean: Array = np.mean(found, axis=0)
-        return mean
+        return mean_of(blender.logits_of_fit(self._read(blender, logits)) for blender in self.blenders)
 
     def state(self) -> dict[str, Any]:
         """The states of all."""
@@ -57,8 +51,7 @@ class AverageOfBlenders(Blender):
 
     def member_weights(self, members: int) -> Array:
         """The mean weights, if all are weighted sums."""
-        mean: Array = np.mean([blender.member_weights(members) for blender in self.blenders], axis=0)
-        return mean
+        return mean_of(blender.member_weights(members) for blender in self.blenders)
 
     def _read(self, blender: Blender, logits: Logits) -> Logits:
         return logits if blender.reads_columns else logits[:, : self.members]

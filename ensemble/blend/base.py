@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -17,6 +18,7 @@ Labels = NDArray[np.int64]
 Folds = NDArray[np.int64]
 Array = NDArray[np.float64]
 Rows = NDArray[np.bool_] | NDArray[np.intp]
+_PIECE = 16_384
 
 
 class Blender(ABC):
@@ -39,7 +41,7 @@ class Blender(ABC):
     title: ClassVar[str]
     reads_columns: ClassVar[bool] = False
     learns: ClassVar[bool] = True
-    most_rows: ClassVar[int] = 200_000
+    most_rows: ClassVar[int] = 100_000
     study_: optuna.Study | None = None
 
     @abstractmethod
@@ -118,6 +120,19 @@ def take_rows(logits: Logits, rows: Rows) -> Logits:
     """Some rows, every column again in one piece."""
     taken: Logits = logits.T[:, rows].T
     return taken
+
+
+def pieces(rows: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+    """Row numbers, some at a time: a copy of their rows is small beside the matrix."""
+    return (rows[start : start + _PIECE] for start in range(0, len(rows), _PIECE))
+
+
+def mean_of(arrays: Iterable[Array]) -> Array:
+    """The mean (n,) of arrays (n,), of which no more than one need be there at once."""
+    total, count = np.zeros(1), 0
+    for array in arrays:
+        total, count = total + array, count + 1
+    return total / count
 
 
 def at_most(rows: int, most: int) -> NDArray[np.intp]:

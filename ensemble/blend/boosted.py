@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ensemble.blend.base import Array, Blender, Folds, Labels, Logits, at_most, take_rows
+from ensemble.blend.base import Array, Blender, Folds, Labels, Logits, at_most, pieces, take_rows
 from ensemble.blend.logistic import Split, inner_splits
 from ensemble.blend.objective import mean_log_loss
 from ensemble.blend.studies import new_study
@@ -31,7 +31,6 @@ _FIXED = {
 }
 _TREES = 30
 _MOST_ROWS_TUNING = 5_000
-_CHUNK = 65_536  # rows that are copied at a time
 
 
 @dataclass(frozen=True)
@@ -179,7 +178,6 @@ def _suggested(trial: optuna.Trial) -> dict[str, Any]:
 
 def _raw(booster: lightgbm.Booster, X: Logits) -> Array:
     raw = np.empty(len(X))
-    for start in range(0, len(X), _CHUNK):
-        chunk = np.ascontiguousarray(X[start : start + _CHUNK])
-        raw[start : start + _CHUNK] = np.asarray(booster.predict(chunk, raw_score=True, num_threads=1))
+    for rows in pieces(np.arange(len(X))):
+        raw[rows] = np.asarray(booster.predict(np.ascontiguousarray(X[rows]), raw_score=True, num_threads=1))
     return raw

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.blend.nested import Evaluation, Problem
-from ensemble.metrics import is_right, score, to_probabilities
+from ensemble.blend.objective import decided_rightly
+from ensemble.metrics import score, to_probabilities
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,9 @@ def choose(evaluations: Sequence[Evaluation], problem: Problem) -> Choice:
     would have a standard error of sqrt(f). What decides fewer rows rightly than something simpler is never chosen; so
     nothing is below the plain mean, as long as the mean competes and is not itself chosen.
     """
-    rights = [is_right(to_probabilities(evaluation.nested), problem.labels) for evaluation in evaluations]
+    rights = [decided_rightly(evaluation.nested, problem.labels) for evaluation in evaluations]
     place, best = _simplest(rights)
-    elected = [_simplest([np.delete(right, rows) for right in rights])[0] for rows in problem.held_out()]
+    elected = [_simplest([np.delete(right, rows) for right in rights])[0] for rows in problem.held_out]
     net, flips = _difference(rights[best], rights[place])
     reason = _reason(evaluations, place, best, net, flips)
     return Choice(evaluations[place], reason, _choosing(evaluations, place, elected, problem))
@@ -51,7 +52,8 @@ def _choosing(evaluations: Sequence[Evaluation], place: int, elected: Sequence[i
     parts = [evaluations[which].parts[number] for number, which in enumerate(elected)]
     for part, which in zip(parts, elected, strict=True):
         nested[part.held_out] = evaluations[which].nested[part.held_out]
-    return replace(chosen, parts=parts, nested=nested, nested_scores=score(to_probabilities(nested), problem.labels))
+    scores = score(to_probabilities(nested.astype(np.float64)), problem.labels)
+    return replace(chosen, parts=parts, nested=nested, nested_scores=scores)
 
 
 def _simplest(rights: Sequence[NDArray[np.bool_]]) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from ensemble.blend.greedy import GreedySelection
 from ensemble.blend.inputs import Inputs
 from ensemble.blend.mean import MeanOfLogits, SingleBest
 from ensemble.blend.nested import Evaluation, Problem, evaluate, evaluate_average
-from ensemble.blend.objective import right_count
+from ensemble.blend.objective import decided_rightly, right_count
 from ensemble.blend.outlook import Outlook, outlook
 from ensemble.blend.prior import PriorShift, estimate_prior
 from ensemble.blend.roster import Maker, blenders
@@ -74,7 +74,7 @@ def compare_blenders(inputs: Inputs, settings: BlendSettings, studies: Studies |
     As long as all rows are of one fold nothing can be held out: then the plain mean, which learns nothing, is taken.
     """
     problem, rivals = inputs.problem, _rivals(inputs)
-    if not problem.held_out():
+    if not problem.held_out:
         evaluation = evaluate(MeanOfLogits, MeanOfLogits, problem)
         choice = Choice(evaluation, "all rows are of one fold, so only the plain mean can be told", evaluation)
         rule = as_it_is(evaluation, problem)
@@ -126,8 +126,8 @@ def _rivals(inputs: Inputs) -> dict[str, NDArray[np.bool_]]:
     best = int(np.argmax([right_count(column, problem.labels) for column in logits.T]))
     mean = blended(logits, np.full(problem.members, 1 / problem.members), 0.0)
     return {
-        "the plain mean": (mean >= 0) == (problem.labels == 1),
-        inputs.members[best]: (logits[:, best] >= 0) == (problem.labels == 1),
+        "the plain mean": decided_rightly(mean, problem.labels),
+        inputs.members[best]: decided_rightly(logits[:, best], problem.labels),
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +14,7 @@ from ensemble.config import Experiment
 from ensemble.errors import UserError
 from ensemble.oof import COLUMNS, OofStore
 from ensemble.predictions import Predictions
+from ensemble.provenance import file_sha256
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def load_inputs(store: OofStore, experiment: Experiment, predictions: Prediction
     columns = read_columns(store, ledger) if experiment.blend.columns else None
     if columns is not None:
         oof, test = _beside(oof, columns[0][rows]), _beside(test, columns[1])
-    problem = Problem(oof, len(used), ledger.labels[rows], ledger.folds[rows])
+    problem = Problem(oof, len(used), _taken(ledger.labels, rows), _taken(ledger.folds, rows))
     return Inputs(predictions, names, problem, rows, test, None if columns is None else _columns_sha256(store))
 
 
@@ -119,9 +119,14 @@ def _rows(logits: Logits, rows: NDArray[np.intp]) -> Logits:
     return logits if len(rows) == len(logits) else take_rows(logits, rows)
 
 
+def _taken(values: NDArray[np.int64], rows: NDArray[np.intp]) -> NDArray[np.int64]:
+    """Some values, without a copy where it is all of them."""
+    return values if len(rows) == len(values) else values[rows]
+
+
 def _beside(logits: Logits, columns: NDArray[np.float32]) -> Logits:
     return np.concatenate([logits.T, columns.T]).T
 
 
 def _columns_sha256(store: OofStore) -> str:
-    return hashlib.sha256((store.root / COLUMNS).read_bytes()).hexdigest()
+    return file_sha256(store.root / COLUMNS)

@@ -16,12 +16,13 @@ from ensemble.blend.compared import Blend
 from ensemble.blend.guard import Guard
 from ensemble.blend.inputs import Inputs, test_logits_of
 from ensemble.blend.nested import Evaluation
+from ensemble.blend.objective import decided_rightly
 from ensemble.blend.roster import restored
 from ensemble.blend.threshold import Decision, Rule
 from ensemble.blend.worth import Worth
 from ensemble.errors import UserError
 from ensemble.files import write_text
-from ensemble.metrics import is_right, score, to_probabilities
+from ensemble.metrics import fold_accuracies, score, to_probabilities
 from ensemble.oof import OofStore
 from ensemble.paired import Comparison, compare
 from ensemble.predictions import load_predictions
@@ -38,12 +39,14 @@ def manifest(blend: Blend, inputs: Inputs, store: OofStore, guard: Guard, seed: 
     """The manifest of a blend, without the hashes of the files beside it, which are not written yet."""
     predictions, chosen = inputs.predictions, blend.choice.chosen
     weights = chosen.blender.member_weights(len(inputs.members))
-    folded, corrected = bool(inputs.problem.held_out()), blend.added_logit != 0
+    labels, nested = inputs.problem.labels, blend.rule.nested
+    folded, corrected = bool(inputs.problem.held_out), blend.added_logit != 0
     content = {
         "chosen": chosen.title,
         "reason": blend.choice.reason,
         "measured_on": "nested OOF" if folded else "OOF, all rows of one fold: nothing could be held out",
-        "nested": score(to_probabilities(blend.rule.nested), inputs.problem.labels),
+        "nested": score(to_probabilities(nested), labels),
+        "nested_by_fold": fold_accuracies(decided_rightly(nested, labels), inputs.problem.folds),
         "nested_of_the_chosen": chosen.nested_scores,
         "decision_rule": blend.rule.title,
         "decision": blend.rule.decision,
@@ -134,7 +137,7 @@ def _sample_sha256(store: OofStore) -> str:
 
 def _summary(evaluation: Evaluation, blend: Blend, inputs: Inputs) -> dict[str, Any]:
     members = inputs.members
-    right = is_right(to_probabilities(evaluation.nested), inputs.problem.labels)
+    right = decided_rightly(evaluation.nested, inputs.problem.labels)
     against = {rival: compare(right, before) for rival, before in blend.rivals.items()}
     weights = evaluation.blender.member_weights(len(members))
     return {

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.blend.average import AverageOfBlenders
-from ensemble.blend.base import Array, Blender, Folds, Labels, Logits, at_most, take_rows
+from ensemble.blend.base import Array, Blender, Folds, Labels, Logits, at_most, mean_of, pieces, take_rows
 from ensemble.metrics import Scores, score, to_probabilities
 
 _MOST_PARTS = 10  # of the ledger's folds, neighbours go together beyond that: leaving out a tenth is honest enough
+_NO_ROWS: NDArray[np.intp] = np.empty(0, dtype=np.intp)
 
 
 @dataclass(frozen=True)
 class Part:
-    """A blender that was fitted on some rows, and the rows that it has not seen."""
+    """A blender, and the rows that it has not seen."""
 
     blender: Blender
-    fitted_on: NDArray[np.intp]
     held_out: NDArray[np.intp]
+
+    def fitted_on(self, problem: Problem) -> NDArray[np.intp]:
+        """The rows that it was fitted on."""
+        return problem.rows_for(self.blender, self.held_out)
 
 
 @dataclass(frozen=True)
@@ -34,18 +39,15 @@ class Evaluation:
         Fitted on all rows.
     parts : list of Part
         The same, fitted without some rows.
-    in_sample : float64 (rows,)
-        Its logits of the rows that it was fitted on.
-    nested : float64 (rows,)
-        Logits of rows that what made them never saw.
+    nested : float32 (rows,)
+        Logits of rows that what made them never saw; in single precision, which keeps their signs.
     in_sample_scores, nested_scores : Scores
         The first flatters: what was fitted was fitted on the very rows that it scores.
     """
 
     blender: Blender
     parts: list[Part]
-    in_sample: Array
-    nested: Array
+    nested: Logits
     in_sample_scores: Scores
     nested_scores: Scores
 
@@ -54,9 +56,14 @@ class Evaluation:
         """The blender's name."""
         return self.blender.title
 
-    def whole(self, problem: Problem) -> Part:
+    @property
+    def whole(self) -> Part:
         """The blender that was fitted on all rows, as a part that leaves out none."""
-        return Part(self.blender, problem.rows_for(self.blender), np.empty(0, dtype=np.intp))
+        return Part(self.blender, _NO_ROWS)
+
+    def in_sample(self, problem: Problem) -> Array:
+        """Its logits (rows,) of the rows that it was fitted on."""
+        return self.blender.decision_function(problem.seen_by(self.blender))
 
     @property
     def optimism(self) -> float:
@@ -86,11 +93,12 @@ class Problem:
         """The columns that a blender reads."""
         return self.logits if blender.reads_columns else self.logits[:, : self.members]
 
-    def rows_for(self, blender: Blender, held_out: NDArray[np.intp] | None = None) -> NDArray[np.intp]:
+    def rows_for(self, blender: Blender, held_out: NDArray[np.intp]) -> NDArray[np.intp]:
         """The rows that a blender is fitted on: all but the held-out ones, or as many of them as it needs."""
-        rows = np.arange(len(self.labels)) if held_out is None else np.delete(np.arange(len(self.labels)), held_out)
+        rows = np.delete(np.arange(len(self.labels)), held_out)
         return rows[at_most(len(rows), blender.most_rows)]
 
+    @cached_property
     def held_out(self) -> list[NDArray[np.intp]]:
         """The rows of each part that is left out in turn; none when all rows are of one fold."""
         _, number = np.unique(self.folds, return_inverse=True)
@@ -107,50 +115,37 @@ def evaluate(make_final: Callable[[], Blender], make: Callable[[], Blender], pro
         All rows are of one fold, and the blender learns: nothing can be held out of it.
     """
     blender = make_final()
-    if blender.learns and not problem.held_out():
+    if blender.learns and not problem.held_out:
         raise ValueError(f"{blender.title} cannot be scored on rows of one fold")
-    _fitted(blender, problem)
-    logits = problem.seen_by(blender)
-    in_sample = blender.decision_function(logits)
-    parts = [_fitted(make(), problem, rows) for rows in problem.held_out()]
-    nested = in_sample.copy()
+    _fitted(blender, problem, _NO_ROWS)
+    parts = [_fitted(make(), problem, rows) for rows in problem.held_out]
+    nested = np.empty(len(problem.labels))
+    if not parts:
+        nested[:] = blender.decision_function(problem.seen_by(blender))
     for part in parts:
-        nested[part.held_out] = part.blender.decision_function(take_rows(logits, part.held_out))
-    return _scored(blender, parts, in_sample, nested, problem.labels)
+        for rows in pieces(part.held_out):
+            nested[rows] = part.blender.decision_function(take_rows(problem.seen_by(blender), rows))
+    return _scored(blender, parts, nested, problem)
 
 
 def evaluate_average(evaluations: Sequence[Evaluation], problem: Problem) -> Evaluation:
     """The average of blenders that are evaluated already: nothing is fitted again."""
     average = AverageOfBlenders([e.blender for e in evaluations], problem.members)
     parts = [
-        Part(
-            AverageOfBlenders([e.parts[place].blender for e in evaluations], problem.members),
-            problem.rows_for(average, rows),
-            rows,
-        )
-        for place, rows in enumerate(problem.held_out())
+        Part(AverageOfBlenders([e.parts[place].blender for e in evaluations], problem.members), rows)
+        for place, rows in enumerate(problem.held_out)
     ]
-    return _scored(
-        average,
-        parts,
-        np.mean([e.in_sample for e in evaluations], axis=0),
-        np.mean([e.nested for e in evaluations], axis=0),
-        problem.labels,
-    )
+    return _scored(average, parts, mean_of(e.nested.astype(np.float64) for e in evaluations), problem)
 
 
-def _fitted(blender: Blender, problem: Problem, held_out: NDArray[np.intp] | None = None) -> Part:
-    rows = problem.rows_for(blender, held_out)
+def _fitted(blender: Blender, problem: Problem, held_out: NDArray[np.intp]) -> Part:
+    part = Part(blender, held_out)
+    rows = part.fitted_on(problem)
     blender.fit(take_rows(problem.seen_by(blender), rows), problem.labels[rows], problem.folds[rows])
-    return Part(blender, rows, np.empty(0, dtype=np.intp) if held_out is None else held_out)
+    return part
 
 
-def _scored(blender: Blender, parts: list[Part], in_sample: Array, nested: Array, labels: Labels) -> Evaluation:
-    return Evaluation(
-        blender,
-        parts,
-        in_sample,
-        nested,
-        score(to_probabilities(in_sample), labels),
-        score(to_probabilities(nested), labels),
-    )
+def _scored(blender: Blender, parts: list[Part], nested: Array, problem: Problem) -> Evaluation:
+    in_sample = blender.decision_function(problem.seen_by(blender))
+    scores = (score(to_probabilities(logits), problem.labels) for logits in (in_sample, nested))
+    return Evaluation(blender, parts, nested.astype(np.float32), *scores)

@@ -66,9 +66,15 @@ def softplus_mean(x: NDArray[np.float32]) -> float:
     return beyond + float(x.mean(dtype=np.float64))
 
 
+def decided_rightly(logits: Array | NDArray[np.float32], labels: Labels) -> NDArray[np.bool_]:
+    """Which decisions (rows,) are right: fake (1) at or above zero."""
+    right: NDArray[np.bool_] = (logits >= 0) == (labels == 1)
+    return right
+
+
 def right_count(logits: Array | NDArray[np.float32], labels: Labels) -> int:
-    """Decisions that are right: fake (1) at or above zero. Logits (rows,)."""
-    return int(np.count_nonzero((logits >= 0) == (labels == 1)))
+    """How many decisions are right."""
+    return int(np.count_nonzero(decided_rightly(logits, labels)))
 
 
 def mean_log_loss(logits: Array | NDArray[np.float32], labels: Labels) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -19,7 +18,7 @@ from ensemble.files import new_folder, remove_unfinished, write_text
 from ensemble.metrics import to_probabilities
 from ensemble.oof import BLEND_OOF, MANIFEST, SUBMISSION, OofStore
 from ensemble.predictions import Predictions, load_predictions
-from ensemble.provenance import digest
+from ensemble.provenance import digest, file_sha256
 from ensemble.submission import write_submission
 from ensemble.threads import threads
 
@@ -62,18 +61,20 @@ def blend(
 
 def _fingerprint(inputs: Inputs, settings: BlendSettings) -> str:
     """Of all that a search sees. The number of trials is not among it: more of them go on where fewer ended."""
-    code = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    code = [file_sha256(path) for path in sorted(Path(__file__).parent.glob("*.py"))]
     seen = [inputs.predictions.hashes, inputs.predictions.ledger.sha256, inputs.columns_sha256]
     return digest([seen, settings.seed, settings.rounds, code])
 
 
 def _write_oof(path: Path, found: Blend, inputs: Inputs) -> str:
     """The blend's own out-of-fold predictions: `pred` is nested, `pred_in_sample` is not to be scored. Its sha256."""
-    table = inputs.predictions.ledger.table[["name", "fold", "label"]].iloc[inputs.rows].reset_index(drop=True)
+    table = inputs.predictions.ledger.table[["name", "fold", "label"]]
+    if len(inputs.rows) < len(table):
+        table = table.iloc[inputs.rows].reset_index(drop=True)
     table["pred"] = to_probabilities(found.rule.nested)
-    table["pred_in_sample"] = to_probabilities(found.rule.decision(found.choice.chosen.in_sample))
-    table.to_parquet(path, index=False)
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    table["pred_in_sample"] = to_probabilities(found.rule.decision(found.choice.chosen.in_sample(inputs.problem)))
+    table.to_parquet(path, index=False, row_group_size=65_536)  # what is being written is held in memory
+    return file_sha256(path)
 
 
 def _keep_studies(path: Path, studies: Studies, found: Blend) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 
 from ensemble.blend.base import Array, Labels, at_most, take_rows
 from ensemble.blend.nested import Evaluation, Part, Problem
-from ensemble.metrics import is_right, log_loss, to_probabilities
+from ensemble.blend.objective import decided_rightly
+from ensemble.metrics import log_loss, to_probabilities
 from ensemble.paired import Comparison, compare
 
 _PLATEAU = 0.004  # accuracies this close to the best are the same hill: its top jumps from sample to sample
@@ -66,7 +67,8 @@ def place_decision(evaluation: Evaluation, problem: Problem) -> tuple[Rule, list
     A shift is applied only if its nested decisions are better (McNemar, 5%), a temperature, which moves no decision,
     only if the nested log loss falls by more than two standard errors.
     """
-    rules = [_tried(title, fit, evaluation, problem) for title, fit in RULES.items()]
+    fitted_on = [_fitted_on(part, problem) for part in (*evaluation.parts, evaluation.whole)]
+    rules = [_tried(title, fit, evaluation, fitted_on, problem.labels) for title, fit in RULES.items()]
     as_it_is, temperature, *shifts = rules
     better = [rule for rule in shifts if rule.decisions.proven]
     if better:
@@ -112,6 +114,7 @@ def plateau(logits: Array, labels: Labels) -> tuple[float, float]:
 
 CALIBRATION = "temperature and bias"
 Fit = Callable[[Array, Labels], Decision]
+_Sample = tuple[Array, Labels]
 RULES: dict[str, Fit] = {
     "as it is": lambda logits, labels: Decision(),  # noqa: ARG005
     "temperature": fit_temperature,
@@ -122,26 +125,24 @@ RULES: dict[str, Fit] = {
 
 def as_it_is(evaluation: Evaluation, problem: Problem) -> Rule:
     """The rule that changes nothing."""
-    right = is_right(to_probabilities(evaluation.nested), problem.labels)
-    return Rule("as it is", Decision(), evaluation.nested, compare(right, right), 0.0, 0.0)
+    right = decided_rightly(evaluation.nested, problem.labels)
+    return Rule("as it is", Decision(), evaluation.nested.astype(np.float64), compare(right, right), 0.0, 0.0)
 
 
-def _tried(title: str, fit: Fit, evaluation: Evaluation, problem: Problem) -> Rule:
-    labels = problem.labels
-    nested = evaluation.nested.copy()
-    for part in evaluation.parts:
-        nested[part.held_out] = _decision(fit, part, problem)(nested[part.held_out])
-    before, after = (is_right(to_probabilities(z), labels) for z in (evaluation.nested, nested))
-    gains = log_loss(evaluation.nested, labels) - log_loss(nested, labels)
-    decision = _decision(fit, evaluation.whole(problem), problem)
-    error = float(gains.std() / np.sqrt(len(gains)))
-    return Rule(title, decision, nested, compare(after, before), float(gains.mean()), error)
+def _tried(title: str, fit: Fit, evaluation: Evaluation, fitted_on: list[_Sample], labels: Labels) -> Rule:
+    before, decisions = evaluation.nested.astype(np.float64), [fit(*sample) for sample in fitted_on]
+    after = before.copy()
+    for part, decision in zip(evaluation.parts, decisions, strict=False):  # the last one is of all rows
+        after[part.held_out] = decision(before[part.held_out])
+    flips = compare(decided_rightly(after, labels), decided_rightly(before, labels))
+    gains = log_loss(before, labels) - log_loss(after, labels)
+    return Rule(title, decisions[-1], after, flips, float(gains.mean()), float(gains.std() / np.sqrt(len(gains))))
 
 
-def _decision(fit: Fit, part: Part, problem: Problem) -> Decision:
-    """Fitted on the rows that the blender was fitted on, no others."""
-    logits = take_rows(problem.seen_by(part.blender), part.fitted_on)
-    return fit(part.blender.logits_of_fit(logits), problem.labels[part.fitted_on])
+def _fitted_on(part: Part, problem: Problem) -> _Sample:
+    """Blended logits and labels of the rows that the blender was fitted on: a rule is fitted on these, no others."""
+    rows = part.fitted_on(problem)
+    return part.blender.logits_of_fit(take_rows(problem.seen_by(part.blender), rows)), problem.labels[rows]
 
 
 def _scaling(logits: Array, labels: Labels, *, shifted: bool) -> tuple[float, float]:

@@ -30,7 +30,7 @@ class SearchedWeights(LinearBlender):
     grid = 50
     most_directions = 10
     reach = 0.3  # of an offset; CMA-ES begins with steps of a third of that
-    most_rows = 50_000
+    most_rows = 30_000
 
     def __init__(self, trials: int, seed: int = 0, earlier: Sequence[optuna.trial.FrozenTrial] = ()) -> None:
         self.trials = trials

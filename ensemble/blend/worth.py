@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blend.base import Array, Labels, Logits, at_most, blended, take_rows
+from ensemble.blend.base import Array, Labels, Logits, at_most, blended, pieces, take_rows
 from ensemble.blend.greedy import select, shares
 from ensemble.blend.mean import MeanOfLogits
 from ensemble.blend.nested import Problem
-from ensemble.blend.objective import RightDecisions
+from ensemble.blend.objective import RightDecisions, decided_rightly
 from ensemble.paired import Comparison, compare_counts
 
 _RESCUES_SHOWN = 20
-_MOST_ROWS_COMPARED = 50_000  # for correlations
+_MOST_ROWS_COMPARED = 20_000  # for correlations
 _MOST_ROWS_FITTED = 15_000  # all are scored
 _POINT = 0.01
 
@@ -110,8 +110,7 @@ def worth(problem: Problem, by: str, rounds: int, names: Sequence[str], seconds:
 
 
 def _right_alone(problem: Problem, member: int) -> Right:
-    right: Right = (problem.logits[:, member] >= 0) == (problem.labels == 1)
-    return right
+    return decided_rightly(problem.logits[:, member], problem.labels)
 
 
 @dataclass
@@ -143,26 +142,27 @@ def _flips(problem: Problem, by: str, rounds: int, best: int) -> tuple[list[_Fli
     members = np.arange(problem.members)
     without, beside = ([_Flips() for _ in members] for _ in range(2))
     logits = problem.logits[:, : problem.members]
-    for held_out in problem.held_out():
+    for held_out in problem.held_out:
         others = np.delete(np.arange(len(logits)), held_out)
         seen = others[at_most(len(others), _MOST_ROWS_FITTED)]
         weigh = _weigher(by, rounds, take_rows(logits, seen), problem.labels[seen])
-        decide = partial(_decide, take_rows(logits, held_out), problem.labels[held_out] == 1)
         weights, used = weigh(members)
-        full, alone = decide(weights), decide(np.eye(len(members))[best])
-        for member in members:
-            rest = np.delete(members, member)
-            missed = used[member] and len(rest) > 0
-            without[member].add(full, decide(weigh(rest)[0]) if missed else full)
-            if member != best:
-                beside[member].add(decide(weigh(np.array([best, member]))[0]), alone)
+        missed = [member for member in members if used[member] and len(members) > 1]
+        rests = {member: weigh(np.delete(members, member))[0] for member in missed}
+        pairs = {member: weigh(np.array([best, member]))[0] for member in members if member != best}
+        for rows in pieces(held_out):
+            decide = partial(_decide, take_rows(logits, rows), problem.labels[rows])
+            full, alone = decide(weights), decide(np.eye(len(members))[best])
+            for member in members:
+                without[member].add(full, decide(rests[member]) if member in rests else full)
+                if member in pairs:
+                    beside[member].add(decide(pairs[member]), alone)
     return without, beside
 
 
-def _decide(held: Logits, fake: Right, weights: Array) -> Right:
+def _decide(held: Logits, labels: Labels, weights: Array) -> Right:
     """Whether the blend of these weights decides each held-out row rightly."""
-    right: Right = (blended(held, weights, 0.0) >= 0) == fake
-    return right
+    return decided_rightly(blended(held, weights, 0.0), labels)
 
 
 def _weigher(by: str, rounds: int, logits: Logits, labels: Labels) -> Weigher:

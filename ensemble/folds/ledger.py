@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from ensemble.config import FoldSettings
 from ensemble.errors import UserError
 from ensemble.files import new_file, write_text
-from ensemble.provenance import digest
+from ensemble.provenance import digest_of_chunks
 
 ALGORITHM = "StratifiedGroupKFold over dHash-256 components, 1"
+_CHUNK = 65_536  # rows that are text at a time
 _SHOWN = 5
 
 
@@ -82,9 +83,10 @@ class FoldLedger:
     @cached_property
     def sha256(self) -> str:
         """Hash over ids, labels, groups, seed and algorithm (and the folds that they gave)."""
-        columns = (self.table[column].tolist() for column in ("name", "label", "group", "fold"))
-        rows = list(zip(*columns, strict=True))
-        return digest([rows, self.n_folds, self.seed, self.distance, ALGORITHM])
+        table = self.table[["name", "label", "group", "fold"]]
+        chunks = (table.iloc[start : start + _CHUNK] for start in range(0, len(table), _CHUNK))
+        rows = (list(zip(*(chunk[column].tolist() for column in chunk), strict=True)) for chunk in chunks)
+        return digest_of_chunks(rows, self.n_folds, self.seed, self.distance, ALGORITHM)
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -149,7 +151,7 @@ class FoldLedger:
         """
         try:
             summary: dict[str, Any] = json.loads((folder / "folds.json").read_text(encoding="utf-8"))
-            table = pd.read_parquet(folder / "folds.parquet")
+            table = pd.read_parquet(folder / "folds.parquet", use_threads=False)  # each keeps memory of its own
             ledger = cls(table, summary["n_folds"], summary["seed"], summary["near_duplicate_distance"])
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"{folder} has no readable fold ledger ({error}); train first") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict
 from typing import Any
@@ -11,9 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ensemble.metrics import is_right, score
+from ensemble.metrics import fold_accuracies, is_right, score
 from ensemble.oof import BLEND_OOF, MANIFEST, OofStore
 from ensemble.predictions import Predictions
+from ensemble.provenance import file_sha256
 
 COLUMNS = [
     "member", "measured_on", "n", "accuracy", "standard_error", "fold_min", "fold_max", "log_loss", "auc", "ece",
@@ -63,17 +63,19 @@ def member_cost(member: str, predictions: Predictions) -> dict[str, float]:
 def _scores(probabilities: NDArray[np.float64], labels: NDArray[np.int64], folds: NDArray[np.int64]) -> dict[str, Any]:
     """Scores of the rows that are predicted."""
     there = ~np.isnan(probabilities)
-    probabilities, labels, folds = probabilities[there], labels[there], folds[there]
-    right = pd.Series(is_right(probabilities, labels)).groupby(folds).mean()
-    return {**asdict(score(probabilities, labels)), "fold_min": right.min(), "fold_max": right.max()}
+    if not there.all():
+        probabilities, labels, folds = probabilities[there], labels[there], folds[there]
+    by_fold = fold_accuracies(is_right(probabilities, labels), folds)
+    return {**asdict(score(probabilities, labels)), "fold_min": by_fold.min(), "fold_max": by_fold.max()}
 
 
 def current_manifest(store: OofStore, predictions: Predictions) -> dict[str, Any] | None:
     """The manifest of the last blend, if it was made from these very predictions and its files are as written."""
     try:
         manifest: dict[str, Any] = json.loads((store.blend_folder / MANIFEST).read_text(encoding="utf-8"))
-        oof = hashlib.sha256((store.blend_folder / BLEND_OOF).read_bytes()).hexdigest()
+        oof = file_sha256(store.blend_folder / BLEND_OOF)
         same = manifest["predictions_sha256"] == predictions.hashes and manifest["oof_sha256"] == oof
+        same = same and "nested_by_fold" in manifest  # older ones lack it
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return manifest if same else None
@@ -88,7 +90,6 @@ def _blend_row(store: OofStore, predictions: Predictions, members: list[dict[str
     manifest = current_manifest(store, predictions)
     if manifest is None:
         return []
-    table = pd.read_parquet(store.blend_folder / BLEND_OOF)
     used = [row for row in members if row["weight"] != 0]
     return [
         {
@@ -98,5 +99,6 @@ def _blend_row(store: OofStore, predictions: Predictions, members: list[dict[str
             "seconds": float(np.nansum([row["seconds"] for row in used])),
             "photographs_per_second": 1 / sum(1 / row["photographs_per_second"] for row in used),  # NaN: not all known
         }
-        | _scores(table["pred"].to_numpy(), table["label"].to_numpy(np.int64), table["fold"].to_numpy(np.int64))
+        | manifest["nested"]
+        | {"fold_min": min(manifest["nested_by_fold"]), "fold_max": max(manifest["nested_by_fold"])}
     ]

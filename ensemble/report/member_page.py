@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import yaml
 from ensemble.metrics import is_right, score
 from ensemble.oof import FoldRecord
 from ensemble.predictions import Predictions
-from ensemble.provenance import digest
+from ensemble.provenance import digest, file_sha256
 from ensemble.report.curves import CURVES, Histories, panel_titles
 from ensemble.report.text import markdown_table
 
@@ -56,7 +55,7 @@ def member_page(title: str, predictions: Predictions, column: int, scores: pd.Se
 def _identifier(title: str, predictions: Predictions, column: int) -> str:
     """A comment that readers of the page do not see."""
     records = [asdict(record) for record in records_of(predictions, predictions.members[column])]
-    code = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    code = file_sha256(Path(__file__))
     return f"<!-- {digest([title, predictions.ledger.sha256, records, code])} -->"
 
 

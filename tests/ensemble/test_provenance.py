@@ -4,9 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ensemble.errors import UserError
-from ensemble.provenance import code_version, digest
+from ensemble.provenance import code_version, digest, digest_of_chunks
 
 
 @pytest.fixture
@@ -55,3 +57,10 @@ def test_a_library_is_known_by_its_version() -> None:
 
 def test_the_order_of_keys_does_not_matter() -> None:
     assert digest({"a": 1, "b": [2, 3]}) == digest({"b": [2, 3], "a": 1}) != digest({"a": 1, "b": [3, 2]})
+
+
+@given(st.lists(st.lists(st.tuples(st.text(), st.integers()), min_size=1)), st.integers())
+def test_a_digest_made_chunk_by_chunk_is_that_of_the_whole(chunks: list[list[tuple[str, int]]], rest: int) -> None:
+    assert digest_of_chunks(chunks, rest, "an end") == digest(
+        [[row for chunk in chunks for row in chunk], rest, "an end"]
+    )

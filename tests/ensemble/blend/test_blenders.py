@@ -215,7 +215,7 @@ def test_the_average_is_the_mean_of_the_blenders() -> None:
     here = problem(300, [0.5, 0.8, 0.1])
     parts = [evaluate(maker(title), maker(title), here) for title in ("mean", "greedy", "boosted")]
     average = evaluate_average(parts, here)
-    np.testing.assert_allclose(average.nested, np.mean([part.nested for part in parts], axis=0))
+    np.testing.assert_allclose(average.nested, np.mean([part.nested for part in parts], axis=0), rtol=1e-6)
     np.testing.assert_allclose(
         average.blender.decision_function(here.logits),
         np.mean([part.blender.decision_function(here.logits) for part in parts], axis=0),

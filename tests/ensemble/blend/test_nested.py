@@ -63,7 +63,7 @@ def test_in_sample_flatters_and_nested_does_not() -> None:
 
 def test_many_folds_are_left_out_a_few_at_a_time() -> None:
     here = problem(400, [0.5], k=40)
-    parts = here.held_out()
+    parts = here.held_out
     assert len(parts) == 10
     assert sorted(np.concatenate(parts).tolist()) == list(range(400))
     for part in parts:
@@ -142,8 +142,8 @@ def test_a_blender_that_is_given_only_some_rows_is_scored_on_all(title: str, mon
     whole = evaluate(maker(title), maker(title), here)
     monkeypatch.setattr(type(whole.blender), "most_rows", 300)
     some = evaluate(maker(title), maker(title), here)
-    assert [len(part.fitted_on) for part in some.parts] == [300] * 5
+    assert [len(part.fitted_on(here)) for part in some.parts] == [300] * 5
     for part in some.parts:
-        assert not set(part.fitted_on) & set(part.held_out)
+        assert not set(part.fitted_on(here)) & set(part.held_out)
     assert some.nested_scores.n == 900
     assert abs(some.nested_scores.accuracy - whole.nested_scores.accuracy) < 0.05

@@ -14,7 +14,7 @@ from tests.ensemble.blend.worlds import folds_of, problem, world
 def by_hand(here: Problem, columns: list[int]) -> np.ndarray:
     """Right decisions of nested greedy selection among some members."""
     right = np.zeros(len(here.labels), dtype=bool)
-    for rows in here.held_out():
+    for rows in here.held_out:
         others = np.setdiff1d(np.arange(len(right)), rows)
         greedy = GreedySelection().fit(here.logits[others][:, columns], here.labels[others], here.folds[others])
         right[rows] = (greedy.decision_function(here.logits[rows][:, columns]) >= 0) == (here.labels[rows] == 1)
