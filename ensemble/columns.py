@@ -22,6 +22,7 @@ from ensemble.progress import Board
 from ensemble.provenance import digest
 
 _MADE_OF = b"made_of"  # in the file's metadata: recipe, code and data
+_RECIPE = b"recipe"
 
 
 def columns_missing(recipe: Recipe | None, competition: Competition, store: OofStore) -> bool:
@@ -59,21 +60,34 @@ def make_columns(
     frame.insert(0, "name", [*ledger.table["name"], *competition.sample.names])
     frame.insert(1, "split", ["oof"] * len(ledger.table) + ["test"] * len(competition.sample.names))
     arrow = pa.Table.from_pandas(frame, preserve_index=False)
-    arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), _MADE_OF: _made_of(recipe, competition)})
+    made_of = {_MADE_OF: _made_of(recipe, competition), _RECIPE: _recipe(recipe)}
+    arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **made_of})
     with new_file(store.root / COLUMNS) as temporary:
         parquet.write_table(arrow, temporary)
 
 
-def read_columns(store: OofStore, ledger: FoldLedger) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-    """Columns float32 of the ledger's rows and of the sample's; None where the store holds none for all of them."""
+def read_columns(
+    store: OofStore, ledger: FoldLedger, recipe: Recipe | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    """Columns float32 of the ledger's rows and of the sample's.
+
+    None where the store holds none for all of them, or none of this recipe (default: whatever it holds).
+    """
     try:
-        table: Any = parquet.read_table(store.root / COLUMNS, use_threads=False).to_pandas()
+        arrow = parquet.read_table(store.root / COLUMNS, use_threads=False)
+        if recipe is not None and (arrow.schema.metadata or {}).get(_RECIPE) != _recipe(recipe):
+            return None
+        table: Any = arrow.to_pandas()
         splits = [table[table["split"] == split].set_index("name").drop(columns="split") for split in ("oof", "test")]
         wanted = [ledger.table["name"], store.sample().names]
         train, test = (part.loc[names].to_numpy(np.float32) for part, names in zip(splits, wanted, strict=True))
     except (OSError, KeyError, pa.ArrowInvalid):
         return None
     return train, test
+
+
+def _recipe(recipe: Recipe) -> bytes:
+    return digest(recipe.model_dump(mode="json")).encode()
 
 
 def _made_of(recipe: Recipe, competition: Competition) -> bytes:

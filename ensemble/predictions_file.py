@@ -1,8 +1,14 @@
-"""Reading a predictions.parquet, whole or only what is not known already."""
+"""Reading predictions from Parquet, no more of it than is needed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyarrow import parquet
 
 
@@ -28,3 +34,16 @@ class PredictionsFile:
             return self._content
         start = names.dictionary_page_offset or names.data_page_offset
         return self._content[start : start + names.total_compressed_size]
+
+
+def read_arrays(path: Path, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Columns of numbers of a file, read piece by piece: never twice in memory."""
+    with parquet.ParquetFile(path) as file:
+        types = {name: file.schema_arrow.field(name).type.to_pandas_dtype() for name in columns}
+        found: dict[str, NDArray[Any]] = {name: np.empty(file.metadata.num_rows, types[name]) for name in columns}
+        start = 0
+        for batch in file.iter_batches(columns=list(columns), use_threads=False):
+            for name in columns:
+                found[name][start : start + len(batch)] = batch[name].to_numpy()
+            start += len(batch)
+    return found

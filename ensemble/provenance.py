@@ -40,7 +40,7 @@ def digest(value: Any) -> str:
 
 
 def digest_of_chunks(chunks: Iterable[list[Any]], *rest: Any) -> str:
-    """What `digest([all chunks as one list, *rest])` gives, without a million rows as text at once."""
+    """What `digest([all chunks as one list, *rest])` gives, of chunks that are not empty: never all rows as text."""
     hashed, between = hashlib.sha256(b"[["), b""
     for chunk in chunks:
         hashed.update(between + _canonical(chunk)[1:-1])

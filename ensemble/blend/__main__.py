@@ -39,7 +39,7 @@ def main(
         raise UserError(f"{output} is a folder; name the file that the submission is to be written to")
     found, experiment = find_store(store, oof)
     if rebuild_from is not None:
-        _rebuild(rebuild_from, found, output)
+        _rebuild(rebuild_from, found, experiment, output)
     else:
         _blend(found, _adjusted(experiment, quick, correct_prior), output)
 
@@ -98,12 +98,12 @@ class Told:
             self.console.print(line, markup=False)
 
 
-def _rebuild(manifest: Path, store: OofStore, output: Path | None) -> None:
+def _rebuild(manifest: Path, store: OofStore, experiment: Experiment, output: Path | None) -> None:
     from ensemble.blend.manifest import rebuild
 
     target = output or manifest.with_name(SUBMISSION)
     with only_writer(store, "blend"):
-        sha256 = rebuild(manifest, store, target)
+        sha256 = rebuild(manifest, store, target, experiment)
     make_console().print(f"{target} rebuilt, sha256 {sha256}", markup=False)
 
 

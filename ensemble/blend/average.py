@@ -46,8 +46,7 @@ class AverageOfBlenders(Blender):
     def state(self) -> dict[str, Any]:
         """The states of all."""
         states = [blender.state() for blender in self.blenders]
-        reads = [blender.reads_columns for blender in self.blenders]
-        return {"kind": "average", "members": self.members, "blenders": states, "reads_columns": reads}
+        return {"kind": "average", "members": self.members, "blenders": states}
 
     def member_weights(self, members: int) -> Array:
         """The mean weights, if all are weighted sums."""

@@ -17,7 +17,6 @@ Logits = NDArray[np.float32]  # (rows, members), a member's column in one piece 
 Labels = NDArray[np.int64]
 Folds = NDArray[np.int64]
 Array = NDArray[np.float64]
-Rows = NDArray[np.bool_] | NDArray[np.intp]
 _PIECE = 16_384
 
 
@@ -116,10 +115,17 @@ def blended(logits: Logits, weights: Array, intercept: float) -> Array:
     return total
 
 
-def take_rows(logits: Logits, rows: Rows) -> Logits:
+def take_rows(logits: Logits, rows: NDArray[np.intp]) -> Logits:
     """Some rows, every column again in one piece."""
     taken: Logits = logits.T[:, rows].T
     return taken
+
+
+def parts_of(folds: Folds, most: int) -> list[NDArray[np.intp]]:
+    """The rows of each fold; beyond `most` folds several go together. None when all rows are of one fold."""
+    _, number = np.unique(folds, return_inverse=True)
+    parts = [np.flatnonzero(number % most == part) for part in range(min(number.max(initial=0) + 1, most))]
+    return parts if len(parts) > 1 else []
 
 
 def pieces(rows: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:

@@ -104,7 +104,7 @@ def compare_blenders(inputs: Inputs, settings: BlendSettings, studies: Studies |
 def _evaluated(
     makers: list[tuple[Maker, Maker]], settings: BlendSettings, problem: Problem, say: Say
 ) -> tuple[list[Evaluation], dict[str, float]]:
-    """Every blender scored, and the seconds that it took; the average of those that learn comes last."""
+    """Every blender scored, and the seconds that it took; the average of all but the best member comes last."""
     evaluations: list[Evaluation] = []
     seconds: dict[str, float] = {}
     for place, (make_final, make) in enumerate(makers, start=1):

@@ -53,7 +53,8 @@ def load_inputs(store: OofStore, experiment: Experiment, predictions: Prediction
     used, rows = taking_part(~np.isnan(predictions.oof_logits[_first_rows(predictions)]), ledger.folds)
     names = [predictions.members[column] for column in used]
     oof, test = _rows(_columns(predictions.oof_logits, used), rows), _columns(predictions.test_logits, used)
-    columns = read_columns(store, ledger) if experiment.blend.columns else None
+    wanted = experiment.blend.columns
+    columns = None if wanted is None else read_columns(store, ledger, wanted)
     if columns is not None:
         oof, test = _beside(oof, columns[0][rows]), _beside(test, columns[1])
     problem = Problem(oof, len(used), _taken(ledger.labels, rows), _taken(ledger.folds, rows))

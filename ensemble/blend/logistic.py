@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blend.base import Array, Folds, Labels, LinearBlender, Logits, at_most, take_rows
+from ensemble.blend.base import Array, Folds, Labels, LinearBlender, Logits, at_most, parts_of, take_rows
 from ensemble.blend.objective import mean_log_loss
 from ensemble.blend.studies import new_study
 from ensemble.metrics import to_logits
@@ -96,11 +96,9 @@ Split = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
 def inner_splits(folds: Folds) -> Iterator[Split]:
-    """Rows to fit on and rows to score, fold by fold of the ledger; neighbouring folds go together beyond four."""
-    _, number = np.unique(folds, return_inverse=True)
-    parts = number % _MOST_INNER_FOLDS
-    if parts.max(initial=0) > 0:
-        yield from ((np.flatnonzero(parts != part), np.flatnonzero(parts == part)) for part in np.unique(parts))
+    """Rows to fit on and rows to score, fold by fold of the ledger; of more than four, several go together."""
+    rows = np.arange(len(folds))
+    yield from ((np.delete(rows, part), part) for part in parts_of(folds, _MOST_INNER_FOLDS))
 
 
 def _inner_log_loss(C: float, X: Logits, y: Labels, splits: list[Split]) -> float:

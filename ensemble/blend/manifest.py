@@ -20,9 +20,10 @@ from ensemble.blend.objective import decided_rightly
 from ensemble.blend.roster import restored
 from ensemble.blend.threshold import Decision, Rule
 from ensemble.blend.worth import Worth
+from ensemble.config import Experiment
 from ensemble.errors import UserError
 from ensemble.files import write_text
-from ensemble.metrics import fold_accuracies, score, to_probabilities
+from ensemble.metrics import score, to_probabilities
 from ensemble.oof import OofStore
 from ensemble.paired import Comparison, compare
 from ensemble.predictions import load_predictions
@@ -39,14 +40,12 @@ def manifest(blend: Blend, inputs: Inputs, store: OofStore, guard: Guard, seed: 
     """The manifest of a blend, without the hashes of the files beside it, which are not written yet."""
     predictions, chosen = inputs.predictions, blend.choice.chosen
     weights = chosen.blender.member_weights(len(inputs.members))
-    labels, nested = inputs.problem.labels, blend.rule.nested
     folded, corrected = bool(inputs.problem.held_out), blend.added_logit != 0
     content = {
         "chosen": chosen.title,
         "reason": blend.choice.reason,
         "measured_on": "nested OOF" if folded else "OOF, all rows of one fold: nothing could be held out",
-        "nested": score(to_probabilities(nested), labels),
-        "nested_by_fold": fold_accuracies(decided_rightly(nested, labels), inputs.problem.folds),
+        "nested": score(to_probabilities(blend.rule.nested), inputs.problem.labels),
         "nested_of_the_chosen": chosen.nested_scores,
         "decision_rule": blend.rule.title,
         "decision": blend.rule.decision,
@@ -77,8 +76,10 @@ def manifest(blend: Blend, inputs: Inputs, store: OofStore, guard: Guard, seed: 
     return plain
 
 
-def rebuild(path: Path, store: OofStore, target: Path) -> str:
+def rebuild(path: Path, store: OofStore, target: Path, experiment: Experiment | None = None) -> str:
     """Write the submission of a manifest again from the store's predictions; returns its sha256.
+
+    `experiment` is the one that was blended, if it is not the one that the store was last trained for.
 
     Raises
     ------
@@ -86,7 +87,7 @@ def rebuild(path: Path, store: OofStore, target: Path) -> str:
         The store no longer holds what the manifest was made from, or gives other bytes; nothing is written.
     """
     recipe = _read(path)
-    predictions = load_predictions(store, store.experiment())
+    predictions = load_predictions(store, experiment)
     wanted, there = recipe["predictions_sha256"], predictions.hashes
     names = set(recipe["members"])
     concerned = {key for key in {*wanted, *there} if key.partition("/")[0] in names}

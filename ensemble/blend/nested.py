@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.blend.average import AverageOfBlenders
-from ensemble.blend.base import Array, Blender, Folds, Labels, Logits, at_most, mean_of, pieces, take_rows
+from ensemble.blend.base import Array, Blender, Folds, Labels, Logits, at_most, mean_of, parts_of, pieces, take_rows
 from ensemble.metrics import Scores, score, to_probabilities
 
-_MOST_PARTS = 10  # of the ledger's folds, neighbours go together beyond that: leaving out a tenth is honest enough
+_MOST_PARTS = 10  # leaving out a tenth is honest enough
 _NO_ROWS: NDArray[np.intp] = np.empty(0, dtype=np.intp)
 
 
@@ -25,18 +25,18 @@ class Part:
     held_out: NDArray[np.intp]
 
     def fitted_on(self, problem: Problem) -> NDArray[np.intp]:
-        """The rows that it was fitted on."""
+        """The rows that it was fitted on (an average: that it was free to see); none of those held out."""
         return problem.rows_for(self.blender, self.held_out)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One blender, fitted on all rows, with its scores in-sample and nested.
+    """One blender, fitted on all rows (or as many as it needs), with its scores in-sample and nested.
 
     Attributes
     ----------
     blender : Blender
-        Fitted on all rows.
+        Fitted on rows of all folds.
     parts : list of Part
         The same, fitted without some rows.
     nested : float32 (rows,)
@@ -62,7 +62,7 @@ class Evaluation:
         return Part(self.blender, _NO_ROWS)
 
     def in_sample(self, problem: Problem) -> Array:
-        """Its logits (rows,) of the rows that it was fitted on."""
+        """Its logits of all rows (rows,), those that it was fitted on among them."""
         return self.blender.decision_function(problem.seen_by(self.blender))
 
     @property
@@ -101,9 +101,7 @@ class Problem:
     @cached_property
     def held_out(self) -> list[NDArray[np.intp]]:
         """The rows of each part that is left out in turn; none when all rows are of one fold."""
-        _, number = np.unique(self.folds, return_inverse=True)
-        parts = [np.flatnonzero(number % _MOST_PARTS == part) for part in range(min(number.max() + 1, _MOST_PARTS))]
-        return parts if len(parts) > 1 else []
+        return parts_of(self.folds, _MOST_PARTS)
 
 
 def evaluate(make_final: Callable[[], Blender], make: Callable[[], Blender], problem: Problem) -> Evaluation:

@@ -29,8 +29,6 @@ class RightDecisions:
         What each member adds.
     """
 
-    most_members = 200  # in a sum
-
     def __init__(self, logits: Logits, labels: Labels) -> None:
         sign = np.where(labels == 1, np.float32(2), np.float32(-2))
         self.margins: Margins = np.empty(logits.shape[::-1], dtype=np.int32)

@@ -18,7 +18,7 @@ from ensemble.files import new_folder, remove_unfinished, write_text
 from ensemble.metrics import to_probabilities
 from ensemble.oof import BLEND_OOF, MANIFEST, SUBMISSION, OofStore
 from ensemble.predictions import Predictions, load_predictions
-from ensemble.provenance import digest, file_sha256
+from ensemble.provenance import digest, file_sha256, versions
 from ensemble.submission import write_submission
 from ensemble.threads import threads
 
@@ -62,7 +62,13 @@ def blend(
 def _fingerprint(inputs: Inputs, settings: BlendSettings) -> str:
     """Of all that a search sees. The number of trials is not among it: more of them go on where fewer ended."""
     code = [file_sha256(path) for path in sorted(Path(__file__).parent.glob("*.py"))]
-    seen = [inputs.predictions.hashes, inputs.predictions.ledger.sha256, inputs.columns_sha256]
+    seen = [
+        inputs.members,
+        versions(),
+        inputs.predictions.hashes,
+        inputs.predictions.ledger.sha256,
+        inputs.columns_sha256,
+    ]
     return digest([seen, settings.seed, settings.rounds, code])
 
 

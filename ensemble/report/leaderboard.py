@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ensemble.metrics import fold_accuracies, is_right, score
 from ensemble.oof import BLEND_OOF, MANIFEST, OofStore
 from ensemble.predictions import Predictions
+from ensemble.predictions_file import read_arrays
 from ensemble.provenance import file_sha256
 
 COLUMNS = [
@@ -23,9 +24,10 @@ BLEND = "blend"
 
 
 def leaderboard(store: OofStore, predictions: Predictions) -> pd.DataFrame:
-    """One row a complete member (out-of-fold), best first, under the row of the blend (nested), if there is one."""
+    """One row a member (out-of-fold), best first, under the row of the blend (nested), if there is one."""
     ledger = predictions.ledger
-    weights = _weights(store, predictions)
+    manifest = current_manifest(store, predictions)
+    weights = _weights(manifest)
     rows: list[dict[str, Any]] = [
         {"member": member, "measured_on": measured_on(predictions, member), "weight": weights.get(member, np.nan)}
         | _scores(predictions.probabilities(column), ledger.labels, ledger.folds)
@@ -33,7 +35,7 @@ def leaderboard(store: OofStore, predictions: Predictions) -> pd.DataFrame:
         for column, member in enumerate(predictions.members)
     ]
     rows.sort(key=lambda row: -row["accuracy"])
-    blend = _blend_row(store, predictions, rows)
+    blend = [_blend_row(store, manifest, rows)] if manifest else []
     return pd.DataFrame(blend + rows, columns=COLUMNS)
 
 
@@ -75,30 +77,22 @@ def current_manifest(store: OofStore, predictions: Predictions) -> dict[str, Any
         manifest: dict[str, Any] = json.loads((store.blend_folder / MANIFEST).read_text(encoding="utf-8"))
         oof = file_sha256(store.blend_folder / BLEND_OOF)
         same = manifest["predictions_sha256"] == predictions.hashes and manifest["oof_sha256"] == oof
-        same = same and "nested_by_fold" in manifest  # older ones lack it
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return manifest if same else None
 
 
-def _weights(store: OofStore, predictions: Predictions) -> dict[str, float]:
-    manifest = current_manifest(store, predictions)
+def _weights(manifest: dict[str, Any] | None) -> dict[str, float]:
     return dict(zip(manifest["members"], manifest["weights"], strict=True)) if manifest and manifest["weights"] else {}
 
 
-def _blend_row(store: OofStore, predictions: Predictions, members: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    manifest = current_manifest(store, predictions)
-    if manifest is None:
-        return []
-    used = [row for row in members if row["weight"] != 0]
-    return [
-        {
-            "member": f"{BLEND} ({manifest['chosen']})",
-            "measured_on": manifest["measured_on"].partition(",")[0],
-            "weight": np.nan,
-            "seconds": float(np.nansum([row["seconds"] for row in used])),
-            "photographs_per_second": 1 / sum(1 / row["photographs_per_second"] for row in used),  # NaN: not all known
-        }
-        | manifest["nested"]
-        | {"fold_min": min(manifest["nested_by_fold"]), "fold_max": max(manifest["nested_by_fold"])}
-    ]
+def _blend_row(store: OofStore, manifest: dict[str, Any], members: list[dict[str, Any]]) -> dict[str, Any]:
+    oof = read_arrays(store.blend_folder / BLEND_OOF, ["pred", "label", "fold"])
+    used = [row for row in members if row["member"] in manifest["members"] and row["weight"] != 0]
+    return {
+        "member": f"{BLEND} ({manifest['chosen']})",
+        "measured_on": manifest["measured_on"].partition(",")[0],
+        "weight": np.nan,
+        "seconds": float(np.nansum([row["seconds"] for row in used])),
+        "photographs_per_second": 1 / sum(1 / row["photographs_per_second"] for row in used),  # NaN: not all known
+    } | _scores(oof["pred"], oof["label"], oof["fold"])

@@ -46,6 +46,10 @@ def test_the_blender_reads_them(filled: OofStore, tmp_path: Path) -> None:
     content = blend(store)
     assert content["columns_sha256"] is not None
     assert set(content["blenders"]) == {"mean", "boosted"}
+    other = store.experiment()
+    recipe = other.blend.columns.model_copy(update={"cell": 5})  # type: ignore[union-attr]
+    other = other.model_copy(update={"blend": other.blend.model_copy(update={"columns": recipe})})
+    assert blend(store, other)["columns_sha256"] is None, "those of another recipe are not read"
     (store.root / "columns.parquet").unlink()
     assert blend(store)["columns_sha256"] is None, "without them it reads the logits alone"
 

@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from ensemble.blend.base import Blender, LinearBlender
+from ensemble.blend.base import Blender, LinearBlender, blended
+from ensemble.blend.boosted import BoostedStacking
 from ensemble.blend.greedy import BaggedGreedy, GreedyLogLoss, GreedySelection
 from ensemble.blend.logistic import LogisticStacking, NonNegativeLogistic
 from ensemble.blend.mean import SingleBest
 from ensemble.blend.nested import evaluate, evaluate_average
-from ensemble.blend.objective import RightDecisions, mean_log_loss, right_count, softplus_mean
+from ensemble.blend.objective import RightDecisions, mean_log_loss, right_count, softplus_mean, wrong_then_log_loss
 from ensemble.blend.roster import Maker, blenders, restored
 from ensemble.blend.weights import CmaWeights, rounded
 from ensemble.config import BlendSettings
@@ -209,6 +210,32 @@ def test_trees_read_columns_that_follow_the_members() -> None:
     seeing = maker("boosted", 2)().fit(matrix, labels, folds_of(4000))
     accuracy = [right_count(b.decision_function(x), labels) for b, x in ((blind, matrix[:, :2]), (seeing, matrix))]
     assert accuracy[1] > accuracy[0] + 100
+
+
+@pytest.mark.parametrize("title", ["cma", "tpe"])
+def test_a_search_among_many_members_never_ends_below_its_start(title: str) -> None:
+    """Equal weights of sixty are finer than the grid: rounded, they would be those of the first fifty."""
+    logits, labels = world(400, [0.4] * 60)
+    blender = maker(title, 60)().fit(logits, labels, folds_of(400))
+    greedy = maker("greedy", 60)().fit(logits, labels, folds_of(400))
+    found, *starts = (
+        wrong_then_log_loss(blended(logits, weights.astype(np.float32), 0.0), labels)
+        for weights in (blender.member_weights(60), greedy.member_weights(60), np.full(60, 1 / 60))
+    )
+    assert found <= min(starts) + 1e-6
+
+
+def test_the_logits_that_a_rule_is_fitted_on_are_no_memory() -> None:
+    """Labels are noise: trees know by heart those that they were fitted on, and must not be believed about them."""
+    logits, labels = world(400, [0.0] * 20)
+    blender = BoostedStacking(20, trials=1)
+    blender.fit(logits, labels, folds_of(400))
+    blender._settings = {"learning_rate": 0.3, "num_leaves": 12, "min_data_in_leaf": 2}
+    blender.booster_ = blender._boosted(blender._settings, blender._data(logits, labels))
+    by_heart = right_count(blender.decision_function(logits), labels) / 400
+    honest = right_count(blender.logits_of_fit(logits), labels) / 400
+    assert by_heart > 0.8
+    assert abs(honest - 0.5) < 0.1
 
 
 def test_the_average_is_the_mean_of_the_blenders() -> None:

@@ -141,9 +141,15 @@ def test_a_blender_that_is_given_only_some_rows_is_scored_on_all(title: str, mon
     here = problem(900, [0.9, 0.6, 0.3])
     whole = evaluate(maker(title), maker(title), here)
     monkeypatch.setattr(type(whole.blender), "most_rows", 300)
+    seen, fit = [], type(whole.blender).fit
+    monkeypatch.setattr(type(whole.blender), "fit", lambda self, *rows: (seen.append(rows), fit(self, *rows))[1])
     some = evaluate(maker(title), maker(title), here)
-    assert [len(part.fitted_on(here)) for part in some.parts] == [300] * 5
-    for part in some.parts:
-        assert not set(part.fitted_on(here)) & set(part.held_out)
+    for part, (logits, labels, folds) in zip([some.whole, *some.parts], seen, strict=True):
+        rows = part.fitted_on(here)
+        assert len(rows) == 300
+        assert not set(rows) & set(part.held_out)
+        np.testing.assert_array_equal(logits, here.logits[rows])
+        np.testing.assert_array_equal(labels, here.labels[rows])
+        np.testing.assert_array_equal(folds, here.folds[rows])
     assert some.nested_scores.n == 900
     assert abs(some.nested_scores.accuracy - whole.nested_scores.accuracy) < 0.05
