@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.competition import Competition
 from ensemble.config import MemberSettings
+from ensemble.durations import spoken
 from ensemble.engine import Engine, FoldFailure
 from ensemble.features import FeatureTable, feature_table
 from ensemble.files import write_text
@@ -18,7 +21,8 @@ from ensemble.folds import FoldLedger
 from ensemble.metrics import is_right
 from ensemble.oof import FoldResult, OofStore
 from ensemble.plan import Plan, to_workload
-from ensemble.progress import Board, spoken
+from ensemble.progress import Board
+from ensemble.schedule import longest_first, measured_seconds
 
 FEATURE_CACHE = ".features"
 
@@ -32,10 +36,12 @@ def execute(
     engine: Engine,
     board: Board,
     stored: Callable[[], None],
+    timeout: float = math.inf,
 ) -> bool:
     """Features first, then every missing fold; each is stored as soon as it comes home, and `stored` is called.
 
-    `pixels` are the decoded photographs, if they are at hand. Returns whether no fold failed.
+    `pixels` are the decoded photographs, if they are at hand; a fold that runs longer than `timeout` seconds is ended.
+    Returns whether no fold failed.
     """
     pixels = competition.decode() if pixels is None else pixels
     board.slots = engine.slots()
@@ -45,10 +51,12 @@ def execute(
     tables, failed = _feature_tables(able, plan, pixels, engine, store, board)
     able = [member for member in able if member.name not in failed]
     work = to_workload(plan, able, tables, pixels, ledger)
+    seconds = measured_seconds(store, (member.name for member in able), ledger.n_folds)
+    work = replace(work, tasks=longest_first(work.tasks, seconds), timeout=timeout)
     for member, fold in plan.kept:
         board.add(f"{member.name}/fold-{fold}", member.name, 0, kept=True)
     for task in work.tasks:
-        board.add(task.title, task.member.name, task.member.resources.num_cpus)
+        board.add(task.title, task.member.name, task.member.resources.num_cpus, seconds.get(task.member.name))
     complete = not unable and not failed
     with board:
         for outcome in engine.folds(work, board):

@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 
 from ensemble.console import make_console
+from ensemble.durations import spoken
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -20,18 +21,11 @@ _LINE_EVERY = 30.0  # seconds between plain lines about running folds: a job's l
 _MARKS = {"waiting": "·", "running": "▸", "done": "●", "failed": "✗", "kept": "○"}
 
 
-def spoken(seconds: float) -> str:
-    """A duration as people say it: `45 s`, `12 min`, `3 h 20 min`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
 @dataclass
 class _Task:
     member: str
     cpus: int
+    expected: float | None = None
     state: str = "waiting"
     fraction: float = 0.0
     begun: float = 0.0
@@ -87,9 +81,9 @@ class Board:
         if self._live is not None:
             self._live.stop()
 
-    def add(self, title: str, member: str, cpus: int, *, kept: bool = False) -> None:
-        """Announce a fold; `kept` ones were finished by an earlier run."""
-        self._tasks[title] = _Task(member, cpus, "kept" if kept else "waiting")
+    def add(self, title: str, member: str, cpus: int, expected: float | None = None, *, kept: bool = False) -> None:
+        """Announce a fold, and the seconds that it is likely to take; `kept` ones were finished by an earlier run."""
+        self._tasks[title] = _Task(member, cpus, expected, "kept" if kept else "waiting")
 
     def started(self, title: str) -> None:
         """A fold begins."""
@@ -135,8 +129,10 @@ class Board:
         return max(work / self.slots, longest), all(typical[task.member] is not None for task in open_tasks)
 
     def _typical(self, member: str, now: float) -> float | None:
-        known = [task.estimate(now) for task in self._tasks.values() if task.member == member]
-        seconds = [value for value in known if value is not None]
+        tasks = [task for task in self._tasks.values() if task.member == member]
+        seconds = [value for task in tasks if (value := task.estimate(now)) is not None]
+        if not seconds:  # what earlier runs took is all that is known
+            seconds = [task.expected for task in tasks if task.expected is not None]
         return sum(seconds) / len(seconds) if seconds else None
 
     def _count(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ from ensemble.columns import columns_missing, make_columns
 from ensemble.competition import Competition
 from ensemble.config import Experiment, MemberSettings, load_experiment
 from ensemble.console import run
+from ensemble.durations import seconds_of
 from ensemble.engine import engine_maker
 from ensemble.errors import UserError
 from ensemble.execute import execute
@@ -38,11 +40,15 @@ def main(
     ),
     engine: Annotated[str, typer.Option(help="ray (local, or the cluster in RAY_ADDRESS) or inline.")] = "ray",
     members: Annotated[str, typer.Option(help="Train only these members, separated by commas.")] = "",
+    timeout: Annotated[
+        str | None, typer.Option(help="End a fold that runs longer, such as 90s, 15min, 1h30m; the others go on.")
+    ] = None,
 ) -> None:
     """Train every member on every fold; what is finished already is not done again."""
     experiment = load_experiment(config)
     chosen = choose_members(experiment, members)
-    if not train(experiment, chosen, data, OofStore(oof / experiment.name), engine):
+    limit = math.inf if timeout is None else seconds_of(timeout, "--timeout")
+    if not train(experiment, chosen, data, OofStore(oof / experiment.name), engine, limit):
         raise typer.Exit(1)
 
 
@@ -56,8 +62,18 @@ def choose_members(experiment: Experiment, names: str) -> list[MemberSettings]:
     return [known[name] for name in wanted] if wanted else list(experiment.members)
 
 
-def train(experiment: Experiment, members: list[MemberSettings], data: Path, store: OofStore, engine_name: str) -> bool:
-    """Bring the store up to date with the experiment. Returns whether every fold that was asked for is there."""
+def train(
+    experiment: Experiment,
+    members: list[MemberSettings],
+    data: Path,
+    store: OofStore,
+    engine_name: str,
+    timeout: float = math.inf,
+) -> bool:
+    """Bring the store up to date with the experiment; a fold that runs longer than `timeout` seconds is ended.
+
+    Returns whether every fold that was asked for is there.
+    """
     started = time.time()
     board = Board()
     make_engine = engine_maker(engine_name)
@@ -81,7 +97,7 @@ def train(experiment: Experiment, members: list[MemberSettings], data: Path, sto
             with make_engine() as engine:
                 if to_make:
                     make_columns(to_make, competition, pixels, ledger, engine, store, board)
-                complete = execute(plan, competition, pixels, ledger, store, engine, board, live.fold_stored)
+                complete = execute(plan, competition, pixels, ledger, store, engine, board, live.fold_stored, timeout)
             live.refresh()
             note_run(store, started, engine_name, board.slots, plan)
         else:

@@ -51,6 +51,16 @@ class Raises(HighPass):
         return super().fit(X, y)
 
 
+class HangsInOneFold(HighPass):
+    """Never returns from one fold."""
+
+    def fit(self, X: Any, y: Any) -> HighPass:
+        if self.random_state == 1:
+            self._leave_trace()
+            time.sleep(3600)
+        return super().fit(X, y)
+
+
 class KillsItsWorkerOnce(HighPass):
     """Its process is killed in the first attempt at one fold, as by the system when memory is short."""
 

@@ -12,13 +12,13 @@ ROOT = Path(__file__).parents[1]
 # Low to high: a room may import from those before it and from its own level, never from a later one.
 LEVELS = [
     ["errors", "files", "threads"],
-    ["console", "provenance"],
+    ["console", "provenance", "durations"],
     ["config", "archive", "metrics", "paired", "images"],
     ["tables", "predictions_file", "member", "models", "progress"],
     ["competition", "folds", "submission"],
     ["oof"],
     ["predictions", "stores", "engine", "lock", "foreign"],
-    ["features"],
+    ["features", "schedule"],
     ["checks", "plan", "prepare", "runs", "execute"],
     ["columns"],
     ["report"],

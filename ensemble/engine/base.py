@@ -33,12 +33,21 @@ class FoldFailure:
 
 @dataclass(frozen=True)
 class Workload:
-    """Everything that fold tasks need: the tasks, the shared tables by key (None: the photographs), the labels."""
+    """Everything that fold tasks need: the tasks, the shared tables by key (None: the photographs), the labels.
+
+    Attributes
+    ----------
+    tasks : sequence of FoldTask
+        In the order in which they are to begin.
+    timeout : float
+        Seconds that a fold may run; a longer one is ended and reported.
+    """
 
     tasks: Sequence[FoldTask]
     tables: dict[str | None, NDArray[Any]]
     table_of: dict[str, str | None]
     labels: NDArray[np.int64]
+    timeout: float = math.inf
 
 
 @dataclass(frozen=True)

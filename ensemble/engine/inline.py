@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
+import signal
+import threading
 import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.config import Recipe
+from ensemble.durations import spoken
 from ensemble.engine.base import Engine, FoldFailure, Node, Workload
 from ensemble.engine.task import FoldTask, run_features, run_fold
 from ensemble.oof import FoldResult
@@ -35,7 +41,10 @@ class InlineEngine(Engine):
     def _run(self, task: FoldTask, work: Workload, board: Board) -> FoldResult | FoldFailure:
         table = work.tables[work.table_of[task.member.name]]
         try:
-            return run_fold(task, table, work.labels, lambda done, text: board.advanced(task.title, done, text))
+            with time_limit(work.timeout):
+                return run_fold(task, table, work.labels, lambda done, text: board.advanced(task.title, done, text))
+        except TimeLimit:
+            return overdue(task, work.timeout)
         except (Exception, SystemExit) as error:  # a member of any package may do anything; its siblings go on
             return failure(task, error)
 
@@ -52,6 +61,38 @@ def failure(task: FoldTask, error: BaseException) -> FoldFailure:
     """What is told of an exception in a task."""
     cause = f"{type(error).__name__}: {error}".strip().splitlines()[0]
     return FoldFailure(task.member.name, task.fold, cause, "".join(traceback.format_exception(error)))
+
+
+def overdue(task: FoldTask, seconds: float) -> FoldFailure:
+    """What is told of a fold that was ended because it ran too long."""
+    cause = f"it ran longer than --timeout allows ({spoken(seconds)}) and was ended"
+    return FoldFailure(task.member.name, task.fold, cause, cause + "\n")
+
+
+class TimeLimit(BaseException):
+    """The time of a fold is up. No Exception, lest a member that catches those should go on."""
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise `TimeLimit` in the block after so many seconds.
+
+    Python runs no signal handler inside a library's own code: a member that hangs there is ended by workers only.
+    """
+    if math.isinf(seconds) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, _raise)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _raise(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  as signals call it
+    raise TimeLimit
 
 
 def _gpus() -> int:

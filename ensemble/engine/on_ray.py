@@ -7,6 +7,7 @@ import math
 import os
 import secrets
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from ray.exceptions import RayError
 
 from ensemble.config import Recipe, Resources
 from ensemble.engine.base import Engine, FoldFailure, Node, Workload
-from ensemble.engine.inline import failure
+from ensemble.engine.inline import failure, overdue
 from ensemble.engine.task import FoldTask, run_features, run_fold
 from ensemble.errors import UserError
 from ensemble.oof import FoldResult
@@ -95,13 +96,19 @@ class RayEngine(Engine):
         tables = {key: self._share(table) for key, table in work.tables.items()}
         labels = ray.put(work.labels)
         waiting = {_submit(task, tables[work.table_of[task.member.name]], labels, mailbox): task for task in work.tasks}
+        begun: dict[str, float] = {}
         try:
             while waiting:
                 done, _ = ray.wait(list(waiting), num_returns=1, timeout=_POLL_SECONDS)
                 for title, fraction, text in _news(mailbox):
                     board.advanced(title, fraction, text)
+                    if fraction == 0 or title not in begun:  # a worker that died is tried again from the start
+                        begun[title] = time.monotonic()
                 for reference in done:
                     yield _outcome(reference, waiting.pop(reference))
+                for reference in _overdue(waiting, begun, work.timeout):
+                    ray.cancel(reference, force=True)
+                    yield overdue(waiting.pop(reference), work.timeout)
         finally:
             for reference in waiting:
                 ray.cancel(reference, force=True)
@@ -153,6 +160,12 @@ class _Mailbox:
 
 
 _MailboxActor: Any = ray.remote(num_cpus=0)(_Mailbox)
+
+
+def _overdue(waiting: dict[Any, FoldTask], begun: dict[str, float], timeout: float) -> list[Any]:
+    """Tasks that have run too long; those that still wait for a worker have not begun."""
+    now = time.monotonic()
+    return [reference for reference, task in waiting.items() if now - begun.get(task.title, now) > timeout]
 
 
 def _submit(task: FoldTask, table: Any, labels: Any, mailbox: Any) -> Any:

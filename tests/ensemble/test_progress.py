@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from ensemble import progress
-from ensemble.progress import Board, spoken
+from ensemble.progress import Board
 
 
 @pytest.fixture
@@ -70,8 +70,10 @@ def test_a_live_table_in_a_terminal() -> None:
     assert "50% epoch 2/4" in text
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(0.4, "0 s"), (45, "45 s"), (119, "2 min"), (3600, "60 min"), (12_000, "3 h 20 min")]
-)
-def test_durations_as_people_say_them(seconds: float, words: str) -> None:
-    assert spoken(seconds) == words
+def test_what_earlier_runs_took_is_believed_until_there_is_news(clock: list[float]) -> None:
+    board = Board(slots=1, console=Console(file=io.StringIO()))
+    for fold in range(2):
+        board.add(f"cnn/fold-{fold}", "cnn", 1, 30.0)
+    assert board.seconds_left() == (60.0, True)
+    board.finished("cnn/fold-0", 50, "")
+    assert board.seconds_left() == (50.0, True)
