@@ -8,8 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sklearn.exceptions import NotFittedError
-
 from ensemble.config import MemberSettings
 from ensemble.errors import UserError
 from ensemble.member import Features, build_features, build_model
@@ -56,6 +54,8 @@ def _values(value: Any) -> Iterator[Any]:
 
 def _check_features(features: Features | None) -> None:
     """A transformer that can name its columns notices a wrong parameter while doing so."""
+    from sklearn.exceptions import NotFittedError  # takes a second, and a run that has nothing to do checks nothing
+
     names = getattr(features, "get_feature_names_out", None)
     with suppress(NotFittedError, TypeError):  # others may want the names of what goes in
         if names is not None:

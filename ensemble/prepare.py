@@ -12,7 +12,6 @@ from ensemble.competition import Competition
 from ensemble.config import Experiment
 from ensemble.errors import UserError
 from ensemble.folds import FoldLedger
-from ensemble.folds.duplicates import near_duplicate_groups
 from ensemble.oof import OofStore
 from ensemble.progress import Board
 
@@ -24,6 +23,8 @@ def prepare(
     pixels = None
     ledger = _known_ledger(experiment, competition, store)
     if ledger is None:
+        from ensemble.folds.duplicates import near_duplicate_groups  # a quarter of a second that only new folds pay
+
         board.say(f"reading {len(competition.encoded)} photographs from {competition.source}")
         pixels = competition.decode()
         table, settings = competition.train, experiment.folds

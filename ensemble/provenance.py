@@ -183,13 +183,20 @@ def _source(module: str) -> Path | None:
     return path if path.suffix == ".py" and path.exists() else None
 
 
-def _imports(module: str, path: Path) -> Iterator[str]:
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+def _imports(module: str, path: Path) -> tuple[str, ...]:
+    """What a module imports; parsed again only when its file has changed."""
+    stat = path.stat()
+    return _parsed(module, path, stat.st_mtime_ns, stat.st_size)
+
+
+@cache
+def _parsed(module: str, path: Path, changed: int, size: int) -> tuple[str, ...]:  # noqa: ARG001  of the key
+    package, found = module if path.name == "__init__.py" else module.rpartition(".")[0], []
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             relative = "." * node.level + (node.module or "")
             base = importlib.util.resolve_name(relative, package) if node.level else relative
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
+            found += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return tuple(found)

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from ensemble.blend.live import LiveBlend
 from ensemble.checks import check_members
 from ensemble.columns import columns_missing, make_columns
 from ensemble.competition import Competition
@@ -93,6 +92,8 @@ def train(
             build(to_make)  # a wrong path or parameter is told before anything runs
         if plan.missing or to_make:
             board.say(f"{len(plan.missing)} folds to train, {len(plan.kept)} finished already")
+            from ensemble.blend.live import LiveBlend  # a run that has nothing to do should not wait for it
+
             live = LiveBlend(store, experiment, board)
             with make_engine() as engine:
                 if to_make:
