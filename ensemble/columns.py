@@ -22,7 +22,7 @@ from ensemble.progress import Board
 from ensemble.provenance import digest
 
 _MADE_OF = b"made_of"  # in the file's metadata: recipe, code and data
-_RECIPE = b"recipe"
+_RECIPE = b"recipe"  # alone: a blend knows no photographs, and takes what a run has made
 
 
 def columns_missing(recipe: Recipe | None, competition: Competition, store: OofStore) -> bool:
@@ -33,7 +33,7 @@ def columns_missing(recipe: Recipe | None, competition: Competition, store: OofS
         metadata = parquet.read_schema(store.root / COLUMNS).metadata or {}
     except (OSError, pa.ArrowInvalid):
         return True
-    return bool(metadata.get(_MADE_OF) != _made_of(recipe, competition))
+    return any(metadata.get(key) != value for key, value in _made_of(recipe, competition).items())
 
 
 def make_columns(
@@ -60,8 +60,7 @@ def make_columns(
     frame.insert(0, "name", [*ledger.table["name"], *competition.sample.names])
     frame.insert(1, "split", ["oof"] * len(ledger.table) + ["test"] * len(competition.sample.names))
     arrow = pa.Table.from_pandas(frame, preserve_index=False)
-    made_of = {_MADE_OF: _made_of(recipe, competition), _RECIPE: _recipe(recipe)}
-    arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **made_of})
+    arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **_made_of(recipe, competition)})
     with new_file(store.root / COLUMNS) as temporary:
         parquet.write_table(arrow, temporary)
 
@@ -90,5 +89,5 @@ def _recipe(recipe: Recipe) -> bytes:
     return digest(recipe.model_dump(mode="json")).encode()
 
 
-def _made_of(recipe: Recipe, competition: Competition) -> bytes:
-    return digest([features_key(recipe), competition.sha256]).encode()
+def _made_of(recipe: Recipe, competition: Competition) -> dict[bytes, bytes]:
+    return {_MADE_OF: digest([features_key(recipe), competition.sha256]).encode(), _RECIPE: _recipe(recipe)}
