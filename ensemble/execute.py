@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ensemble.competition import Competition
 from ensemble.config import MemberSettings
 from ensemble.durations import spoken
-from ensemble.engine import Engine, FoldFailure
+from ensemble.engine import Engine, FoldFailure, Workload
 from ensemble.features import FeatureTable, feature_table
 from ensemble.files import write_text
 from ensemble.folds import FoldLedger
@@ -50,13 +50,7 @@ def execute(
         board.say(f"{name} cannot run: {reason}")
     tables, failed = _feature_tables(able, plan, pixels, engine, store, board)
     able = [member for member in able if member.name not in failed]
-    work = to_workload(plan, able, tables, pixels, ledger)
-    seconds = measured_seconds(store, (member.name for member in able), ledger.n_folds)
-    work = replace(work, tasks=longest_first(work.tasks, seconds), timeout=timeout)
-    for member, fold in plan.kept:
-        board.add(f"{member.name}/fold-{fold}", member.name, 0, kept=True)
-    for task in work.tasks:
-        board.add(task.title, task.member.name, task.member.resources.num_cpus, seconds.get(task.member.name))
+    work = _in_order(to_workload(plan, able, tables, pixels, ledger), timeout, plan, ledger, store, board)
     complete = not unable and not failed
     with board:
         for outcome in engine.folds(work, board):
@@ -75,6 +69,19 @@ def execute(
             _tell_result(outcome, ledger, board)
             stored()
     return complete
+
+
+def _in_order(
+    work: Workload, timeout: float, plan: Plan, ledger: FoldLedger, store: OofStore, board: Board
+) -> Workload:
+    """The folds in the order in which they are to begin, announced on the board after those that are kept."""
+    seconds = measured_seconds(store, work.table_of, ledger.n_folds)
+    tasks = longest_first(work.tasks, seconds)
+    for member, fold in plan.kept:
+        board.add(f"{member.name}/fold-{fold}", member.name, 0, kept=True)
+    for task in tasks:
+        board.add(task.title, task.member.name, task.member.resources.num_cpus, seconds.get(task.member.name))
+    return replace(work, tasks=tasks, timeout=timeout)
 
 
 def _feature_tables(
