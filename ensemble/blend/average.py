@@ -32,16 +32,16 @@ class AverageOfBlenders(Blender):
     def fit(self, logits: Logits, labels: Labels, folds: Folds) -> Self:
         """Fit each."""
         for blender in self.blenders:
-            blender.fit(self._read(blender, logits), labels, folds)
+            blender.fit(blender.columns_of(logits, self.members), labels, folds)
         return self
 
     def decision_function(self, logits: Logits) -> Array:
         """Their mean."""
-        return mean_of(blender.decision_function(self._read(blender, logits)) for blender in self.blenders)
+        return mean_of(blender.decision_function(blender.columns_of(logits, self.members)) for blender in self.blenders)
 
     def logits_of_fit(self, logits: Logits) -> Array:
         """Their mean, each as honest as it can be."""
-        return mean_of(blender.logits_of_fit(self._read(blender, logits)) for blender in self.blenders)
+        return mean_of(blender.logits_of_fit(blender.columns_of(logits, self.members)) for blender in self.blenders)
 
     def state(self) -> dict[str, Any]:
         """The states of all."""
@@ -51,6 +51,3 @@ class AverageOfBlenders(Blender):
     def member_weights(self, members: int) -> Array:
         """The mean weights, if all are weighted sums."""
         return mean_of(blender.member_weights(members) for blender in self.blenders)
-
-    def _read(self, blender: Blender, logits: Logits) -> Logits:
-        return logits if blender.reads_columns else logits[:, : self.members]

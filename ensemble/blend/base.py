@@ -55,6 +55,10 @@ class Blender(ABC):
     def decision_function(self, logits: Logits) -> Array:
         """Blended logits (rows,): at or above zero is fake."""
 
+    def columns_of(self, logits: Logits, members: int) -> Logits:
+        """The columns that it reads: those of the members, and feature columns if it reads them."""
+        return logits if self.reads_columns else logits[:, :members]
+
     def logits_of_fit(self, logits: Logits) -> Array:
         """Blended logits of the very rows of `fit`, as honest as they can be had."""
         return self.decision_function(logits)

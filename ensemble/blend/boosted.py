@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from ensemble.blend.base import Array, Blender, Folds, Labels, Logits, at_most, 
 from ensemble.blend.logistic import Split, inner_splits
 from ensemble.blend.objective import mean_log_loss
 from ensemble.blend.studies import new_study
+from ensemble.submission import sha256_of
 
 if TYPE_CHECKING:
     import lightgbm
@@ -90,7 +90,7 @@ class BoostedStacking(Blender):
     def state(self) -> dict[str, Any]:
         """The trees as LightGBM's own text."""
         model = self.booster_.model_to_string()
-        return {"kind": "boosted", "members": self.members, "model": model, "model_sha256": _sha256(model)}
+        return {"kind": "boosted", "members": self.members, "model": model, "model_sha256": sha256_of(model)}
 
     @classmethod
     def of_text(cls, model: str, sha256: str, members: int) -> BoostedStacking:
@@ -103,7 +103,7 @@ class BoostedStacking(Blender):
         """
         import lightgbm
 
-        if _sha256(model) != sha256:
+        if sha256_of(model) != sha256:
             raise ValueError("the trees are not those that were written")
         blender = cls(members)
         blender.booster_ = lightgbm.Booster(model_str=model)
@@ -161,10 +161,6 @@ class BoostedStacking(Blender):
 
 
 _CAUTIOUS = {"learning_rate": 0.05, "num_leaves": 4, "min_data_in_leaf": 20, "lambda_l2": 10.0}
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _suggested(trial: optuna.Trial) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class Blend:
     def final_logits(self, test: Logits, problem: Problem) -> Array:
         """Logits (test rows,) that are handed in, of all columns of the test rows."""
         blender = self.choice.chosen.blender
-        seen = test if blender.reads_columns else test[:, : problem.members]
+        seen = blender.columns_of(test, problem.members)
         return self.rule.decision(blender.decision_function(seen)) + self.added_logit
 
 
@@ -138,7 +138,7 @@ def _prior(chosen: Evaluation, rule: Rule, rules: list[Rule], inputs: Inputs) ->
     """
     calibrated = next(rule for rule in rules if rule.title == CALIBRATION)
     problem = inputs.problem
-    seen = inputs.test if chosen.blender.reads_columns else inputs.test[:, : problem.members]
+    seen = chosen.blender.columns_of(inputs.test, problem.members)
     test = calibrated.decision(chosen.blender.decision_function(seen))
     prior = estimate_prior(calibrated.nested, problem.labels, test)
     return prior, prior.correction * calibrated.decision.temperature / rule.decision.temperature

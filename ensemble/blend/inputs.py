@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blend.base import Logits, take_rows
+from ensemble.blend.base import Logits
 from ensemble.blend.nested import Problem
 from ensemble.columns import read_columns
 from ensemble.config import Experiment
@@ -15,6 +16,8 @@ from ensemble.errors import UserError
 from ensemble.oof import COLUMNS, OofStore
 from ensemble.predictions import Predictions
 from ensemble.provenance import file_sha256
+
+_Kind = TypeVar("_Kind", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def load_inputs(store: OofStore, experiment: Experiment, predictions: Prediction
     ledger = predictions.ledger
     used, rows = taking_part(~np.isnan(predictions.oof_logits[_first_rows(predictions)]), ledger.folds)
     names = [predictions.members[column] for column in used]
-    oof, test = _rows(_columns(predictions.oof_logits, used), rows), _columns(predictions.test_logits, used)
+    oof, test = _taken(_columns(predictions.oof_logits, used), rows), _columns(predictions.test_logits, used)
     wanted = experiment.blend.columns
     columns = None if wanted is None else read_columns(store, ledger, wanted)
     if columns is not None:
@@ -115,14 +118,9 @@ def _columns(logits: Logits, columns: NDArray[np.intp]) -> Logits:
     return chosen
 
 
-def _rows(logits: Logits, rows: NDArray[np.intp]) -> Logits:
-    """Some rows, without a copy where it is all of them."""
-    return logits if len(rows) == len(logits) else take_rows(logits, rows)
-
-
-def _taken(values: NDArray[np.int64], rows: NDArray[np.intp]) -> NDArray[np.int64]:
-    """Some values, without a copy where it is all of them."""
-    return values if len(rows) == len(values) else values[rows]
+def _taken(values: NDArray[_Kind], rows: NDArray[np.intp]) -> NDArray[_Kind]:
+    """Some rows (of logits, or of one value a row), without a copy where it is all of them."""
+    return values if len(rows) == len(values) else values.T[..., rows].T
 
 
 def _beside(logits: Logits, columns: NDArray[np.float32]) -> Logits:

@@ -110,7 +110,7 @@ def rebuild(path: Path, store: OofStore, target: Path, experiment: Experiment | 
 def _decided(recipe: dict[str, Any], test: Logits) -> NDArray[np.float64]:
     """Probabilities of the test rows, by the blender and the decision that a manifest tells."""
     blender, decision = restored(recipe["blender"]), Decision(**recipe["decision"])
-    seen = test if blender.reads_columns else test[:, : len(recipe["members"])]
+    seen = blender.columns_of(test, len(recipe["members"]))
     return to_probabilities(decision(blender.decision_function(seen)) + recipe["added_logit"])
 
 

@@ -26,7 +26,7 @@ class Part:
 
     def fitted_on(self, problem: Problem) -> NDArray[np.intp]:
         """The rows that it was fitted on (an average: that it was free to see); none of those held out."""
-        return problem.rows_for(self.blender, self.held_out)
+        return problem.rows_for(self.held_out, self.blender.most_rows)
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,12 @@ class Problem:
 
     def seen_by(self, blender: Blender) -> Logits:
         """The columns that a blender reads."""
-        return self.logits if blender.reads_columns else self.logits[:, : self.members]
+        return blender.columns_of(self.logits, self.members)
 
-    def rows_for(self, blender: Blender, held_out: NDArray[np.intp]) -> NDArray[np.intp]:
-        """The rows that a blender is fitted on: all but the held-out ones, or as many of them as it needs."""
+    def rows_for(self, held_out: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+        """The rows to fit on: all but the held-out ones, or `most` of them."""
         rows = np.delete(np.arange(len(self.labels)), held_out)
-        return rows[at_most(len(rows), blender.most_rows)]
+        return rows[at_most(len(rows), most)]
 
     @cached_property
     def held_out(self) -> list[NDArray[np.intp]]:

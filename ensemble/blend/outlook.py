@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.blend.base import Array, at_most, blended, pieces, take_rows
+from ensemble.blend.base import Array, blended, pieces, take_rows
 from ensemble.blend.greedy import GreedySelection, shares
 from ensemble.blend.nested import Problem
 from ensemble.blend.objective import right_count
@@ -75,8 +75,7 @@ def _held_out_path(problem: Problem, rounds: int) -> Array:
     right = np.zeros(problem.members)
     for rows in problem.held_out:
         greedy, logits = GreedySelection(rounds), problem.logits[:, : problem.members]
-        others = problem.rows_for(greedy, rows)
-        others = others[at_most(len(others), _MOST_ROWS)]
+        others = problem.rows_for(rows, _MOST_ROWS)
         greedy.fit(take_rows(logits, others), problem.labels[others], problem.folds[others])
         path = [shares(prefix, problem.members) for prefix in _prefixes(greedy.picks_, problem.members)]
         for some in pieces(rows):

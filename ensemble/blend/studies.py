@@ -47,8 +47,6 @@ class Studies:
 
     def keep(self, path: Path, studies: Sequence[optuna.Study]) -> None:
         """Write studies to a new file, which optuna-dashboard opens."""
-        if not studies:
-            return
         import optuna
 
         with quietly():

@@ -143,8 +143,7 @@ def _flips(problem: Problem, by: str, rounds: int, best: int) -> tuple[list[_Fli
     without, beside = ([_Flips() for _ in members] for _ in range(2))
     logits = problem.logits[:, : problem.members]
     for held_out in problem.held_out:
-        others = np.delete(np.arange(len(logits)), held_out)
-        seen = others[at_most(len(others), _MOST_ROWS_FITTED)]
+        seen = problem.rows_for(held_out, _MOST_ROWS_FITTED)
         weigh = _weigher(by, rounds, take_rows(logits, seen), problem.labels[seen])
         weights, used = weigh(members)
         missed = [member for member in members if used[member] and len(members) > 1]

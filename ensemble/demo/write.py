@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import io
 import os
 import tarfile
@@ -21,6 +20,7 @@ from ensemble.demo.generator import generate
 from ensemble.demo.plan import Photo, check_sizes, plan
 from ensemble.demo.scene import draw_scene
 from ensemble.errors import UserError
+from ensemble.provenance import file_sha256
 
 MARKER = SYNTHETIC_MARKER
 TOP = "data256faces"
@@ -134,4 +134,4 @@ def _write_lines(path: Path, lines: list[str]) -> None:
 
 def _mark(path: Path) -> str:
     """One line that says which bytes a file has, as `sha256sum` writes it."""
-    return f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}"
+    return f"{file_sha256(path)}  {path.name}"
