@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pyarrow import parquet
 
 from ensemble.blend.run import blend
 from ensemble.columns import read_columns
@@ -68,6 +69,13 @@ def test_a_second_run_makes_them_only_when_something_changed(
     (store.root / "columns.parquet").write_bytes(b"no parquet")
     train_inline(config(tmp_path / "c.yaml", cell=4), competition_folder, tmp_path / "oof")
     assert read_columns(store, store.ledger()) is not None
+    untold = parquet.read_table(store.root / "columns.parquet")
+    metadata = {key: value for key, value in untold.schema.metadata.items() if key != b"recipe"}
+    parquet.write_table(untold.replace_schema_metadata(metadata), store.root / "columns.parquet")
+    recipe = store.experiment().blend.columns
+    assert read_columns(store, store.ledger(), recipe) is None
+    train_inline(config(tmp_path / "c.yaml", cell=4), competition_folder, tmp_path / "oof")
+    assert read_columns(store, store.ledger(), recipe) is not None
 
 
 def test_columns_that_fail_cost_no_member(
