@@ -13,8 +13,8 @@ from pyarrow import parquet
 from ensemble.competition import Competition
 from ensemble.config import Recipe
 from ensemble.engine import Engine
-from ensemble.execute import FEATURE_CACHE, FeatureLine, last_line
-from ensemble.features import feature_table, features_key
+from ensemble.execute import FEATURE_CACHE
+from ensemble.features import FeatureLine, FeaturesFailed, feature_table, features_key
 from ensemble.files import new_file
 from ensemble.folds import FoldLedger
 from ensemble.oof import COLUMNS, OofStore
@@ -52,11 +52,11 @@ def make_columns(
     pixels = competition.decode() if pixels is None else pixels
     report, cache = FeatureLine(recipe.use, board), store.root.parent / FEATURE_CACHE
     try:
-        table = feature_table(recipe, features_key(recipe), pixels, engine, cache, report)
-    except (Exception, SystemExit) as error:  # a transformer of any package may do anything
-        board.say(f"the blend's columns could not be made: {last_line(error)}")
+        values = feature_table(recipe, pixels, engine, cache, board, report)
+    except FeaturesFailed as error:
+        board.say(f"the blend's columns could not be made: {error}")
         return
-    frame = pd.DataFrame(table.values).add_prefix("column_")
+    frame = pd.DataFrame(values).add_prefix("column_")
     frame.insert(0, "name", [*ledger.table["name"], *competition.sample.names])
     frame.insert(1, "split", ["oof"] * len(ledger.table) + ["test"] * len(competition.sample.names))
     arrow = pa.Table.from_pandas(frame, preserve_index=False)

@@ -61,12 +61,17 @@ class FoldSettings(Settings):
 
 
 class Resources(Settings):
-    """What one fold of a member occupies. It computes with exactly `num_cpus` threads."""
+    """What one task of a member occupies. It computes with exactly `num_cpus` threads.
+
+    `custom` are resources that the owner of a Ray cluster has named. `without_gpu: wait` waits for a node that brings
+    what is missing, as a cluster that grows on demand does.
+    """
 
     num_cpus: int = Field(1, ge=1)
     num_gpus: float = Field(0, ge=0, allow_inf_nan=False)
     memory_gib: float | None = Field(None, gt=0, allow_inf_nan=False)
-    without_gpu: Literal["use_cpu", "fail"] = "use_cpu"
+    custom: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
+    without_gpu: Literal["use_cpu", "fail", "wait"] = "use_cpu"
 
     @field_validator("num_gpus")
     @classmethod
@@ -77,18 +82,25 @@ class Resources(Settings):
 
 
 class MemberSettings(Settings):
-    """A base learner: a classifier, with or without stateless features in front of it."""
+    """A base learner: a classifier, with or without stateless features in front of it.
+
+    `resources` are those of a fold, `features_resources` those of a chunk of photographs whose features are computed.
+    `value` is what you expect the member to be worth beside one of value 1: `train --budget` takes the most valuable
+    ones that fit.
+    """
 
     name: Name
     features: Recipe | None = None
     model: Recipe
     seed: Seed = 0
     resources: Resources = Resources()
+    features_resources: Resources = Resources()
+    value: float = Field(1, gt=0, allow_inf_nan=False)
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """What decides the predictions: everything but the name and the resources."""
-        return self.model_dump(mode="json", exclude={"name", "resources"})
+        """What decides the predictions: everything but the name, the resources and the expectations."""
+        return self.model_dump(mode="json", exclude={"name", "resources", "features_resources", "value"})
 
 
 class BlendSettings(Settings):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.config import Recipe
-from ensemble.engine import Engine
+from ensemble.config import Recipe, Resources
+from ensemble.durations import spoken
+from ensemble.engine import Engine, Failure
+from ensemble.engine.task import PHOTOGRAPHS, Features, FeatureTask
 from ensemble.files import new_folder
+from ensemble.progress import Board
 from ensemble.provenance import digest, recipe_code
+from ensemble.schedule import Agenda, work_off
 
 CHUNK = 128  # photographs: 25 MB at 256 px, seconds of work for formulas, a minute for a fixed network
 _VALUES = "features.npy"
@@ -22,40 +27,110 @@ _FACTS = "features.json"
 
 
 @dataclass(frozen=True)
-class FeatureTable:
-    """Features float32 (photographs, columns), and what they cost (seconds per photograph, one thread)."""
+class Chunk:
+    """Features float32 (photographs, columns) of a chunk, and what they cost (seconds per photograph)."""
 
     values: NDArray[np.float32]
     seconds_per_photograph: float
 
 
+class FeatureWork:
+    """The features of all photographs by one recipe: what is cached, what is still to be computed, the table at last.
+
+    Parameters
+    ----------
+    key : str
+        `features_key(recipe)`, taken once for a run.
+    photographs : uint8 (photographs, height, width, 3)
+    content : list of str
+        `content_keys(photographs)`, taken once for all recipes.
+    cache : path
+        Chunks that any experiment has computed are read from there.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        key: str,
+        photographs: NDArray[np.uint8],
+        content: list[str],
+        cache: Path,
+        resources: Resources,
+    ) -> None:
+        self.recipe, self.key, self.photographs = recipe, key, len(photographs)
+        self._folders = [cache / key[:16] / name for name in content]
+        self._found = {index: table for index, folder in enumerate(self._folders) if (table := _read(folder))}
+        chunks = enumerate(_chunks(self.photographs))
+        self.missing = [FeatureTask(recipe, key, i, rows, resources) for i, rows in chunks if i not in self._found]
+
+    @property
+    def done(self) -> int:
+        """Photographs whose features are there."""
+        return sum(len(table.values) for table in self._found.values())
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of them are."""
+        return len(self._found) == len(self._folders)
+
+    def accept(self, task: FeatureTask, features: Features) -> None:
+        """Take a chunk that was computed, and cache it."""
+        table = Chunk(features.values, features.seconds / len(features.values))
+        self._found[task.index] = table
+        _write(self._folders[task.index], table)
+
+    def values(self) -> NDArray[np.float32]:
+        """The features, float32 (photographs, columns), in the order of the photographs."""
+        return np.concatenate([self._found[index].values for index in range(len(self._folders))])
+
+    @property
+    def seconds_per_photograph(self) -> float:
+        """What they cost, with one thread if nothing else was asked for."""
+        tables = self._found.values()
+        costs, sizes = [table.seconds_per_photograph for table in tables], [len(table.values) for table in tables]
+        return float(np.average(costs, weights=sizes))
+
+
 def feature_table(
     recipe: Recipe,
-    key: str,
     photographs: NDArray[np.uint8],
     engine: Engine,
     cache: Path,
+    board: Board,
     report: Callable[[int, int], None],
-) -> FeatureTable:
-    """Features of all photographs. Chunks that were computed before, by any experiment, are read from `cache`.
+) -> NDArray[np.float32]:
+    """Features of all photographs, waited for. `report` takes (photographs done, photographs in all).
 
-    `key` is `features_key(recipe)`, taken once for a run. `report` takes (photographs done, photographs in all).
+    Raises
+    ------
+    FeaturesFailed
+        The transformer raised; the message is the cause.
     """
-    chunks = [slice(start, min(start + CHUNK, len(photographs))) for start in range(0, len(photographs), CHUNK)]
-    folders = [cache / key[:16] / _content_key(photographs[chunk]) for chunk in chunks]
-    found = {index: table for index, folder in enumerate(folders) if (table := _read(folder)) is not None}
-    missing = [index for index in range(len(chunks)) if index not in found]
-    done = sum(len(table.values) for table in found.values())
-    report(done, len(photographs))
-    for position, values, seconds in engine.features(recipe, photographs, [chunks[index] for index in missing]):
-        index = missing[position]
-        found[index] = FeatureTable(values, seconds / len(values))
-        _write(folders[index], found[index])
-        done += len(values)
-        report(done, len(photographs))
-    tables = [found[index] for index in range(len(chunks))]
-    cost = float(np.average([t.seconds_per_photograph for t in tables], weights=[len(t.values) for t in tables]))
-    return FeatureTable(np.concatenate([table.values for table in tables]), cost)
+    work = FeatureWork(recipe, features_key(recipe), photographs, content_keys(photographs), cache, Resources())
+    report(work.done, work.photographs)
+    engine.share(PHOTOGRAPHS, photographs)
+    agenda = Agenda(lambda _: 0.0)
+    agenda.add(work.missing)
+    for finished in work_off(agenda, engine, board):
+        if isinstance(finished.value, Failure):
+            engine.cancel(finished.task.group)
+            raise FeaturesFailed(finished.value.cause)
+        work.accept(finished.task, finished.value)  # type: ignore[arg-type]
+        report(work.done, work.photographs)
+    return work.values()
+
+
+class FeaturesFailed(Exception):
+    """A transformer raised."""
+
+
+def content_keys(photographs: NDArray[np.uint8]) -> list[str]:
+    """Identify each chunk of the photographs by what is in it."""
+    return [_content_key(photographs[rows]) for rows in _chunks(len(photographs))]
+
+
+def _chunks(photographs: int) -> list[slice]:
+    return [slice(start, min(start + CHUNK, photographs)) for start in range(0, photographs, CHUNK)]
 
 
 def features_key(features: Recipe) -> str:
@@ -69,7 +144,7 @@ def _content_key(photographs: NDArray[np.uint8]) -> str:
     return hashlib.sha256(header + np.ascontiguousarray(photographs).tobytes()).hexdigest()[:32]
 
 
-def _read(folder: Path) -> FeatureTable | None:
+def _read(folder: Path) -> Chunk | None:
     """A cached chunk, if it is there and is what was written."""
     try:
         facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
@@ -78,10 +153,10 @@ def _read(folder: Path) -> FeatureTable | None:
         return None
     if hashlib.sha256(values.tobytes()).hexdigest() != facts.get("sha256"):
         return None
-    return FeatureTable(values, facts["seconds_per_photograph"])
+    return Chunk(values, facts["seconds_per_photograph"])
 
 
-def _write(folder: Path, table: FeatureTable) -> None:
+def _write(folder: Path, table: Chunk) -> None:
     facts = {
         "sha256": hashlib.sha256(table.values.tobytes()).hexdigest(),
         "seconds_per_photograph": table.seconds_per_photograph,
@@ -93,3 +168,23 @@ def _write(folder: Path, table: FeatureTable) -> None:
     except OSError:
         if _read(folder) is None:  # else another run was faster, and its chunk is as good
             raise
+
+
+class FeatureLine:
+    """Says how far a feature table is, not too often."""
+
+    def __init__(self, what: str, board: Board, every: float = 10.0) -> None:
+        self.what, self.board, self.every = what, board, every
+        self.begun = self.last = time.monotonic()
+        self.first: int | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Photographs that are done, of how many."""
+        now = time.monotonic()
+        self.first = done if self.first is None else self.first
+        if done < total and now - self.last < self.every:
+            return
+        self.last = now
+        fresh = done - self.first
+        left = f", about {spoken((now - self.begun) / fresh * (total - done))} left" if fresh and done < total else ""
+        self.board.say(f"features {self.what}: {done} of {total} photographs{left}")

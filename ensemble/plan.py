@@ -1,18 +1,12 @@
-"""What is still to be done: the store compared with the experiment, and the missing folds as tasks."""
+"""What is still to be done: the store compared with the experiment."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ensemble.competition import Competition
 from ensemble.config import MemberSettings
-from ensemble.engine import Workload
-from ensemble.engine.task import FoldTask
-from ensemble.features import FeatureTable, features_key
+from ensemble.features import features_key
 from ensemble.folds import FoldLedger
 from ensemble.oof import OofStore, Provenance, provenance_of
 from ensemble.provenance import recipe_code
@@ -47,32 +41,3 @@ def plan_folds(members: list[MemberSettings], ledger: FoldLedger, competition: C
             if changes:
                 plan.reasons.append(f"{member.name}/fold-{fold} is trained again: {'; '.join(changes)}")
     return plan
-
-
-def to_workload(
-    plan: Plan,
-    able: list[MemberSettings],
-    tables: dict[str | None, FeatureTable],
-    pixels: NDArray[np.uint8],
-    ledger: FoldLedger,
-) -> Workload:
-    """The missing folds of the members that can run here, with the tables that they share."""
-    runnable = {member.name: member for member in able}
-    table_of = {member.name: plan.features[member.name] for member in able}
-    test = np.arange(len(ledger.table), len(pixels))
-    tasks = [
-        FoldTask(
-            runnable[member.name],
-            fold,
-            plan.provenance[member.name].code,
-            ledger.training(fold),
-            ledger.heldout(fold),
-            test,
-        )
-        for member, fold in plan.missing
-        if member.name in runnable
-    ]
-    shared: dict[str | None, NDArray[Any]] = {key: table.values for key, table in tables.items()}
-    if None in table_of.values():
-        shared[None] = pixels
-    return Workload(tasks, shared, table_of, ledger.labels)

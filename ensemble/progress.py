@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -25,7 +26,7 @@ _MARKS = {"waiting": "·", "running": "▸", "done": "●", "failed": "✗", "ke
 class _Task:
     member: str
     cpus: int
-    expected: float | None = None
+    expected: float = math.inf
     state: str = "waiting"
     fraction: float = 0.0
     begun: float = 0.0
@@ -81,19 +82,21 @@ class Board:
         if self._live is not None:
             self._live.stop()
 
-    def add(self, title: str, member: str, cpus: int, expected: float | None = None, *, kept: bool = False) -> None:
+    def add(self, title: str, member: str, cpus: int, expected: float = math.inf, *, kept: bool = False) -> None:
         """Announce a fold, and the seconds that it is likely to take; `kept` ones were finished by an earlier run."""
         self._tasks[title] = _Task(member, cpus, expected, "kept" if kept else "waiting")
 
     def started(self, title: str) -> None:
-        """A fold begins."""
-        task = self._tasks[title]
+        """A fold begins; of chunks of features the board shows nothing."""
+        task = self._tasks.get(title)
+        if task is None:
+            return
         task.state, task.begun, task.fraction = "running", time.monotonic(), 0.0
 
     def advanced(self, title: str, fraction: float, text: str) -> None:
         """A running fold reports how far it is."""
-        task = self._tasks[title]
-        if task.state not in ("waiting", "running"):
+        task = self._tasks.get(title)
+        if task is None or task.state not in ("waiting", "running"):
             return  # late news of a fold that is over
         if task.state == "waiting" or fraction < task.fraction:
             self.started(title)
@@ -114,6 +117,13 @@ class Board:
         task.state, task.text = "failed", cause
         self.say(f"  {title} FAILED: {cause}")
 
+    def lost(self, member: str, cause: str) -> None:
+        """All folds of a member that have not begun are lost."""
+        for task in self._tasks.values():
+            if task.member == member and task.state in ("waiting", "running"):
+                task.state, task.text = "failed", cause
+        self.say(f"{member} FAILED: {cause}")
+
     def say(self, line: str) -> None:
         """Print a line, above the live table if there is one."""
         self._last_line = time.monotonic()
@@ -132,7 +142,7 @@ class Board:
         tasks = [task for task in self._tasks.values() if task.member == member]
         seconds = [value for task in tasks if (value := task.estimate(now)) is not None]
         if not seconds:  # what earlier runs took is all that is known
-            seconds = [task.expected for task in tasks if task.expected is not None]
+            seconds = [task.expected for task in tasks if math.isfinite(task.expected)]
         return sum(seconds) / len(seconds) if seconds else None
 
     def _count(self) -> str:

@@ -10,9 +10,10 @@ from typing import Any
 from ensemble.files import write_text
 from ensemble.oof import FoldRecord, OofStore
 from ensemble.plan import Plan
+from ensemble.timeline import Timeline
 
 
-def note_run(store: OofStore, started: float, engine: str, slots: float, plan: Plan) -> None:
+def note_run(store: OofStore, started: float, engine: str, slots: float, plan: Plan, timeline: Timeline) -> None:
     """Append one run of the driver.
 
     `share_outside_members` is the share of wall time in which no member was in its own fit or predict_proba;
@@ -33,6 +34,7 @@ def note_run(store: OofStore, started: float, engine: str, slots: float, plan: P
             "seconds_in_members": in_members,
             "share_outside_members": 1 - in_members / wall,
             "share_of_slots_idle": 1 - busy / (wall * slots),
+            "timeline": timeline.entries,
             "folds": [f"{record.member}/fold-{record.fold}" for record in records],
         }
     )

@@ -2,28 +2,109 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator
 
-from ensemble.engine.task import FoldTask
-from ensemble.oof import OofStore
+from ensemble.engine import Engine, Finished
+from ensemble.engine.amounts import Amounts, lacking, spoken, wants
+from ensemble.engine.task import FeatureTask, Task
+from ensemble.progress import Board
 
-
-def measured_seconds(store: OofStore, members: Iterable[str], n_folds: int) -> dict[str, float]:
-    """Mean seconds of a fold of each member that has finished one here, be it with another config: it is a guess."""
-    found: dict[str, float] = {}
-    for member in members:
-        records = (store.record(member, fold) for fold in range(n_folds))
-        seconds = [record.finished - record.started for record in records if record is not None]
-        if seconds:
-            found[member] = sum(seconds) / len(seconds)
-    return found
+_PATIENCE, _REMIND = 10.0, 600.0  # seconds without any machine that fits, before it is told, and told again
+_Shape = tuple[tuple[str, float], ...]
+_Entry = tuple[float, int, int, Task]
 
 
-def longest_first(tasks: Sequence[FoldTask], seconds: Mapping[str, float]) -> list[FoldTask]:
-    """Longest processing time first (Graham, 1969): at most a third longer than the best order.
+class Agenda:
+    """Tasks that wait for their turn: longest processing time first (Graham, 1969).
 
-    What nobody has measured comes before all, one fold of each such member after the other: it may be the longest, and
-    the sooner one of its folds is finished, the sooner the time that is left can be told.
+    What nobody has measured comes before all, one task of each such group after the other: it may be the longest, and
+    the sooner one of them is finished, the sooner it takes its place among the others.
+
+    Parameters
+    ----------
+    seconds : callable
+        What a task takes, together with all that can only begin after it; infinite where nobody knows.
     """
-    return sorted(tasks, key=lambda task: (-seconds.get(task.member.name, math.inf), task.fold))
+
+    def __init__(self, seconds: Callable[[Task], float]) -> None:
+        self._seconds = seconds
+        self._groups: dict[str, dict[str, Task]] = {}
+        self._entered: dict[str, int] = {}  # title -> the entry that stands; others of it are passed over
+        self._queues: dict[_Shape, list[_Entry]] = {}  # a heap for all tasks that want the same
+        self._numbers = itertools.count()
+
+    def __len__(self) -> int:
+        return len(self._entered)
+
+    def add(self, tasks: Iterable[Task]) -> None:
+        """Let tasks wait."""
+        for task in tasks:
+            number = next(self._numbers)
+            self._groups.setdefault(task.group, {})[task.title] = task
+            self._entered[task.title] = number
+            queue = self._queues.setdefault(tuple(sorted(wants(task.resources).items())), [])
+            heapq.heappush(queue, (-self._seconds(task), _turn(task), number, task))
+
+    def sort_in(self, group: str) -> None:
+        """Give the tasks of a group their place anew: what they take is known better now."""
+        self.add(self.drop(group))
+
+    def drop(self, group: str) -> list[Task]:
+        """Take all tasks of a group off the agenda."""
+        dropped = list(self._groups.pop(group, {}).values())
+        for task in dropped:
+            del self._entered[task.title]
+        return dropped
+
+    def take(self, free: Amounts) -> Task | None:
+        """The most urgent task that fits; None if none does.
+
+        One that does not fit keeps what it lacks from those behind it: many small tasks would else hold it up for ever.
+        """
+        left = dict(free)
+        for shape, queue in sorted(self._queues.items(), key=lambda item: self._head(item[1])):
+            if not queue:
+                continue
+            missing = lacking(dict(shape), left)
+            if not missing:
+                return self._taken(heapq.heappop(queue)[-1])
+            left |= dict.fromkeys(missing, 0.0)
+        return None
+
+    def first(self) -> Task | None:
+        """The most urgent task."""
+        queue = min(self._queues.values(), key=self._head, default=[])
+        return queue[0][-1] if queue else None
+
+    def _taken(self, task: Task) -> Task:
+        del self._entered[task.title]
+        return self._groups[task.group].pop(task.title)
+
+    def _head(self, queue: list[_Entry]) -> tuple[float, int, int]:
+        """The first entry that still stands."""
+        while queue and self._entered.get(queue[0][-1].title) != queue[0][2]:
+            heapq.heappop(queue)
+        return queue[0][:3] if queue else (math.inf, 0, 0)
+
+
+def _turn(task: Task) -> int:
+    """Features before the second fold of anybody: nobody knows yet what waits for them."""
+    return 0 if isinstance(task, FeatureTask) else task.fold
+
+
+def work_off(agenda: Agenda, engine: Engine, board: Board) -> Iterator[Finished]:
+    """Run what is on the agenda, and what is put there meanwhile; yield each task as soon as it is over."""
+    idle_since = time.monotonic()
+    while len(agenda) or engine.busy:
+        while (task := agenda.take(engine.free())) is not None:
+            engine.submit(task)
+        if engine.busy:
+            idle_since = time.monotonic()
+        elif time.monotonic() - idle_since > _PATIENCE and (task := agenda.first()):
+            board.say(f"  {task.title} waits for a machine with {spoken(wants(task.resources))}; none is there now")
+            idle_since = time.monotonic() + _REMIND - _PATIENCE
+        yield from engine.wait(board)

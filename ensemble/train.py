@@ -17,7 +17,7 @@ from ensemble.console import run
 from ensemble.durations import seconds_of
 from ensemble.engine import engine_maker
 from ensemble.errors import UserError
-from ensemble.execute import execute
+from ensemble.execute import Execution
 from ensemble.lock import only_writer
 from ensemble.member import build
 from ensemble.oof import OofStore
@@ -98,9 +98,12 @@ def train(
             with make_engine() as engine:
                 if to_make:
                     make_columns(to_make, competition, pixels, ledger, engine, store, board)
-                complete = execute(plan, competition, pixels, ledger, store, engine, board, live.fold_stored, timeout)
+                execution = Execution(plan, competition, ledger, store, engine, board, live.fold_stored)
+                try:
+                    complete = execution.run(pixels, timeout)
+                finally:
+                    note_run(store, started, engine_name, board.slots, plan, execution.timeline)
             live.refresh()
-            note_run(store, started, engine_name, board.slots, plan)
         else:
             board.say(f"nothing to do: all {len(plan.kept)} folds of {store.root} are finished")
         publish(store, board.console)

@@ -1,19 +1,18 @@
-"""What every engine offers: feature chunks and folds in, results out in the order in which they are finished."""
+"""What every engine offers: take tasks that fit on what is free, and hand back what became of them."""
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.config import MemberSettings, Recipe, Resources
-from ensemble.engine.task import FoldTask
+from ensemble.config import MemberSettings, Resources
+from ensemble.engine.amounts import CPU, GPU, Amounts, lacking, spoken, total, wants
+from ensemble.engine.task import Features, Task
 from ensemble.oof import FoldResult
 from ensemble.progress import Board
 
@@ -22,98 +21,98 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class FoldFailure:
-    """A fold that did not come home: the cause in one sentence, and the whole traceback."""
+class Failure:
+    """A task that did not come home: the cause in one sentence, and the whole traceback."""
 
-    member: str
-    fold: int
     cause: str
     traceback: str
 
 
 @dataclass(frozen=True)
-class Workload:
-    """Everything that fold tasks need: the tasks, the shared tables by key (None: the photographs), the labels.
+class Finished:
+    """A task that is over.
 
     Attributes
     ----------
-    tasks : sequence of FoldTask
-        In the order in which they are to begin.
-    timeout : float
-        Seconds that a fold may run; a longer one is ended and reported.
+    value : FoldResult, Features or Failure
+        What came of it.
+    place : str
+        Node and process that did the work, empty where it never began.
+    started, finished : float
+        Seconds since the epoch.
     """
 
-    tasks: Sequence[FoldTask]
-    tables: dict[str | None, NDArray[Any]]
-    table_of: dict[str, str | None]
-    labels: NDArray[np.int64]
-    timeout: float = math.inf
-
-
-@dataclass(frozen=True)
-class Node:
-    """What one machine has. Memory is infinite where nobody counts it."""
-
-    cpus: float
-    gpus: float = 0.0
-    memory_gib: float = math.inf
-
-    def holds(self, wants: Resources) -> bool:
-        """Whether a task with these wants fits on the empty node."""
-        return (
-            wants.num_cpus <= self.cpus and wants.num_gpus <= self.gpus and (wants.memory_gib or 0) <= self.memory_gib
-        )
-
-    def __str__(self) -> str:
-        memory = f", {self.memory_gib:.1f} GiB" if math.isfinite(self.memory_gib) else ""
-        return f"{self.cpus:g} CPUs, {self.gpus:g} GPUs{memory}"
-
-
-def _spoken(wants: Resources) -> str:
-    memory = f", {wants.memory_gib:g} GiB" if wants.memory_gib else ""
-    return f"{wants.num_cpus} CPUs, {wants.num_gpus:g} GPUs{memory}"
+    task: Task
+    value: FoldResult | Features | Failure
+    place: str
+    started: float
+    finished: float
 
 
 class Engine(ABC):
     """Runs tasks. Use it as a context manager, so that its workers end with the block."""
 
-    @abstractmethod
-    def features(
-        self, recipe: Recipe, photographs: NDArray[np.uint8], chunks: Sequence[slice]
-    ) -> Iterator[tuple[int, NDArray[np.float32], float]]:
-        """Yield (index of the chunk, its features, seconds), in any order."""
+    grows = False  # whether machines may join while it runs
+
+    def __init__(self) -> None:
+        self.shared: dict[str, NDArray[Any]] = {}
+
+    def share(self, key: str, array: NDArray[Any]) -> None:
+        """Make an array known to the tasks that name it: photographs, labels, folds, a table of features."""
+        self.shared[key] = array
 
     @abstractmethod
-    def folds(self, work: Workload, board: Board) -> Iterator[FoldResult | FoldFailure]:
-        """Yield each fold as it is finished. A failure does not stop the others."""
+    def nodes(self) -> Sequence[Amounts]:
+        """What each machine has: a task must fit on one of them."""
 
     @abstractmethod
-    def nodes(self) -> list[Node]:
-        """What each node has: a task must fit on one of them."""
+    def free(self) -> Amounts:
+        """What is not taken by tasks that were submitted."""
 
     @abstractmethod
+    def submit(self, task: Task) -> None:
+        """Take a task; whoever calls has seen that it fits on what is free."""
+
+    @abstractmethod
+    def wait(self, board: Board) -> list[Finished]:
+        """What is over by now. Comes back soon, with nothing if need be; tells the board how running folds advance."""
+
+    @abstractmethod
+    def cancel(self, group: str) -> None:
+        """End what was submitted of a group of tasks; nothing more is heard of it."""
+
+    @property
+    @abstractmethod
+    def busy(self) -> bool:
+        """Whether a submitted task is not over yet."""
+
     def slots(self) -> float:
-        """CPUs of all nodes."""
+        """CPUs of all machines."""
+        return total(self.nodes()).get(CPU, 1.0)
 
     def fit_to_hardware(self, members: Iterable[MemberSettings]) -> tuple[list[MemberSettings], dict[str, str]]:
         """Members as they can run here, and for the others one sentence that says why they cannot.
 
-        A member that asks for a GPU runs on the CPU where there is none, unless it says `without_gpu: fail`.
+        A member that asks for a GPU runs on the CPU where there is none, unless it says `without_gpu: fail` or `wait`.
         """
         nodes = self.nodes()
-        no_gpu = not any(node.gpus for node in nodes)
         able: list[MemberSettings] = []
         unable: dict[str, str] = {}
         for member in members:
-            wants = member.resources
-            if no_gpu and wants.without_gpu == "use_cpu":
-                wants = wants.model_copy(update={"num_gpus": 0})
-            if any(node.holds(wants) for node in nodes):
-                able.append(member.model_copy(update={"resources": wants}))
+            fold, features = (_settled(each, nodes) for each in (member.resources, member.features_resources))
+            missing = [each for each in (fold, features) if not self._possible(each, nodes)]
+            if missing:
+                have = "; ".join(dict.fromkeys(spoken(node) for node in nodes))
+                asked = spoken(wants(missing[0]))
+                unable[member.name] = f"asks for {asked}, and no node has that much ({have}); change resources"
             else:
-                have = "; ".join(dict.fromkeys(str(node) for node in nodes))
-                unable[member.name] = f"asks for {_spoken(wants)}, and no node has that much ({have}); change resources"
+                able.append(member.model_copy(update={"resources": fold, "features_resources": features}))
         return able, unable
+
+    def _possible(self, resources: Resources, nodes: Sequence[Amounts]) -> bool:
+        if self.grows and resources.without_gpu == "wait":
+            return True
+        return any(not lacking(wants(resources), node) for node in nodes)
 
     def __enter__(self) -> Self:
         return self
@@ -122,3 +121,10 @@ class Engine(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Release the workers."""
+
+
+def _settled(resources: Resources, nodes: Sequence[Amounts]) -> Resources:
+    """Without the GPU where there is none and the member can do without."""
+    if resources.without_gpu == "use_cpu" and not any(node.get(GPU) for node in nodes):
+        return resources.model_copy(update={"num_gpus": 0})
+    return resources

@@ -6,67 +6,80 @@ import math
 import os
 import signal
 import threading
-import traceback
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.config import Recipe
-from ensemble.durations import spoken
-from ensemble.engine.base import Engine, FoldFailure, Node, Workload
-from ensemble.engine.task import FoldTask, run_features, run_fold
+from ensemble.engine.amounts import CPU, GPU, MEMORY, Amounts
+from ensemble.engine.base import Engine, Failure, Finished
+from ensemble.engine.failures import failure, overdue, timeout_of
+from ensemble.engine.task import FOLDS, LABELS, PHOTOGRAPHS, Features, FoldTask, Task, run_task
 from ensemble.oof import FoldResult
 from ensemble.progress import Board
 
 
 class InlineEngine(Engine):
-    """Runs everything in the calling process."""
+    """Runs everything in the calling process, while it is waited for."""
 
-    def features(
-        self, recipe: Recipe, photographs: NDArray[np.uint8], chunks: Sequence[slice]
-    ) -> Iterator[tuple[int, NDArray[np.float32], float]]:
-        """Yield (index of the chunk, its features, seconds), in order."""
-        for index, chunk in enumerate(chunks):
-            yield index, *run_features(recipe, photographs[chunk])
+    def __init__(self) -> None:
+        super().__init__()
+        self._next: Task | None = None
 
-    def folds(self, work: Workload, board: Board) -> Iterator[FoldResult | FoldFailure]:
-        """Yield each fold as it is finished, in the order of the tasks."""
-        for task in work.tasks:
-            board.started(task.title)
-            yield self._run(task, work, board)
-
-    def _run(self, task: FoldTask, work: Workload, board: Board) -> FoldResult | FoldFailure:
-        table = work.tables[work.table_of[task.member.name]]
-        try:
-            with time_limit(work.timeout):
-                return run_fold(task, table, work.labels, lambda done, text: board.advanced(task.title, done, text))
-        except TimeLimit:
-            return overdue(task, work.timeout)
-        except (Exception, SystemExit) as error:  # a member of any package may do anything; its siblings go on
-            return failure(task, error)
-
-    def nodes(self) -> list[Node]:
-        """The machine that the process runs on."""
-        return [Node(float(os.cpu_count() or 1), float(_gpus()))]
+    def nodes(self) -> Sequence[Amounts]:
+        """The machine that the process runs on. Nobody counts its memory."""
+        return [{CPU: float(os.cpu_count() or 1), GPU: float(_gpus()), MEMORY: math.inf}]
 
     def slots(self) -> float:
         """One task at a time."""
         return 1.0
 
+    def free(self) -> Amounts:
+        """Everything, or nothing."""
+        return {} if self.busy else self.nodes()[0]
 
-def failure(task: FoldTask, error: BaseException) -> FoldFailure:
-    """What is told of an exception in a task."""
-    cause = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-    return FoldFailure(task.member.name, task.fold, cause, "".join(traceback.format_exception(error)))
+    def submit(self, task: Task) -> None:
+        """Take the task that is run next."""
+        self._next = task
 
+    def wait(self, board: Board) -> list[Finished]:
+        """Run the task that was submitted."""
+        if self._next is None:
+            return []
+        task, started = self._next, time.time()
+        board.started(task.title)
+        try:
+            value = self._run(task, board)
+        finally:
+            self._next = None
+        return [Finished(task, value, f"inline/{os.getpid()}", started, time.time())]
 
-def overdue(task: FoldTask, seconds: float) -> FoldFailure:
-    """What is told of a fold that was ended because it ran too long."""
-    cause = f"it ran longer than --timeout allows ({spoken(seconds)}) and was ended"
-    return FoldFailure(task.member.name, task.fold, cause, cause + "\n")
+    def cancel(self, group: str) -> None:
+        """Forget the task that was to be run next."""
+        if self._next is not None and self._next.group == group:
+            self._next = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a task is to be run."""
+        return self._next is not None
+
+    def _run(self, task: Task, board: Board) -> FoldResult | Features | Failure:
+        try:
+            with time_limit(timeout_of(task)):
+                return run_task(task, self._read(task), lambda done, text: board.advanced(task.title, done, text))
+        except TimeLimit:
+            return overdue(task)
+        except (Exception, SystemExit) as error:  # a member of any package may do anything; its siblings go on
+            return failure(error)
+
+    def _read(self, task: Task) -> list[NDArray[Any]]:
+        if isinstance(task, FoldTask):
+            return [self.shared[key] for key in (task.table, LABELS, FOLDS)]
+        return [self.shared[PHOTOGRAPHS][task.rows]]
 
 
 class TimeLimit(BaseException):

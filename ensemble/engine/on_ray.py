@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 import os
 import secrets
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import ray
 from numpy.typing import NDArray
-from ray.exceptions import RayError
+from ray.exceptions import NodeDiedError, OutOfMemoryError, RayError, RayTaskError
 
-from ensemble.config import Recipe, Resources
-from ensemble.engine.base import Engine, FoldFailure, Node, Workload
-from ensemble.engine.inline import failure, overdue
-from ensemble.engine.task import FoldTask, run_features, run_fold
+from ensemble.config import MemberSettings
+from ensemble.engine.amounts import CPU, GPU, MEMORY, Amounts, lacking, total, wants, without
+from ensemble.engine.attempts import Attempt
+from ensemble.engine.base import Engine, Failure, Finished
+from ensemble.engine.failures import failure, overdue
+from ensemble.engine.mailbox import Mailbox, News
+from ensemble.engine.task import FOLDS, LABELS, PHOTOGRAPHS, Features, FoldTask, Task, run_task
 from ensemble.errors import UserError
 from ensemble.oof import FoldResult
 from ensemble.progress import Board
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 0.5
 _KNOCK_SECONDS = 10
-_CHUNKS_A_SLOT = 3  # one is computed, one lies ready, one travels
-_RETRIES = 2  # of a worker that died; a member's own exception is not tried again
+_NODES_SECONDS = 2  # for which the list of nodes is believed
+_AWAITED = 4  # tasks that wait for a kind of machine that is not there yet
+_AHEAD = 0.5  # of a cluster that may grow is submitted before it is free: Ray's autoscaler goes by what is pending
 _GIB = 2**30
 
 
@@ -39,10 +40,16 @@ class RayEngine(Engine):
     """Runs tasks on Ray. Results come back to the driver, which alone writes."""
 
     def __init__(self) -> None:
-        self._shared: dict[int, tuple[Any, NDArray[Any]]] = {}
+        super().__init__()
+        self._references: dict[str, Any] = {}
+        self._running: dict[Any, Attempt] = {}
+        self._nodes: tuple[float, dict[str, Amounts]] = (-_NODES_SECONDS, {})
+        self._awaited: dict[str, float] = {}
+        self._taken: dict[str, float] = {}
 
     def __enter__(self) -> Self:
         address = os.environ.get("RAY_ADDRESS")
+        self.grows = bool(address)
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         try:
             if address:
@@ -57,76 +64,145 @@ class RayEngine(Engine):
             hint = f"is a Ray head running at RAY_ADDRESS={address}?" if address else "try --engine inline"
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise UserError(f"Ray cannot start ({reason}); {hint}") from None
+        self._mailbox = Mailbox()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave the cluster; a private one ends, and with it every task that still runs."""
-        self._shared.clear()
+        for reference in self._running:
+            ray.cancel(reference, force=True)
+        self._running.clear()
+        self._references.clear()
         ray.shutdown()
 
-    def features(
-        self, recipe: Recipe, photographs: NDArray[np.uint8], chunks: Sequence[slice]
-    ) -> Iterator[tuple[int, NDArray[np.float32], float]]:
-        """Yield (index of the chunk, its features, seconds), in the order in which they are finished.
-
-        Only a few chunks are on their way at a time, so that memory does not grow with the photographs.
-        """
-        run = ray.remote(run_features).options(num_cpus=1, max_retries=_RETRIES, name=f"features/{recipe.use}")
-        todo = iter(enumerate(chunks))
-        waiting: dict[Any, int] = {}
-        try:
-            while True:
-                ahead = max(1, _CHUNKS_A_SLOT * math.ceil(self.slots()))  # a cluster may grow
-                for index, chunk in itertools.islice(todo, max(0, ahead - len(waiting))):
-                    waiting[run.remote(recipe, photographs[chunk])] = index
-                if not waiting:
-                    return
-                done, _ = ray.wait(list(waiting), num_returns=1)
-                index = waiting.pop(done[0])
-                yield index, *ray.get(done[0])
-        finally:  # after one failing chunk the others would only take CPUs from the folds
-            for reference in waiting:
-                ray.cancel(reference)
-
-    def folds(self, work: Workload, board: Board) -> Iterator[FoldResult | FoldFailure]:
-        """Yield each fold as it is finished."""
-        mailbox = _MailboxActor.remote()
-        tables = {key: self._share(table) for key, table in work.tables.items()}
-        labels = ray.put(work.labels)
-        waiting = {_submit(task, tables[work.table_of[task.member.name]], labels, mailbox): task for task in work.tasks}
-        begun: dict[str, float] = {}
-        try:
-            while waiting:
-                done, _ = ray.wait(list(waiting), num_returns=1, timeout=_POLL_SECONDS)
-                for title, fraction, text in _news(mailbox):
-                    board.advanced(title, fraction, text)
-                    if fraction == 0 or title not in begun:  # a worker that died is tried again from the start
-                        begun[title] = time.monotonic()
-                for reference in done:
-                    yield _outcome(reference, waiting.pop(reference))
-                for reference in _overdue(waiting, begun, work.timeout):
-                    ray.cancel(reference, force=True)
-                    yield overdue(waiting.pop(reference), work.timeout)
-        finally:
-            for reference in waiting:
-                ray.cancel(reference, force=True)
-
-    def _share(self, array: NDArray[Any]) -> Any:
-        """Put an array into the object store, once."""
-        if id(array) not in self._shared:
-            self._shared[id(array)] = (ray.put(array), array)  # holding the array keeps its id its own
-        return self._shared[id(array)][0]
-
-    def nodes(self) -> list[Node]:
+    def nodes(self) -> Sequence[Amounts]:
         """The living nodes of the cluster."""
-        resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        return [Node(r.get("CPU", 0.0), r.get("GPU", 0.0), r.get("memory", 0.0) / _GIB) for r in resources]
+        return list(self._alive().values())
 
-    def slots(self) -> float:
-        """CPUs of the cluster."""
-        return float(ray.cluster_resources().get("CPU", 1.0))
+    def _alive(self) -> dict[str, Amounts]:
+        when, found = self._nodes
+        if time.monotonic() - when > _NODES_SECONDS:
+            found = {node["NodeID"]: _amounts(node["Resources"]) for node in ray.nodes() if node["Alive"]}
+            self._nodes = time.monotonic(), found
+        return found
+
+    def fit_to_hardware(self, members: Iterable[MemberSettings]) -> tuple[list[MemberSettings], dict[str, str]]:
+        """Members as they can run here; what some of them wait for is asked of a cluster that may grow."""
+        able, unable = super().fit_to_hardware(members)
+        asked = [wants(each) for member in able for each in (member.resources, member.features_resources)]
+        self._awaited = {
+            name: max(want.get(name, 0) for want in asked) for name in lacking(_most(asked), _most(self.nodes()))
+        }
+        return able, unable
+
+    def free(self) -> Amounts:
+        """What is not taken, and a little more where the cluster may grow."""
+        have = {name: amount * (1 + _AHEAD * self.grows) for name, amount in total(self.nodes()).items()}
+        missing = {name: amount * _AWAITED for name, amount in self._awaited.items() if not have.get(name)}
+        if not missing:
+            return without(have, self._taken)
+        taken = [attempt.occupies for attempt in self._running.values()]
+        pending = total(want for want in taken if missing.keys() & want)  # takes nothing yet of what is there
+        placed = total(want for want in taken if not missing.keys() & want)
+        return {**without(have, placed), **without(missing, pending)}
+
+    def submit(self, task: Task) -> None:
+        """Hand a task to Ray."""
+        self._try(Attempt(task))
+
+    def _try(self, attempt: Attempt) -> None:
+        task, nodes = attempt.task, self.nodes()
+        attempt.occupies = attempt.wants(nodes)
+        if isinstance(task, FoldTask):
+            given = [self._stored(key) for key in (task.table, LABELS, FOLDS)]
+        else:
+            given = [self.shared[PHOTOGRAPHS][task.rows]]
+        # A worker that has used a GPU ends with its task, so that the memory of the GPU is surely free again.
+        run = _RUN_AND_END if task.resources.num_gpus else _RUN
+        options = {
+            **_options(attempt.occupies),
+            **self._elsewhere(attempt),
+            "name": task.title,
+            "max_retries": 0,
+        }
+        self._running[run.options(**options).remote(attempt.name, self._mailbox.actor, task, *given)] = attempt
+        self._taken = total([self._taken, attempt.occupies])
+
+    def _forget(self, reference: Any) -> Attempt:
+        attempt = self._running.pop(reference)
+        self._taken = without(self._taken, attempt.occupies)
+        return attempt
+
+    def _stored(self, key: str) -> Any:
+        """A shared array in the object store, put there once."""
+        if key not in self._references:
+            self._references[key] = ray.put(self.shared[key])
+        return self._references[key]
+
+    def _elsewhere(self, attempt: Attempt) -> dict[str, Any]:
+        """On other nodes than those on which its worker died, if one of them could hold it."""
+        others = [node for key, node in self._alive().items() if key not in attempt.avoid]
+        if not attempt.avoid or not any(not lacking(attempt.wants(others), node) for node in others):
+            return {}
+        return {"label_selector": {"ray.io/node-id": f"!in({','.join(sorted(attempt.avoid))})"}}
+
+    def wait(self, board: Board) -> list[Finished]:
+        """What is over by now; a task whose worker died is tried again."""
+        references = list(self._running)
+        awaited = [*references, *self._mailbox.reference()]
+        ray.wait(awaited, num_returns=1, timeout=_POLL_SECONDS) if awaited else time.sleep(_POLL_SECONDS)
+        self._read_news(board)
+        over = ray.wait(references, num_returns=len(references), timeout=0)[0] if references else []
+        found = [self._settle(reference, board) for reference in over]
+        late = [reference for reference, attempt in self._running.items() if attempt.overdue]
+        return [each for each in found if each is not None] + [self._end(reference) for reference in late]
+
+    def _read_news(self, board: Board) -> None:
+        running = {attempt.name: attempt for attempt in self._running.values()}
+        for news in self._mailbox.news():
+            if attempt := running.get(news.attempt):
+                attempt.begins(news.node)
+                board.advanced(attempt.task.title, news.fraction, news.text)
+
+    def _settle(self, reference: Any, board: Board) -> Finished | None:
+        """What came of a task; None when it is tried again."""
+        attempt = self._forget(reference)
+        try:
+            ran: Finished = ray.get(reference)
+        except RayError as error:  # the worker itself died, or its node, or what it had brought was lost with it
+            again = self._next_try(attempt, error)
+            if again is None:
+                return Finished(attempt.task, failure(error), attempt.node, attempt.since, time.time())
+            board.say(f"  {attempt.task.title}: {_told(error)}; it is tried again")
+            self._try(again)
+            return None
+        return ran
+
+    def _next_try(self, attempt: Attempt, error: RayError) -> Attempt | None:
+        if isinstance(error, RayTaskError):  # an exception of ours, or of unpickling: it would come again
+            return None
+        self._nodes = (-_NODES_SECONDS, {})  # to be asked anew
+        lives = not isinstance(error, NodeDiedError) and (not attempt.node or attempt.node in self._alive())
+        return attempt.again(lives, isinstance(error, OutOfMemoryError))
+
+    def _end(self, reference: Any) -> Finished:
+        """End a task that runs too long."""
+        ray.cancel(reference, force=True)
+        attempt = self._forget(reference)
+        return Finished(attempt.task, overdue(attempt.task), attempt.node, attempt.since, time.time())
+
+    def cancel(self, group: str) -> None:
+        """End what was submitted of a group of tasks."""
+        for reference in [ref for ref, attempt in self._running.items() if attempt.task.group == group]:
+            ray.cancel(reference, force=True)
+            self._forget(reference)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a submitted task is not over yet."""
+        return bool(self._running)
 
 
 def _knock(address: str) -> None:
@@ -136,60 +212,46 @@ def _knock(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=_KNOCK_SECONDS).close()
 
 
-def _news(mailbox: Any) -> list[tuple[str, float, str]]:
-    """What running tasks reported; nothing when the mailbox itself is lost: no fold ends for a progress bar."""
-    try:
-        news: list[tuple[str, float, str]] = ray.get(mailbox.take.remote(), timeout=_KNOCK_SECONDS)
-    except RayError:
-        return []
-    return news
+def _amounts(resources: dict[str, float]) -> dict[str, float]:
+    """As Ray counts them, but GiB, and without the marks that every node bears."""
+    found = {name: amount for name, amount in resources.items() if not name.startswith(("node:", "object_store_"))}
+    return {**found, MEMORY: found.get(MEMORY, 0.0) / _GIB}
 
 
-class _Mailbox:
-    """Takes what running tasks report; the driver empties it."""
-
-    def __init__(self) -> None:
-        self.news: dict[str, tuple[str, float, str]] = {}
-
-    def post(self, title: str, fraction: float, text: str) -> None:
-        self.news[title] = (title, fraction, text)
-
-    def take(self) -> list[tuple[str, float, str]]:
-        news, self.news = list(self.news.values()), {}
-        return news
+def _most(several: Iterable[Amounts]) -> dict[str, float]:
+    """The most of each that one of them has."""
+    found: dict[str, float] = {}
+    for each in several:
+        found |= {name: max(amount, found.get(name, 0.0)) for name, amount in each.items()}
+    return found
 
 
-_MailboxActor: Any = ray.remote(num_cpus=0)(_Mailbox)
+def _options(want: Amounts) -> dict[str, Any]:
+    custom = {name: amount for name, amount in want.items() if name not in (CPU, GPU, MEMORY)}
+    memory = {"memory": int(want[MEMORY] * _GIB)} if MEMORY in want else {}
+    return {"num_cpus": want.get(CPU, 0), "num_gpus": want.get(GPU, 0), "resources": custom, **memory}
 
 
-def _overdue(waiting: dict[Any, FoldTask], begun: dict[str, float], timeout: float) -> list[Any]:
-    """Tasks that have run too long; those that still wait for a worker have not begun."""
-    now = time.monotonic()
-    return [reference for reference, task in waiting.items() if now - begun.get(task.title, now) > timeout]
+def _told(error: RayError) -> str:
+    kinds = {OutOfMemoryError: "its worker was killed for want of memory", NodeDiedError: "its machine was lost"}
+    return next((words for kind, words in kinds.items() if isinstance(error, kind)), "its worker died")
 
 
-def _submit(task: FoldTask, table: Any, labels: Any, mailbox: Any) -> Any:
-    options = {**_options(task.member.resources), "max_retries": _RETRIES, "name": task.title}
-    return ray.remote(_run).options(**options).remote(task, table, labels, mailbox)
-
-
-def _options(resources: Resources) -> dict[str, Any]:
-    memory = {} if resources.memory_gib is None else {"memory": int(resources.memory_gib * _GIB)}
-    return {"num_cpus": resources.num_cpus, "num_gpus": resources.num_gpus, **memory}
-
-
-def _run(task: FoldTask, table: NDArray[Any], labels: NDArray[np.int64], mailbox: Any) -> FoldResult | FoldFailure:
+def _run(attempt: str, mailbox: Any, task: Task, *arrays: NDArray[Any]) -> Finished:
     """What a worker does. An exception comes home as a value, so that it never needs to be unpickled there."""
-    mailbox.post.remote(task.title, 0.0, "started")
+    node, started = ray.get_runtime_context().get_node_id(), time.time()
+
+    def report(fraction: float, text: str) -> None:
+        mailbox.post.remote(News(attempt, node, fraction, text))
+
+    report(0.0, "started")
+    value: FoldResult | Features | Failure
     try:
-        return run_fold(task, table, labels, lambda done, text: mailbox.post.remote(task.title, done, text))
+        value = run_task(task, arrays, report)
     except (Exception, SystemExit) as error:
-        return failure(task, error)
+        value = failure(error)
+    return Finished(task, value, f"{node[:12]}/{os.getpid()}", started, time.time())
 
 
-def _outcome(reference: Any, task: FoldTask) -> FoldResult | FoldFailure:
-    try:
-        outcome: FoldResult | FoldFailure = ray.get(reference)
-    except RayError as error:  # the worker itself died
-        return failure(task, error)
-    return outcome
+_RUN: Any = ray.remote(_run)
+_RUN_AND_END: Any = ray.remote(max_calls=1)(_run)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.config import MemberSettings, Recipe
+from ensemble.config import MemberSettings, Recipe, Resources
 from ensemble.images import RowView
 from ensemble.member import build, build_model
 from ensemble.models import model_files
@@ -22,27 +23,89 @@ from ensemble.threads import threads
 
 Report = Callable[[float, str], None]
 
+PHOTOGRAPHS, LABELS, FOLDS = "photographs", "labels", "folds"  # keys of shared arrays, beside those of features
 _ALIKE = 1e-4  # rounding may depend on how many rows are computed together; statistics of the batch show more
 
 
 @dataclass(frozen=True)
 class FoldTask:
-    """One fold of one member. Rows index the table of photographs (or of features) that all tasks share."""
+    """One fold of one member.
+
+    Attributes
+    ----------
+    code : str
+        Hash of the member's code as the driver knows it.
+    table : str
+        Key of the shared array that the member reads: the photographs, or its features. Training rows come first.
+    timeout : float
+        Seconds that it may run; a longer one is ended and told as failed.
+    """
 
     member: MemberSettings
     fold: int
     code: str
-    training: NDArray[np.intp]
-    heldout: NDArray[np.intp]
-    test: NDArray[np.intp]
+    table: str = PHOTOGRAPHS
+    timeout: float = math.inf
 
     @property
     def title(self) -> str:
         """How the task is called wherever it is shown."""
         return f"{self.member.name}/fold-{self.fold}"
 
+    @property
+    def group(self) -> str:
+        """Tasks of a group take about the same time."""
+        return self.member.name
 
-def run_fold(task: FoldTask, table: NDArray[Any], labels: NDArray[np.int64], report: Report) -> FoldResult:
+    @property
+    def resources(self) -> Resources:
+        """What it occupies."""
+        return self.member.resources
+
+
+@dataclass(frozen=True)
+class FeatureTask:
+    """The features of one chunk of the photographs. `key` identifies the recipe and its code; `rows` is the chunk."""
+
+    recipe: Recipe
+    key: str
+    index: int
+    rows: slice
+    resources: Resources
+
+    @property
+    def title(self) -> str:
+        """How the task is called wherever it is shown."""
+        return f"{self.group}/chunk-{self.index}"
+
+    @property
+    def group(self) -> str:
+        """Tasks of a group take about the same time."""
+        return f"features/{self.recipe.use.rpartition('.')[2]}-{self.key[:8]}"
+
+
+Task = FoldTask | FeatureTask
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a feature task brings home: float32 (photographs, columns), and the seconds they took."""
+
+    values: NDArray[np.float32]
+    seconds: float
+
+
+def run_task(task: Task, arrays: Sequence[NDArray[Any]], report: Report) -> FoldResult | Features:
+    """Do the work of a task. A fold reads its table, labels and folds; a feature task the photographs of its chunk."""
+    if isinstance(task, FeatureTask):
+        return run_features(task, arrays[0])
+    table, labels, folds = arrays
+    return run_fold(task, table, labels, folds, report)
+
+
+def run_fold(
+    task: FoldTask, table: NDArray[Any], labels: NDArray[np.int64], folds: NDArray[np.int64], report: Report
+) -> FoldResult:
     """Fit on the training rows, predict the held-out rows and the test rows. The held-out labels are never touched.
 
     Parameters
@@ -51,10 +114,13 @@ def run_fold(task: FoldTask, table: NDArray[Any], labels: NDArray[np.int64], rep
         Photographs (uint8) or their features (float32), training rows first.
     labels : int64 (training rows,)
         Labels of the training photographs.
+    folds : int64 (training rows,)
+        The fold that each of them is held out in.
     report : callable
         Takes (fraction done, text).
     """
     _check_code(task)
+    training, held_out = np.flatnonzero(folds != task.fold), np.flatnonzero(folds == task.fold)
     with threads(task.member.resources.num_cpus):
         model = build_model(task.member, task.fold)
         lazy = getattr(model, "reads_rows_lazily", False)
@@ -62,10 +128,10 @@ def run_fold(task: FoldTask, table: NDArray[Any], labels: NDArray[np.int64], rep
         if hasattr(model, "on_progress"):
             model.on_progress = report
         started = time.time()
-        model.fit(rows(table, task.training), labels[task.training])
+        model.fit(rows(table, training), labels[training])
         fitted = time.time()
-        heldout = _fake_probability(model, rows(table, task.heldout))
-        test = _fake_probability(model, rows(table, task.test))
+        heldout = _fake_probability(model, rows(table, held_out))
+        test = _fake_probability(model, rows(table, np.arange(len(labels), len(table))))
         finished = time.time()
         files, note = model_files(model)
     return FoldResult(
@@ -107,18 +173,19 @@ def _check_code(task: FoldTask) -> None:
         )
 
 
-def run_features(recipe: Recipe, photographs: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
-    """Features of some photographs, float32 (n, columns), and the seconds they took with one thread."""
-    with threads(1):
-        transformer = build(recipe)
+def run_features(task: FeatureTask, photographs: NDArray[np.uint8]) -> Features:
+    """Features of the photographs of a chunk; the seconds do not count loading the transformer."""
+    with threads(task.resources.num_cpus):
+        transformer = build(task.recipe)
         started = time.perf_counter()
         table = np.ascontiguousarray(transformer.transform(photographs), dtype=np.float32)
         seconds = time.perf_counter() - started
+    use = task.recipe.use
     if table.ndim != 2 or len(table) != len(photographs):
-        raise ValueError(f"{recipe.use} gave features of shape {table.shape} for {len(photographs)} photographs")
+        raise ValueError(f"{use} gave features of shape {table.shape} for {len(photographs)} photographs")
     if not np.allclose(transformer.transform(photographs[-1:]), table[-1:], rtol=_ALIKE, atol=_ALIKE, equal_nan=True):
-        raise ValueError(f"{recipe.use} is not stateless: a photograph alone gives other features than among others")
-    return table, seconds
+        raise ValueError(f"{use} is not stateless: a photograph alone gives other features than among others")
+    return Features(table, seconds)
 
 
 def _fake_probability(model: Any, X: Any) -> NDArray[np.float64]:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from ensemble.config import Recipe
 from ensemble.engine.on_ray import RayEngine
-from ensemble.features import CHUNK, feature_table, features_key
+from ensemble.features import CHUNK, feature_table
+from ensemble.progress import Board
 from tests.benchmarks.forensic_features import SIDE, photographs
 from tests.benchmarks.worker_memory import MIB, Watch
 
@@ -43,17 +44,17 @@ def measured(X: NDArray[np.uint8], cache: Path) -> dict[str, float]:
     watch.start()
     with RayEngine() as engine:
         begun = time.perf_counter()
-        table = feature_table(recipe, features_key(recipe), X, engine, cache, progress)
+        table = feature_table(recipe, X, engine, cache, Board(), progress)
         seconds = time.perf_counter() - begun
     watch.ended.set()
     return {
         "photographs": len(X),
-        "columns": table.values.shape[1],
+        "columns": table.shape[1],
         "seconds": seconds,
         "photographs a second": len(X) / seconds,
         "worker's peak, MiB": max(watch.peaks.values()) / MIB,
         "object store's peak, MiB": (watch.shared_peak - watch.shared_before) / MIB,
-        "table, MiB": table.values.nbytes / MIB,
+        "table, MiB": table.nbytes / MIB,
     }
 
 

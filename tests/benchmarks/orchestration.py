@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -19,11 +20,13 @@ import numpy as np
 from rich.console import Console
 
 from ensemble.config import MemberSettings, load_experiment
-from ensemble.engine import Engine, FoldFailure, Workload, engine_maker
-from ensemble.engine.task import FoldTask
-from ensemble.oof import OofStore
+from ensemble.engine import Engine, engine_maker
+from ensemble.engine.task import FOLDS as FOLD_OF
+from ensemble.engine.task import LABELS, PHOTOGRAPHS, FoldTask
+from ensemble.oof import FoldResult, OofStore
 from ensemble.progress import Board
 from ensemble.provenance import recipe_code
+from ensemble.schedule import Agenda, work_off
 from ensemble.train import train
 from tests.competitions import write_competition
 
@@ -32,34 +35,31 @@ GOALS = {"inline": 0.020, "ray": 0.100, "nothing to do": 1.0}
 _MEMBER = "  - {{name: member_{}, model: {{use: tests.foreign.HighPass, seconds: {}}}}}"
 
 
-def overhead(engine: Engine, work: Workload) -> float:
+def overhead(engine: Engine) -> float:
     """Seconds for each fold beyond the folds' own, over all slots."""
     board = Board(slots=engine.slots(), console=Console(file=io.StringIO()))
-    for task in work.tasks:
-        board.add(task.title, task.member.name, 1)
+    agenda = Agenda(lambda _: math.inf)
+    agenda.add(sleeping(engine))
+    for title in [f"member_{n}/fold-{fold}" for n in range(MEMBERS) for fold in range(FOLDS)]:
+        board.add(title, title.partition("/")[0], 1)
     begun, own = time.perf_counter(), 0.0
-    for outcome in engine.folds(work, board):
-        assert not isinstance(outcome, FoldFailure), outcome.traceback
-        own += outcome.finished - outcome.started
-    return (time.perf_counter() - begun - own / engine.slots()) / len(work.tasks)
+    for finished in work_off(agenda, engine, board):
+        assert isinstance(finished.value, FoldResult), finished.value
+        own += finished.value.finished - finished.value.started
+    return (time.perf_counter() - begun - own / engine.slots()) / (MEMBERS * FOLDS)
 
 
-def sleeping() -> Workload:
+def sleeping(engine: Engine) -> list[FoldTask]:
     """Folds of members that wait."""
     photographs = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3), dtype=np.uint8)
-    members = [
-        MemberSettings.model_validate(
-            {"name": f"member_{n}", "model": {"use": "tests.foreign.HighPass", "seconds": SECONDS}}
-        )
-        for n in range(MEMBERS)
+    rows = np.arange(48)
+    for key, array in ((PHOTOGRAPHS, photographs), (LABELS, rows % 2), (FOLD_OF, rows // 2 % FOLDS)):
+        engine.share(key, array)
+    settings = [
+        {"name": f"member_{n}", "model": {"use": "tests.foreign.HighPass", "seconds": SECONDS}} for n in range(MEMBERS)
     ]
-    rows, test = np.arange(48), np.arange(48, 64)
-    tasks = [
-        FoldTask(m, fold, recipe_code(m.recipe), rows[rows % FOLDS != fold], rows[rows % FOLDS == fold], test)
-        for m in members
-        for fold in range(FOLDS)
-    ]
-    return Workload(tasks, {None: photographs}, {m.name: None for m in members}, np.arange(48) % 2)
+    members = [MemberSettings.model_validate(each) for each in settings]
+    return [FoldTask(m, fold, recipe_code(m.recipe)) for m in members for fold in range(FOLDS)]
 
 
 def nothing_to_do(folder: Path) -> float:
@@ -83,8 +83,8 @@ def main() -> None:
     found = {}
     for name in ("inline", "ray"):
         with engine_maker(name)() as engine:
-            overhead(engine, sleeping())  # workers start, modules are imported
-            found[name] = overhead(engine, sleeping())
+            overhead(engine)  # workers start, modules are imported
+            found[name] = overhead(engine)
     with tempfile.TemporaryDirectory() as folder:
         found["nothing to do"] = nothing_to_do(Path(folder))
     figures = {}

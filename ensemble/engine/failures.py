@@ -1,0 +1,27 @@
+"""What is told of a task that did not come home."""
+
+from __future__ import annotations
+
+import math
+import traceback
+
+from ensemble.durations import spoken
+from ensemble.engine.base import Failure
+from ensemble.engine.task import FoldTask, Task
+
+
+def failure(error: BaseException) -> Failure:
+    """What is told of an exception in a task."""
+    cause = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+    return Failure(cause, "".join(traceback.format_exception(error)))
+
+
+def overdue(task: Task) -> Failure:
+    """What is told of a fold that was ended because it ran too long."""
+    cause = f"it ran longer than --timeout allows ({spoken(timeout_of(task))}) and was ended"
+    return Failure(cause, cause + "\n")
+
+
+def timeout_of(task: Task) -> float:
+    """Seconds that a task may run."""
+    return task.timeout if isinstance(task, FoldTask) else math.inf

@@ -1,0 +1,26 @@
+"""What ran where and when, as plain data: kept with the run in runs.json, drawn by reports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ensemble.engine import Failure, Finished
+
+
+class Timeline:
+    """The tasks of one run in the order in which they were over."""
+
+    def __init__(self) -> None:
+        self.entries: list[dict[str, Any]] = []
+
+    def note(self, finished: Finished) -> None:
+        """A task is over."""
+        self.entries.append(
+            {
+                "task": finished.task.title,
+                "place": finished.place,
+                "started": round(finished.started, 3),
+                "finished": round(finished.finished, 3),
+                "outcome": "failed" if isinstance(finished.value, Failure) else "done",
+            }
+        )
