@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.budget import Budget, Limits
 from ensemble.competition import Competition
-from ensemble.engine import Engine, Failure, Finished
+from ensemble.engine import Ended, Engine, Failure, Finished
 from ensemble.engine.task import Features, FeatureTask, FoldTask
-from ensemble.features import FeatureLine
 from ensemble.files import write_text
 from ensemble.folds import FoldLedger
 from ensemble.metrics import is_right
@@ -19,6 +19,7 @@ from ensemble.oof import FoldResult, OofStore
 from ensemble.plan import Plan
 from ensemble.progress import Board
 from ensemble.schedule import work_off
+from ensemble.selection import Selection
 from ensemble.speeds import speeds_of
 from ensemble.timeline import Timeline
 from ensemble.work import Work
@@ -51,23 +52,24 @@ class Execution:
         self.timeline = Timeline()
         self.complete = True
 
-    def run(self, pixels: NDArray[np.uint8] | None, timeout: float) -> bool:
-        """Bring every missing fold into the store, none of which may run longer than `timeout` seconds.
+    def run(self, pixels: NDArray[np.uint8], limits: Limits) -> bool:
+        """Bring every missing fold into the store that the budget has room for; returns whether none of them failed.
 
-        `pixels` are the decoded photographs, if they are at hand. Returns whether no fold failed.
+        `pixels` are the decoded photographs, uint8 (photographs, height, width, 3), training rows first.
         """
-        pixels = self.competition.decode() if pixels is None else pixels
         cache = self.store.root.parent / FEATURE_CACHE
-        self.work = Work(self.plan, pixels, self.ledger, self.engine, self.speeds, cache, timeout)
-        self._begin()
+        self.work = Work(self.plan, pixels, self.ledger, self.engine, self.board, self.speeds, cache, limits.timeout)
         with self.board:
+            self._begin(limits.budget)
             for finished in work_off(self.work.agenda, self.engine, self.board):
                 self.timeline.note(finished)
                 self._settle(finished)
+        if self.engine.time_is_up:
+            self.board.say("the time is up; what is finished is kept, run the same command to go on")
         return self.complete
 
-    def _begin(self) -> None:
-        """Every member that can run here."""
+    def _begin(self, budget: Budget) -> None:
+        """Every member that can run here, as far as the time allows."""
         self.board.slots = self.engine.slots()
         able, unable = self.engine.fit_to_hardware(self.plan.members)
         for name, reason in unable.items():
@@ -75,25 +77,20 @@ class Execution:
             self.complete = False
         for member, fold in self.plan.kept:
             self.board.add(f"{member.name}/fold-{fold}", member.name, 0, kept=True)
-        self.lines: dict[str, FeatureLine] = {}
-        for member in able:
-            for task in self.work.folds(member):
-                self.board.add(task.title, task.group, task.resources.num_cpus, self.speeds.fold(member.name))
-            table = self.work.begin(member)
-            if table is not None:
-                self.lines[table.key] = FeatureLine(table.recipe.use, self.board)
-                self.lines[table.key](table.done, table.photographs)
+        self.selection = Selection(able, self.plan.whole, self.work, self.engine, self.board, budget)
+        self.selection.begin()
 
     def _settle(self, finished: Finished) -> None:
         """Keep what came of a task, or tell why nothing did."""
         task, value = finished.task, finished.value
         if isinstance(task, FeatureTask) and isinstance(value, Features):
-            table = self.work.accept(task, value)
-            self.lines[table.key](table.done, table.photographs)
-        elif isinstance(task, FeatureTask) and isinstance(value, Failure):
+            self.work.accept(task, value)
+        elif isinstance(task, FeatureTask) and isinstance(value, Failure) and not isinstance(value, Ended):
             self._lose_features(task, value)
         elif isinstance(task, FoldTask) and isinstance(value, FoldResult):
             self._keep(task, value)
+        elif isinstance(task, FoldTask) and isinstance(value, Ended):
+            self.board.ended(task.title)
         elif isinstance(task, FoldTask) and isinstance(value, Failure):
             log = self._log(self.store.log_file(task.member.name, task.fold), value)
             self.board.failed(task.title, f"{value.cause} (traceback in {log})")
@@ -115,6 +112,7 @@ class Execution:
         right = is_right(result.heldout, self.ledger.labels[self.ledger.heldout(task.fold)]).mean()
         note = f"; {result.model_note}" if result.model_note else ""
         self.board.finished(task.title, seconds, f"held-out accuracy {right:.4f}{note}")
+        self.selection.fold_done(task.member.name)
         self.stored()
 
     def _lose_features(self, task: FeatureTask, failure: Failure) -> None:
@@ -123,6 +121,7 @@ class Execution:
             log = self._log(self.store.member_folder(member.name) / "features.error.txt", failure)
             self.board.lost(member.name, f"its features raised {failure.cause} (traceback in {log})")
             self.work.lose(member.name)
+            self.selection.lost(member.name)
 
     def _log(self, log: Path, failure: Failure) -> Path:
         self.complete = False

@@ -46,6 +46,8 @@ class FeatureWork:
         `content_keys(photographs)`, taken once for all recipes.
     cache : path
         Chunks that any experiment has computed are read from there.
+    report : callable
+        Takes (photographs done, photographs in all), now and after each chunk.
     """
 
     def __init__(
@@ -56,17 +58,26 @@ class FeatureWork:
         content: list[str],
         cache: Path,
         resources: Resources,
+        report: Callable[[int, int], None],
     ) -> None:
         self.recipe, self.key, self.photographs = recipe, key, len(photographs)
         self._folders = [cache / key[:16] / name for name in content]
         self._found = {index: table for index, folder in enumerate(self._folders) if (table := _read(folder))}
         chunks = enumerate(_chunks(self.photographs))
         self.missing = [FeatureTask(recipe, key, i, rows, resources) for i, rows in chunks if i not in self._found]
+        self._report = report
+        report(self.done, self.photographs)
 
     @property
     def done(self) -> int:
         """Photographs whose features are there."""
         return sum(len(table.values) for table in self._found.values())
+
+    @property
+    def to_come(self) -> list[int]:
+        """Photographs in each chunk that is not there."""
+        sizes = chunk_sizes(self.photographs)
+        return [size for index, size in enumerate(sizes) if index not in self._found]
 
     @property
     def complete(self) -> bool:
@@ -78,6 +89,7 @@ class FeatureWork:
         table = Chunk(features.values, features.seconds / len(features.values))
         self._found[task.index] = table
         _write(self._folders[task.index], table)
+        self._report(self.done, self.photographs)
 
     def values(self) -> NDArray[np.float32]:
         """The features, float32 (photographs, columns), in the order of the photographs."""
@@ -106,8 +118,8 @@ def feature_table(
     FeaturesFailed
         The transformer raised; the message is the cause.
     """
-    work = FeatureWork(recipe, features_key(recipe), photographs, content_keys(photographs), cache, Resources())
-    report(work.done, work.photographs)
+    content = content_keys(photographs)
+    work = FeatureWork(recipe, features_key(recipe), photographs, content, cache, Resources(), report)
     engine.share(PHOTOGRAPHS, photographs)
     agenda = Agenda(lambda _: 0.0)
     agenda.add(work.missing)
@@ -116,7 +128,6 @@ def feature_table(
             engine.cancel(finished.task.group)
             raise FeaturesFailed(finished.value.cause)
         work.accept(finished.task, finished.value)  # type: ignore[arg-type]
-        report(work.done, work.photographs)
     return work.values()
 
 
@@ -127,6 +138,11 @@ class FeaturesFailed(Exception):
 def content_keys(photographs: NDArray[np.uint8]) -> list[str]:
     """Identify each chunk of the photographs by what is in it."""
     return [_content_key(photographs[rows]) for rows in _chunks(len(photographs))]
+
+
+def chunk_sizes(photographs: int) -> list[int]:
+    """How many photographs are in each chunk."""
+    return [rows.stop - rows.start for rows in _chunks(photographs)]
 
 
 def _chunks(photographs: int) -> list[slice]:

@@ -27,6 +27,12 @@ class Plan:
         """Members with folds to train, in the order of the config."""
         return list({member.name: member for member, _ in self.missing}.values())
 
+    @property
+    def whole(self) -> list[MemberSettings]:
+        """Members whose folds are all finished."""
+        unfinished = {member.name for member in self.members}
+        return list({member.name: member for member, _ in self.kept if member.name not in unfinished}.values())
+
 
 def plan_folds(members: list[MemberSettings], ledger: FoldLedger, competition: Competition, store: OofStore) -> Plan:
     """Compare what the store holds with what the experiment asks for."""

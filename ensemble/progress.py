@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _LINE_EVERY = 30.0  # seconds between plain lines about running folds: a job's log should stay readable
-_MARKS = {"waiting": "·", "running": "▸", "done": "●", "failed": "✗", "kept": "○"}
+_MARKS = {"waiting": "·", "running": "▸", "done": "●", "failed": "✗", "kept": "○", "left": "□"}
 
 
 @dataclass
@@ -86,6 +86,23 @@ class Board:
         """Announce a fold, and the seconds that it is likely to take; `kept` ones were finished by an earlier run."""
         self._tasks[title] = _Task(member, cpus, expected, "kept" if kept else "waiting")
 
+    def forget(self, member: str) -> None:
+        """Nothing more is to be done of a member; what is over stays on the board."""
+        self._tasks = {
+            title: task
+            for title, task in self._tasks.items()
+            if task.member != member or task.state not in ("waiting", "running")
+        }
+
+    def is_running(self, member: str) -> bool:
+        """Whether a fold of the member is at work."""
+        return any(task.member == member and task.state == "running" for task in self._tasks.values())
+
+    def seconds_of(self, title: str, expected: float) -> float:
+        """Seconds that a fold still takes; `expected` if it has not begun, 0 if it is over."""
+        task = self._tasks.get(title)
+        return expected if task is None else task.left(time.monotonic(), expected)
+
     def started(self, title: str) -> None:
         """A fold begins; of chunks of features the board shows nothing."""
         task = self._tasks.get(title)
@@ -116,6 +133,10 @@ class Board:
         task = self._tasks[title]
         task.state, task.text = "failed", cause
         self.say(f"  {title} FAILED: {cause}")
+
+    def ended(self, title: str) -> None:
+        """A fold was ended because the run's time was up."""
+        self._tasks[title].state = "left"
 
     def lost(self, member: str, cause: str) -> None:
         """All folds of a member that have not begun are lost."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from ensemble.engine import Engine, Finished
 from ensemble.engine.amounts import Amounts, lacking, spoken, wants
-from ensemble.engine.task import FeatureTask, Task
+from ensemble.engine.task import FoldTask, Task
 from ensemble.progress import Board
 
 _PATIENCE, _REMIND = 10.0, 600.0  # seconds without any machine that fits, before it is told, and told again
@@ -93,14 +93,14 @@ class Agenda:
 
 def _turn(task: Task) -> int:
     """Features before the second fold of anybody: nobody knows yet what waits for them."""
-    return 0 if isinstance(task, FeatureTask) else task.fold
+    return task.fold if isinstance(task, FoldTask) else 0
 
 
 def work_off(agenda: Agenda, engine: Engine, board: Board) -> Iterator[Finished]:
     """Run what is on the agenda, and what is put there meanwhile; yield each task as soon as it is over."""
     idle_since = time.monotonic()
-    while len(agenda) or engine.busy:
-        while (task := agenda.take(engine.free())) is not None:
+    while (len(agenda) and not engine.time_is_up) or engine.busy:
+        while not engine.time_is_up and (task := agenda.take(engine.free())) is not None:
             engine.submit(task)
         if engine.busy:
             idle_since = time.monotonic()

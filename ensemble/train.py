@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ensemble.budget import UNLIMITED, Budget, Limits
 from ensemble.checks import check_members
 from ensemble.columns import columns_missing, make_columns
 from ensemble.competition import Competition
@@ -42,12 +43,20 @@ def main(
     timeout: Annotated[
         str | None, typer.Option(help="End a fold that runs longer, such as 90s, 15min, 1h30m; the others go on.")
     ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(help="Be done in that time, such as 2h: whole members that fit, the most valuable first."),
+    ] = None,
 ) -> None:
     """Train every member on every fold; what is finished already is not done again."""
+    started = time.monotonic()
     experiment = load_experiment(config)
     chosen = choose_members(experiment, members)
-    limit = math.inf if timeout is None else seconds_of(timeout, "--timeout")
-    if not train(experiment, chosen, data, OofStore(oof / experiment.name), engine, limit):
+    limits = Limits(
+        math.inf if timeout is None else seconds_of(timeout, "--timeout"),
+        Budget(math.inf if budget is None else seconds_of(budget, "--budget"), started),
+    )
+    if not train(experiment, chosen, data, OofStore(oof / experiment.name), engine, limits):
         raise typer.Exit(1)
 
 
@@ -67,11 +76,11 @@ def train(
     data: Path,
     store: OofStore,
     engine_name: str,
-    timeout: float = math.inf,
+    limits: Limits = UNLIMITED,
 ) -> bool:
-    """Bring the store up to date with the experiment; a fold that runs longer than `timeout` seconds is ended.
+    """Bring the store up to date with the experiment, within limits.
 
-    Returns whether every fold that was asked for is there.
+    Returns whether every fold is there that was asked for and that the budget has room for.
     """
     started = time.time()
     board = Board()
@@ -94,14 +103,14 @@ def train(
             board.say(f"{len(plan.missing)} folds to train, {len(plan.kept)} finished already")
             from ensemble.blend.live import LiveBlend  # a run that has nothing to do should not wait for it
 
-            live = LiveBlend(store, experiment, board)
+            pixels, live = competition.decode() if pixels is None else pixels, LiveBlend(store, experiment, board)
             with make_engine() as engine:
                 if to_make:
                     make_columns(to_make, competition, pixels, ledger, engine, store, board)
                 execution = Execution(plan, competition, ledger, store, engine, board, live.fold_stored)
                 try:
-                    complete = execution.run(pixels, timeout)
-                finally:
+                    complete = execution.run(pixels, limits)
+                finally:  # of a run that was interrupted too
                     note_run(store, started, engine_name, board.slots, plan, execution.timeline)
             live.refresh()
         else:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from ensemble.config import MemberSettings
 from ensemble.engine import Engine
 from ensemble.engine.task import FOLDS, LABELS, PHOTOGRAPHS, Features, FeatureTask, FoldTask, Task
-from ensemble.features import FeatureWork, content_keys
+from ensemble.features import FeatureLine, FeatureWork, chunk_sizes, content_keys
 from ensemble.folds import FoldLedger
 from ensemble.plan import Plan
+from ensemble.progress import Board
 from ensemble.schedule import Agenda
 from ensemble.speeds import Speeds
 
@@ -36,11 +37,13 @@ class Work:
         photographs: NDArray[np.uint8],
         ledger: FoldLedger,
         engine: Engine,
+        board: Board,
         speeds: Speeds,
         cache: Path,
         timeout: float,
     ) -> None:
-        self.plan, self.engine, self.speeds, self.cache, self.timeout = plan, engine, speeds, cache, timeout
+        self.plan, self.engine, self.board, self.speeds = plan, engine, board, speeds
+        self.cache, self.timeout = cache, timeout
         self.agenda = Agenda(self._urgency)
         self.members: dict[str, MemberSettings] = {}
         self.tables: dict[str, FeatureWork] = {}
@@ -49,30 +52,27 @@ class Work:
         for key, array in ((PHOTOGRAPHS, photographs), (LABELS, ledger.labels), (FOLDS, ledger.folds)):
             engine.share(key, array)
 
-    def begin(self, member: MemberSettings) -> FeatureWork | None:
-        """Put a member's folds on the agenda, or before them its features; returns these if it is the first to ask."""
+    def begin(self, member: MemberSettings) -> None:
+        """Put a member's folds on the agenda, or before them the features that it reads."""
         self.members[member.name] = member
         key = self.plan.features[member.name]
         if member.features is None or key is None:
             self.agenda.add(self.folds(member))
-            return None
-        if key in self.tables:
+        elif key in self.tables:
             self.agenda.add(self.folds(member) if self.tables[key].complete else [])
-            return None
-        self._content = self._content or content_keys(self._photographs)
-        resources = member.features_resources
-        table = FeatureWork(member.features, key, self._photographs, self._content, self.cache, resources)
-        self.tables[key] = table
-        self.agenda.add(table.missing)
-        self._offer(table)
-        return table
+        else:
+            self._content = self._content or content_keys(self._photographs)
+            report, resources = FeatureLine(member.features.use, self.board), member.features_resources
+            table = FeatureWork(member.features, key, self._photographs, self._content, self.cache, resources, report)
+            self.tables[key] = table
+            self.agenda.add(table.missing)
+            self._offer(table)
 
-    def accept(self, task: FeatureTask, features: Features) -> FeatureWork:
+    def accept(self, task: FeatureTask, features: Features) -> None:
         """Take a chunk of features; when it was the last one, the folds that waited for the table begin."""
         table = self.tables[task.key]
         table.accept(task, features)
         self._offer(table)
-        return table
 
     def lose(self, name: str) -> None:
         """Do nothing more for a member, nor for features that nobody else asks for."""
@@ -82,6 +82,13 @@ class Work:
         if key in self.tables and not self.readers(key):
             self._end(*{task.group for task in self.tables[key].missing})
             del self.tables[key]
+
+    def chunks_to_come(self, member: MemberSettings) -> list[int]:
+        """Photographs in each chunk of a member's features that is not there; in all if nobody has looked yet."""
+        key = self.plan.features[member.name]
+        if key is None:
+            return []
+        return self.tables[key].to_come if key in self.tables else chunk_sizes(len(self._photographs))
 
     def readers(self, key: str) -> list[MemberSettings]:
         """Members that read a feature table."""
@@ -107,7 +114,7 @@ class Work:
 
     def _urgency(self, task: Task) -> float:
         """Seconds of a task and of what waits for it: the features still to be computed, and the longest fold after."""
-        if isinstance(task, FoldTask):
+        if not isinstance(task, FeatureTask):
             return self.speeds.fold(task.group)
         readers = [member.name for member in self.readers(task.key)]
         features = len(self._photographs) * max(map(self.speeds.photograph, readers), default=0.0)

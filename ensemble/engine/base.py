@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,8 +14,9 @@ from numpy.typing import NDArray
 
 from ensemble.config import MemberSettings, Resources
 from ensemble.engine.amounts import CPU, GPU, Amounts, lacking, spoken, total, wants
-from ensemble.engine.task import Features, Task
-from ensemble.oof import FoldResult
+from ensemble.engine.run import Outcome
+from ensemble.engine.span import Job, makespan
+from ensemble.engine.task import LABELS, PHOTOGRAPHS, FeatureTask, PilotTask, Task
 from ensemble.progress import Board
 
 if TYPE_CHECKING:
@@ -28,13 +31,17 @@ class Failure:
     traceback: str
 
 
+class Ended(Failure):
+    """A task that was ended, or never begun, because the time of the whole run was up."""
+
+
 @dataclass(frozen=True)
 class Finished:
     """A task that is over.
 
     Attributes
     ----------
-    value : FoldResult, Features or Failure
+    value : FoldResult, Features, Pilot or Failure
         What came of it.
     place : str
         Node and process that did the work, empty where it never began.
@@ -43,7 +50,7 @@ class Finished:
     """
 
     task: Task
-    value: FoldResult | Features | Failure
+    value: Outcome | Failure
     place: str
     started: float
     finished: float
@@ -56,10 +63,21 @@ class Engine(ABC):
 
     def __init__(self) -> None:
         self.shared: dict[str, NDArray[Any]] = {}
+        self.deadline = math.inf  # of time.monotonic; what runs then is ended
 
     def share(self, key: str, array: NDArray[Any]) -> None:
         """Make an array known to the tasks that name it: photographs, labels, folds, a table of features."""
         self.shared[key] = array
+
+    def read(self, task: FeatureTask | PilotTask) -> list[NDArray[Any]]:
+        """The few rows that such a task needs: photographs, and for a pilot labels."""
+        rows = [self.shared[PHOTOGRAPHS][task.rows]]
+        return [*rows, self.shared[LABELS][task.rows]] if isinstance(task, PilotTask) else rows
+
+    @property
+    def time_is_up(self) -> bool:
+        """Whether the deadline has passed."""
+        return time.monotonic() >= self.deadline
 
     @abstractmethod
     def nodes(self) -> Sequence[Amounts]:
@@ -89,6 +107,10 @@ class Engine(ABC):
     def slots(self) -> float:
         """CPUs of all machines."""
         return total(self.nodes()).get(CPU, 1.0)
+
+    def span(self, jobs: Sequence[Job]) -> float:
+        """Seconds from the first of some tasks to the last, if nothing else runs."""
+        return makespan(jobs, self.nodes())
 
     def fit_to_hardware(self, members: Iterable[MemberSettings]) -> tuple[list[MemberSettings], dict[str, str]]:
         """Members as they can run here, and for the others one sentence that says why they cannot.

@@ -6,8 +6,8 @@ import math
 import traceback
 
 from ensemble.durations import spoken
-from ensemble.engine.base import Failure
-from ensemble.engine.task import FoldTask, Task
+from ensemble.engine.base import Ended, Failure
+from ensemble.engine.task import FeatureTask, Task
 
 
 def failure(error: BaseException) -> Failure:
@@ -22,6 +22,11 @@ def overdue(task: Task) -> Failure:
     return Failure(cause, cause + "\n")
 
 
+def ended() -> Ended:
+    """What is told of a task that was ended because the whole run's time was up."""
+    return Ended("the time of this run was up", "")
+
+
 def timeout_of(task: Task) -> float:
     """Seconds that a task may run."""
-    return task.timeout if isinstance(task, FoldTask) else math.inf
+    return math.inf if isinstance(task, FeatureTask) else task.timeout

@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 
 from ensemble.engine.amounts import CPU, GPU, MEMORY, Amounts
 from ensemble.engine.base import Engine, Failure, Finished
-from ensemble.engine.failures import failure, overdue, timeout_of
-from ensemble.engine.task import FOLDS, LABELS, PHOTOGRAPHS, Features, FoldTask, Task, run_task
-from ensemble.oof import FoldResult
+from ensemble.engine.failures import ended, failure, overdue, timeout_of
+from ensemble.engine.run import Outcome, run_task
+from ensemble.engine.span import Job
+from ensemble.engine.task import FOLDS, LABELS, FoldTask, Task
 from ensemble.progress import Board
+
+_AT_ONCE = 1e-3  # seconds
 
 
 class InlineEngine(Engine):
@@ -36,6 +39,10 @@ class InlineEngine(Engine):
     def slots(self) -> float:
         """One task at a time."""
         return 1.0
+
+    def span(self, jobs: Sequence[Job]) -> float:
+        """One after the other."""
+        return sum(seconds for seconds, _ in jobs)
 
     def free(self) -> Amounts:
         """Everything, or nothing."""
@@ -67,19 +74,19 @@ class InlineEngine(Engine):
         """Whether a task is to be run."""
         return self._next is not None
 
-    def _run(self, task: Task, board: Board) -> FoldResult | Features | Failure:
+    def _run(self, task: Task, board: Board) -> Outcome | Failure:
         try:
-            with time_limit(timeout_of(task)):
-                return run_task(task, self._read(task), lambda done, text: board.advanced(task.title, done, text))
+            with time_limit(min(timeout_of(task), self.deadline - time.monotonic())):
+                return run_task(task, self._arrays(task), lambda done, text: board.advanced(task.title, done, text))
         except TimeLimit:
-            return overdue(task)
+            return ended() if self.time_is_up else overdue(task)
         except (Exception, SystemExit) as error:  # a member of any package may do anything; its siblings go on
             return failure(error)
 
-    def _read(self, task: Task) -> list[NDArray[Any]]:
+    def _arrays(self, task: Task) -> list[NDArray[Any]]:
         if isinstance(task, FoldTask):
             return [self.shared[key] for key in (task.table, LABELS, FOLDS)]
-        return [self.shared[PHOTOGRAPHS][task.rows]]
+        return self.read(task)
 
 
 class TimeLimit(BaseException):
@@ -96,7 +103,7 @@ def time_limit(seconds: float) -> Iterator[None]:
         yield
         return
     before = signal.signal(signal.SIGALRM, _raise)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, _AT_ONCE))  # zero would switch it off
     try:
         yield
     finally:

@@ -18,11 +18,11 @@ from ensemble.config import MemberSettings
 from ensemble.engine.amounts import CPU, GPU, MEMORY, Amounts, lacking, total, wants, without
 from ensemble.engine.attempts import Attempt
 from ensemble.engine.base import Engine, Failure, Finished
-from ensemble.engine.failures import failure, overdue
+from ensemble.engine.failures import ended, failure, overdue
 from ensemble.engine.mailbox import Mailbox, News
-from ensemble.engine.task import FOLDS, LABELS, PHOTOGRAPHS, Features, FoldTask, Task, run_task
+from ensemble.engine.run import Outcome, run_task
+from ensemble.engine.task import FOLDS, LABELS, FoldTask, Task
 from ensemble.errors import UserError
-from ensemble.oof import FoldResult
 from ensemble.progress import Board
 
 if TYPE_CHECKING:
@@ -115,20 +115,18 @@ class RayEngine(Engine):
     def _try(self, attempt: Attempt) -> None:
         task, nodes = attempt.task, self.nodes()
         attempt.occupies = attempt.wants(nodes)
-        if isinstance(task, FoldTask):
-            given = [self._stored(key) for key in (task.table, LABELS, FOLDS)]
-        else:
-            given = [self.shared[PHOTOGRAPHS][task.rows]]
         # A worker that has used a GPU ends with its task, so that the memory of the GPU is surely free again.
         run = _RUN_AND_END if task.resources.num_gpus else _RUN
-        options = {
-            **_options(attempt.occupies),
-            **self._elsewhere(attempt),
-            "name": task.title,
-            "max_retries": 0,
-        }
-        self._running[run.options(**options).remote(attempt.name, self._mailbox.actor, task, *given)] = attempt
+        options = {**_options(attempt.occupies), **self._elsewhere(attempt), "name": task.title, "max_retries": 0}
+        reference = run.options(**options).remote(attempt.name, self._mailbox.actor, task, *self._arrays(task))
+        self._running[reference] = attempt
         self._taken = total([self._taken, attempt.occupies])
+
+    def _arrays(self, task: Task) -> list[Any]:
+        """What a fold reads lies in the object store, which keeps it once on each node; a few rows travel along."""
+        if isinstance(task, FoldTask):
+            return [self._stored(key) for key in (task.table, LABELS, FOLDS)]
+        return list(self.read(task))
 
     def _forget(self, reference: Any) -> Attempt:
         attempt = self._running.pop(reference)
@@ -156,7 +154,7 @@ class RayEngine(Engine):
         self._read_news(board)
         over = ray.wait(references, num_returns=len(references), timeout=0)[0] if references else []
         found = [self._settle(reference, board) for reference in over]
-        late = [reference for reference, attempt in self._running.items() if attempt.overdue]
+        late = [ref for ref, attempt in self._running.items() if attempt.overdue or self.time_is_up]
         return [each for each in found if each is not None] + [self._end(reference) for reference in late]
 
     def _read_news(self, board: Board) -> None:
@@ -191,7 +189,8 @@ class RayEngine(Engine):
         """End a task that runs too long."""
         ray.cancel(reference, force=True)
         attempt = self._forget(reference)
-        return Finished(attempt.task, overdue(attempt.task), attempt.node, attempt.since, time.time())
+        value = ended() if self.time_is_up else overdue(attempt.task)
+        return Finished(attempt.task, value, attempt.node, attempt.since, time.time())
 
     def cancel(self, group: str) -> None:
         """End what was submitted of a group of tasks."""
@@ -245,7 +244,7 @@ def _run(attempt: str, mailbox: Any, task: Task, *arrays: NDArray[Any]) -> Finis
         mailbox.post.remote(News(attempt, node, fraction, text))
 
     report(0.0, "started")
-    value: FoldResult | Features | Failure
+    value: Outcome | Failure
     try:
         value = run_task(task, arrays, report)
     except (Exception, SystemExit) as error:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ensemble.budget import Limits
 from ensemble.config import MemberSettings, load_experiment
 from ensemble.engine.amounts import wants, without
 from ensemble.engine.task import FoldTask, Task
@@ -142,7 +143,7 @@ def test_a_fold_that_hangs_is_ended_and_its_siblings_finish(
     config = write_config(tmp_path / "c.yaml", foreign("hangs", "HangsInOneFold", mark=mark), LINEAR)
     experiment = load_experiment(config)
     store = OofStore(tmp_path / "oof" / "small")
-    assert not train(experiment, list(experiment.members), competition_folder, store, engine, timeout)
+    assert not train(experiment, list(experiment.members), competition_folder, store, engine, Limits(timeout))
     said = capsys.readouterr().out
     assert f"hangs/fold-1 FAILED: it ran longer than --timeout allows ({timeout} s) and was ended" in said
     predictions = load_predictions(store)

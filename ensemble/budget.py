@@ -1,0 +1,96 @@
+"""What fits into the time that there is: whole members, the most valuable first, as far as their speeds are known."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from ensemble.config import MemberSettings
+from ensemble.engine.span import Job
+
+_LAST = 0.03  # of the budget is kept for the last blend and the reports
+_LAST_AT_LEAST, _LAST_AT_MOST = 5.0, 60.0  # seconds
+
+
+class Budget:
+    """Seconds that a run may take from its beginning, reports and all.
+
+    Parameters
+    ----------
+    seconds : float
+        Infinite where there is no limit.
+    started : float
+        When the run began, of `time.monotonic`.
+    """
+
+    def __init__(self, seconds: float, started: float) -> None:
+        self.seconds = seconds
+        last = min(max(seconds * _LAST, _LAST_AT_LEAST), _LAST_AT_MOST, seconds / 2)
+        self.deadline = started + seconds - (last if math.isfinite(seconds) else 0.0)
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a limit at all."""
+        return math.isfinite(self.seconds)
+
+    @property
+    def left(self) -> float:
+        """Seconds in which tasks may run."""
+        return max(self.deadline - time.monotonic(), 0.0)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long things may take: each fold `timeout` seconds, and the whole run its budget."""
+
+    timeout: float = math.inf
+    budget: Budget = field(default_factory=lambda: Budget(math.inf, 0.0))
+
+
+UNLIMITED = Limits()
+
+
+def by_gain(
+    members: Collection[MemberSettings], begun: Collection[str], there: Iterable[MemberSettings]
+) -> list[MemberSettings]:
+    """Members in the order in which they are worth their time.
+
+    Those that have `begun` come first, for half a member is worth little. Then by expected gain: the `value` that the
+    config gives, halved, cut to a third, ... where one, two, ... of the same kind are `there` or come before: a blend
+    lives on members that err differently. Equal ones keep the order of the config.
+    """
+    kinds = Counter(_kind(member) for member in there)
+    left, found = list(members), []
+    while left:
+        best = max(left, key=lambda m: (m.name in begun, m.value / (1 + kinds[_kind(m)])))  # the first of equal ones
+        left.remove(best)
+        kinds[_kind(best)] += 1
+        found.append(best)
+    return found
+
+
+def _kind(member: MemberSettings) -> tuple[str, str]:
+    """Members of one kind see the same features by the same sort of model."""
+    return (member.features.use if member.features else "", member.model.use)
+
+
+def that_fit(
+    members: Iterable[MemberSettings],
+    jobs: Callable[[MemberSettings], Sequence[Job]],
+    span: Callable[[Sequence[Job]], float],
+    limit: Callable[[MemberSettings], float],
+) -> list[MemberSettings]:
+    """Of members in the order of their worth, those that can be finished together.
+
+    `span` is the time from the first job to the last; a member is taken where that is within its `limit`, in seconds.
+    """
+    chosen: list[MemberSettings] = []
+    work: list[Job] = []
+    for member in members:
+        more = [*work, *jobs(member)]
+        if span(more) <= limit(member):
+            chosen, work = [*chosen, member], more
+    return chosen
