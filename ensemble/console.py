@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import errno
 import functools
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import typer
@@ -17,8 +21,7 @@ from ensemble.errors import UserError
 
 _UNUSABLE = (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError)  # paths that a user gave
 _NO_ROOM = (errno.ENOSPC, errno.EROFS, errno.EDQUOT)
-INTERRUPTED = 130  # what shells report for a process that Ctrl-C ended
-
+INTERRUPTED, TERMINATED = 130, 143  # what shells report for a process that Ctrl-C or SIGTERM ended
 
 _LOG_WIDTH = 180  # a log has no width of its own: tables take the room that they need
 
@@ -65,7 +68,8 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
         if here not in sys.path:
             sys.path.append(here)
         try:
-            return command(*args, **options)
+            with terminable() as terminated:
+                return command(*args, **options)
         except UserError as error:
             sys.stderr.write(f"{error}\n")
             raise SystemExit(2) from None
@@ -79,6 +83,28 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             raise SystemExit(2) from None
         except KeyboardInterrupt:
             sys.stderr.write("interrupted; what was finished is kept, run the same command to go on\n")
-            raise SystemExit(INTERRUPTED) from None
+            raise SystemExit(TERMINATED if terminated else INTERRUPTED) from None
 
     return guarded_command
+
+
+@contextmanager
+def terminable() -> Iterator[list[int]]:
+    """Let SIGTERM end the block as Ctrl-C does: what is being written is finished or left away, and workers end.
+
+    Schedulers, containers and `ray job stop` send it. The list that is given holds the signal once it has come.
+    """
+    came: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  as signals call it
+        came.append(number)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -60,10 +60,13 @@ class Board:
         CPUs that work at the same time.
     standing : str
         How good the blend of what is finished is, shown below the table.
+    in_use : str
+        What of the machines is at work, shown above it.
     """
 
     slots: float = 1.0
     standing: str = ""
+    in_use: str = ""
     console: Console = field(default_factory=make_console)
     _tasks: dict[str, _Task] = field(default_factory=dict)
     _live: Live | None = None
@@ -175,11 +178,21 @@ class Board:
         return f", {'about' if known else 'at least'} {spoken(seconds)} left" if seconds >= 1 else ""
 
     def _table(self) -> Table:
-        table = Table("member", "folds", "now", title=self._count() + self._time_left(), title_justify="left", box=None)
+        title = self._count() + self._time_left() + (f"; {self.in_use}" if self.in_use else "")
+        table = Table("member", "folds", "now", "a fold takes", "left", title=title, title_justify="left", box=None)
+        now = time.monotonic()
         table.caption, table.caption_justify = self.standing or None, "left"
         for member in dict.fromkeys(task.member for task in self._tasks.values()):
             tasks = [task for task in self._tasks.values() if task.member == member]
             running = [f"{task.fraction:.0%} {task.text}" for task in tasks if task.state == "running"]
             marks = " ".join(_MARKS[task.state] for task in tasks)
-            table.add_row(member, marks, "; ".join(running) or (tasks[-1].text if tasks[-1].state == "done" else ""))
+            typical = self._typical(member, now)
+            left = sum(task.left(now, typical or 0.0) for task in tasks)
+            table.add_row(
+                member,
+                marks,
+                "; ".join(running) or (tasks[-1].text if tasks[-1].state == "done" else ""),
+                "" if typical is None else spoken(typical),
+                spoken(left) if left and typical is not None else "",
+            )
         return table

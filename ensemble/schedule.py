@@ -107,4 +107,5 @@ def work_off(agenda: Agenda, engine: Engine, board: Board) -> Iterator[Finished]
         elif time.monotonic() - idle_since > _PATIENCE and (task := agenda.first()):
             board.say(f"  {task.title} waits for a machine with {spoken(wants(task.resources))}; none is there now")
             idle_since = time.monotonic() + _REMIND - _PATIENCE
+        board.in_use = engine.in_use()
         yield from engine.wait(board)

@@ -104,6 +104,16 @@ class Engine(ABC):
     def busy(self) -> bool:
         """Whether a submitted task is not over yet."""
 
+    @abstractmethod
+    def taken(self) -> Amounts:
+        """What the tasks occupy that run."""
+
+    def in_use(self) -> str:
+        """How much of the machines is at work, in words."""
+        have, taken = total(self.nodes()), self.taken()
+        shown = [name for name in (CPU, GPU) if have.get(name)]
+        return ", ".join(f"{taken.get(name, 0):g} of {have[name]:g} {name}s" for name in shown) + " at work"
+
     def slots(self) -> float:
         """CPUs of all machines."""
         return total(self.nodes()).get(CPU, 1.0)

@@ -14,7 +14,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ensemble.engine.amounts import CPU, GPU, MEMORY, Amounts
+from ensemble.engine.amounts import CPU, GPU, MEMORY, Amounts, wants
 from ensemble.engine.base import Engine, Failure, Finished
 from ensemble.engine.failures import ended, failure, overdue, timeout_of
 from ensemble.engine.run import Outcome, run_task
@@ -47,6 +47,10 @@ class InlineEngine(Engine):
     def free(self) -> Amounts:
         """Everything, or nothing."""
         return {} if self.busy else self.nodes()[0]
+
+    def taken(self) -> Amounts:
+        """What the task wants that runs."""
+        return {} if self._next is None else wants(self._next.resources)
 
     def submit(self, task: Task) -> None:
         """Take the task that is run next."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from types import TracebackType
@@ -50,6 +52,7 @@ class RayEngine(Engine):
     def __enter__(self) -> Self:
         address = os.environ.get("RAY_ADDRESS")
         self.grows = bool(address)
+        on_sigterm = signal.getsignal(signal.SIGTERM)
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         try:
             if address:
@@ -64,6 +67,9 @@ class RayEngine(Engine):
             hint = f"is a Ray head running at RAY_ADDRESS={address}?" if address else "try --engine inline"
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise UserError(f"Ray cannot start ({reason}); {hint}") from None
+        finally:
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, on_sigterm)  # Ray has put its own in place, which aborts
         self._mailbox = Mailbox()
         return self
 
@@ -107,6 +113,10 @@ class RayEngine(Engine):
         pending = total(want for want in taken if missing.keys() & want)  # takes nothing yet of what is there
         placed = total(want for want in taken if not missing.keys() & want)
         return {**without(have, placed), **without(missing, pending)}
+
+    def taken(self) -> Amounts:
+        """What the tasks occupy that have begun."""
+        return total(attempt.occupies for attempt in self._running.values() if attempt.began is not None)
 
     def submit(self, task: Task) -> None:
         """Hand a task to Ray."""
