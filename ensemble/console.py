@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 from ensemble.errors import UserError
 
 _UNUSABLE = (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError)  # paths that a user gave
-_NO_ROOM = (errno.ENOSPC, errno.EROFS, errno.EDQUOT)
+_NO_ROOM = (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG)
 INTERRUPTED, TERMINATED = 130, 143  # what shells report for a process that Ctrl-C or SIGTERM ended
 
 _LOG_WIDTH = 180  # a log has no width of its own: tables take the room that they need

@@ -65,6 +65,7 @@ class FeatureWork:
         self._found = {index: table for index, folder in enumerate(self._folders) if (table := _read(folder))}
         chunks = enumerate(_chunks(self.photographs))
         self.missing = [FeatureTask(recipe, key, i, rows, resources) for i, rows in chunks if i not in self._found]
+        self.uncached: OSError | None = None  # why the last chunk could not be cached
         self._report = report
         report(self.done, self.photographs)
 
@@ -88,7 +89,10 @@ class FeatureWork:
         """Take a chunk that was computed, and cache it."""
         table = Chunk(features.values, features.seconds / len(features.values))
         self._found[task.index] = table
-        _write(self._folders[task.index], table)
+        try:
+            _write(self._folders[task.index], table)
+        except OSError as error:  # a full disk, say: what was computed is as good without the cache
+            self.uncached = error
         self._report(self.done, self.photographs)
 
     def values(self) -> NDArray[np.float32]:

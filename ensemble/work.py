@@ -71,7 +71,10 @@ class Work:
     def accept(self, task: FeatureTask, features: Features) -> None:
         """Take a chunk of features; when it was the last one, the folds that waited for the table begin."""
         table = self.tables[task.key]
+        told = table.uncached is not None
         table.accept(task, features)
+        if table.uncached is not None and not told:
+            self.board.say(f"features {task.recipe.use} cannot be kept for other runs: {table.uncached}")
         self._offer(table)
 
     def lose(self, name: str) -> None:
