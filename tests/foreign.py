@@ -79,6 +79,26 @@ class KillsItsWorkerOnce(HighPass):
         return super().fit(X, y)
 
 
+class Hoards(HighPass):
+    """Takes more and more memory in one fold: in its first attempt, or in every one."""
+
+    def __init__(self, mark: str = "", always: bool = False, random_state: int | None = None) -> None:
+        super().__init__(mark, 0.0, random_state)
+        self.always = always
+
+    def fit(self, X: Any, y: Any) -> HighPass:
+        first = not list(Path(self.mark).glob("1-*"))
+        if self.random_state == 1:
+            self._leave_trace()
+            hoard = []
+            while first or self.always:
+                hoard.append(np.ones(32 * 2**20))  # 256 MiB
+                time.sleep(0.2)
+                if len(hoard) > 48:
+                    raise RuntimeError("nobody has stopped it at 12 GiB")
+        return super().fit(X, y)
+
+
 class Shape(HighPass):
     def predict_proba(self, X: Any) -> Any:
         return super().predict_proba(X)[:, 1]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ensemble.oof import OofStore
@@ -86,6 +89,37 @@ def test_a_run_is_interrupted(
     assert code == 0, said
     assert f"{9 - len(kept)} folds to train, {len(kept)} finished already" in said
     assert finished(store_in(tmp_path)) == quiet
+
+
+def shoot(config: Path, data: Path, oof: Path, engine: str, quiet: dict[str, bytes], kills: int) -> None:
+    """Kill drivers at random moments, time and again, and see after each that all is kept; then let one finish."""
+    rng, store, hits = np.random.default_rng(0), store_in(oof), 0
+    while hits < kills:
+        before = finished(store)
+        if len(before) == len(quiet):
+            shutil.rmtree(store.root)
+            continue
+        run = Run(config, data, oof, engine)
+        with suppress(subprocess.TimeoutExpired):
+            run.process.wait(rng.uniform(1, {"inline": 8, "ray": 20}[engine]))
+        hits += run.process.poll() is None
+        run.kill()
+        run.end()
+        after = finished(store)
+        assert before.items() <= after.items() <= quiet.items()
+    code, said = Run(config, data, oof, engine).end()
+    assert code == 0, said
+    assert finished(store) == quiet
+
+
+@pytest.mark.parametrize(
+    ("engine", "kills"),
+    [("inline", 4), *(pytest.param(engine, 20, marks=pytest.mark.slow) for engine in ("inline", "ray"))],
+)
+def test_the_driver_is_killed_at_random_moments(
+    engine: str, kills: int, config: Path, quiet: dict[str, bytes], competition_folder: Path, tmp_path: Path
+) -> None:
+    shoot(config, competition_folder, tmp_path, engine, quiet, kills)
 
 
 def test_two_drivers_at_once(
