@@ -18,6 +18,7 @@ from ensemble.durations import spoken
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+_MANY, _TELL_EVERY = 100, 1.0  # tasks; seconds
 _LINE_EVERY = 30.0  # seconds between plain lines about running folds: a job's log should stay readable
 _MARKS = {"waiting": "·", "running": "▸", "done": "●", "failed": "✗", "kept": "○", "left": "□"}
 
@@ -32,6 +33,11 @@ class _Task:
     begun: float = 0.0
     seconds: float = 0.0
     text: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is still to be done."""
+        return self.state in ("waiting", "running")
 
     def estimate(self, now: float) -> float | None:
         """Seconds that the whole task takes, as far as it can tell itself."""
@@ -71,6 +77,8 @@ class Board:
     _tasks: dict[str, _Task] = field(default_factory=dict)
     _live: Live | None = None
     _last_line: float = 0.0
+    _open: set[str] = field(default_factory=set)
+    _told: tuple[float, str] = (-math.inf, "")
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
@@ -87,15 +95,16 @@ class Board:
 
     def add(self, title: str, member: str, cpus: int, expected: float = math.inf, *, kept: bool = False) -> None:
         """Announce a fold, and the seconds that it is likely to take; `kept` ones were finished by an earlier run."""
-        self._tasks[title] = _Task(member, cpus, expected, "kept" if kept else "waiting")
+        self._tasks[title] = _Task(member, cpus, expected)
+        self._open.add(title)
+        if kept:
+            self._close(title, "kept")
 
     def forget(self, member: str) -> None:
         """Nothing more is to be done of a member; what is over stays on the board."""
-        self._tasks = {
-            title: task
-            for title, task in self._tasks.items()
-            if task.member != member or task.state not in ("waiting", "running")
-        }
+        forgotten = [title for title, task in self._tasks.items() if task.member == member and task.is_open]
+        self._open.difference_update(forgotten)
+        self._tasks = {title: task for title, task in self._tasks.items() if title not in set(forgotten)}
 
     def is_running(self, member: str) -> bool:
         """Whether a fold of the member is at work."""
@@ -116,7 +125,7 @@ class Board:
     def advanced(self, title: str, fraction: float, text: str) -> None:
         """A running fold reports how far it is."""
         task = self._tasks.get(title)
-        if task is None or task.state not in ("waiting", "running"):
+        if task is None or not task.is_open:
             return  # late news of a fold that is over
         if task.state == "waiting" or fraction < task.fraction:
             self.started(title)
@@ -126,26 +135,24 @@ class Board:
 
     def finished(self, title: str, seconds: float, text: str) -> None:
         """A fold is stored."""
-        task = self._tasks[title]
-        task.state, task.seconds, task.fraction, task.text = "done", seconds, 1.0, text
+        task = self._close(title, "done")
+        task.seconds, task.fraction, task.text = seconds, 1.0, text
         if self._live is None:
             self.say(f"  {title} done in {spoken(seconds)}: {text} [{self._count()}{self._time_left()}]")
 
     def failed(self, title: str, cause: str) -> None:
         """A fold is lost."""
-        task = self._tasks[title]
-        task.state, task.text = "failed", cause
+        self._close(title, "failed").text = cause
         self.say(f"  {title} FAILED: {cause}")
 
     def ended(self, title: str) -> None:
         """A fold was ended because the run's time was up."""
-        self._tasks[title].state = "left"
+        self._close(title, "left")
 
     def lost(self, member: str, cause: str) -> None:
         """All folds of a member that have not begun are lost."""
-        for task in self._tasks.values():
-            if task.member == member and task.state in ("waiting", "running"):
-                task.state, task.text = "failed", cause
+        for title in [title for title in self._open if self._tasks[title].member == member]:
+            self._close(title, "failed").text = cause
         self.say(f"{member} FAILED: {cause}")
 
     def say(self, line: str) -> None:
@@ -155,38 +162,48 @@ class Board:
 
     def seconds_left(self) -> tuple[float, bool]:
         """Estimated seconds to the end, and whether every member's speed is known (else it is a lower bound)."""
-        now = time.monotonic()
-        typical = {member: self._typical(member, now) for member in {task.member for task in self._tasks.values()}}
-        open_tasks = [task for task in self._tasks.values() if task.state in ("waiting", "running")]
-        work = sum(task.left(now, typical[task.member] or 0.0) * task.cpus for task in open_tasks)
-        longest = max((task.left(now, typical[task.member] or 0.0) for task in open_tasks), default=0.0)
-        return max(work / self.slots, longest), all(typical[task.member] is not None for task in open_tasks)
+        now, work, longest, known = time.monotonic(), 0.0, 0.0, True
+        for tasks in self._by_member().values():
+            to_do = [task for task in tasks if task.is_open]
+            typical = _typical(tasks, now)
+            left = [task.left(now, typical or 0.0) for task in to_do]
+            work += sum(seconds * task.cpus for seconds, task in zip(left, to_do, strict=True))
+            longest = max([longest, *left])
+            known &= typical is not None or not to_do
+        return max(work / self.slots, longest), known
 
-    def _typical(self, member: str, now: float) -> float | None:
-        tasks = [task for task in self._tasks.values() if task.member == member]
-        seconds = [value for task in tasks if (value := task.estimate(now)) is not None]
-        if not seconds:  # what earlier runs took is all that is known
-            seconds = [task.expected for task in tasks if math.isfinite(task.expected)]
-        return sum(seconds) / len(seconds) if seconds else None
+    def _by_member(self) -> dict[str, list[_Task]]:
+        found: dict[str, list[_Task]] = {}
+        for task in list(self._tasks.values()):  # the table is drawn by a thread of its own
+            found.setdefault(task.member, []).append(task)
+        return found
+
+    def _close(self, title: str, state: str) -> _Task:
+        self._open.discard(title)
+        self._tasks[title].state = state
+        return self._tasks[title]
 
     def _count(self) -> str:
-        over = sum(task.state not in ("waiting", "running") for task in self._tasks.values())
-        return f"{over} of {len(self._tasks)} folds"
+        return f"{len(self._tasks) - len(self._open)} of {len(self._tasks)} folds"
 
     def _time_left(self) -> str:
-        seconds, known = self.seconds_left()
-        return f", {'about' if known else 'at least'} {spoken(seconds)} left" if seconds >= 1 else ""
+        """In words; of thousands of folds not counted anew for every line."""
+        now = time.monotonic()
+        if len(self._tasks) < _MANY or now - self._told[0] > _TELL_EVERY:
+            seconds, known = self.seconds_left()
+            text = f", {'about' if known else 'at least'} {spoken(seconds)} left" if seconds >= 1 else ""
+            self._told = (now, text)
+        return self._told[1]
 
     def _table(self) -> Table:
         title = self._count() + self._time_left() + (f"; {self.in_use}" if self.in_use else "")
         table = Table("member", "folds", "now", "a fold takes", "left", title=title, title_justify="left", box=None)
         now = time.monotonic()
         table.caption, table.caption_justify = self.standing or None, "left"
-        for member in dict.fromkeys(task.member for task in self._tasks.values()):
-            tasks = [task for task in self._tasks.values() if task.member == member]
+        for member, tasks in self._by_member().items():
             running = [f"{task.fraction:.0%} {task.text}" for task in tasks if task.state == "running"]
             marks = " ".join(_MARKS[task.state] for task in tasks)
-            typical = self._typical(member, now)
+            typical = _typical(tasks, now)
             left = sum(task.left(now, typical or 0.0) for task in tasks)
             table.add_row(
                 member,
@@ -196,3 +213,11 @@ class Board:
                 spoken(left) if left and typical is not None else "",
             )
         return table
+
+
+def _typical(tasks: list[_Task], now: float) -> float | None:
+    """Seconds of a fold of one member, if anything is known of them."""
+    seconds = [value for task in tasks if (value := task.estimate(now)) is not None]
+    if not seconds:  # what earlier runs took is all that is known
+        seconds = [task.expected for task in tasks if math.isfinite(task.expected)]
+    return sum(seconds) / len(seconds) if seconds else None

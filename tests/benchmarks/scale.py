@@ -1,0 +1,198 @@
+"""Sixty-four machines and thousands of folds, simulated: what the driver costs, and what it would choke on.
+
+`make bench NAME=scale`; some minutes. Everything is real but the machines: agenda, loop, board, and a store on this
+disk with 8,000 training and 12,000 test rows. The simulated clock stands still for nobody: every second that the driver
+really computes passes on it too, and machines that are done meanwhile wait. Efficiency is the folds' own seconds over
+those of all machines.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import heapq
+import io
+import json
+import pstats
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from ensemble.budget import UNLIMITED
+from ensemble.config import FoldSettings, MemberSettings
+from ensemble.engine import Engine, Finished
+from ensemble.engine.amounts import CPU, Amounts, total, wants, without
+from ensemble.engine.task import FoldTask, Task
+from ensemble.execute import Execution
+from ensemble.folds import FoldLedger
+from ensemble.oof import FoldResult, OofStore, provenance_of
+from ensemble.plan import Plan
+from ensemble.progress import Board
+from ensemble.tables import SampleTable
+
+MACHINES, FOLDS, SECONDS = 64, 5, 30.0
+SIZES = (500, 1_000, 2_000, 4_000, 10_000)
+TRAIN, TEST = 8_000, 12_000
+LATENCY = 0.016  # seconds until a task begins, as `make bench NAME=orchestration` measures it on Ray
+EFFICIENCY = 0.95
+MIB = 2**20
+
+
+class SimulatedEngine(Engine):
+    """Machines of one CPU whose folds take no real time, each as long as its member's lot says."""
+
+    def __init__(self, machines: int, seconds: dict[str, float]) -> None:
+        super().__init__()
+        self.machines, self.seconds = machines, seconds
+        self.now, self.own = 0.0, 0.0
+        self._mark = time.perf_counter()
+        self._running: list[tuple[float, int, Task]] = []
+        self._taken: dict[str, float] = {}
+        self._count = 0
+        self._predictions = np.random.default_rng(0).random(TRAIN // FOLDS + TEST)
+
+    def nodes(self) -> Sequence[Amounts]:
+        return [{CPU: 1.0}] * self.machines
+
+    def free(self) -> Amounts:
+        return without({CPU: float(self.machines)}, self._taken)
+
+    def taken(self) -> Amounts:
+        return self._taken
+
+    def submit(self, task: Task) -> None:
+        self._pass_real_time()
+        self._count += 1
+        heapq.heappush(self._running, (self.now + LATENCY + self.seconds[task.group], self._count, task))
+        self._taken = total([self._taken, wants(task.resources)])
+
+    def wait(self, board: Board) -> list[Finished]:
+        self._pass_real_time()
+        self.now = max(self.now, self._running[0][0])
+        found = []
+        while self._running and self._running[0][0] <= self.now:
+            end, _, task = heapq.heappop(self._running)
+            self._taken = without(self._taken, wants(task.resources))
+            found.append(self._finished(task, end))
+        self._mark = time.perf_counter()
+        return found
+
+    def cancel(self, group: str) -> None:
+        raise AssertionError("nothing is given up here")
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._running)
+
+    def _pass_real_time(self) -> None:
+        now = time.perf_counter()
+        self.now += now - self._mark
+        self._mark = now
+
+    def _finished(self, task: Task, end: float) -> Finished:
+        assert isinstance(task, FoldTask)
+        seconds = self.seconds[task.group]
+        self.own += seconds
+        held_out = TRAIN // FOLDS
+        heldout, test = self._predictions[:held_out], self._predictions[held_out:]
+        result = FoldResult(
+            task.member.name, task.fold, heldout, test, seconds, 0.0, end - seconds, end, 0.0, 1, {"numpy": "2"}
+        )
+        return Finished(task, result, "simulated", end - seconds, end)
+
+
+def ledger() -> FoldLedger:
+    names = [f"{row:05d}.jpg" for row in range(TRAIN)]
+    table = pd.DataFrame(
+        {"name": names, "label": np.arange(TRAIN) % 2, "group": names, "fold": np.arange(TRAIN) // 2 % FOLDS}
+    )
+    settings = FoldSettings()
+    return FoldLedger(table, FOLDS, settings.seed, settings.near_duplicate_distance)
+
+
+class Data:
+    """What the execution asks of a competition."""
+
+    def __init__(self) -> None:
+        names = [f"{row:05d}.jpg" for row in range(TEST)]
+        self.sample = SampleTable(names, names, "name", "pred", ["name", "pred"])
+
+
+def run(n_folds: int, folder: Path) -> dict[str, float]:
+    """Efficiency, and real seconds and memory of the driver, for so many folds."""
+    rng, folds = np.random.default_rng(n_folds), ledger()
+    members = [
+        MemberSettings.model_validate({"name": f"member_{n}", "model": {"use": "a.B"}}) for n in range(n_folds // FOLDS)
+    ]
+    seconds = {member.name: float(rng.lognormal(np.log(SECONDS), 0.5)) for member in members}
+    plan = Plan(
+        [(member, fold) for member in members for fold in range(FOLDS)],
+        [],
+        {member.name: provenance_of(member, "", folds, "") for member in members},
+        [],
+        {member.name: None for member in members},
+    )
+    engine, store = SimulatedEngine(MACHINES, seconds), OofStore(folder / "store")
+    board = Board(console=Console(file=io.StringIO()))
+    data: Any = Data()
+    before, begun, used = peak(), time.perf_counter(), time.process_time()
+    execution = Execution(plan, data, folds, store, engine, board, lambda: None)
+    assert execution.run(np.zeros((TRAIN + TEST, 1, 1, 3), np.uint8), UNLIMITED)
+    return {
+        "folds": n_folds,
+        "efficiency": engine.own / (MACHINES * engine.now),
+        "driver, s": time.perf_counter() - begun,
+        "driver's CPU, ms a fold": (time.process_time() - used) / n_folds * 1000,
+        "memory, MiB": peak() - before,
+    }
+
+
+def peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def profile(n_folds: int) -> list[str]:
+    """What the driver spends its time on, the most first."""
+    profiler = cProfile.Profile()
+    with tempfile.TemporaryDirectory() as folder:
+        profiler.enable()
+        run(n_folds, Path(folder))
+        profiler.disable()
+    stats: Any = pstats.Stats(profiler)
+    rows = sorted(stats.stats.items(), key=lambda row: -row[1][3])
+    ours = [(where, numbers[3]) for where, numbers in rows if "/ensemble/" in where[0]]
+    return [f"{seconds:7.2f} s  {Path(where[0]).name}:{where[2]}" for where, seconds in ours[:14]]
+
+
+def main() -> None:
+    if sys.argv[1:]:  # one size in a process of its own, so that its peak of memory is its own
+        with tempfile.TemporaryDirectory() as folder:
+            print(json.dumps(run(int(sys.argv[1]), Path(folder))))  # noqa: T201
+        return
+    import subprocess
+
+    found = []
+    for size in SIZES:
+        command = [sys.executable, "-m", "tests.benchmarks.scale", str(size)]
+        found.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+        print("  ".join(f"{name} {value:.4g}" for name, value in found[-1].items()), flush=True)  # noqa: T201
+    print("\n".join(profile(2_000)))  # noqa: T201
+    at = {row["folds"]: row for row in found}
+    efficiency = at[2_000]["efficiency"]
+    growth = at[10_000]["driver, s"] / at[1_000]["driver, s"] / 10
+    figures = {
+        "efficiency at 2,000 folds": {"value": efficiency, "goal": EFFICIENCY, "met": efficiency >= EFFICIENCY},
+        "driver's time, 10,000 folds against ten times 1,000": {"value": growth, "goal": 1.2, "met": growth <= 1.2},
+    }
+    print(json.dumps({"benchmark": "scale", "figures": figures, "sizes": found, "absent": []}))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
