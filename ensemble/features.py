@@ -6,14 +6,13 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.config import Recipe
 from ensemble.engine import Engine
-from ensemble.files import new_folder
+from ensemble.files import Location, new_folder
 from ensemble.provenance import digest, recipe_code
 
 CHUNK = 128  # photographs: 25 MB at 256 px, seconds of work for formulas, a minute for a fixed network
@@ -34,7 +33,7 @@ def feature_table(
     key: str,
     photographs: NDArray[np.uint8],
     engine: Engine,
-    cache: Path,
+    cache: Location,
     report: Callable[[int, int], None],
 ) -> FeatureTable:
     """Features of all photographs. Chunks that were computed before, by any experiment, are read from `cache`.
@@ -69,11 +68,12 @@ def _content_key(photographs: NDArray[np.uint8]) -> str:
     return hashlib.sha256(header + np.ascontiguousarray(photographs).tobytes()).hexdigest()[:32]
 
 
-def _read(folder: Path) -> FeatureTable | None:
+def _read(folder: Location) -> FeatureTable | None:
     """A cached chunk, if it is there and is what was written."""
     try:
         facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
-        values = np.load(folder / _VALUES, allow_pickle=False)
+        with (folder / _VALUES).open("rb") as file:
+            values = np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
     if hashlib.sha256(values.tobytes()).hexdigest() != facts.get("sha256"):
@@ -81,13 +81,13 @@ def _read(folder: Path) -> FeatureTable | None:
     return FeatureTable(values, facts["seconds_per_photograph"])
 
 
-def _write(folder: Path, table: FeatureTable) -> None:
+def _write(folder: Location, table: FeatureTable) -> None:
     facts = {
         "sha256": hashlib.sha256(table.values.tobytes()).hexdigest(),
         "seconds_per_photograph": table.seconds_per_photograph,
     }
     try:
-        with new_folder(folder) as unfinished:
+        with new_folder(folder, _FACTS) as unfinished:
             np.save(unfinished / _VALUES, table.values, allow_pickle=False)
             (unfinished / _FACTS).write_text(json.dumps(facts) + "\n", encoding="utf-8")
     except OSError:

@@ -6,7 +6,6 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from ensemble.config import Experiment, MemberSettings, load_experiment
 from ensemble.errors import UserError
-from ensemble.files import new_folder, remove_unfinished, write_text
+from ensemble.files import Location, new_folder, remove_unfinished, write_text
 from ensemble.folds import FoldLedger
 from ensemble.predictions_file import PredictionsFile
 from ensemble.tables import SampleTable
@@ -24,6 +23,7 @@ from ensemble.tables import SampleTable
 PREDICTIONS = "predictions.parquet"
 IMPORTED = "imported.json"  # beside the folds of a member that was trained elsewhere
 IMPORTED_RECIPE = "imported"  # the key by which its recipe tells so
+STORE_MARKERS = ("data.json", "folds.json")  # by which a folder is known to be a store
 RECORD = "fold.json"
 COLUMNS = "columns.parquet"  # feature columns for blenders that read them
 MANIFEST, SUBMISSION, BLEND_OOF = "blend.json", "submit.csv", "oof.parquet"  # in the blend's folder
@@ -109,7 +109,7 @@ class FoldRecord:
 class OofStore:
     """One experiment's folder: `experiment.yaml`, the ledger, and `members/<name>/fold-<k>/`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Location) -> None:
         self.root = root
 
     @property
@@ -152,19 +152,19 @@ class OofStore:
         return SampleTable(**self.facts()["sample"])
 
     @property
-    def blend_folder(self) -> Path:
+    def blend_folder(self) -> Location:
         """Where the last blend lies: submit.csv, blend.json, oof.parquet, study.db."""
         return self.root / "blend"
 
-    def member_folder(self, member: str) -> Path:
+    def member_folder(self, member: str) -> Location:
         """Where a member's folds and report lie."""
         return self.root / "members" / member
 
-    def fold_folder(self, member: str, fold: int) -> Path:
+    def fold_folder(self, member: str, fold: int) -> Location:
         """Where one fold lies."""
         return self.member_folder(member) / f"fold-{fold}"
 
-    def log_file(self, member: str, fold: int) -> Path:
+    def log_file(self, member: str, fold: int) -> Location:
         """Where the traceback of a failed fold is written."""
         return self.member_folder(member) / f"fold-{fold}.error.txt"
 
@@ -189,7 +189,7 @@ class OofStore:
             predictions_sha256=hashlib.sha256(content).hexdigest(),
             **{name: getattr(result, name) for name in _SHARED},
         )
-        with new_folder(self.fold_folder(result.member, result.fold)) as folder:
+        with new_folder(self.fold_folder(result.member, result.fold), RECORD) as folder:
             (folder / PREDICTIONS).write_bytes(content)
             for name, model_file in result.model.items():
                 path = folder / "model" / name

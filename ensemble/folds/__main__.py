@@ -10,15 +10,19 @@ import typer
 
 from ensemble.console import make_console, verbs
 from ensemble.errors import UserError
-from ensemble.files import new_file
+from ensemble.files import Location, location, new_file
 from ensemble.folds.ledger import FoldLedger
 
 
 def export(
-    store: Annotated[Path, typer.Argument(help="The store whose folds they are, such as oof/cpu.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write them: .csv or .parquet.")] = Path(
-        "folds.csv"
-    ),
+    store: Annotated[
+        Location,
+        typer.Argument(parser=location, metavar="STORE", help="The store whose folds they are, such as oof/cpu."),
+    ],
+    output: Annotated[
+        Location,
+        typer.Option("--output", "-o", parser=location, metavar="PATH", help="Where to write them: .csv or .parquet."),
+    ] = Path("folds.csv"),
 ) -> None:
     """Write name, label, group and fold of every training row. Train elsewhere on these folds, then import."""
     write = _WRITERS.get(output.suffix.lower())

@@ -6,18 +6,17 @@ import json
 import re
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.errors import InputProblems, UserError
-from ensemble.files import new_folder, remove_unfinished, write_text
+from ensemble.files import Location, new_folder, remove_unfinished, write_text
 from ensemble.folds import FoldLedger
 from ensemble.foreign.given import Given, Problems, in_order, read_given
 from ensemble.foreign.smells import Labels, Pair, leak_smells
 from ensemble.metrics import is_right, standard_error, to_probabilities
-from ensemble.oof import IMPORTED, IMPORTED_RECIPE, FoldResult, OofStore, Provenance
+from ensemble.oof import IMPORTED, IMPORTED_RECIPE, RECORD, FoldResult, OofStore, Provenance
 from ensemble.predictions import load_predictions
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")  # as the config's members
@@ -28,7 +27,13 @@ Array = NDArray[np.float64]
 
 
 def import_predictions(
-    store: OofStore, name: str, oof_file: Path, test_file: Path, *, same_folds: bool = False, scale: str = "auto"
+    store: OofStore,
+    name: str,
+    oof_file: Location,
+    test_file: Location,
+    *,
+    same_folds: bool = False,
+    scale: str = "auto",
 ) -> list[str]:
     """Check the predictions of a foreign member and store them as its folds. Returns what a person should know.
 
@@ -66,7 +71,9 @@ def _check_name(store: OofStore, name: str) -> None:
         raise UserError(f"{store.member_folder(name)} holds a member that was trained here; give another name")
 
 
-def _read_both(store: OofStore, ledger: FoldLedger, name: str, oof_file: Path, test_file: Path) -> tuple[Given, Given]:
+def _read_both(
+    store: OofStore, ledger: FoldLedger, name: str, oof_file: Location, test_file: Location
+) -> tuple[Given, Given]:
     """Both files, a row for each photograph in the order of the ledger and of the sample."""
     sample, problems = store.sample(), Problems()
     called, filled = sample.name_column.lower(), sample.prediction_column.lower()
@@ -163,7 +170,7 @@ def _origin(oof: Given, test: Given, heard: str, smells: list[str]) -> _Origin:
 class _OneMember(OofStore):
     """A member's folder as it is being made."""
 
-    def member_folder(self, member: str) -> Path:  # noqa: ARG002
+    def member_folder(self, member: str) -> Location:  # noqa: ARG002
         """The folder itself."""
         return self.root
 
@@ -174,7 +181,7 @@ def _store(store: OofStore, ledger: FoldLedger, name: str, values: Pair, origin:
     provenance = Provenance(recipe, ledger.sha256, store.facts()["sha256"], code="")
     now = time.time()
     remove_unfinished(store.member_folder(name).parent, name)
-    with new_folder(store.member_folder(name)) as folder:
+    with new_folder(store.member_folder(name), RECORD, IMPORTED) as folder:
         for fold in range(ledger.n_folds):
             result = FoldResult(
                 name, fold, values.oof[ledger.heldout(fold)], values.test, 0.0, 0.0, now, now, 0.0, 0, {},
