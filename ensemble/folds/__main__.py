@@ -12,6 +12,7 @@ from ensemble.console import make_console, verbs
 from ensemble.errors import UserError
 from ensemble.files import Location, location, new_file
 from ensemble.folds.ledger import FoldLedger
+from ensemble.store_format import refuse_newer
 
 
 def export(
@@ -28,6 +29,7 @@ def export(
     write = _WRITERS.get(output.suffix.lower())
     if write is None:
         raise UserError(f"{output}: give a name that ends in .csv or .parquet")
+    refuse_newer(store)
     ledger = FoldLedger.load(store)
     with new_file(output) as temporary:
         write(ledger.table, temporary)

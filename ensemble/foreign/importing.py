@@ -18,6 +18,7 @@ from ensemble.foreign.smells import Labels, Pair, leak_smells
 from ensemble.metrics import is_right, standard_error, to_probabilities
 from ensemble.oof import IMPORTED, IMPORTED_RECIPE, RECORD, FoldResult, OofStore, Provenance
 from ensemble.predictions import load_predictions
+from ensemble.record import from_text
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")  # as the config's members
 _SCALES = ("auto", "probability", "logit")
@@ -67,8 +68,20 @@ def _check_name(store: OofStore, name: str) -> None:
         raise UserError(f"{name!r} cannot be a member's name; use letters, digits, _ . and -, at most 80")
     if name.lower() in {member.name.lower() for member in store.experiment().members}:
         raise UserError(f"{name} is a member of the config already; give the imported one another name")
-    if name not in store.imported() and store.member_folder(name).exists():
+    if name not in store.imported() and _was_trained_here(store, name):
         raise UserError(f"{store.member_folder(name)} holds a member that was trained here; give another name")
+
+
+def _was_trained_here(store: OofStore, name: str) -> bool:
+    """Whether a fold of that name holds work. What an import left that was cut short on an object store is none."""
+    return any(not _came_here(path) for path in store.member_folder(name).glob(f"fold-*/{RECORD}"))
+
+
+def _came_here(record: Location) -> bool:
+    try:
+        return from_text(record.read_bytes()).trained_elsewhere
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
 
 
 def _read_both(
