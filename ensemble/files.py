@@ -113,9 +113,10 @@ def _replace(path: RemotePath, folder: Path, markers: tuple[str, ...]) -> None:
 
 
 def _last(names: Iterable[str], markers: tuple[str, ...]) -> list[str]:
-    """Those that are called like a marker, in the order of the markers."""
-    called = {name: name.rpartition("/")[2] for name in names}
-    return sorted((name for name in called if called[name] in markers), key=lambda name: markers.index(called[name]))
+    """Those that are called like a marker, in the order of the markers; of one name the outermost is the last."""
+    called = [(name.rpartition("/")[2], name) for name in names]
+    ranked = [(markers.index(last), -name.count("/"), name) for last, name in called if last in markers]
+    return [name for _, _, name in sorted(ranked)]
 
 
 def move_folder(old: Location, new: Location, *markers: str) -> None:
