@@ -8,12 +8,16 @@ import selectors
 import socket
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
+import typer
+from typer.testing import CliRunner
 
+from ensemble.console import guarded
 from ensemble.files import Location, location
 
 KINDS = ["local", "memory", "s3"]
@@ -77,6 +81,13 @@ def content(place: Location) -> dict[str, bytes]:
     if isinstance(place, Path):
         return {p.relative_to(place).as_posix(): p.read_bytes() for p in place.rglob("*") if p.is_file()}
     return dict(place.read_files(place.files_below()))
+
+
+def invoke(command: Callable[..., Any], *args: object) -> Any:
+    """A command as a person gives it, in this process."""
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(guarded(command))
+    return CliRunner().invoke(app, [str(arg) for arg in args])
 
 
 class Gate:

@@ -10,13 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 from ensemble.config import load_experiment
-from ensemble.console import guarded
 from ensemble.files import Location
 from ensemble.models import load_model
 from ensemble.oof import OofStore
@@ -24,7 +21,7 @@ from ensemble.predictions import load_predictions
 from ensemble.record import FoldResult, Provenance, from_text, to_text
 from ensemble.remote import RemotePath
 from ensemble.store_format import FORMAT
-from tests.storage import content, fill, new_place
+from tests.storage import content, fill, invoke, new_place
 
 
 @pytest.fixture
@@ -160,22 +157,17 @@ def test_a_fold_that_was_not_stored_whole_is_not_finished(
         return real(self, data)
 
     for uploaded in range(4):
-        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        left[0] = uploaded
+        with monkeypatch.context() as patch:
             patch.setattr(RemotePath, "write_bytes", cut)
-            left[0] = uploaded
-            store.write(result, made, store.ledger(), store.sample(), 0.5)
+            with pytest.raises(KeyboardInterrupt):
+                store.write(result, made, store.ledger(), store.sample(), 0.5)
         assert store.record("linear", 1) is None
         assert store.finished("linear", 1, made) != []
         assert load_predictions(store).partial["linear"].startswith("2 of 3 folds")
     store.write(result, made, store.ledger(), store.sample(), 0.5)
     assert store.finished("linear", 1, made) == []
     assert load_predictions(store).partial == {}
-
-
-def invoke(command: Callable[..., Any], *args: object) -> Any:
-    app = typer.Typer(pretty_exceptions_enable=False)
-    app.command()(guarded(command))
-    return CliRunner().invoke(app, [str(arg) for arg in args])
 
 
 def commands(store: OofStore, config: Path, folder: Path) -> dict[str, Callable[[], Any]]:
