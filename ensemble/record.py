@@ -138,7 +138,7 @@ def from_text(text: bytes) -> FoldRecord:
     ValueError, TypeError, KeyError
         A byte of it is not what was written.
     """
-    raw = json.loads(text)
+    raw: dict[str, Any] = dict(json.loads(text))
     seal = raw.pop(_SEAL, None)
     if seal is not None or "files" in raw:
         head, _, tail = text.rpartition(str(seal).encode())

@@ -14,6 +14,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from upath.extensions import ProxyUPath
+from upath.types import StatResultType
 
 from ensemble.errors import UserError
 from ensemble.outage import patiently
@@ -43,6 +44,11 @@ class RemotePath(ProxyUPath):
     def is_dir(self) -> bool:
         """Whether there is an object below."""
         return self._kind() == "directory"
+
+    def stat(self, *, follow_symlinks: bool = True) -> StatResultType:  # noqa: ARG002  as pathlib has it
+        """Size, and the time of the last change where the store tells it."""
+        self._fresh()
+        return self._ask(self.__wrapped__.stat)
 
     def iterdir(self) -> Iterator[Self]:
         """What lies in the folder, sorted."""
@@ -93,7 +99,7 @@ class RemotePath(ProxyUPath):
         """Sizes in bytes of all objects below, by their relative name, sorted."""
         found = self._ask(lambda: self._fresh().find(self.path, detail=True))
         sizes = {self._below(name): facts["size"] for name, facts in found.items() if facts["type"] == "file"}
-        return {name: sizes[name] for name in sorted(sizes) if name and not name.endswith("/")}
+        return {name: sizes[name] for name in sorted(sizes) if name}
 
     def read_files(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """The objects below of these relative names, many asked for at once, in their order."""
@@ -135,8 +141,9 @@ class RemotePath(ProxyUPath):
         return self.fs
 
     def _below(self, name: str) -> str:
-        """A name as the file system lists it, relative to this folder; empty for the folder itself."""
-        return name.removeprefix(self.path.rstrip("/")).strip("/")
+        """A listed name, relative to this folder; empty for the folder itself and for its neighbours."""
+        folder = self.path.rstrip("/") + "/"
+        return name.removeprefix(folder).rstrip("/") if name.startswith(folder) else ""
 
 
 def _batches(names: Iterable[str]) -> Iterator[list[str]]:

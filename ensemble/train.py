@@ -36,13 +36,15 @@ def main(
         typer.Option(
             parser=location,
             metavar="PATH",
-            help="Folder with the archive (or train/, test/) and the two tables; or the archive.",
+            help="Folder with the archive (or train/, test/) and the two tables; or the archive; or an address of it.",
         ),
     ] = Path("data"),
     oof: Annotated[
         Location,
         typer.Option(
-            parser=location, metavar="PATH", help="Root of the stores; this run's is OOF/<name in the config>."
+            parser=location,
+            metavar="PATH",
+            help="Root of the stores, such as oof or s3://bucket/oof; this run's is OOF/<name in the config>.",
         ),
     ] = Path("oof"),
     engine: Annotated[str, typer.Option(help="ray (local, or the cluster in RAY_ADDRESS) or inline.")] = "ray",

@@ -172,6 +172,15 @@ def test_a_move_that_is_cut_short_loses_nothing(
     assert ("mark" not in new) or new == whole
 
 
+def test_a_neighbour_of_a_like_name_is_left_alone(place: Location) -> None:
+    for name in ("fold-1", "fold-10", "fold-1~aside"):
+        write_folder(place / name, name, "a", "stray", "mark")
+    write_folder(place / "fold-1", "new", "a", "mark")
+    move_folder(place / "fold-1", place / "moved", "mark")
+    left = {f"{name}/{file}": name.encode() for name in ("fold-10", "fold-1~aside") for file in ("a", "stray", "mark")}
+    assert content(place) == {"moved/a": b"new", "moved/mark": b"new", **left}
+
+
 def test_a_folder_gets_another_name(place: Location) -> None:
     write_folder(place / "old", "x", "a", "sub/b", "mark")
     move_folder(place / "old", place / "new", "mark")

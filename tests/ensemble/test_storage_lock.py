@@ -37,7 +37,7 @@ with only_writer(OofStore(location(sys.argv[1])), "train"):
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signs, "RENEWED", 0.1)
-    monkeypatch.setattr(signs, "SILENCE", 1.5)
+    monkeypatch.setattr(signs, "SILENCE", 3.0)  # a busy machine may stand still for a second
 
 
 def lock_folder(store: OofStore) -> RemotePath:
@@ -87,7 +87,7 @@ def test_the_lock_of_a_killed_driver_is_taken_over(store: OofStore, capsys: pyte
     assert f"locked by process {other.pid} on " in capsys.readouterr().err
     begun = time.monotonic()
     with only_writer(store, "train"):
-        assert time.monotonic() - begun > 1
+        assert time.monotonic() - begun > 2
         (sign,) = signs._signs(lock_folder(store)).values()
         assert len(sign.instead_of) == 1
     assert not held(store)
@@ -144,7 +144,7 @@ def test_an_outage_is_not_silence(store: OofStore, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(signs, "_signs", slow)
     begun = time.monotonic()
     with only_writer(store, "train"):
-        assert time.monotonic() - begun > 3
+        assert time.monotonic() - begun > 4.5
 
 
 def test_renewals_are_written(store: OofStore) -> None:

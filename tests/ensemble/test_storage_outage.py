@@ -13,6 +13,7 @@ from typing import Any
 
 import botocore.exceptions
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from ensemble import outage
 from ensemble.errors import UserError
@@ -137,6 +138,20 @@ def test_a_store_that_is_away_is_not_an_empty_one(store: OofStore, gate: Gate, m
             ask()
     gate.open()
     assert store.finished("linear", 0, made) == []
+
+
+@pytest.mark.parametrize("ask", ["exists", "is_file", "is_dir", "iterdir", "files_below", "read_bytes", "stat"])
+def test_a_broken_connection_is_no_answer(ask: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """fsspec itself takes any error for "not there" when it is asked whether something exists."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise ConnectionResetError("reset")
+
+    monkeypatch.setattr(outage, "PATIENCE", 0.0)
+    for name in ("info", "ls", "find", "cat_file"):
+        monkeypatch.setattr(MemoryFileSystem, name, broken)
+    with pytest.raises(UserError, match="could not be reached"):
+        getattr(location("memory://bucket/x"), ask)()
 
 
 def test_a_fold_that_cannot_be_stored_is_one_that_failed(
