@@ -73,13 +73,12 @@ def new_folder(path: Location, *markers: str) -> Iterator[Path]:
     `markers` are names of files, at any depth, without which a folder does not count. On an object store they go first
     where something is replaced and come last, in this order, where it is written: what is half there never counts.
     """
-    if not isinstance(path, Path):
-        with tempfile.TemporaryDirectory() as temporary_root:
-            folder = Path(temporary_root) / path.name
-            folder.mkdir()
-            yield folder
-            _replace(path, folder, markers)
-        return
+    with _renamed(path) if isinstance(path, Path) else _uploaded(path, markers) as folder:
+        yield folder
+
+
+@contextmanager
+def _renamed(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f"{_UNFINISHED}{uuid.uuid4().hex}-{path.name}"
     temporary.mkdir()
@@ -95,6 +94,15 @@ def new_folder(path: Location, *markers: str) -> Iterator[Path]:
     finally:
         put_back(path)
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _uploaded(path: RemotePath, markers: tuple[str, ...]) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / path.name
+        folder.mkdir()
+        yield folder
+        _replace(path, folder, markers)
 
 
 def _replace(path: RemotePath, folder: Path, markers: tuple[str, ...]) -> None:

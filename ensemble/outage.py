@@ -49,18 +49,21 @@ def patiently(do: Callable[[], _Kind], where: str) -> _Kind:
         except Exception as error:
             if not _is_away(error):
                 raise _refusal(error, where) from error
-            away = time.monotonic() - begun
-            if away + pause > PATIENCE:
-                raise UserError(
-                    f"{where} could not be reached for {spoken(away)} ({_reason(error)}); what was finished is kept, "
-                    "run the same command again when the store answers"
-                ) from error
+            if time.monotonic() - begun + pause > PATIENCE:
+                raise _given_up(error, where, time.monotonic() - begun) from error
             _tell_once(where, error, begun)
             time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
         else:
             _tell_the_end(where)
             return found
+
+
+def _given_up(error: Exception, where: str, seconds: float) -> UserError:
+    return UserError(
+        f"{where} could not be reached for {spoken(seconds)} ({_reason(error)}); what was finished is kept, "
+        "run the same command again when the store answers"
+    )
 
 
 def _tell_once(where: str, error: Exception, begun: float) -> None:

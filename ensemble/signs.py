@@ -83,11 +83,9 @@ def _silent(folder: RemotePath, known: frozenset[str], what: str, where: str) ->
     """Watch the signs that are there until each has gone or was silent for long; one that is renewed is an error."""
     before = {token: sign for token, sign in _signs(folder).items() if token not in known}
     if before:
-        holder = next(iter(before.values()))
-        sys.stderr.write(
-            f"{where} is locked by {_who(holder)}; watching for up to {SILENCE:.0f} s whether that one still lives\n"
+        _say(
+            f"{where} is locked by {_who(next(iter(before.values())))}; watching for up to {SILENCE:.0f} s if it lives"
         )
-        sys.stderr.flush()
     since = last = time.monotonic()
     while before and time.monotonic() - since < SILENCE:
         time.sleep(RENEWED / _LOOKS)
@@ -123,6 +121,11 @@ def _read(path: RemotePath) -> _Sign:
 
 def _write(folder: RemotePath, sign: _Sign) -> None:
     (folder / sign.token).write_bytes(json.dumps(asdict(sign)).encode())
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def _who(sign: _Sign) -> str:

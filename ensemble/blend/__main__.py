@@ -19,7 +19,7 @@ from ensemble.oof import SUBMISSION, OofStore
 from ensemble.stores import find_store
 
 _NAMED = "A store or a config; default: the newest store."
-Store = Annotated[Location | None, typer.Argument(parser=location, metavar="[STORE]", help=_NAMED)]
+Store = Annotated[Location | None, typer.Argument(parser=location, metavar="STORE", help=_NAMED)]
 Root = Annotated[Location, typer.Option(parser=location, metavar="PATH", help="Root of the stores.")]
 
 

@@ -16,7 +16,7 @@ from ensemble.stores import find_store
 def main(
     store: Annotated[
         Location | None,
-        typer.Argument(parser=location, metavar="[STORE]", help="A store or a config; default: the newest store."),
+        typer.Argument(parser=location, metavar="STORE", help="A store or a config; default: the newest store."),
     ] = None,
     oof: Annotated[Location, typer.Option(parser=location, metavar="PATH", help="Root of the stores.")] = Path("oof"),
 ) -> None:
