@@ -8,9 +8,10 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from ensemble.errors import UserError
+from ensemble.files import Location, files_below
 
 _Read = Callable[[], bytes]
 
@@ -19,12 +20,12 @@ MAX_FILES = 1_000_000
 MAX_BYTES = 64 * 2**30
 
 
-def is_archive(path: Path) -> bool:
+def is_archive(path: Location) -> bool:
     """Whether the name is that of an archive which `read_files` opens."""
     return path.name.lower().endswith(SUFFIXES)
 
 
-def read_files(path: Path, max_files: int = MAX_FILES, max_bytes: int = MAX_BYTES) -> dict[str, bytes]:
+def read_files(path: Location, max_files: int = MAX_FILES, max_bytes: int = MAX_BYTES) -> dict[str, bytes]:
     """All regular files below a folder, or in an archive, by their relative POSIX path.
 
     Hidden files and what operating systems add (`__MACOSX`) are passed over.
@@ -34,7 +35,10 @@ def read_files(path: Path, max_files: int = MAX_FILES, max_bytes: int = MAX_BYTE
     UserError
         The archive is damaged, holds a link, a device or a path that leads out of it, or is larger than the limits.
     """
-    entries = _folder(path) if path.is_dir() else _zip(path) if path.suffix.lower() == ".zip" else _tar(path)
+    if path.is_dir():
+        entries = files_below(path, wanted=lambda name: not _passed_over(name))
+    else:
+        entries = _zip(path) if path.suffix.lower() == ".zip" else _tar(path)
     files: dict[str, bytes] = {}
     total = 0
     try:
@@ -57,14 +61,8 @@ def read_files(path: Path, max_files: int = MAX_FILES, max_bytes: int = MAX_BYTE
     return files
 
 
-def _folder(path: Path) -> Iterator[tuple[str, int, _Read]]:
-    for file in sorted(path.rglob("*")):
-        if file.is_file():
-            yield file.relative_to(path).as_posix(), file.stat().st_size, file.read_bytes
-
-
-def _tar(path: Path) -> Iterator[tuple[str, int, _Read]]:
-    with tarfile.open(path, mode="r:*") as archive:
+def _tar(path: Location) -> Iterator[tuple[str, int, _Read]]:
+    with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:*") as archive:
         for entry in archive:
             if entry.isdir():
                 continue
@@ -90,8 +88,8 @@ def _read_to_the_end(archive: tarfile.TarFile) -> None:
         pass
 
 
-def _zip(path: Path) -> Iterator[tuple[str, int, _Read]]:
-    with zipfile.ZipFile(path) as archive:
+def _zip(path: Location) -> Iterator[tuple[str, int, _Read]]:
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
         for entry in archive.infolist():
             if entry.is_dir():
                 continue
@@ -100,7 +98,7 @@ def _zip(path: Path) -> Iterator[tuple[str, int, _Read]]:
             yield _safe(path, entry.filename), entry.file_size, partial(archive.read, entry)
 
 
-def _safe(path: Path, name: str) -> str:
+def _safe(path: Location, name: str) -> str:
     pure = PurePosixPath(name.replace("\\", "/"))
     if pure.is_absolute() or ".." in pure.parts or (pure.parts and ":" in pure.parts[0]):
         raise UserError(f"{path} holds {name!r}, a path that leads out of the archive; do not trust it")

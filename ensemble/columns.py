@@ -15,7 +15,7 @@ from ensemble.config import Recipe
 from ensemble.engine import Engine
 from ensemble.execute import FEATURE_CACHE
 from ensemble.features import FeatureLine, FeaturesFailed, feature_table, features_key
-from ensemble.files import new_file
+from ensemble.files import local_copy, new_file
 from ensemble.folds import FoldLedger
 from ensemble.oof import COLUMNS, OofStore
 from ensemble.progress import Board
@@ -30,7 +30,8 @@ def columns_missing(recipe: Recipe | None, competition: Competition, store: OofS
     if recipe is None:
         return False
     try:
-        metadata = parquet.read_schema(store.root / COLUMNS).metadata or {}
+        with local_copy(store.root / COLUMNS) as file:
+            metadata = parquet.read_schema(file).metadata or {}
     except (OSError, pa.ArrowInvalid):
         return True
     return any(metadata.get(key) != value for key, value in _made_of(recipe, competition).items())
@@ -73,7 +74,8 @@ def read_columns(
     None where the store holds none for all of them, or none of this recipe (default: whatever it holds).
     """
     try:
-        arrow = parquet.read_table(store.root / COLUMNS, use_threads=False)
+        with local_copy(store.root / COLUMNS) as file:
+            arrow = parquet.read_table(file, use_threads=False)
         if recipe is not None and (arrow.schema.metadata or {}).get(_RECIPE) != _recipe(recipe):
             return None
         table: Any = arrow.to_pandas()

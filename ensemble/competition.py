@@ -7,7 +7,7 @@ import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ensemble.archive import SUFFIXES, is_archive, read_files
 from ensemble.config import DataSettings
 from ensemble.errors import InputProblems, UserError
+from ensemble.files import Location
 from ensemble.images import decode
 from ensemble.provenance import digest
 from ensemble.tables import SAMPLE_NAMES, TRAIN_NAME, SampleTable, TrainTable, read_sample, read_train
@@ -51,7 +52,7 @@ class Competition:
     on_size_mismatch: str
 
     @classmethod
-    def open(cls, path: Path, settings: DataSettings | None = None) -> Competition:
+    def open(cls, path: Location, settings: DataSettings | None = None) -> Competition:
         """Read a folder or an archive.
 
         Raises
@@ -117,7 +118,7 @@ class _Files:
     synthetic: bool
 
 
-def _find_files(path: Path) -> _Files:
+def _find_files(path: Location) -> _Files:
     """Everything below the folder that holds train/ and test/, and the two tables inside or beside it."""
     if not path.exists():
         raise UserError(
@@ -135,7 +136,7 @@ def _find_files(path: Path) -> _Files:
     )
 
 
-def _read_archive(archive: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
+def _read_archive(archive: Location) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """Files below the folder that holds train/ and test/, and tables there or at the archive's root."""
     whole = read_files(archive)
     root = _root(whole, archive)
@@ -143,7 +144,7 @@ def _read_archive(archive: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
     return tree, {name: content for name, content in {**whole, **tree}.items() if name in _TABLES}
 
 
-def _read_folder(folder: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
+def _read_folder(folder: Location) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """Files of train/ and test/ in the folder or one down, and the tables beside them; nothing else is read."""
     roots = [root for root in (folder, *_folders(folder)) if _holds_both(root)]
     if len(roots) != 1:
@@ -153,15 +154,15 @@ def _read_folder(folder: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
     return tree, _tables_in(roots[0])
 
 
-def _tables_in(folder: Path) -> dict[str, bytes]:
+def _tables_in(folder: Location) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in _TABLES if (folder / name).is_file()}
 
 
-def _holds_both(folder: Path) -> bool:
+def _holds_both(folder: Location) -> bool:
     return (folder / "train").is_dir() and (folder / "test").is_dir()
 
 
-def _holder(path: Path) -> Path:
+def _holder(path: Location) -> Location:
     """The archive in a folder, or the path itself."""
     if path.is_file():
         if not is_archive(path):
@@ -178,11 +179,11 @@ def _holder(path: Path) -> Path:
     return archives[0]
 
 
-def _folders(path: Path) -> list[Path]:
+def _folders(path: Location) -> list[Location]:
     return sorted(folder for folder in path.iterdir() if folder.is_dir())
 
 
-def _root(tree: dict[str, bytes], holder: Path) -> str:
+def _root(tree: dict[str, bytes], holder: Location) -> str:
     """The folder, at most one down, that holds train/ and test/."""
     folders = {str(PurePosixPath(name).parent) for name in tree}
     candidates = sorted(
@@ -200,7 +201,7 @@ def _below(name: str, root: str) -> bool:
     return PurePosixPath(name).is_relative_to(root)
 
 
-def _table(tables: dict[str, bytes], name: str, path: Path) -> pd.DataFrame:
+def _table(tables: dict[str, bytes], name: str, path: Location) -> pd.DataFrame:
     if name not in tables:
         raise UserError(f"{path}: there is no {name}, neither beside the photographs nor inside the archive")
     try:
@@ -216,7 +217,7 @@ def _table(tables: dict[str, bytes], name: str, path: Path) -> pd.DataFrame:
     return table
 
 
-def _photographs(tree: dict[str, bytes], split: str, path: Path) -> dict[str, bytes]:
+def _photographs(tree: dict[str, bytes], split: str, path: Location) -> dict[str, bytes]:
     inside = {PurePosixPath(name): content for name, content in tree.items() if name.startswith(f"{split}/")}
     found = {
         str(name.relative_to(split)): content

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from ensemble.budget import Budget, Limits
 from ensemble.competition import Competition
 from ensemble.engine import Ended, Engine, Failure, Finished
 from ensemble.engine.task import Features, FeatureTask, FoldTask
-from ensemble.files import write_text
+from ensemble.files import Location, write_text
 from ensemble.folds import FoldLedger
 from ensemble.metrics import is_right
 from ensemble.oof import FoldResult, OofStore
@@ -123,7 +122,7 @@ class Execution:
             self.work.lose(member.name)
             self.selection.lost(member.name)
 
-    def _log(self, log: Path, failure: Failure) -> Path:
+    def _log(self, log: Location, failure: Failure) -> Location:
         self.complete = False
         write_text(log, failure.traceback)
         return log

@@ -7,7 +7,6 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,7 @@ from ensemble.config import Recipe, Resources
 from ensemble.durations import spoken
 from ensemble.engine import Engine, Failure
 from ensemble.engine.task import PHOTOGRAPHS, Features, FeatureTask
-from ensemble.files import new_folder
+from ensemble.files import Location, new_folder
 from ensemble.progress import Board
 from ensemble.provenance import digest, recipe_code
 from ensemble.schedule import Agenda, work_off
@@ -56,7 +55,7 @@ class FeatureWork:
         key: str,
         photographs: NDArray[np.uint8],
         content: list[str],
-        cache: Path,
+        cache: Location,
         resources: Resources,
         report: Callable[[int, int], None],
     ) -> None:
@@ -111,7 +110,7 @@ def feature_table(
     recipe: Recipe,
     photographs: NDArray[np.uint8],
     engine: Engine,
-    cache: Path,
+    cache: Location,
     board: Board,
     report: Callable[[int, int], None],
 ) -> NDArray[np.float32]:
@@ -164,11 +163,12 @@ def _content_key(photographs: NDArray[np.uint8]) -> str:
     return hashlib.sha256(header + np.ascontiguousarray(photographs).tobytes()).hexdigest()[:32]
 
 
-def _read(folder: Path) -> Chunk | None:
+def _read(folder: Location) -> Chunk | None:
     """A cached chunk, if it is there and is what was written."""
     try:
         facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
-        values = np.load(folder / _VALUES, allow_pickle=False)
+        with (folder / _VALUES).open("rb") as file:
+            values = np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
     if hashlib.sha256(values.tobytes()).hexdigest() != facts.get("sha256"):
@@ -176,13 +176,13 @@ def _read(folder: Path) -> Chunk | None:
     return Chunk(values, facts["seconds_per_photograph"])
 
 
-def _write(folder: Path, table: Chunk) -> None:
+def _write(folder: Location, table: Chunk) -> None:
     facts = {
         "sha256": hashlib.sha256(table.values.tobytes()).hexdigest(),
         "seconds_per_photograph": table.seconds_per_photograph,
     }
     try:
-        with new_folder(folder) as unfinished:
+        with new_folder(folder, _FACTS) as unfinished:
             np.save(unfinished / _VALUES, table.values, allow_pickle=False)
             (unfinished / _FACTS).write_text(json.dumps(facts) + "\n", encoding="utf-8")
     except OSError:

@@ -1,9 +1,10 @@
-"""One writer at a time: a lock that the system itself releases when its holder is killed."""
+"""One writer at a time. In a folder the system itself releases the lock of a killed holder; elsewhere it is watched."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
@@ -18,11 +19,18 @@ def only_writer(store: OofStore, what: str) -> Iterator[None]:
     Raises
     ------
     UserError
-        Somebody else holds it.
+        Somebody else holds it; or, on an object store, has taken it over since we were not heard of for a minute.
     """
-    store.root.parent.mkdir(parents=True, exist_ok=True)
     # Beside the store, not in it: a store may be set aside while the lock is held.
-    lock = FileLock(store.root.with_name(f".{store.name}.{what}.lock"), timeout=0)
+    place = store.root.with_name(f".{store.name}.{what}.lock")
+    if not isinstance(place, Path):
+        from ensemble.signs import alone  # only a store that is not local should wait for fsspec
+
+        with alone(place, what, str(store.root)):
+            yield
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(place, timeout=0)
     try:
         lock.acquire()
     except Timeout:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.files import Location, local_copy
+
 if TYPE_CHECKING:
     from lightgbm import Booster
 
@@ -55,8 +57,8 @@ def save_model(model: Any, folder: Path) -> None:
             )
 
 
-def load_model(folder: Path, kind: Any) -> Any:
-    """Read a classifier back.
+def load_model(folder: Location, kind: Any) -> Any:
+    """Read a classifier back, wherever its folder lies.
 
     Parameters
     ----------
@@ -64,6 +66,11 @@ def load_model(folder: Path, kind: Any) -> Any:
         What the member's recipe names; its own `load(folder)` is called if it has one. Nothing in the folder says
         what is to be imported, and no file in it is executed.
     """
+    with local_copy(folder) as local:
+        return _load(local, kind)
+
+
+def _load(folder: Path, kind: Any) -> Any:
     import lightgbm
     import skops.io
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import parquet
+
+from ensemble.files import Location, local_copy
 
 
 class PredictionsFile:
@@ -36,9 +37,9 @@ class PredictionsFile:
         return self._content[start : start + names.total_compressed_size]
 
 
-def read_arrays(path: Path, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
+def read_arrays(path: Location, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
     """Columns of numbers of a file, read piece by piece: never twice in memory."""
-    with parquet.ParquetFile(path) as file:
+    with local_copy(path) as local, parquet.ParquetFile(local) as file:
         types = {name: file.schema_arrow.field(name).type.to_pandas_dtype() for name in columns}
         found: dict[str, NDArray[Any]] = {name: np.empty(file.metadata.num_rows, types[name]) for name in columns}
         start = 0

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from ensemble.competition import Competition
 from ensemble.config import Experiment
 from ensemble.errors import UserError
+from ensemble.files import move_folder
 from ensemble.folds import FoldLedger
-from ensemble.oof import OofStore
+from ensemble.oof import STORE_MARKERS, OofStore
 from ensemble.progress import Board
 
 
@@ -68,5 +69,5 @@ def _set_aside(store: OofStore, ledger: FoldLedger, board: Board) -> None:
     except UserError as error:
         difference = str(error)
     aside = store.root.with_name(f"{store.name}~{time.strftime('%Y%m%d-%H%M%S')}")
-    store.root.rename(aside)
+    move_folder(store.root, aside, *STORE_MARKERS)
     board.say(f"the data or folds changed ({difference}); the finished work is kept in {aside}")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ensemble.errors import UserError
+from ensemble.files import Location
 
 PROTOCOL = 1  # raised when the framework itself comes to call members differently: seeds, rows, decoding
 DISTRIBUTION = "who-took-this-photo"
@@ -53,7 +54,7 @@ def _canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def file_sha256(path: Path) -> str:
+def file_sha256(path: Location) -> str:
     """Sha256 (hex) of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 from typing import Any
 
-from ensemble.files import write_text
+from ensemble.files import Location, write_text
 from ensemble.oof import FoldRecord, OofStore
 from ensemble.plan import Plan
 from ensemble.timeline import Timeline
@@ -41,7 +40,7 @@ def note_run(store: OofStore, started: float, engine: str, slots: float, plan: P
     write_text(path, json.dumps(runs, indent=1) + "\n")
 
 
-def _earlier(path: Path) -> list[Any]:
+def _earlier(path: Location) -> list[Any]:
     """What earlier runs noted; notes that cannot be read are not worth failing for."""
     try:
         return list(json.loads(path.read_text(encoding="utf-8")))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ensemble.config import Experiment, load_experiment
 from ensemble.errors import UserError
+from ensemble.files import Location
 from ensemble.oof import OofStore
 
 
-def find_store(named: Path | None, oof: Path) -> tuple[OofStore, Experiment]:
+def find_store(named: Location | None, oof: Location) -> tuple[OofStore, Experiment]:
     """The store in a folder, of a config (`<oof>/<its name>`), or with nothing named the newest under `oof`.
 
     With it comes the experiment: that of the config where one is named, else the one that the store was trained for.
@@ -17,7 +16,7 @@ def find_store(named: Path | None, oof: Path) -> tuple[OofStore, Experiment]:
     Raises
     ------
     UserError
-        There is no such store.
+        There is no such store, or a newer version wrote it.
     """
     config = None if named is None or named.is_dir() else load_experiment(named)
     folder = _newest(oof) if named is None else named
@@ -27,7 +26,7 @@ def find_store(named: Path | None, oof: Path) -> tuple[OofStore, Experiment]:
     return store, config or store.experiment()
 
 
-def _newest(oof: Path) -> Path:
+def _newest(oof: Location) -> Location:
     ledgers = [path for path in oof.glob("*/data.json") if "~" not in path.parent.name]
     if not ledgers:
         raise UserError(f"there is no store under {oof}; run python -m ensemble.train first, or pass --oof")

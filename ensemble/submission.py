@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from ensemble.errors import UserError
-from ensemble.files import write_text
+from ensemble.files import Location, write_text
 from ensemble.metrics import THRESHOLD
 from ensemble.tables import SampleTable
 
@@ -33,7 +32,7 @@ def submission_text(sample: SampleTable, probabilities: NDArray[np.float64]) -> 
     return text
 
 
-def write_submission(path: Path, sample: SampleTable, probabilities: NDArray[np.float64]) -> str:
+def write_submission(path: Location, sample: SampleTable, probabilities: NDArray[np.float64]) -> str:
     """Write submit.csv and return its sha256; when it would be invalid (`UserError`) nothing is written."""
     text = submission_text(sample, probabilities)
     write_text(path, text)

@@ -19,6 +19,7 @@ from ensemble.durations import seconds_of
 from ensemble.engine import engine_maker
 from ensemble.errors import UserError
 from ensemble.execute import Execution
+from ensemble.files import Location, location
 from ensemble.lock import only_writer
 from ensemble.member import build
 from ensemble.oof import OofStore
@@ -32,12 +33,21 @@ from ensemble.runs import note_run
 def main(
     config: Annotated[Path, typer.Argument(help="The experiment, a YAML file such as configs/demo.yaml.")],
     data: Annotated[
-        Path,
-        typer.Option(help="Folder with the archive (or train/, test/) and the two tables; or the archive."),
+        Location,
+        typer.Option(
+            parser=location,
+            metavar="PATH",
+            help="Folder with the archive (or train/, test/) and the two tables; or the archive; or an address of it.",
+        ),
     ] = Path("data"),
-    oof: Annotated[Path, typer.Option(help="Root of the stores; this run's is OOF/<name in the config>.")] = Path(
-        "oof"
-    ),
+    oof: Annotated[
+        Location,
+        typer.Option(
+            parser=location,
+            metavar="PATH",
+            help="Root of the stores, such as oof or s3://bucket/oof; this run's is OOF/<name in the config>.",
+        ),
+    ] = Path("oof"),
     engine: Annotated[str, typer.Option(help="ray (local, or the cluster in RAY_ADDRESS) or inline.")] = "ray",
     members: Annotated[str, typer.Option(help="Train only these members, separated by commas.")] = "",
     timeout: Annotated[
@@ -73,7 +83,7 @@ def choose_members(experiment: Experiment, names: str) -> list[MemberSettings]:
 def train(
     experiment: Experiment,
     members: list[MemberSettings],
-    data: Path,
+    data: Location,
     store: OofStore,
     engine_name: str,
     limits: Limits = UNLIMITED,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +9,7 @@ from ensemble.config import MemberSettings
 from ensemble.engine import Engine
 from ensemble.engine.task import FOLDS, LABELS, PHOTOGRAPHS, Features, FeatureTask, FoldTask, Task
 from ensemble.features import FeatureLine, FeatureWork, chunk_sizes, content_keys
+from ensemble.files import Location
 from ensemble.folds import FoldLedger
 from ensemble.plan import Plan
 from ensemble.progress import Board
@@ -39,7 +38,7 @@ class Work:
         engine: Engine,
         board: Board,
         speeds: Speeds,
-        cache: Path,
+        cache: Location,
         timeout: float,
     ) -> None:
         self.plan, self.engine, self.board, self.speeds = plan, engine, board, speeds

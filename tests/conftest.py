@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ensemble.config import load_experiment
+from ensemble.files import Location
 from ensemble.oof import OofStore
 from ensemble.train import train
 from tests.competitions import BOOSTED, LINEAR, write_competition, write_config
+from tests.storage import KINDS, make_bucket, new_place, s3_at, s3_server
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
@@ -34,3 +37,26 @@ def trained(tmp_path_factory: pytest.TempPathFactory, competition_folder: Path) 
     """A store in which two members are finished. Read only: copy it before changing it."""
     folder = tmp_path_factory.mktemp("trained")
     return train_inline(write_config(folder / "small.yaml", LINEAR, BOOSTED), competition_folder, folder / "oof")
+
+
+@pytest.fixture(scope="session")
+def s3_url() -> Iterator[str]:
+    """A server that speaks S3, for the whole session."""
+    with s3_server() as url:
+        yield url
+
+
+@pytest.fixture
+def s3(s3_url: str) -> Iterator[str]:
+    """The same, in the environment, with an empty bucket."""
+    with s3_at(s3_url):
+        make_bucket()
+        yield s3_url
+
+
+@pytest.fixture(params=KINDS)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
+    """An empty folder, in turn here, in memory and on a server that speaks S3."""
+    if request.param == "s3":
+        request.getfixturevalue("s3")
+    return new_place(request.param, tmp_path)

@@ -11,10 +11,10 @@ ROOT = Path(__file__).parents[1]
 
 # Low to high: a room may import from those before it and from its own level, never from a later one.
 LEVELS = [
-    ["errors", "files", "threads"],
-    ["console", "provenance", "durations"],
+    ["errors", "durations", "outage", "remote", "files", "signs", "threads"],
+    ["console", "provenance", "store_format"],
     ["config", "archive", "metrics", "paired", "images"],
-    ["tables", "predictions_file", "member", "models", "progress"],
+    ["tables", "predictions_file", "record", "member", "models", "progress"],
     ["competition", "folds", "submission"],
     ["oof"],
     ["predictions", "stores", "engine", "lock", "foreign"],

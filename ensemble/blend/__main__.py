@@ -13,25 +13,32 @@ from rich.console import Console
 from ensemble.config import Experiment
 from ensemble.console import make_console, verbs
 from ensemble.errors import UserError
+from ensemble.files import Location, location
 from ensemble.lock import only_writer
 from ensemble.oof import SUBMISSION, OofStore
 from ensemble.stores import find_store
 
-Store = Annotated[Path | None, typer.Argument(help="A store or a config; default: the newest store.")]
-Root = Annotated[Path, typer.Option(help="Root of the stores.")]
+_NAMED = "A store or a config; default: the newest store."
+Store = Annotated[Location | None, typer.Argument(parser=location, metavar="STORE", help=_NAMED)]
+Root = Annotated[Location, typer.Option(parser=location, metavar="PATH", help="Root of the stores.")]
 
 
 def main(
     store: Store = None,
     oof: Root = Path("oof"),
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write the submission here.")] = None,
+    output: Annotated[
+        Location | None,
+        typer.Option("--output", "-o", parser=location, metavar="PATH", help="Also write the submission here."),
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Only blenders that do not search with Optuna.")] = False,
     correct_prior: Annotated[
         bool, typer.Option("--correct-prior", help="Apply the estimated share of fakes among the test photographs.")
     ] = False,
     rebuild_from: Annotated[
-        Path | None,
-        typer.Option("--rebuild", metavar="BLEND.JSON", help="Make the submission of this manifest again."),
+        Location | None,
+        typer.Option(
+            "--rebuild", parser=location, metavar="BLEND.JSON", help="Make the submission of this manifest again."
+        ),
     ] = None,
 ) -> None:
     """Fit several blenders on the out-of-fold predictions, choose one by its nested score, and write submit.csv."""
@@ -47,12 +54,20 @@ def main(
 def import_member(
     name: Annotated[str, typer.Argument(help="What the member is to be called.")],
     oof_file: Annotated[
-        Path,
-        typer.Option("--oof", help="Its out-of-fold predictions (CSV or Parquet): name, pred, perhaps fold."),
+        Location,
+        typer.Option(
+            "--oof",
+            parser=location,
+            metavar="FILE",
+            help="Its out-of-fold predictions (CSV or Parquet): name, pred, perhaps fold.",
+        ),
     ],
-    test_file: Annotated[Path, typer.Option("--test", help="Its predictions of the test photographs.")],
-    store: Annotated[Path | None, typer.Option(help="A store or a config; default: the newest store.")] = None,
-    root: Annotated[Path, typer.Option(help="Root of the stores.")] = Path("oof"),
+    test_file: Annotated[
+        Location,
+        typer.Option("--test", parser=location, metavar="FILE", help="Its predictions of the test photographs."),
+    ],
+    store: Annotated[Location | None, typer.Option(parser=location, metavar="STORE", help=_NAMED)] = None,
+    root: Root = Path("oof"),
     same_folds: Annotated[
         bool, typer.Option("--same-folds", help="You state that the folds of this ledger were used (no fold column).")
     ] = False,
@@ -98,7 +113,7 @@ class Told:
             self.console.print(line, markup=False)
 
 
-def _rebuild(manifest: Path, store: OofStore, experiment: Experiment, output: Path | None) -> None:
+def _rebuild(manifest: Location, store: OofStore, experiment: Experiment, output: Location | None) -> None:
     from ensemble.blend.manifest import rebuild
 
     target = output or manifest.with_name(SUBMISSION)
@@ -107,7 +122,7 @@ def _rebuild(manifest: Path, store: OofStore, experiment: Experiment, output: Pa
     make_console().print(f"{target} rebuilt, sha256 {sha256}", markup=False)
 
 
-def _blend(store: OofStore, experiment: Experiment, output: Path | None) -> None:
+def _blend(store: OofStore, experiment: Experiment, output: Location | None) -> None:
     from ensemble.blend.page import score_line, submission_lines
     from ensemble.blend.run import PAGE, blend
     from ensemble.predictions import load_predictions

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ensemble.files import Location
 from ensemble.metrics import THRESHOLD, share_variance
 from ensemble.tables import SampleTable
 
@@ -46,7 +46,9 @@ class Guard:
         return lines
 
 
-def guard(sample: SampleTable, probabilities: NDArray[np.float64], nested: NDArray[np.float64], last: Path) -> Guard:
+def guard(
+    sample: SampleTable, probabilities: NDArray[np.float64], nested: NDArray[np.float64], last: Location
+) -> Guard:
     """Look at probabilities of the sample's rows, beside nested logits, and beside the submission at `last`."""
     fake = probabilities >= THRESHOLD
     oof, test = float((nested >= 0).mean()), float(fake.mean())
@@ -58,10 +60,11 @@ def guard(sample: SampleTable, probabilities: NDArray[np.float64], nested: NDArr
     return Guard(int((both["now"] != both["before"]).sum()), len(both), oof, test, error)
 
 
-def _decisions(path: Path, sample: SampleTable) -> pd.Series[bool] | None:
+def _decisions(path: Location, sample: SampleTable) -> pd.Series[bool] | None:
     """The decisions of a submission; None where there is none that can be read."""
     try:
-        table = pd.read_csv(path, dtype={sample.name_column: str})
+        with path.open("rb") as file:
+            table = pd.read_csv(file, dtype={sample.name_column: str})
         found: pd.Series[bool] = table.set_index(sample.name_column)[sample.prediction_column] >= THRESHOLD
     except (OSError, ValueError, KeyError, TypeError):
         return None

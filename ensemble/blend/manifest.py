@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, is_dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from ensemble.blend.threshold import Decision, Rule
 from ensemble.blend.worth import Worth
 from ensemble.config import Experiment
 from ensemble.errors import UserError
-from ensemble.files import write_text
+from ensemble.files import Location, write_text
 from ensemble.metrics import score, to_probabilities
 from ensemble.oof import OofStore
 from ensemble.paired import Comparison, compare
@@ -76,7 +75,7 @@ def manifest(blend: Blend, inputs: Inputs, store: OofStore, guard: Guard, seed: 
     return plain
 
 
-def rebuild(path: Path, store: OofStore, target: Path, experiment: Experiment | None = None) -> str:
+def rebuild(path: Location, store: OofStore, target: Location, experiment: Experiment | None = None) -> str:
     """Write the submission of a manifest again from the store's predictions; returns its sha256.
 
     `experiment` is the one that was blended, if it is not the one that the store was last trained for.
@@ -114,7 +113,7 @@ def _decided(recipe: dict[str, Any], test: Logits) -> NDArray[np.float64]:
     return to_probabilities(decision(blender.decision_function(seen)) + recipe["added_logit"])
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Location) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from ensemble.blend.manifest import manifest
 from ensemble.blend.page import blend_page
 from ensemble.blend.studies import Studies
 from ensemble.config import BlendSettings, Experiment
-from ensemble.files import new_folder, remove_unfinished, write_text
+from ensemble.files import Location, new_folder, remove_unfinished, write_text
 from ensemble.metrics import to_probabilities
 from ensemble.oof import BLEND_OOF, MANIFEST, SUBMISSION, OofStore
 from ensemble.predictions import Predictions, load_predictions
@@ -28,7 +27,7 @@ STUDIES, PAGE = "study.db", "report.md"
 def blend(
     store: OofStore,
     experiment: Experiment | None = None,
-    submission: Path | None = None,
+    submission: Location | None = None,
     say: Say = lambda _: None,
     predictions: Predictions | None = None,
 ) -> dict[str, Any]:
@@ -48,7 +47,7 @@ def blend(
     content = manifest(found, inputs, store, guarded, settings.seed)
     content["made_of"] = studies.fingerprint
     remove_unfinished(store.root, store.blend_folder.name)
-    with new_folder(store.blend_folder) as folder:
+    with new_folder(store.blend_folder, MANIFEST) as folder:
         content["submission_sha256"] = write_submission(folder / SUBMISSION, store.sample(), probabilities)
         content["oof_sha256"] = _write_oof(folder / BLEND_OOF, found, inputs)
         _keep_studies(folder / STUDIES, studies, found)
@@ -89,10 +88,10 @@ def _keep_studies(path: Path, studies: Studies, found: Blend) -> None:
     if made:
         studies.keep(path, made)
     elif _searched(studies.path.with_name(MANIFEST)) == studies.fingerprint and studies.path.exists():
-        shutil.copyfile(studies.path, path)
+        path.write_bytes(studies.path.read_bytes())
 
 
-def _searched(manifest: Path) -> str | None:
+def _searched(manifest: Location) -> str | None:
     """The fingerprint of what an earlier blend was made of."""
     try:
         found: str = json.loads(manifest.read_text(encoding="utf-8"))["made_of"]

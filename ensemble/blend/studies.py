@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ensemble.files import Location, local_copy
+
 if TYPE_CHECKING:
     import optuna
 
@@ -19,13 +21,13 @@ class Studies:
 
     Parameters
     ----------
-    path : Path
+    path : Location
         The SQLite file of an earlier blend, if there is one.
     fingerprint : str
         Of everything that a search sees: trials of other predictions or settings are never taken up.
     """
 
-    def __init__(self, path: Path, fingerprint: str) -> None:
+    def __init__(self, path: Location, fingerprint: str) -> None:
         self.path = path
         self.fingerprint = fingerprint
 
@@ -35,9 +37,9 @@ class Studies:
             return []
         import optuna
 
-        with quietly():
+        with quietly(), local_copy(self.path) as file:
             try:
-                study = optuna.load_study(study_name=name, storage=f"sqlite:///{self.path}")
+                study = optuna.load_study(study_name=name, storage=f"sqlite:///{file}")
                 if study.user_attrs.get(_FINGERPRINT) != self.fingerprint:
                     return []
                 over = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)

@@ -10,20 +10,26 @@ import typer
 
 from ensemble.console import make_console, verbs
 from ensemble.errors import UserError
-from ensemble.files import new_file
+from ensemble.files import Location, location, new_file
 from ensemble.folds.ledger import FoldLedger
+from ensemble.store_format import refuse_newer
 
 
 def export(
-    store: Annotated[Path, typer.Argument(help="The store whose folds they are, such as oof/cpu.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write them: .csv or .parquet.")] = Path(
-        "folds.csv"
-    ),
+    store: Annotated[
+        Location,
+        typer.Argument(parser=location, metavar="STORE", help="The store whose folds they are, such as oof/cpu."),
+    ],
+    output: Annotated[
+        Location,
+        typer.Option("--output", "-o", parser=location, metavar="PATH", help="Where to write them: .csv or .parquet."),
+    ] = Path("folds.csv"),
 ) -> None:
     """Write name, label, group and fold of every training row. Train elsewhere on these folds, then import."""
     write = _WRITERS.get(output.suffix.lower())
     if write is None:
         raise UserError(f"{output}: give a name that ends in .csv or .parquet")
+    refuse_newer(store)
     ledger = FoldLedger.load(store)
     with new_file(output) as temporary:
         write(ledger.table, temporary)

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from ensemble.config import FoldSettings
 from ensemble.errors import UserError
-from ensemble.files import new_file, write_text
+from ensemble.files import Location, local_copy, new_file, write_text
 from ensemble.provenance import digest_of_chunks
 
 ALGORITHM = "StratifiedGroupKFold over dHash-256 components, 1"
@@ -125,7 +124,7 @@ class FoldLedger:
     def _settings(self, other: FoldLedger) -> list[tuple[str, int, int]]:
         return [(name, getattr(self, name), getattr(other, name)) for name in ("n_folds", "seed", "distance")]
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Location) -> None:
         """Write `folds.parquet` and `folds.json`: the same bytes for the same ledger and the same pyarrow."""
         with new_file(folder / "folds.parquet") as temporary:
             self.table.to_parquet(temporary, index=False)
@@ -141,7 +140,7 @@ class FoldLedger:
         write_text(folder / "folds.json", json.dumps(summary, indent=2) + "\n")
 
     @classmethod
-    def load(cls, folder: Path) -> FoldLedger:
+    def load(cls, folder: Location) -> FoldLedger:
         """Read a ledger and verify its hash.
 
         Raises
@@ -151,7 +150,8 @@ class FoldLedger:
         """
         try:
             summary: dict[str, Any] = json.loads((folder / "folds.json").read_text(encoding="utf-8"))
-            table = pd.read_parquet(folder / "folds.parquet", use_threads=False)  # each keeps memory of its own
+            with local_copy(folder / "folds.parquet") as file:
+                table = pd.read_parquet(file, use_threads=False)  # each keeps memory of its own
             ledger = cls(table, summary["n_folds"], summary["seed"], summary["near_duplicate_distance"])
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"{folder} has no readable fold ledger ({error}); train first") from None

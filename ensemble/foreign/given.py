@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ import pyarrow as pa
 from pandas.api.types import is_numeric_dtype
 
 from ensemble.errors import UserError
+from ensemble.files import Location
 
 _PREDICTIONS = ("pred", "prediction", "probability", "prob", "proba", "logit", "score")
 _LEDGER = ("name", "label", "group", "fold")
@@ -27,12 +27,12 @@ Problems = dict[str, list[str]]
 class Given:
     """One file: its table has the columns name, value, text (the value as written), and fold where there is one."""
 
-    file: Path
+    file: Location
     sha256: str
     table: pd.DataFrame
 
 
-def read_given(file: Path, called: str, filled: str = "pred") -> Given:
+def read_given(file: Location, called: str, filled: str = "pred") -> Given:
     """Read one file. The sample calls its column of names `called`, and that of predictions `filled`.
 
     Raises
@@ -70,7 +70,7 @@ def _read_csv(content: BytesIO) -> pd.DataFrame:
         return pd.read_csv(content, dtype=str, keep_default_na=False, index_col=False)
 
 
-def _columns(table: pd.DataFrame, file: Path, called: str, filled: str) -> tuple[str, str]:
+def _columns(table: pd.DataFrame, file: Location, called: str, filled: str) -> tuple[str, str]:
     """The columns of names and of predictions."""
     columns = list(table.columns)
     known = [column for column in columns if column in _PREDICTIONS]

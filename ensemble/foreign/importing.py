@@ -6,19 +6,19 @@ import json
 import re
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.errors import InputProblems, UserError
-from ensemble.files import new_folder, remove_unfinished, write_text
+from ensemble.files import Location, new_folder, remove_unfinished, write_text
 from ensemble.folds import FoldLedger
 from ensemble.foreign.given import Given, Problems, in_order, read_given
 from ensemble.foreign.smells import Labels, Pair, leak_smells
 from ensemble.metrics import is_right, standard_error, to_probabilities
-from ensemble.oof import IMPORTED, IMPORTED_RECIPE, FoldResult, OofStore, Provenance
+from ensemble.oof import IMPORTED, IMPORTED_RECIPE, RECORD, FoldResult, OofStore, Provenance
 from ensemble.predictions import load_predictions
+from ensemble.record import from_text
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")  # as the config's members
 _SCALES = ("auto", "probability", "logit")
@@ -28,7 +28,13 @@ Array = NDArray[np.float64]
 
 
 def import_predictions(
-    store: OofStore, name: str, oof_file: Path, test_file: Path, *, same_folds: bool = False, scale: str = "auto"
+    store: OofStore,
+    name: str,
+    oof_file: Location,
+    test_file: Location,
+    *,
+    same_folds: bool = False,
+    scale: str = "auto",
 ) -> list[str]:
     """Check the predictions of a foreign member and store them as its folds. Returns what a person should know.
 
@@ -62,11 +68,25 @@ def _check_name(store: OofStore, name: str) -> None:
         raise UserError(f"{name!r} cannot be a member's name; use letters, digits, _ . and -, at most 80")
     if name.lower() in {member.name.lower() for member in store.experiment().members}:
         raise UserError(f"{name} is a member of the config already; give the imported one another name")
-    if name not in store.imported() and store.member_folder(name).exists():
+    if name not in store.imported() and _was_trained_here(store, name):
         raise UserError(f"{store.member_folder(name)} holds a member that was trained here; give another name")
 
 
-def _read_both(store: OofStore, ledger: FoldLedger, name: str, oof_file: Path, test_file: Path) -> tuple[Given, Given]:
+def _was_trained_here(store: OofStore, name: str) -> bool:
+    """Whether a fold of that name holds work. What an import left that was cut short on an object store is none."""
+    return any(not _came_here(path) for path in store.member_folder(name).glob(f"fold-*/{RECORD}"))
+
+
+def _came_here(record: Location) -> bool:
+    try:
+        return from_text(record.read_bytes()).trained_elsewhere
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
+
+
+def _read_both(
+    store: OofStore, ledger: FoldLedger, name: str, oof_file: Location, test_file: Location
+) -> tuple[Given, Given]:
     """Both files, a row for each photograph in the order of the ledger and of the sample."""
     sample, problems = store.sample(), Problems()
     called, filled = sample.name_column.lower(), sample.prediction_column.lower()
@@ -163,7 +183,7 @@ def _origin(oof: Given, test: Given, heard: str, smells: list[str]) -> _Origin:
 class _OneMember(OofStore):
     """A member's folder as it is being made."""
 
-    def member_folder(self, member: str) -> Path:  # noqa: ARG002
+    def member_folder(self, member: str) -> Location:  # noqa: ARG002
         """The folder itself."""
         return self.root
 
@@ -174,7 +194,7 @@ def _store(store: OofStore, ledger: FoldLedger, name: str, values: Pair, origin:
     provenance = Provenance(recipe, ledger.sha256, store.facts()["sha256"], code="")
     now = time.time()
     remove_unfinished(store.member_folder(name).parent, name)
-    with new_folder(store.member_folder(name)) as folder:
+    with new_folder(store.member_folder(name), RECORD, IMPORTED) as folder:
         for fold in range(ledger.n_folds):
             result = FoldResult(
                 name, fold, values.oof[ledger.heldout(fold)], values.test, 0.0, 0.0, now, now, 0.0, 0, {},

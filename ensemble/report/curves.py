@@ -10,6 +10,8 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ensemble.files import Location
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -90,7 +92,7 @@ def learning_curves(histories: Histories) -> str:
     return text.getvalue()
 
 
-def is_drawn(path: Path, histories: Histories) -> bool:
+def is_drawn(path: Location, histories: Histories) -> bool:
     """Whether a file holds these very histories, drawn by this code: then matplotlib need not be imported."""
     try:
         return _identifier(_lines(histories)) in path.read_text(encoding="utf-8")

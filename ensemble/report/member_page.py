@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from ensemble.files import Location
 from ensemble.metrics import is_right, score
 from ensemble.oof import FoldRecord
 from ensemble.predictions import Predictions
@@ -20,7 +21,7 @@ from ensemble.report.text import markdown_table
 _ERRORS_SHOWN = 20
 
 
-def is_written(path: Path, title: str, predictions: Predictions, column: int) -> bool:
+def is_written(path: Location, title: str, predictions: Predictions, column: int) -> bool:
     """Whether a report tells of these very predictions, written by this code."""
     try:
         return _identifier(title, predictions, column) in path.read_text(encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from rich.table import Table
 
 from ensemble.config import Experiment
 from ensemble.errors import UserError
-from ensemble.files import new_file, write_text
+from ensemble.files import Location, new_file, write_text
 from ensemble.oof import OofStore
 from ensemble.predictions import Predictions, load_predictions
 from ensemble.report.curves import CURVES, Histories, is_drawn, learning_curves, panel_titles
@@ -52,7 +51,7 @@ def write_leaderboard(store: OofStore, predictions: Predictions) -> pd.DataFrame
     return board
 
 
-def _write_curves(path: Path, histories: Histories) -> None:
+def _write_curves(path: Location, histories: Histories) -> None:
     """Leave the picture of these histories at `path`, or nothing when they hold nothing to draw."""
     if not panel_titles(histories):
         path.unlink(missing_ok=True)

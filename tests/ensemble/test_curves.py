@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import re
 import shutil
@@ -19,6 +18,7 @@ from rich.console import Console
 from ensemble.oof import OofStore
 from ensemble.report import curves, publish
 from ensemble.report.curves import is_drawn, learning_curves, panel_titles
+from tests.records import change_record
 
 TITLES = ["Loss", "Accuracy on training batches", "Learning rate", "Speed"]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -189,8 +189,7 @@ def store(trained: OofStore, tmp_path: Path) -> OofStore:
 
 
 def tell(store: OofStore, fold: int, history: list[dict[str, Any]]) -> None:
-    path = store.fold_folder("linear", fold) / "fold.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"history": history}))
+    change_record(store.fold_folder("linear", fold), history=history)
 
 
 def published(store: OofStore, member: str = "linear") -> str:

@@ -12,7 +12,7 @@ import pytest
 from ensemble.oof import OofStore
 from tests.conftest import train_inline
 
-SLOW_IMPORTS = ["torch", "ray", "sklearn", "lightgbm", "scipy", "optuna", "matplotlib", "imagehash"]
+SLOW_IMPORTS = ["torch", "ray", "sklearn", "lightgbm", "scipy", "optuna", "matplotlib", "imagehash", "fsspec", "upath"]
 
 
 @pytest.fixture

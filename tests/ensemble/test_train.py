@@ -187,7 +187,7 @@ def test_a_damaged_fold_is_named_and_trained_again(
     whole = predictions.read_bytes()
     predictions.write_bytes(whole[:-1])
     train_inline(tmp_path / "c.yaml", competition_folder, tmp_path / "oof")
-    assert "linear/fold-1 is trained again: its files are damaged" in capsys.readouterr().out
+    assert "linear/fold-1 is trained again: its files are damaged (predictions.parquet)" in capsys.readouterr().out
     assert predictions.read_bytes() == whole
 
 

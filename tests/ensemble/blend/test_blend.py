@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
@@ -23,6 +22,7 @@ from ensemble.oof import OofStore
 from ensemble.predictions import load_predictions
 from ensemble.report.leaderboard import leaderboard
 from tests.benchmarks.blend.worlds import write_store
+from tests.records import reseal
 
 
 @pytest.fixture(scope="module")
@@ -257,13 +257,6 @@ def test_the_headline_is_the_score_of_what_is_handed_in(tmp_path: Path) -> None:
     assert content["nested"]["accuracy"] == told > content["blenders"]["mean"]["nested"]["accuracy"]
     assert f"ested accuracy {told:.4f}" in (store.blend_folder / "report.md").read_text()
     assert leaderboard(store, load_predictions(store)).iloc[0]["accuracy"] == told
-
-
-def reseal(folder: Path, table: pd.DataFrame) -> None:
-    table.to_parquet(folder / "predictions.parquet", index=False)
-    record = json.loads((folder / "fold.json").read_text())
-    record["predictions_sha256"] = hashlib.sha256((folder / "predictions.parquet").read_bytes()).hexdigest()
-    (folder / "fold.json").write_text(json.dumps(record))
 
 
 @pytest.mark.parametrize("folds_left", [1, 2])

@@ -1,0 +1,155 @@
+"""What is known of a finished fold: what made it, what it cost, and a checksum of every byte that was stored."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+IMPORTED_RECIPE = "imported"  # the key by which the recipe of a member that was trained elsewhere tells so
+PREDICTIONS = "predictions.parquet"
+_SEAL = "sha256"
+_BLANK = "0" * 64
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What made a fold's predictions. Two folds with equal provenance are the same work."""
+
+    recipe: dict[str, Any]
+    folds: str
+    data: str
+    code: str
+
+    def changes(self, other: Provenance) -> list[str]:
+        """In words, what differs in the other."""
+        found = [name for name in ("data", "folds", "code") if getattr(self, name) != getattr(other, name)]
+        return found + _config_changes(self.recipe, other.recipe)
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """What one (member, fold) task brings home.
+
+    Attributes
+    ----------
+    heldout, test : float64 arrays
+        Probability of fake for the rows that this fold held out (in ledger order) and for the test rows.
+    model : dict of bytes
+        The files of the trained model, by name; empty when it could not be saved (`model_note` says why).
+    started, finished : float
+        Seconds since the epoch.
+    peak_memory_mib : float
+        Highest resident memory of the process that did the work.
+    """
+
+    member: str
+    fold: int
+    heldout: NDArray[np.float64]
+    test: NDArray[np.float64]
+    seconds_fit: float
+    seconds_predict: float
+    started: float
+    finished: float
+    peak_memory_mib: float
+    threads: int
+    versions: dict[str, str]
+    model: dict[str, bytes] = field(default_factory=dict, repr=False)
+    model_note: str = ""
+    history: list[dict[str, Any]] = field(default_factory=list, repr=False)
+
+
+@dataclass(frozen=True)
+class FoldRecord:
+    """The `fold.json` of a finished fold.
+
+    `files` has the sha256 of every other file of the folder, by its relative name; it is empty where an older version
+    wrote the fold, which kept that of the predictions only.
+    """
+
+    member: str
+    fold: int
+    provenance: Provenance
+    seconds_fit: float
+    seconds_predict: float
+    seconds_features_per_photograph: float
+    started: float
+    finished: float
+    peak_memory_mib: float
+    threads: int
+    versions: dict[str, str]
+    model_note: str
+    predictions_sha256: str
+    history: list[dict[str, Any]] = field(repr=False)
+    files: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """Sha256 of all files of which one is known, by their name relative to the fold's folder."""
+        return {PREDICTIONS: self.predictions_sha256, **self.files}
+
+    @property
+    def trained_elsewhere(self) -> bool:
+        """Whether only the predictions came here."""
+        return IMPORTED_RECIPE in self.provenance.recipe
+
+    @property
+    def seconds(self) -> float:
+        """Seconds in the member's own fit and predict_proba."""
+        return self.seconds_fit + self.seconds_predict
+
+
+_SHARED = (
+    "member", "fold", "seconds_fit", "seconds_predict", "started", "finished", "peak_memory_mib", "threads",
+    "versions", "model_note", "history",
+)  # fmt: skip
+
+
+def record_of(
+    result: FoldResult, provenance: Provenance, features_seconds: float, files: dict[str, bytes]
+) -> FoldRecord:
+    """The record of a fold of which `files` are stored."""
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    return FoldRecord(
+        provenance=provenance,
+        seconds_features_per_photograph=features_seconds,
+        predictions_sha256=sums[PREDICTIONS],
+        files=sums,
+        **{name: getattr(result, name) for name in _SHARED},
+    )
+
+
+def to_text(record: FoldRecord) -> str:
+    """The record as JSON, sealed: its last value is the sha256 of the whole text with zeros in that value's place."""
+    blank = json.dumps({**asdict(record), _SEAL: _BLANK}, indent=1) + "\n"
+    head, _, tail = blank.rpartition(_BLANK)
+    return head + hashlib.sha256(blank.encode()).hexdigest() + tail
+
+
+def from_text(text: bytes) -> FoldRecord:
+    """Read a record. One that an older version wrote has neither `files` nor a seal.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError
+        A byte of it is not what was written.
+    """
+    raw: dict[str, Any] = dict(json.loads(text))
+    seal = raw.pop(_SEAL, None)
+    if seal is not None or "files" in raw:
+        head, _, tail = text.rpartition(str(seal).encode())
+        if hashlib.sha256(head + _BLANK.encode() + tail).hexdigest() != seal:
+            raise ValueError("the record does not fit its seal")
+    return FoldRecord(**{**raw, "provenance": Provenance(**raw["provenance"])})
+
+
+def _config_changes(old: Any, new: Any, place: str = "config") -> list[str]:
+    """Paths and values at which two nested settings differ."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = [*old, *(key for key in new if key not in old)]
+        return [c for key in keys for c in _config_changes(old.get(key), new.get(key), f"{place}.{key}")]
+    return [] if old == new else [f"{place}: {old!r} -> {new!r}"]
