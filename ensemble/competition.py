@@ -87,10 +87,15 @@ class Competition:
         return len(self.train.names)
 
     @cached_property
+    def contents(self) -> dict[str, str]:
+        """sha256 of every photograph's file, by identity."""
+        hashes = (hashlib.sha256(content).hexdigest() for content in self.encoded)
+        return dict(zip(self.identities, hashes, strict=True))
+
+    @cached_property
     def sha256(self) -> str:
         """Hash of everything that was read: names, file contents, labels, groups; whatever the order of files."""
-        contents = [hashlib.sha256(content).hexdigest() for content in self.encoded]
-        rows = sorted(zip(self.identities, contents, strict=True))
+        rows = sorted(self.contents.items())
         labels = sorted(zip(self.train.names, self.train.labels.tolist(), self.train.groups, strict=True))
         return digest([rows, labels, self.on_size_mismatch])
 

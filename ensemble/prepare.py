@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -11,10 +12,13 @@ from numpy.typing import NDArray
 from ensemble.competition import Competition
 from ensemble.config import Experiment
 from ensemble.errors import UserError
-from ensemble.files import move_folder
+from ensemble.files import move_folder, write_text
 from ensemble.folds import FoldLedger
 from ensemble.oof import STORE_MARKERS, OofStore
 from ensemble.progress import Board
+
+PHOTOGRAPHS = "photographs.json"  # sha256 of each, by split and name
+_SHOWN = 5
 
 
 def prepare(
@@ -33,7 +37,7 @@ def prepare(
             table.names, pixels[: len(table.names)], table.groups, settings.near_duplicate_distance
         )
         ledger = FoldLedger.cut(table.names, table.labels, groups, settings)
-        _set_aside(store, ledger, board)
+        _set_aside(store, ledger, competition, board)
     return pixels, ledger
 
 
@@ -60,14 +64,34 @@ def _known_ledger(experiment: Experiment, competition: Competition, store: OofSt
     return ledger if same_data and same else None
 
 
-def _set_aside(store: OofStore, ledger: FoldLedger, board: Board) -> None:
+def note_photographs(store: OofStore, competition: Competition) -> None:
+    """Remember every photograph by its content, so that one that changes can be named."""
+    if not (store.root / PHOTOGRAPHS).exists():  # a store is of one set of photographs all its life
+        write_text(store.root / PHOTOGRAPHS, json.dumps(competition.contents, indent=0) + "\n")
+
+
+def _other_photographs(store: OofStore, competition: Competition) -> str:
+    """Name the photographs that are not those that a store was made of; empty where nobody knows."""
+    try:
+        before: dict[str, str] = json.loads((store.root / PHOTOGRAPHS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    now = competition.contents
+    other = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+    more = f" (+{len(other) - _SHOWN} more)" if len(other) > _SHOWN else ""
+    return f"other photographs: {', '.join(other[:_SHOWN])}{more}" if other else ""
+
+
+def _set_aside(store: OofStore, ledger: FoldLedger, competition: Competition, board: Board) -> None:
     """Keep finished work of other data or folds: move it out of the way rather than train over it."""
     if not any(store.root.glob("members/*/fold-*")):
         return
     try:
-        difference = ledger.difference(store.ledger()) or "the photographs themselves changed"
+        rows = ledger.difference(store.ledger())
     except UserError as error:
-        difference = str(error)
+        rows = str(error)
+    parts = [part for part in (rows, _other_photographs(store, competition)) if part]
+    difference = "; ".join(parts) or "the photographs themselves changed"
     aside = store.root.with_name(f"{store.name}~{time.strftime('%Y%m%d-%H%M%S')}")
     move_folder(store.root, aside, *STORE_MARKERS)
     board.say(f"the data or folds changed ({difference}); the finished work is kept in {aside}")

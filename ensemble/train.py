@@ -24,7 +24,7 @@ from ensemble.lock import only_writer
 from ensemble.member import build
 from ensemble.oof import OofStore
 from ensemble.plan import plan_folds
-from ensemble.prepare import facts_of, prepare
+from ensemble.prepare import facts_of, note_photographs, prepare
 from ensemble.progress import Board
 from ensemble.report import publish
 from ensemble.runs import note_run
@@ -103,6 +103,7 @@ def train(
         plan = plan_folds(members, ledger, competition, store)
         check_members(plan.members)  # finished ones have proven themselves: a second run need not import torch
         store.begin(experiment, ledger, competition.sample, facts_of(competition))
+        note_photographs(store, competition)
         for line in plan.reasons:
             board.say(line)
         complete, columns = True, experiment.blend.columns

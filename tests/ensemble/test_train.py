@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from ensemble.blend.run import blend
 from ensemble.config import load_experiment
@@ -16,7 +17,7 @@ from ensemble.lock import only_writer
 from ensemble.oof import OofStore
 from ensemble.predictions import load_predictions
 from ensemble.train import choose_members, train
-from tests.competitions import BOOSTED, CNN, LINEAR, read_rows, write_competition, write_config, write_rows
+from tests.competitions import BOOSTED, CNN, LINEAR, photograph, read_rows, write_competition, write_config, write_rows
 from tests.conftest import train_inline
 
 
@@ -107,6 +108,28 @@ def test_another_label_sets_finished_work_aside(tmp_path: Path, capsys: pytest.C
     assert len(kept) == 1
     assert OofStore(kept[0]).ledger().sha256 == before
     assert store.ledger().sha256 != before
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_another_photograph_is_named_and_its_features_alone_are_computed_again(
+    split: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every fold has learned from it or predicts it; of the features only its chunk is concerned."""
+    from ensemble import features
+
+    monkeypatch.setattr(features, "CHUNK", 8)
+    data = write_competition(tmp_path / "data")
+    config = write_config(tmp_path / "c.yaml", LINEAR)
+    train_inline(config, data, tmp_path / "oof")
+    Image.fromarray(photograph(777, fake=True)).save(data / split / "00005.png")
+    capsys.readouterr()
+    store = train_inline(config, data, tmp_path / "oof")
+    said = capsys.readouterr().out
+    assert f"the data or folds changed (other photographs: {split}/00005.png); the finished work is kept in" in said
+    assert "3 folds to train, 0 finished already" in said
+    computed = [entry["task"] for entry in json.loads((store.root / "runs.json").read_text())[-1]["timeline"]]
+    assert len([task for task in computed if "/chunk-" in task]) == 1
+    assert len([task for task in computed if "/fold-" in task]) == 3
 
 
 def test_a_sample_in_another_order_needs_no_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
