@@ -77,7 +77,7 @@ def test_a_machine_by_itself_waits_for_nobody() -> None:
 def grown(
     tmp_path_factory: pytest.TempPathFactory, competition_folder: Path
 ) -> Iterator[tuple[OofStore, str, list[dict[str, Any]]]]:
-    """The store, what was said and the timeline of a run on a node with a named resource, which one with a GPU joins."""
+    """The store, what was said and the timeline of a run on a node with a named resource; one with a GPU joins."""
     folder = tmp_path_factory.mktemp("grown")
     given = pytest.MonkeyPatch()
     given.setenv("RAY_AUTH_MODE", "disabled")
