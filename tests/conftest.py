@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,3 +61,29 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
     if request.param == "s3":
         request.getfixturevalue("s3")
     return new_place(request.param, tmp_path)
+
+
+_SHOTS: dict[str, list[int]] = {}  # fault -> tries, survived
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Count the shots of a test that is over, if it shot at a run."""
+    report = yield
+    mark = item.get_closest_marker("fault")
+    if mark is not None and report.when == "call" and not report.skipped:
+        tries = mark.kwargs.get("tries", 1)
+        shots = _SHOTS.setdefault(mark.args[0], [0, 0])
+        shots[0] += tries
+        shots[1] += tries if report.passed else 0
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The table of faults."""
+    if _SHOTS:
+        width = max(map(len, _SHOTS))
+        terminalreporter.write_sep("=", "under fire")
+        terminalreporter.write_line(f"{'fault':{width}}  tries  survived  lost")
+        for fault, (tries, survived) in sorted(_SHOTS.items()):
+            terminalreporter.write_line(f"{fault:{width}}  {tries:5}  {survived:8}  {tries - survived:4}")

@@ -21,6 +21,8 @@ from tests.conftest import train_inline
 from tests.ensemble.test_train import foreign
 from tests.fire import Run, alive, finished, traces, until
 
+DRIVER = "the driver is killed at random moments"
+
 
 @pytest.fixture(scope="module")
 def mark(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -50,6 +52,7 @@ def no_marks(mark: Path) -> None:
         path.unlink()
 
 
+@pytest.mark.fault("a worker is killed in mid-fold")
 def store_in(oof: Path) -> OofStore:
     return OofStore(oof / "small")
 
@@ -67,6 +70,7 @@ def test_a_worker_is_killed(
     assert finished(store_in(tmp_path)) == quiet
 
 
+@pytest.mark.fault("Ctrl-C or SIGTERM")
 @pytest.mark.parametrize("engine", ["inline", "ray"])
 @pytest.mark.parametrize("ask", ["Ctrl-C", "SIGTERM"])
 def test_a_run_is_interrupted(
@@ -112,9 +116,14 @@ def shoot(config: Path, data: Path, oof: Path, engine: str, quiet: dict[str, byt
     assert finished(store) == quiet
 
 
+@pytest.mark.fault("two drivers at once")
 @pytest.mark.parametrize(
     ("engine", "kills"),
-    [("inline", 4), *(pytest.param(engine, 20, marks=pytest.mark.slow) for engine in ("inline", "ray"))],
+    [
+        pytest.param("inline", 4, marks=pytest.mark.fault(DRIVER, tries=4)),
+        pytest.param("inline", 20, marks=[pytest.mark.slow, pytest.mark.fault(DRIVER, tries=20)]),
+        pytest.param("ray", 20, marks=[pytest.mark.slow, pytest.mark.fault(DRIVER, tries=20)]),
+    ],
 )
 def test_the_driver_is_killed_at_random_moments(
     engine: str, kills: int, config: Path, quiet: dict[str, bytes], competition_folder: Path, tmp_path: Path
@@ -134,6 +143,7 @@ def test_two_drivers_at_once(
     assert finished(store_in(tmp_path)) == quiet
 
 
+@pytest.mark.fault("the disk is full")
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 300 kB."""
@@ -164,6 +174,7 @@ def test_a_disk_is_full(competition_folder: Path, tmp_path: Path, small_disk: Pa
     assert kept.items() <= finished(store).items()
 
 
+@pytest.mark.fault("a member raises, leaves, hangs, or predicts nonsense", tries=7)
 def test_a_cache_that_cannot_be_written_costs_nothing(competition_folder: Path, tmp_path: Path) -> None:
     (tmp_path / ".features").touch()  # a file where the folder should be
     code, said = Run(write_config(tmp_path / "c.yaml", LINEAR), competition_folder, tmp_path, "inline").end()

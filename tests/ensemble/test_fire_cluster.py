@@ -28,6 +28,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
         found.shutdown()
 
 
+@pytest.mark.fault("the raylet of one of two nodes is killed")
 def on(cluster: Cluster) -> dict[str, str]:
     return {"RAY_ADDRESS": cluster.address, "RAY_AUTH_MODE": "disabled"}
 
@@ -51,6 +52,8 @@ def test_a_machine_is_lost(cluster: Cluster, competition_folder: Path, tmp_path:
     assert finished(OofStore(tmp_path / "oof" / "small")) == quiet
 
 
+@pytest.mark.fault("the object store is too small")
+@pytest.mark.fault("memory runs out")
 @pytest.mark.parametrize("always", [False, True])
 def test_memory_runs_out(always: bool, competition_folder: Path, tmp_path: Path) -> None:
     """Ray kills the worker; the fold gets a machine for itself, and when that does not help, it alone is lost."""

@@ -124,6 +124,7 @@ def test_the_features_are_cached_beside_it(
     (remote.root.parent).remove_files(files)  # type: ignore[union-attr]
 
 
+@pytest.mark.fault("two drivers at once")
 def test_a_second_driver_is_refused(remote: OofStore, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signs, "RENEWED", 0.1)
     root = remote.root.parent

@@ -119,6 +119,7 @@ def cut(monkeypatch: pytest.MonkeyPatch) -> Any:
     return after
 
 
+@pytest.mark.fault("an upload is cut short")
 @pytest.mark.parametrize("kind", ["memory", "s3"])
 @pytest.mark.parametrize("replaces", [False, True])
 @pytest.mark.parametrize("requests", range(9))

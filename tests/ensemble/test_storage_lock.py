@@ -68,6 +68,7 @@ def test_an_error_releases_it(place: Location) -> None:
         pass
 
 
+@pytest.mark.fault("a driver dies that holds the lock of an object store")
 @pytest.fixture
 def store(s3: str, tmp_path: Path) -> OofStore:
     return OofStore(new_place("s3", tmp_path))

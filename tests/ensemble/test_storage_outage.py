@@ -154,6 +154,7 @@ def test_a_broken_connection_is_no_answer(ask: str, monkeypatch: pytest.MonkeyPa
         getattr(location("memory://bucket/x"), ask)()
 
 
+@pytest.mark.fault("the S3 server is gone for a moment")
 def test_a_fold_that_cannot_be_stored_is_one_that_failed(
     store: OofStore, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,6 +187,7 @@ def test_a_short_outage_in_the_middle_of_an_upload(
     assert capsys.readouterr().err.count("cannot be reached") == 1
 
 
+@pytest.mark.fault("the S3 server is gone for 20 s")
 @pytest.mark.slow
 def test_the_server_is_gone_for_twenty_seconds_of_a_run(
     trained: OofStore, competition_folder: Path, s3_url: str, tmp_path: Path

@@ -49,6 +49,7 @@ def test_it_is_read_alike(store: OofStore, trained: OofStore) -> None:
     assert model.predict_proba([[0.0] * model.n_features_in_]).shape == (1, 2)
 
 
+@pytest.mark.fault("a stored file is cut, flipped or gone")
 @pytest.mark.parametrize("file", ["predictions.parquet", "model/lightgbm.txt", "fold.json"])
 @pytest.mark.parametrize("damage", ["cut", "flip", "gone"])
 def test_damage_is_found_and_named(store: OofStore, file: str, damage: str) -> None:
@@ -84,6 +85,7 @@ def result_of(store: OofStore, member: str, fold: int, **changes: Any) -> FoldRe
     return FoldResult(**{**shared, "heldout": pred["oof"], "test": pred["test"], "model": files, **changes})
 
 
+@pytest.mark.fault("any bit of any file of a fold is flipped, or the file is cut", tries=300)
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_bit_of_any_file_is_watched(fold: OofStore, data: st.DataObject) -> None:
@@ -192,6 +194,7 @@ def commands(store: OofStore, config: Path, folder: Path) -> dict[str, Callable[
     }
 
 
+@pytest.mark.fault("a store of a newer version")
 @pytest.mark.parametrize("verb", ["train", "blend", "report", "newest", "export", "import"])
 def test_a_store_of_a_newer_version_is_refused_and_left_alone(store: OofStore, tmp_path: Path, verb: str) -> None:
     facts = json.loads((store.root / "data.json").read_text())

@@ -67,6 +67,8 @@ def test_a_second_run_does_nothing(
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+@pytest.mark.fault("the config, a label or a photograph changes")
+@pytest.mark.fault("the config, a label or a photograph changes")
 def test_only_what_is_missing_is_trained(competition_folder: Path, tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     mark.mkdir()
@@ -110,6 +112,7 @@ def test_another_label_sets_finished_work_aside(tmp_path: Path, capsys: pytest.C
     assert store.ledger().sha256 != before
 
 
+@pytest.mark.fault("the config, a label or a photograph changes")
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_another_photograph_is_named_and_its_features_alone_are_computed_again(
     split: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
