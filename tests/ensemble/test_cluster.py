@@ -14,9 +14,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
+import yaml
 
+from ensemble.config import Resources
 from ensemble.oof import OofStore
 from tests.competitions import LINEAR, write_config
 
@@ -65,10 +68,11 @@ class Machines:
         """Not 127.0.0.1, in whose place Ray takes the machine's outer address."""
         return f"127.0.0.{2 + ['head', 'gpu', 'cpu', 'late'].index(name)}"
 
-    def start_head(self) -> None:
-        """One without CPUs, which only holds the driver."""
-        options = [f"--port={self.port}", "--include-dashboard=false", "--disable-usage-stats", "--num-cpus=0"]
-        self._start("head", [str(RAY), "start", "--head", "--block", *options, f"--temp-dir={self.folder / 'r'}"])
+    def start_head(self, *options: str, cpus: int = 0) -> None:
+        """One that only holds the driver, unless it gets CPUs for tasks."""
+        own = [f"--port={self.port}", "--include-dashboard=false", "--disable-usage-stats", f"--num-cpus={cpus}"]
+        command = [str(RAY), "start", "--head", "--block", *own, f"--temp-dir={self.folder / 'r'}", *options]
+        self._start("head", command)
         eventually("the head", self._answers, self.started["head"])
 
     def start(self, name: str, *options: str) -> None:
@@ -137,7 +141,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, competition_folder: Path) -> I
     Folds of `wide`, which fit on the nodes with three CPUs only, end when two of them have begun: a single such node
     would wait for ever.
     """
-    folder = tmp_path_factory.mktemp("cluster")
+    folder = tmp_path_factory.mktemp("r")  # a short name: Ray's sockets lie below it
     driver, traces, go_on = folder / "driver", folder / "traces", folder / "go_on"
     traces.mkdir()
     shutil.copytree(competition_folder, driver / "data")
@@ -155,16 +159,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, competition_folder: Path) -> I
         machines.start_head()
         machines.start("gpu", "--num-cpus=2", "--num-gpus=1")
         machines.start("cpu", "--num-cpus=3")
-        log = driver / "train.txt"
-        command = [sys.executable, "-m", "ensemble.train", config, "--data", driver / "data", "--oof", driver / "oof"]
-        training = subprocess.Popen(
-            list(map(str, command)),
-            cwd=ROOT,
-            env={**machines.environment, "RAY_ADDRESS": machines.address},
-            stdout=log.open("w"),
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        training, log = start_training(machines, config, driver)
         try:
             eventually("the first wide fold", lambda: len(list(traces.iterdir())) == 1, training)
             machines.start("late", "--num-cpus=3")
@@ -178,19 +173,38 @@ def run(tmp_path_factory: pytest.TempPathFactory, competition_folder: Path) -> I
         machines.end()
 
 
+def start_training(machines: Machines, config: Path, driver: Path) -> tuple[subprocess.Popen[str], Path]:
+    """`python -m ensemble.train` on the machines, and the file that takes what it says."""
+    log = driver / "train.txt"
+    options = ["--data", driver / "data", "--oof", driver / "oof"]
+    training = subprocess.Popen(
+        list(map(str, [sys.executable, "-m", "ensemble.train", config, *options])),
+        cwd=ROOT,
+        env={**machines.environment, "RAY_ADDRESS": machines.address},
+        stdout=log.open("w"),
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return training, log
+
+
 def nodes_of(machines: Machines) -> dict[str, str]:
     """Ray's name of each node, and ours."""
-    script = "import ray; ray.init(); print([(node['NodeID'], node['NodeManagerAddress']) for node in ray.nodes()])"
+    names = {machines.host(name): name for name in machines.started}
+    return {node["NodeID"]: names[node["NodeManagerAddress"]] for node in ray_nodes(machines)}
+
+
+def ray_nodes(machines: Machines) -> list[dict[str, Any]]:
+    """What Ray tells of its nodes, asked in a process of its own: this one may have another Ray's token."""
     output = subprocess.run(
-        [sys.executable, "-c", script],
+        [sys.executable, "-c", "import ray; ray.init(); print(ray.nodes())"],
         env={**machines.environment, "RAY_ADDRESS": machines.address},
         capture_output=True,
         text=True,
         timeout=LONG,
         check=True,
     ).stdout
-    names = {machines.host(name): name for name in machines.started}
-    return {node: names[host] for node, host in ast.literal_eval(output.splitlines()[-1])}
+    return list(ast.literal_eval(output.splitlines()[-1]))
 
 
 def test_folds_go_where_their_resources_are(run: Run) -> None:
@@ -214,3 +228,57 @@ def test_the_bytes_are_those_of_one_process(run: Run, trained: OofStore) -> None
     for fold in range(3):
         files = [store.fold_folder("linear", fold) / "predictions.parquet" for store in (run.store, trained)]
         assert files[0].read_bytes() == files[1].read_bytes()
+
+
+KNOWN_WITHOUT_GPU = get_args(Resources.model_fields["without_gpu"].annotation)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("wait" not in KNOWN_WITHOUT_GPU, reason="no member can wait for a GPU")
+def test_the_kinds_of_nodes_of_the_launcher_come_when_members_ask(
+    competition_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Ray's autoscaler with the launcher's kinds of nodes, of which only the head is there when the run begins."""
+    tmp_path = tmp_path_factory.mktemp("r")  # a short name: Ray's sockets lie below it
+    shutil.copytree(competition_folder, tmp_path / "data")
+    waits = member("cnn", "{num_gpus: 0.5, without_gpu: wait}", looks_for=tmp_path / "nothing")
+    config = write_config(tmp_path / "config.yaml", LINEAR, waits)
+    machines = Machines(tmp_path, tmp_path)
+    machines.environment |= {"RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
+    machines.environment |= {"RAY_prestart_worker_first_driver": "0"}  # a node would start 16 for its 16 CPUs
+    launcher, config_of_nodes = tmp_path / "launcher.yaml", pretended(machines.address)
+    launcher.write_text(yaml.safe_dump(config_of_nodes))
+    head = config_of_nodes["available_node_types"][config_of_nodes["head_node_type"]]
+    try:
+        machines.start_head(f"--autoscaling-config={launcher}", cpus=head["resources"]["CPU"])
+        training, log = start_training(machines, config, tmp_path)
+        try:
+            assert training.wait(2 * LONG) == 0, log.read_text()
+        finally:
+            training.kill()
+        with_gpu = {node["NodeID"] for node in ray_nodes(machines) if "GPU" in node["Resources"]}
+        store = OofStore(tmp_path / "oof" / "small")
+        records = [store.record("cnn", fold) for fold in range(3)]
+        assert {record.history[0]["node"] for record in records if record} <= with_gpu
+        assert all(records)
+        assert all(store.record("linear", fold) for fold in range(3))
+    finally:
+        machines.end()
+
+
+def pretended(address: str) -> dict[str, Any]:
+    """The launcher's file, but that nodes are processes of this machine."""
+    from ray.autoscaler._private.util import prepare_config
+
+    config = dict(prepare_config(yaml.safe_load((ROOT / "configs" / "cluster" / "launcher.yaml").read_text())))
+    config["provider"] = {"type": "fake_multinode", "gcs_address": address, "use_node_id_as_ip": True}
+    config["provider"] |= {
+        "disable_node_updaters": True,
+        "disable_launch_config_check": True,
+    }  # there is nothing to set up
+    config |= {key: [] for key in config if key.endswith("_commands")}
+    config |= {"file_mounts": {}, "cluster_synced_files": []}
+    kinds = config["available_node_types"]
+    config["head_node_type"] = "ray.head.default"  # the name that pretended heads have
+    kinds["ray.head.default"] = kinds.pop("head")
+    return config

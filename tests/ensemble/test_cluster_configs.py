@@ -493,6 +493,14 @@ def test_every_member_fits_on_a_kind_of_node() -> None:
             assert member.resources.num_gpus <= gpus, (member.name, where)
 
 
+def test_members_without_a_gpu_find_a_node_when_the_run_begins() -> None:
+    """Later ones come when a task asks; but a member is refused that no node could take."""
+    head = read(LAUNCHER)["available_node_types"]["head"]["resources"]["CPU"]
+    members = load_experiment(ROOT / "configs" / "gpu.yaml").members
+    assert max(member.resources.num_cpus for member in members if not member.resources.num_gpus) <= head
+    assert all(group["replicas"] >= 1 for group in groups(read(RAYJOB))[1:]), "its head has no CPUs"
+
+
 @pytest.mark.parametrize("path", [LAUNCHER, RAYJOB], ids=lambda path: path.name)
 def test_what_the_user_must_change_is_marked(path: Path) -> None:
     blank = re.compile(r"ami-0{10,}|registry\.example\.com|claimName: ")
