@@ -90,8 +90,13 @@ class Machines:
     def _start(self, name: str, command: list[str]) -> None:
         home = self.folder / name
         home.mkdir()
+        own = [
+            f"--node-ip-address={self.host(name)}",
+            "--dashboard-agent-listen-port=0",
+            "--object-store-memory=200000000",
+        ]
         self.started[name] = subprocess.Popen(
-            [*command, f"--node-ip-address={self.host(name)}", "--object-store-memory=200000000"],
+            [*command, *own],
             cwd=home,
             env={**self.environment, "HOME": str(home)},
             stdout=(home / "log.txt").open("w"),
