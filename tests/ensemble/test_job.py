@@ -34,7 +34,7 @@ def free_ports(count: int) -> list[int]:
 @pytest.fixture
 def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, str]]]:
     """A head node that ends with the test; `ray stop` would end every other Ray of the user too."""
-    port, dashboard, client = free_ports(3)
+    port, dashboard, client, agent = free_ports(4)
     environment = {
         **{key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"},
         "RAY_AUTH_MODE": "token",
@@ -43,6 +43,7 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[s
     }
     command = [RAY, "start", "--head", "--block", f"--port={port}", "--node-ip-address=127.0.0.1", "--num-cpus=2"]
     command += [f"--dashboard-port={dashboard}", f"--ray-client-server-port={client}", "--disable-usage-stats"]
+    command += [f"--dashboard-agent-listen-port={agent}"]  # its own is taken where another Ray runs: no job would start
     command += [f"--temp-dir={tmp_path_factory.mktemp('r')}"]
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, text=True
