@@ -52,9 +52,10 @@ def test_a_machine_is_lost(cluster: Cluster, competition_folder: Path, tmp_path:
     assert finished(OofStore(tmp_path / "oof" / "small")) == quiet
 
 
+@pytest.mark.slow
 @pytest.mark.fault("the object store is too small")
 @pytest.mark.fault("memory runs out")
-@pytest.mark.parametrize("always", [False, True])
+@pytest.mark.parametrize("always", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_memory_runs_out(always: bool, competition_folder: Path, tmp_path: Path) -> None:
     """Ray kills the worker; the fold gets a machine for itself, and when that does not help, it alone is lost."""
     mark = tmp_path / "mark"
