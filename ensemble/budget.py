@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ensemble.config import MemberSettings
+from ensemble.config import MemberSettings, Recipe
 from ensemble.engine.span import Job
 
 _LAST = 0.03  # of the budget is kept for the last blend and the reports
@@ -77,9 +77,12 @@ def _kind(member: MemberSettings) -> tuple[str, str]:
     return (member.features.use if member.features else "", member.model.use)
 
 
+Jobs = Callable[[MemberSettings, bool], Sequence[Job]]  # of a member, with those of its features or without
+
+
 def that_fit(
     members: Iterable[MemberSettings],
-    jobs: Callable[[MemberSettings], Sequence[Job]],
+    jobs: Jobs,
     span: Callable[[Sequence[Job]], float],
     limit: Callable[[MemberSettings], float],
 ) -> list[MemberSettings]:
@@ -88,9 +91,18 @@ def that_fit(
     `span` is the time from the first job to the last; a member is taken where that is within its `limit`, in seconds.
     """
     chosen: list[MemberSettings] = []
-    work: list[Job] = []
     for member in members:
-        more = [*work, *jobs(member)]
-        if span(more) <= limit(member):
-            chosen, work = [*chosen, member], more
+        more = [*chosen, member]
+        if span(all_jobs(more, jobs)) <= limit(member):
+            chosen = more
     return chosen
+
+
+def all_jobs(members: Sequence[MemberSettings], jobs: Jobs) -> list[Job]:
+    """What several members have to do; features that they share are computed once."""
+    found: list[Job] = []
+    recipes: list[Recipe | None] = []
+    for member in members:
+        found += jobs(member, member.features not in recipes)
+        recipes.append(member.features)
+    return found

@@ -64,8 +64,8 @@ class FoldSettings(Settings):
 class Resources(Settings):
     """What one task of a member occupies. It computes with exactly `num_cpus` threads.
 
-    `custom` are resources that the owner of a Ray cluster has named. `without_gpu: wait` waits for a node that brings
-    what is missing, as a cluster that grows on demand does.
+    `custom` are resources that the owner of a Ray cluster has named. `without_gpu: wait` waits for a
+    machine that could hold the task, be it for its GPU or for its size, as a cluster that grows on demand brings one.
     """
 
     num_cpus: int = Field(1, ge=1)

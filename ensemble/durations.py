@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from ensemble.errors import UserError
@@ -12,6 +13,8 @@ _PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)")
 
 def spoken(seconds: float) -> str:
     """A duration as people say it: `45 s`, `12 min`, `3 h 20 min`."""
+    if math.isinf(seconds):
+        return "for ever"
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -11,6 +11,7 @@ from ensemble.budget import Budget, Limits
 from ensemble.competition import Competition
 from ensemble.engine import Ended, Engine, Failure, Finished
 from ensemble.engine.task import Features, FeatureTask, FoldTask
+from ensemble.errors import UserError
 from ensemble.files import Location, write_text
 from ensemble.folds import FoldLedger
 from ensemble.metrics import is_right
@@ -92,7 +93,8 @@ class Execution:
             self.board.ended(task.title)
         elif isinstance(task, FoldTask) and isinstance(value, Failure):
             log = self._log(self.store.log_file(task.member.name, task.fold), value)
-            self.board.failed(task.title, f"{value.cause} (traceback in {log})")
+            self.board.failed(task.title, f"{value.cause} ({log})")
+            self.selection.fold_over(task.member.name, done=False)
 
     def _keep(self, task: FoldTask, result: FoldResult) -> None:
         """Store a fold, tell how good it is, and remember how long it took."""
@@ -104,6 +106,7 @@ class Execution:
         except OSError as error:  # a full disk, say: what is finished later may fit again
             self.complete = False
             self.board.failed(task.title, f"it could not be stored: {error}")
+            self.selection.fold_over(task.member.name, done=False)
             return
         seconds = result.finished - result.started
         self.speeds.measured(task.group, seconds)
@@ -111,18 +114,22 @@ class Execution:
         right = is_right(result.heldout, self.ledger.labels[self.ledger.heldout(task.fold)]).mean()
         note = f"; {result.model_note}" if result.model_note else ""
         self.board.finished(task.title, seconds, f"held-out accuracy {right:.4f}{note}")
-        self.selection.fold_done(task.member.name)
+        self.selection.fold_over(task.member.name, done=True)
         self.stored()
 
     def _lose_features(self, task: FeatureTask, failure: Failure) -> None:
         """A transformer of any package may do anything: it costs its own members only."""
         for member in self.work.readers(task.key):
             log = self._log(self.store.member_folder(member.name) / "features.error.txt", failure)
-            self.board.lost(member.name, f"its features raised {failure.cause} (traceback in {log})")
+            self.board.lost(member.name, f"its features raised {failure.cause} ({log})")
             self.work.lose(member.name)
             self.selection.lost(member.name)
 
-    def _log(self, log: Location, failure: Failure) -> Location:
+    def _log(self, log: Location, failure: Failure) -> str:
+        """Keep a traceback; says where it is, or why it could not be kept."""
         self.complete = False
-        write_text(log, failure.traceback)
-        return log
+        try:
+            write_text(log, failure.traceback)
+        except (OSError, UserError) as error:
+            return f"its traceback could not be written: {error}"
+        return f"traceback in {log}"

@@ -15,6 +15,7 @@ from ensemble.config import Recipe, Resources
 from ensemble.durations import spoken
 from ensemble.engine import Engine, Failure
 from ensemble.engine.task import PHOTOGRAPHS, Features, FeatureTask
+from ensemble.errors import UserError
 from ensemble.files import Location, new_folder
 from ensemble.progress import Board
 from ensemble.provenance import digest, recipe_code
@@ -64,7 +65,7 @@ class FeatureWork:
         self._found = {index: table for index, folder in enumerate(self._folders) if (table := _read(folder))}
         chunks = enumerate(_chunks(self.photographs))
         self.missing = [FeatureTask(recipe, key, i, rows, resources) for i, rows in chunks if i not in self._found]
-        self.uncached: OSError | None = None  # why the last chunk could not be cached
+        self.uncached: Exception | None = None  # why the last chunk could not be cached
         self._report = report
         report(self.done, self.photographs)
 
@@ -90,7 +91,7 @@ class FeatureWork:
         self._found[task.index] = table
         try:
             _write(self._folders[task.index], table)
-        except OSError as error:  # a full disk, say: what was computed is as good without the cache
+        except (OSError, UserError) as error:  # a full disk, say: what was computed is as good without the cache
             self.uncached = error
         self._report(self.done, self.photographs)
 
@@ -131,6 +132,8 @@ def feature_table(
             engine.cancel(finished.task.group)
             raise FeaturesFailed(finished.value.cause)
         work.accept(finished.task, finished.value)  # type: ignore[arg-type]
+    if not work.complete:
+        raise FeaturesFailed("the time of this run was up")
     return work.values()
 
 
@@ -170,6 +173,8 @@ def _read(folder: Location) -> Chunk | None:
         with (folder / _VALUES).open("rb") as file:
             values = np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError):
+        return None
+    if not isinstance(facts, dict) or "seconds_per_photograph" not in facts:
         return None
     if hashlib.sha256(values.tobytes()).hexdigest() != facts.get("sha256"):
         return None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from ensemble.console import make_console
 from ensemble.durations import spoken
@@ -199,16 +200,16 @@ class Board:
         title = self._count() + self._time_left() + (f"; {self.in_use}" if self.in_use else "")
         table = Table("member", "folds", "now", "a fold takes", "left", title=title, title_justify="left", box=None)
         now = time.monotonic()
-        table.caption, table.caption_justify = self.standing or None, "left"
+        table.caption, table.caption_justify = Text(self.standing) if self.standing else None, "left"
         for member, tasks in self._by_member().items():
             running = [f"{task.fraction:.0%} {task.text}" for task in tasks if task.state == "running"]
             marks = " ".join(_MARKS[task.state] for task in tasks)
             typical = _typical(tasks, now)
             left = sum(task.left(now, typical or 0.0) for task in tasks)
             table.add_row(
-                member,
+                Text(member),
                 marks,
-                "; ".join(running) or (tasks[-1].text if tasks[-1].state == "done" else ""),
+                Text("; ".join(running) or (tasks[-1].text if tasks[-1].state == "done" else "")),
                 "" if typical is None else spoken(typical),
                 spoken(left) if left and typical is not None else "",
             )

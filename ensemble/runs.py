@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from typing import Any
 
+from ensemble.errors import UserError
 from ensemble.files import Location, write_text
 from ensemble.oof import FoldRecord, OofStore
 from ensemble.plan import Plan
@@ -37,7 +39,8 @@ def note_run(store: OofStore, started: float, engine: str, slots: float, plan: P
             "folds": [f"{record.member}/fold-{record.fold}" for record in records],
         }
     )
-    write_text(path, json.dumps(runs, indent=1) + "\n")
+    with suppress(OSError, UserError):  # a full disk, say: notes are not worth failing for
+        write_text(path, json.dumps(runs, indent=1) + "\n")
 
 
 def _earlier(path: Location) -> list[Any]:

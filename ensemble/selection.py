@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.budget import Budget, by_gain, that_fit
+from ensemble.budget import Budget, all_jobs, by_gain, that_fit
 from ensemble.config import MemberSettings
 from ensemble.durations import spoken
-from ensemble.engine import Engine
+from ensemble.engine import Ended, Engine, Failure
 from ensemble.engine.amounts import wants
 from ensemble.engine.span import Job
 from ensemble.engine.task import FOLDS, LABELS, PHOTOGRAPHS, Pilot, PilotTask
@@ -20,8 +21,8 @@ from ensemble.schedule import Agenda, work_off
 from ensemble.work import Work
 
 _SPARE = 0.9  # of the time left may be promised to a member that has not begun: guesses are off by some tenths
-_PILOT_ROWS, _PILOT_SHARE, _PILOT_ROWS_AT_MOST = 60, 0.01, 240
-_PILOT_SECONDS = 0.1  # of the time left; a member whose pilot takes longer does not fit
+_PILOT_SHARE = 0.1  # of the time left; a member whose pilot is not done by then does not fit
+_PILOT_ROWS, _PILOT_ROWS_SHARE, _PILOT_ROWS_AT_MOST = 60, 0.01, 240
 
 
 class Selection:
@@ -47,7 +48,9 @@ class Selection:
         self.members, self.there = list(members), list(there)
         self.work, self.engine, self.board, self.budget = work, engine, board, budget
         self._done: dict[str, int] = {}
+        self._over: dict[str, int] = {}  # folds that are stored or failed
         self._given_up: set[str] = set()
+        self._unknown: set[str] = set()  # whose pilots failed
 
     def begin(self) -> None:
         """Begin all members; with a budget those that fit, after pilots of those that nobody has measured."""
@@ -55,14 +58,14 @@ class Selection:
             for member in self.members:
                 self._begin(member)
             return
-        self.engine.deadline = self.budget.deadline
         self._send_pilots([member for member in self.members if not self.work.speeds.known(member.name)])
         self.review()
         self._tell()
 
-    def fold_done(self, name: str) -> None:
-        """A fold of a member is stored."""
-        self._done[name] = self._done.get(name, 0) + 1
+    def fold_over(self, name: str, *, done: bool) -> None:
+        """A fold of a member is stored, or failed."""
+        self._over[name] = self._over.get(name, 0) + 1
+        self._done[name] = self._done.get(name, 0) + done
         self.review()
 
     def lost(self, name: str) -> None:
@@ -70,16 +73,21 @@ class Selection:
         self._given_up.add(name)
 
     def review(self) -> None:
-        """With what is known by now, begin what fits, and give up what does not."""
+        """With what is known by now, begin what fits, and give up what does not while something else does.
+
+        What no pilot could measure begins when all else is done: its first fold tells.
+        """
         if not self.budget.limited or self.engine.time_is_up:
             return
         begun = [member.name for member in self._open() if self._has_begun(member)]
         order = by_gain(self._open(), begun, self.there)
-        chosen = {member.name for member in that_fit(order, self._jobs, self.engine.span, self._limit)}
-        for member in self._open():
-            if member.name in self.work.members and member.name not in chosen:
+        chosen = that_fit(order, self._jobs, self.engine.span, self._limit)
+        chosen = chosen or [member for member in order if member.name in begun or member.name in self._unknown][:1]
+        names = {member.name for member in chosen}
+        for member in order:
+            if member.name in self.work.members and member.name not in names:
                 self._give_up(member)
-            elif member.name in chosen and member.name not in self.work.members:
+            elif member.name in names and member.name not in self.work.members:
                 self._begin(member)
 
     @property
@@ -88,20 +96,18 @@ class Selection:
         return [member for member in self.members if member.name not in self.work.members]
 
     def _open(self) -> list[MemberSettings]:
-        """Members with folds that are not done."""
-        return [m for m in self.members if m.name not in self._given_up and self._done.get(m.name, 0) < self._folds(m)]
-
-    def _folds(self, member: MemberSettings) -> int:
-        return len(self.work.folds(member))
+        """Members with folds that are still to be done."""
+        mine = (member for member in self.members if member.name not in self._given_up)
+        return [member for member in mine if self._over.get(member.name, 0) < len(self.work.folds(member))]
 
     def _has_begun(self, member: MemberSettings) -> bool:
         kept = any(other.name == member.name for other, _ in self.work.plan.kept)
-        return kept or self._done.get(member.name, 0) > 0 or self.board.is_running(member.name)
+        return kept or self._over.get(member.name, 0) > 0 or self.board.is_running(member.name)
 
     def _limit(self, member: MemberSettings) -> float:
         return self.budget.left * (1 if self._has_begun(member) else _SPARE)
 
-    def _jobs(self, member: MemberSettings) -> list[Job]:
+    def _jobs(self, member: MemberSettings, with_features: bool = True) -> list[Job]:
         """What is still to be done for a member: chunks of its features that nobody has computed, and its folds."""
         speeds, name = self.work.speeds, member.name
         fold = speeds.fold(name)
@@ -110,7 +116,7 @@ class Selection:
             for photographs in self.work.chunks_to_come(member)
         ]
         folds = [(self.board.seconds_of(task.title, fold), wants(task.resources)) for task in self.work.folds(member)]
-        return [*chunks, *folds]
+        return [*(chunks if with_features else []), *folds]
 
     def _begin(self, member: MemberSettings) -> None:
         for task in self.work.folds(member):
@@ -126,40 +132,47 @@ class Selection:
         self.work.lose(member.name)
 
     def _send_pilots(self, members: list[MemberSettings]) -> None:
-        """Guess the speed of members from a few photographs."""
+        """Guess the speed of members from a few photographs; all pilots together take a tenth of the time at most."""
         if not members:
             return
-        self.board.say(
-            f"trying {', '.join(member.name for member in members)} on a few photographs, to see how long they take"
-        )
+        ordered = by_gain(members, [], self.there)
+        names = ", ".join(member.name for member in ordered)
+        self.board.say(f"trying {names} on a few photographs, to see how long a fold takes")
         rows = pilot_rows(self.engine.shared[LABELS], self.engine.shared[FOLDS])
         agenda = Agenda(lambda _: 0.0)
-        agenda.add(PilotTask(member, rows, self.budget.left * _PILOT_SECONDS) for member in members)
+        agenda.add(PilotTask(member, rows) for member in ordered)
+        self.engine.deadline = min(time.monotonic() + self.budget.left * _PILOT_SHARE, self.budget.deadline)
         for finished in work_off(agenda, self.engine, self.board):
-            if isinstance(finished.value, Pilot) and isinstance(finished.task, PilotTask):
+            if isinstance(finished.task, PilotTask):
                 self._learn(finished.task.member.name, finished.value)
+        self.engine.deadline = self.budget.deadline
 
-    def _learn(self, name: str, pilot: Pilot) -> None:
-        photographs, folds = self.engine.shared[PHOTOGRAPHS], self.engine.shared[FOLDS]
-        held_out = len(folds) / (folds.max() + 1)
-        training, predicted = len(folds) - held_out, held_out + len(photographs) - len(folds)
-        self.work.speeds.guess(name, pilot.fold(training, predicted), pilot.features)
+    def _learn(self, name: str, found: object) -> None:
+        """From a pilot's end. One that was cut short is slow; one that failed may have had too few photographs."""
+        if isinstance(found, Failure) and not isinstance(found, Ended):
+            self._unknown.add(name)
+            self.board.say(f"  {name} could not be tried: {found.cause}")
+        elif isinstance(found, Pilot):
+            photographs, folds = self.engine.shared[PHOTOGRAPHS], self.engine.shared[FOLDS]
+            held_out = len(folds) / (folds.max() + 1)
+            training, predicted = len(folds) - held_out, held_out + len(photographs) - len(folds)
+            self.work.speeds.guess(name, found.fold(training, predicted), found.features)
 
     def _tell(self) -> None:
         """What was chosen, and how long it is likely to take."""
         chosen = [member.name for member in self.members if member.name in self.work.members]
-        jobs = [job for member in self.members if member.name in self.work.members for job in self._jobs(member)]
-        span, left = self.engine.span(jobs), self.budget.left
-        self.board.say(f"in {spoken(left)}: {', '.join(chosen) or 'no member'}, about {spoken(span)}")
+        begun = [member for member in self.members if member.name in self.work.members]
+        takes = self.engine.span(all_jobs(begun, self._jobs))
+        self.board.say(f"in {spoken(self.budget.left)}: {', '.join(chosen) or 'no member'}, about {spoken(takes)}")
         for member in self.left_out:
             alone = self.engine.span(self._jobs(member))
-            takes = f"about {spoken(alone)} by itself" if math.isfinite(alone) else "nobody knows how long"
-            self.board.say(f"  left out: {member.name} ({takes})")
+            long = f"about {spoken(alone)} by itself" if math.isfinite(alone) else "nobody knows how long"
+            self.board.say(f"  left out: {member.name} ({long})")
 
 
 def pilot_rows(labels: NDArray[np.int64], folds: NDArray[np.int64]) -> NDArray[np.intp]:
-    """A few training rows of fold 0, real and fake in turns."""
-    count = min(max(_PILOT_ROWS, int(len(labels) * _PILOT_SHARE)), _PILOT_ROWS_AT_MOST)
+    """A few of the rows that fold 0 learns from, real and fake in turns."""
+    count = min(max(_PILOT_ROWS, int(len(labels) * _PILOT_ROWS_SHARE)), _PILOT_ROWS_AT_MOST)
     each = [np.flatnonzero((labels == label) & (folds != 0))[: count // 2] for label in (0, 1)]
     shorter = min(map(len, each))
     return np.stack([rows[:shorter] for rows in each], axis=1).ravel()

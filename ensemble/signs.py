@@ -149,7 +149,7 @@ class _Beat(threading.Thread):
     def run(self) -> None:
         """Renew, every few seconds."""
         while not self._over.wait(RENEWED):
-            with suppress(UserError):  # the store is away: the work itself tells, and waits
+            with suppress(Exception):  # the work itself tells what is wrong; the next renewal looks again
                 self.lost = self._has_lost()
                 if self.lost:
                     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # wakes one that waits

@@ -1,10 +1,10 @@
-"""What ran where and when, as plain data: kept with the run in runs.json, drawn by reports."""
+"""What ran where and when, as plain data, kept with the run in runs.json."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ensemble.engine import Failure, Finished
+from ensemble.engine import Ended, Failure, Finished
 
 
 class Timeline:
@@ -21,6 +21,12 @@ class Timeline:
                 "place": finished.place,
                 "started": round(finished.started, 3),
                 "finished": round(finished.finished, 3),
-                "outcome": "failed" if isinstance(finished.value, Failure) else "done",
+                "outcome": _outcome(finished.value),
             }
         )
+
+
+def _outcome(value: object) -> str:
+    if isinstance(value, Ended):
+        return "ended"  # the run's time was up
+    return "failed" if isinstance(value, Failure) else "done"

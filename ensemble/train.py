@@ -116,6 +116,7 @@ def train(
 
             pixels, live = competition.decode() if pixels is None else pixels, LiveBlend(store, experiment, board)
             with make_engine() as engine:
+                engine.deadline = limits.budget.deadline
                 if to_make:
                     make_columns(to_make, competition, pixels, ledger, engine, store, board)
                 execution = Execution(plan, competition, ledger, store, engine, board, live.fold_stored)

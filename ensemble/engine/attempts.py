@@ -53,6 +53,11 @@ class Attempt:
             self.began, self.since, self.node = time.monotonic(), time.time(), node
 
     @property
+    def place(self) -> str:
+        """Node on which it ran, as far as it has told; its process is not known then."""
+        return place_of(self.node) if self.node else ""
+
+    @property
     def overdue(self) -> bool:
         """Whether it has run too long; one that waits for a worker has not begun."""
         return self.began is not None and time.monotonic() - self.began > timeout_of(self.task)
@@ -72,3 +77,8 @@ class Attempt:
             return None
         avoid = self.avoid | {self.node} if self.node else self.avoid
         return Attempt(self.task, self.deaths + 1, self.losses, avoid, self.alone or out_of_memory)
+
+
+def place_of(node: str, process: int | str = "?") -> str:
+    """How a worker is called in timelines."""
+    return f"{node[:12]}/{process}"

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from ensemble.config import MemberSettings, Resources
 from ensemble.engine.amounts import CPU, GPU, Amounts, lacking, spoken, total, wants
+from ensemble.engine.capacity import Placement
+from ensemble.engine.failures import Failure
 from ensemble.engine.run import Outcome
 from ensemble.engine.span import Job, makespan
 from ensemble.engine.task import LABELS, PHOTOGRAPHS, FeatureTask, PilotTask, Task
@@ -21,18 +23,6 @@ from ensemble.progress import Board
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A task that did not come home: the cause in one sentence, and the whole traceback."""
-
-    cause: str
-    traceback: str
-
-
-class Ended(Failure):
-    """A task that was ended, or never begun, because the time of the whole run was up."""
 
 
 @dataclass(frozen=True)
@@ -87,17 +77,24 @@ class Engine(ABC):
     def free(self) -> Amounts:
         """What is not taken by tasks that were submitted."""
 
+    def placement(self, want: Amounts) -> Placement:
+        """Where a task goes; `aside` while no machine could hold it, lest it should keep others from running."""
+        return "here" if any(not lacking(want, node) for node in self.nodes()) else "aside"
+
     @abstractmethod
     def submit(self, task: Task) -> None:
         """Take a task; whoever calls has seen that it fits on what is free."""
 
     @abstractmethod
     def wait(self, board: Board) -> list[Finished]:
-        """What is over by now. Comes back soon, with nothing if need be; tells the board how running folds advance."""
+        """What is over by now, waited for a little; an engine without workers does the work here.
+
+        Tells the board how running folds advance.
+        """
 
     @abstractmethod
     def cancel(self, group: str) -> None:
-        """End what was submitted of a group of tasks; nothing more is heard of it."""
+        """End what was submitted of a group of tasks; what has come of it already may still be handed back."""
 
     @property
     @abstractmethod

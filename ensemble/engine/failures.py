@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import math
 import traceback
+from dataclasses import dataclass
 
 from ensemble.durations import spoken
-from ensemble.engine.base import Ended, Failure
-from ensemble.engine.task import FeatureTask, Task
+from ensemble.engine.task import FoldTask, Task
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A task that did not come home: the cause in one sentence, and the whole traceback."""
+
+    cause: str
+    traceback: str
+
+
+class Ended(Failure):
+    """A task that was ended, or never begun, because the time of the whole run was up."""
 
 
 def failure(error: BaseException) -> Failure:
@@ -29,4 +41,4 @@ def ended() -> Ended:
 
 def timeout_of(task: Task) -> float:
     """Seconds that a task may run."""
-    return math.inf if isinstance(task, FeatureTask) else task.timeout
+    return task.timeout if isinstance(task, FoldTask) else math.inf

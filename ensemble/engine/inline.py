@@ -15,8 +15,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ensemble.engine.amounts import CPU, GPU, MEMORY, Amounts, wants
-from ensemble.engine.base import Engine, Failure, Finished
-from ensemble.engine.failures import ended, failure, overdue, timeout_of
+from ensemble.engine.base import Engine, Finished
+from ensemble.engine.failures import Failure, ended, failure, overdue, timeout_of
 from ensemble.engine.run import Outcome, run_task
 from ensemble.engine.span import Job
 from ensemble.engine.task import FOLDS, LABELS, FoldTask, Task

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import signal
 import socket
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +18,11 @@ import ray
 from numpy.typing import NDArray
 from ray.exceptions import NodeDiedError, OutOfMemoryError, RayError, RayTaskError
 
-from ensemble.config import MemberSettings
-from ensemble.engine.amounts import CPU, GPU, MEMORY, Amounts, lacking, total, wants, without
-from ensemble.engine.attempts import Attempt
-from ensemble.engine.base import Engine, Failure, Finished
-from ensemble.engine.failures import ended, failure, overdue
+from ensemble.engine.amounts import CPU, GPU, MEMORY, Amounts, total
+from ensemble.engine.attempts import Attempt, place_of
+from ensemble.engine.base import Engine, Finished
+from ensemble.engine.capacity import Capacity, Placement
+from ensemble.engine.failures import Failure, ended, failure, overdue
 from ensemble.engine.mailbox import Mailbox, News
 from ensemble.engine.run import Outcome, run_task
 from ensemble.engine.task import FOLDS, LABELS, FoldTask, Task
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.5
 _KNOCK_SECONDS = 10
 _NODES_SECONDS = 2  # for which the list of nodes is believed
-_AWAITED = 4  # tasks that wait for a kind of machine that is not there yet
-_AHEAD = 0.5  # of a cluster that may grow is submitted before it is free: Ray's autoscaler goes by what is pending
 _GIB = 2**30
 
 
@@ -45,13 +45,13 @@ class RayEngine(Engine):
         super().__init__()
         self._references: dict[str, Any] = {}
         self._running: dict[Any, Attempt] = {}
-        self._nodes: tuple[float, dict[str, Amounts]] = (-_NODES_SECONDS, {})
-        self._awaited: dict[str, float] = {}
-        self._taken: dict[str, float] = {}
+        self._capacity = Capacity()
+        self._looked = -math.inf
 
     def __enter__(self) -> Self:
         address = os.environ.get("RAY_ADDRESS")
         self.grows = bool(address)
+        self._capacity = Capacity(self.grows)
         on_sigterm = signal.getsignal(signal.SIGTERM)
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         try:
@@ -70,7 +70,11 @@ class RayEngine(Engine):
         finally:
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, on_sigterm)  # Ray has put its own in place, which aborts
-        self._mailbox = Mailbox()
+        try:
+            self._mailbox = Mailbox()
+        except BaseException:  # Ctrl-C too: nobody else would end what has just begun
+            ray.shutdown()
+            raise
         return self
 
     def __exit__(
@@ -85,34 +89,25 @@ class RayEngine(Engine):
 
     def nodes(self) -> Sequence[Amounts]:
         """The living nodes of the cluster."""
-        return list(self._alive().values())
+        self._look()
+        return list(self._capacity.nodes.values())
 
-    def _alive(self) -> dict[str, Amounts]:
-        when, found = self._nodes
-        if time.monotonic() - when > _NODES_SECONDS:
-            found = {node["NodeID"]: _amounts(node["Resources"]) for node in ray.nodes() if node["Alive"]}
-            self._nodes = time.monotonic(), found
-        return found
-
-    def fit_to_hardware(self, members: Iterable[MemberSettings]) -> tuple[list[MemberSettings], dict[str, str]]:
-        """Members as they can run here; what some of them wait for is asked of a cluster that may grow."""
-        able, unable = super().fit_to_hardware(members)
-        asked = [wants(each) for member in able for each in (member.resources, member.features_resources)]
-        self._awaited = {
-            name: max(want.get(name, 0) for want in asked) for name in lacking(_most(asked), _most(self.nodes()))
-        }
-        return able, unable
+    def _look(self) -> None:
+        """Ask Ray which nodes live, not too often."""
+        if time.monotonic() - self._looked > _NODES_SECONDS:
+            self._capacity.update(
+                {node["NodeID"]: _amounts(node["Resources"]) for node in ray.nodes() if node["Alive"]}
+            )
+            self._looked = time.monotonic()
 
     def free(self) -> Amounts:
         """What is not taken, and a little more where the cluster may grow."""
-        have = {name: amount * (1 + _AHEAD * self.grows) for name, amount in total(self.nodes()).items()}
-        missing = {name: amount * _AWAITED for name, amount in self._awaited.items() if not have.get(name)}
-        if not missing:
-            return without(have, self._taken)
-        taken = [attempt.occupies for attempt in self._running.values()]
-        pending = total(want for want in taken if missing.keys() & want)  # takes nothing yet of what is there
-        placed = total(want for want in taken if not missing.keys() & want)
-        return {**without(have, placed), **without(missing, pending)}
+        self._look()
+        return self._capacity.free()
+
+    def placement(self, want: Amounts) -> Placement:
+        """Where a task goes: onto a node, into Ray's queue for one that may come, or nowhere yet."""
+        return self._capacity.placement(want)
 
     def taken(self) -> Amounts:
         """What the tasks occupy that have begun."""
@@ -123,14 +118,13 @@ class RayEngine(Engine):
         self._try(Attempt(task))
 
     def _try(self, attempt: Attempt) -> None:
-        task, nodes = attempt.task, self.nodes()
-        attempt.occupies = attempt.wants(nodes)
+        task, avoid = attempt.task, self._capacity.promise(attempt)
+        elsewhere = {"label_selector": {"ray.io/node-id": f"!in({','.join(avoid)})"}} if avoid else {}
+        options = {**_options(attempt.occupies), **elsewhere, "name": task.title, "max_retries": 0}
         # A worker that has used a GPU ends with its task, so that the memory of the GPU is surely free again.
         run = _RUN_AND_END if task.resources.num_gpus else _RUN
-        options = {**_options(attempt.occupies), **self._elsewhere(attempt), "name": task.title, "max_retries": 0}
         reference = run.options(**options).remote(attempt.name, self._mailbox.actor, task, *self._arrays(task))
         self._running[reference] = attempt
-        self._taken = total([self._taken, attempt.occupies])
 
     def _arrays(self, task: Task) -> list[Any]:
         """What a fold reads lies in the object store, which keeps it once on each node; a few rows travel along."""
@@ -140,7 +134,7 @@ class RayEngine(Engine):
 
     def _forget(self, reference: Any) -> Attempt:
         attempt = self._running.pop(reference)
-        self._taken = without(self._taken, attempt.occupies)
+        self._capacity.release(attempt)
         return attempt
 
     def _stored(self, key: str) -> Any:
@@ -148,13 +142,6 @@ class RayEngine(Engine):
         if key not in self._references:
             self._references[key] = ray.put(self.shared[key])
         return self._references[key]
-
-    def _elsewhere(self, attempt: Attempt) -> dict[str, Any]:
-        """On other nodes than those on which its worker died, if one of them could hold it."""
-        others = [node for key, node in self._alive().items() if key not in attempt.avoid]
-        if not attempt.avoid or not any(not lacking(attempt.wants(others), node) for node in others):
-            return {}
-        return {"label_selector": {"ray.io/node-id": f"!in({','.join(sorted(attempt.avoid))})"}}
 
     def wait(self, board: Board) -> list[Finished]:
         """What is over by now; a task whose worker died is tried again."""
@@ -182,17 +169,18 @@ class RayEngine(Engine):
         except RayError as error:  # the worker itself died, or its node, or what it had brought was lost with it
             again = self._next_try(attempt, error)
             if again is None:
-                return Finished(attempt.task, failure(error), attempt.node, attempt.since, time.time())
+                return Finished(attempt.task, failure(error), attempt.place, attempt.since, time.time())
             board.say(f"  {attempt.task.title}: {_told(error)}; it is tried again")
             self._try(again)
             return None
-        return ran
+        return replace(ran, task=attempt.task)
 
     def _next_try(self, attempt: Attempt, error: RayError) -> Attempt | None:
         if isinstance(error, RayTaskError):  # an exception of ours, or of unpickling: it would come again
             return None
-        self._nodes = (-_NODES_SECONDS, {})  # to be asked anew
-        lives = not isinstance(error, NodeDiedError) and (not attempt.node or attempt.node in self._alive())
+        self._looked = -math.inf
+        self._look()
+        lives = not isinstance(error, NodeDiedError) and (not attempt.node or attempt.node in self._capacity.nodes)
         return attempt.again(lives, isinstance(error, OutOfMemoryError))
 
     def _end(self, reference: Any) -> Finished:
@@ -200,7 +188,7 @@ class RayEngine(Engine):
         ray.cancel(reference, force=True)
         attempt = self._forget(reference)
         value = ended() if self.time_is_up else overdue(attempt.task)
-        return Finished(attempt.task, value, attempt.node, attempt.since, time.time())
+        return Finished(attempt.task, value, attempt.place, attempt.since, time.time())
 
     def cancel(self, group: str) -> None:
         """End what was submitted of a group of tasks."""
@@ -227,14 +215,6 @@ def _amounts(resources: dict[str, float]) -> dict[str, float]:
     return {**found, MEMORY: found.get(MEMORY, 0.0) / _GIB}
 
 
-def _most(several: Iterable[Amounts]) -> dict[str, float]:
-    """The most of each that one of them has."""
-    found: dict[str, float] = {}
-    for each in several:
-        found |= {name: max(amount, found.get(name, 0.0)) for name, amount in each.items()}
-    return found
-
-
 def _options(want: Amounts) -> dict[str, Any]:
     custom = {name: amount for name, amount in want.items() if name not in (CPU, GPU, MEMORY)}
     memory = {"memory": int(want[MEMORY] * _GIB)} if MEMORY in want else {}
@@ -259,7 +239,7 @@ def _run(attempt: str, mailbox: Any, task: Task, *arrays: NDArray[Any]) -> Finis
         value = run_task(task, arrays, report)
     except (Exception, SystemExit) as error:
         value = failure(error)
-    return Finished(task, value, f"{node[:12]}/{os.getpid()}", started, time.time())
+    return Finished(task, value, place_of(node, os.getpid()), started, time.time())
 
 
 _RUN: Any = ray.remote(_run)

@@ -76,7 +76,6 @@ class PilotTask:
 
     member: MemberSettings
     rows: NDArray[np.intp]
-    timeout: float
 
     @property
     def title(self) -> str:

@@ -1,8 +1,8 @@
-"""Four LightGBM members on five folds on two cores: this engine beside what people would use instead.
+"""Four LightGBM members on five folds on all cores: this engine beside what people would use instead.
 
 `make bench NAME=lightgbm_folds [ARGS="--autogluon PYTHON"]`; some minutes. All fit on 6,400 of 8,000 rows of 200
-columns and predict the others and 4,000 more. joblib and scikit-learn use two processes of one thread each; so does
-this engine. All workers are warm. AutoGluon (`autogluon.tabular[lightgbm,ray]` in an environment of its own, whose
+columns and predict the others and 4,000 more. joblib and scikit-learn use a process of one thread for each core; so
+does this engine. All workers are warm. AutoGluon (`autogluon.tabular[lightgbm,ray]` in an environment of its own, whose
 Python is given) trains the same four settings in its bags of five, one fold after the other and in parallel.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import tempfile
 import time
@@ -35,7 +36,8 @@ from ensemble.provenance import recipe_code
 from ensemble.schedule import Agenda, work_off
 from ensemble.speeds import Speeds
 
-TRAIN, TEST, COLUMNS, FOLDS, PROCESSES, ROUNDS = 8_000, 4_000, 200, 5, 2, 3
+TRAIN, TEST, COLUMNS, FOLDS, ROUNDS = 8_000, 4_000, 200, 5, 3
+PROCESSES = os.cpu_count() or 1  # as many as this engine takes
 TREES = (200, 400, 100, 300)
 _SCRIPT = Path(__file__).with_name("lightgbm_folds_autogluon.py")
 

@@ -37,7 +37,7 @@ def test_what_does_not_fit_makes_room_for_what_does() -> None:
     seconds = {"long": 100.0, "short": 10.0, "unknown": math.inf}
     members = [member(name) for name in ("unknown", "long", "short")]
     found = that_fit(
-        members, lambda m: [(seconds[m.name], {"CPU": 1})], lambda jobs: sum(j[0] for j in jobs), lambda _: 50
+        members, lambda m, _: [(seconds[m.name], {"CPU": 1})], lambda jobs: sum(j[0] for j in jobs), lambda _: 50
     )
     assert [m.name for m in found] == ["short"]
 

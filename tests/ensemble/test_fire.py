@@ -52,11 +52,11 @@ def no_marks(mark: Path) -> None:
         path.unlink()
 
 
-@pytest.mark.fault("a worker is killed in mid-fold")
 def store_in(oof: Path) -> OofStore:
     return OofStore(oof / "small")
 
 
+@pytest.mark.fault("a worker is killed in mid-fold")
 def test_a_worker_is_killed(
     config: Path, quiet: dict[str, bytes], competition_folder: Path, tmp_path: Path, mark: Path
 ) -> None:
@@ -116,7 +116,6 @@ def shoot(config: Path, data: Path, oof: Path, engine: str, quiet: dict[str, byt
     assert finished(store) == quiet
 
 
-@pytest.mark.fault("two drivers at once")
 @pytest.mark.parametrize(
     ("engine", "kills"),
     [
@@ -131,6 +130,7 @@ def test_the_driver_is_killed_at_random_moments(
     shoot(config, competition_folder, tmp_path, engine, quiet, kills)
 
 
+@pytest.mark.fault("two drivers at once")
 def test_two_drivers_at_once(
     config: Path, quiet: dict[str, bytes], competition_folder: Path, tmp_path: Path, mark: Path
 ) -> None:
@@ -143,7 +143,6 @@ def test_two_drivers_at_once(
     assert finished(store_in(tmp_path)) == quiet
 
 
-@pytest.mark.fault("the disk is full")
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 300 kB."""
@@ -155,6 +154,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
+@pytest.mark.fault("the disk is full")
 def test_a_disk_is_full(competition_folder: Path, tmp_path: Path, small_disk: Path) -> None:
     """The folds of the CNN find no room, and are told; those of others do. With more room the rest is done."""
     config = write_config(tmp_path / "c.yaml", CNN, foreign("other", "HighPass"), LINEAR)
@@ -174,7 +174,6 @@ def test_a_disk_is_full(competition_folder: Path, tmp_path: Path, small_disk: Pa
     assert kept.items() <= finished(store).items()
 
 
-@pytest.mark.fault("a member raises, leaves, hangs, or predicts nonsense", tries=7)
 def test_a_cache_that_cannot_be_written_costs_nothing(competition_folder: Path, tmp_path: Path) -> None:
     (tmp_path / ".features").touch()  # a file where the folder should be
     code, said = Run(write_config(tmp_path / "c.yaml", LINEAR), competition_folder, tmp_path, "inline").end()
@@ -183,6 +182,7 @@ def test_a_cache_that_cannot_be_written_costs_nothing(competition_folder: Path, 
     assert len(finished(store_in(tmp_path))) == 3
 
 
+@pytest.mark.fault("a member raises, leaves, hangs, or predicts nonsense", tries=7)
 def test_members_that_misbehave_cost_only_themselves(
     config: Path, quiet: dict[str, bytes], competition_folder: Path, tmp_path: Path, mark: Path
 ) -> None:

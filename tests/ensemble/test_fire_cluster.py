@@ -28,11 +28,11 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
         found.shutdown()
 
 
-@pytest.mark.fault("the raylet of one of two nodes is killed")
 def on(cluster: Cluster) -> dict[str, str]:
     return {"RAY_ADDRESS": cluster.address, "RAY_AUTH_MODE": "disabled"}
 
 
+@pytest.mark.fault("the raylet of one of two nodes is killed")
 def test_a_machine_is_lost(cluster: Cluster, competition_folder: Path, tmp_path: Path) -> None:
     """SIGKILL for the raylet of one of two nodes in the middle of a fold; another node joins later."""
     mark = tmp_path / "mark"
@@ -52,8 +52,6 @@ def test_a_machine_is_lost(cluster: Cluster, competition_folder: Path, tmp_path:
     assert finished(OofStore(tmp_path / "oof" / "small")) == quiet
 
 
-@pytest.mark.slow
-@pytest.mark.fault("the object store is too small")
 @pytest.mark.fault("memory runs out")
 @pytest.mark.parametrize("always", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_memory_runs_out(always: bool, competition_folder: Path, tmp_path: Path) -> None:
@@ -73,6 +71,8 @@ def test_memory_runs_out(always: bool, competition_folder: Path, tmp_path: Path)
     assert len(finished(OofStore(tmp_path / "oof" / "small"))) == (8 if always else 9)
 
 
+@pytest.mark.slow
+@pytest.mark.fault("the object store is too small")
 def test_the_object_store_is_too_small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Photographs of 98 MB and a store of 80 MB: what does not fit goes to the disk, and nothing is lost."""
     data = write_competition(tmp_path / "data", train=400, test=100, size=256, suffix=".jpg")

@@ -154,7 +154,6 @@ def test_a_broken_connection_is_no_answer(ask: str, monkeypatch: pytest.MonkeyPa
         getattr(location("memory://bucket/x"), ask)()
 
 
-@pytest.mark.fault("the S3 server is gone for a moment")
 def test_a_fold_that_cannot_be_stored_is_one_that_failed(
     store: OofStore, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,6 +169,7 @@ def test_a_fold_that_cannot_be_stored_is_one_that_failed(
     assert store.finished("linear", 1, made) == []
 
 
+@pytest.mark.fault("the S3 server is gone for a moment")
 def test_a_short_outage_in_the_middle_of_an_upload(
     store: OofStore, gate: Gate, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -67,8 +67,6 @@ def test_a_second_run_does_nothing(
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-@pytest.mark.fault("the config, a label or a photograph changes")
-@pytest.mark.fault("the config, a label or a photograph changes")
 def test_only_what_is_missing_is_trained(competition_folder: Path, tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     mark.mkdir()
@@ -81,6 +79,7 @@ def test_only_what_is_missing_is_trained(competition_folder: Path, tmp_path: Pat
     assert load_predictions(again).left_out == {}
 
 
+@pytest.mark.fault("the config, a label or a photograph changes")
 def test_a_changed_setting_is_named_and_only_its_member_trained(
     competition_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -95,6 +94,7 @@ def test_a_changed_setting_is_named_and_only_its_member_trained(
     assert "3 folds to train, 3 finished already" in said
 
 
+@pytest.mark.fault("the config, a label or a photograph changes")
 def test_another_label_sets_finished_work_aside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = write_competition(tmp_path / "data")
     config = write_config(tmp_path / "c.yaml", LINEAR)
