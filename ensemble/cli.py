@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ensemble.console import guarded
+from ensemble.console import guarded, start
 
 
 def main() -> None:
@@ -20,4 +20,4 @@ def main() -> None:
         app.command(name)(guarded(command))
     app.add_typer(blend, name="blend")
     app.add_typer(folds, name="folds")
-    app()
+    start(app)

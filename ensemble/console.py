@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import gc
 import signal
 import sys
 import threading
@@ -36,6 +37,12 @@ def run(command: Callable[..., Any]) -> None:
     """Run one command as a program: parse its options from `sys.argv`, and leave with the right exit code."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(guarded(command))
+    start(app)
+
+
+def start(app: typer.Typer) -> None:
+    """Run what the command line says, and leave with its exit code."""
+    gc.freeze()  # modules stay to the end: the collector need not walk through them then, a tenth of a second
     app()
 
 

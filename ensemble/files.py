@@ -13,6 +13,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -201,14 +202,21 @@ def files_below(folder: Location, wanted: Callable[[str], bool]) -> Iterator[tup
             yield name, sizes[name], partial(bytes, content)
 
 
-def remove_unfinished(folder: Location, name: str = "*") -> None:
-    """Remove what a killed run left behind of files and folders called `name`, at any depth.
+def remove_unfinished(folder: Location, *names: str) -> None:
+    """Remove what a killed run left behind of files and folders with such names (default: any), at any depth.
 
     On an object store it leaves nothing behind that is called unfinished: only a folder without its marker.
     """
     if not isinstance(folder, Path):
         return
-    for old in folder.rglob(f"{_UNFINISHED}*{_OLD}{name}"):
+    for old in _unfinished(folder, _OLD, names or ("*",)):
         put_back(old.with_name(old.name.partition(_OLD)[2]))
-    for left in sorted(folder.rglob(f"{_UNFINISHED}*-{name}")):
+    for left in _unfinished(folder, "-", names or ("*",)):
         shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+
+
+def _unfinished(folder: Path, mark: str, names: tuple[str, ...]) -> list[Path]:
+    """Temporary files and folders of such names, sorted; the tree is walked once for all names."""
+    patterns = [f"{_UNFINISHED}*{mark}{name}" for name in names]
+    found = folder.rglob(f"{_UNFINISHED}*")
+    return sorted(path for path in found if any(fnmatchcase(path.name, pattern) for pattern in patterns))

@@ -61,8 +61,8 @@ class OofStore:
     def begin(self, experiment: Experiment, ledger: FoldLedger, sample: SampleTable, facts: dict[str, Any]) -> None:
         """Write what every fold of the store rests on; leave finished folds alone."""
         self.root.mkdir(parents=True, exist_ok=True)
-        for name in ("fold-*", "*.json", "*.yaml", "folds.parquet"):  # a blend at work in the same store is left alone
-            remove_unfinished(self.root, name)
+        # Only what training writes: a blend at work in the same store is left alone.
+        remove_unfinished(self.root, "fold-*", "*.json", "*.yaml", "folds.parquet")
         write_text(self.root / "experiment.yaml", experiment.to_yaml())
         content = {"format": FORMAT, **facts, "sample": asdict(sample)}
         write_text(self.root / "data.json", json.dumps(content, indent=1) + "\n")

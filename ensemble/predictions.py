@@ -185,9 +185,10 @@ class _Reader:
         return ordered["label"].to_numpy(np.int64), ordered["pred"].to_numpy(np.float64)
 
     def _same_labels(self, labels: NDArray[np.int64], rows: NDArray[np.intp], where: str) -> None:
-        relabelled = self.ledger.table["name"].iloc[rows[labels != self.ledger.labels[rows]]]
+        relabelled = rows[labels != self.ledger.labels[rows]]
         if len(relabelled):
-            raise UserError(f"{where} was made with other labels for {_some(list(relabelled))}; train again")
+            names = list(self.ledger.table["name"].iloc[relabelled])
+            raise UserError(f"{where} was made with other labels for {_some(names)}; train again")
 
 
 def _strings(column: pa.ChunkedArray | pd.Series[str] | list[str]) -> pa.LargeStringArray:

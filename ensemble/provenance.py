@@ -128,9 +128,24 @@ def code_version(import_path: str) -> str:
 
 
 @cache
-def _distributions() -> Mapping[str, list[str]]:
-    """Distributions by top-level module; a second's work where much is installed."""
-    return importlib.metadata.packages_distributions()
+def distributions_by_module() -> Mapping[str, list[importlib.metadata.Distribution]]:
+    """Installed distributions by the top-level modules that they bring (and by other names, that no module has).
+
+    `importlib.metadata.packages_distributions` tells the same in fifteen times as long, a third of a second where much
+    is installed: it makes a path of each installed file, and parses what each distribution says of itself.
+    """
+    found: dict[str, list[importlib.metadata.Distribution]] = {}
+    for distribution in importlib.metadata.distributions():
+        for module in _top_level(distribution):
+            found.setdefault(module, []).append(distribution)
+    return found
+
+
+def _top_level(distribution: importlib.metadata.Distribution) -> set[str]:
+    """What a distribution declares, or else the first part of each of its files: `six` of `six.py,sha256=...,34549`."""
+    declared = (distribution.read_text("top_level.txt") or "").split()
+    files = (distribution.read_text("RECORD") or "").splitlines()
+    return set(declared) or {file.partition("/")[0].partition(",")[0].partition(".")[0] for file in files}
 
 
 @cache
@@ -139,10 +154,10 @@ def _installed_version(root: str) -> str | None:
     site_packages = sysconfig.get_paths()["purelib"]
     if spec is None or spec.origin is None or not Path(spec.origin).is_relative_to(site_packages):
         return None
-    distributions = _distributions().get(root, [])
-    if DISTRIBUTION in distributions:
+    names = {distribution.metadata["Name"] for distribution in distributions_by_module().get(root, [])}
+    if DISTRIBUTION in names:
         return None  # installed from a checkout, perhaps, whose version says nothing of later edits
-    return ",".join(f"{name}=={importlib.metadata.version(name)}" for name in sorted(set(distributions))) or None
+    return ",".join(f"{name}=={importlib.metadata.version(name)}" for name in sorted(names)) or None
 
 
 def _closure(module: str) -> dict[str, Path]:

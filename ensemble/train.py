@@ -127,7 +127,7 @@ def train(
             live.refresh()
         else:
             board.say(f"nothing to do: all {len(plan.kept)} folds of {store.root} are finished")
-        publish(store, board.console)
+        publish(store, board.console, experiment)
     return complete
 
 

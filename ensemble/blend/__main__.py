@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from ensemble.config import Experiment
-from ensemble.console import make_console, verbs
+from ensemble.console import make_console, start, verbs
 from ensemble.errors import UserError
 from ensemble.files import Location, location
 from ensemble.lock import only_writer
@@ -140,4 +140,4 @@ def _blend(store: OofStore, experiment: Experiment, output: Location | None) -> 
 
 
 if __name__ == "__main__":
-    app()
+    start(app)

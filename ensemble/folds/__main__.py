@@ -8,7 +8,7 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from ensemble.console import make_console, verbs
+from ensemble.console import make_console, start, verbs
 from ensemble.errors import UserError
 from ensemble.files import Location, location, new_file
 from ensemble.folds.ledger import FoldLedger
@@ -50,4 +50,4 @@ _WRITERS = {".csv": _write_csv, ".parquet": _write_parquet}
 app = verbs({"export": export}, "The folds that all members share.")
 
 if __name__ == "__main__":
-    app()
+    start(app)

@@ -34,3 +34,14 @@ def test_nothing_slow_is_imported(store: OofStore, competition_folder: Path) -> 
     said = subprocess.run([sys.executable, "-c", run, *paths], capture_output=True, text=True, check=True).stdout
     assert "nothing to do: all 6 folds" in said
     assert said.splitlines()[-1] == "imported: []"
+
+
+def test_the_end_does_not_wait_for_the_collector() -> None:
+    run = (
+        "import gc, pandas\n"
+        "from ensemble.console import run\n"
+        "def main() -> None: print(len(gc.get_objects()) < gc.get_freeze_count())\n"
+        "run(main)"
+    )
+    said = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, check=True).stdout
+    assert said == "True\n"

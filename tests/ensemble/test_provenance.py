@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.metadata
 import sys
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ensemble.errors import UserError
-from ensemble.provenance import code_version, digest, digest_of_chunks
+from ensemble.provenance import code_version, digest, digest_of_chunks, distributions_by_module
 
 
 @pytest.fixture
@@ -53,6 +54,13 @@ def test_a_library_is_known_by_its_version() -> None:
     import lightgbm
 
     assert code_version("lightgbm.LGBMClassifier") == f"lightgbm=={lightgbm.__version__}"
+
+
+def test_modules_belong_to_the_distributions_that_python_names() -> None:
+    ours, theirs = distributions_by_module(), importlib.metadata.packages_distributions()
+    names = {module: {distribution.metadata["Name"] for distribution in ours[module]} for module in theirs}
+    assert names == {module: set(distributions) for module, distributions in theirs.items()}
+    assert "sklearn" in ours  # Python 3.10 knows only of those that declare their modules
 
 
 def test_the_order_of_keys_does_not_matter() -> None:

@@ -170,3 +170,11 @@ def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
     (tmp_path / "kept").write_text("whole")
     remove_unfinished(tmp_path)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["kept"]
+
+
+def test_only_what_is_asked_for_is_removed(tmp_path: Path) -> None:
+    for name in ("a.json", "b.yaml", "c.csv"):
+        (tmp_path / f".unfinished-x-{name}").write_text("half")
+    (tmp_path / "deep" / ".unfinished-y-old-d.json").mkdir(parents=True)
+    remove_unfinished(tmp_path, "*.json", "b.yaml")
+    assert {path.name for path in tmp_path.rglob("*")} == {".unfinished-x-c.csv", "deep", "d.json"}
