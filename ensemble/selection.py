@@ -21,6 +21,7 @@ from ensemble.schedule import Agenda, work_off
 from ensemble.work import Work
 
 _SPARE = 0.9  # of the time left may be promised to a member that has not begun: guesses are off by some tenths
+_WORKERS_START = 30.0  # seconds until the first task begins, on a slow machine whose members import PyTorch
 _PILOT_SHARE = 0.1  # of the time left; a member whose pilot is not done by then does not fit
 _PILOT_ROWS, _PILOT_ROWS_SHARE, _PILOT_ROWS_AT_MOST = 60, 0.01, 240
 
@@ -140,8 +141,10 @@ class Selection:
         self.board.say(f"trying {names} on a few photographs, to see how long a fold takes")
         rows = pilot_rows(self.engine.shared[LABELS], self.engine.shared[FOLDS])
         agenda = Agenda(lambda _: 0.0)
-        agenda.add(PilotTask(member, rows) for member in ordered)
-        self.engine.deadline = min(time.monotonic() + self.budget.left * _PILOT_SHARE, self.budget.deadline)
+        left = self.budget.left
+        each = left * _PILOT_SHARE * min(self.engine.slots() / len(members), 1)
+        agenda.add(PilotTask(member, rows, each) for member in ordered)
+        self.engine.deadline = time.monotonic() + min(max(left * _PILOT_SHARE, _WORKERS_START), left / 2)
         for finished in work_off(agenda, self.engine, self.board):
             if isinstance(finished.task, PilotTask):
                 self._learn(finished.task.member.name, finished.value)

@@ -7,7 +7,7 @@ import traceback
 from dataclasses import dataclass
 
 from ensemble.durations import spoken
-from ensemble.engine.task import FoldTask, Task
+from ensemble.engine.task import FeatureTask, PilotTask, Task
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,9 @@ def failure(error: BaseException) -> Failure:
 
 
 def overdue(task: Task) -> Failure:
-    """What is told of a fold that was ended because it ran too long."""
+    """What is told of a task that was ended because it ran too long; of a pilot that is no failure."""
+    if isinstance(task, PilotTask):
+        return Ended("it would take too long", "")
     cause = f"it ran longer than --timeout allows ({spoken(timeout_of(task))}) and was ended"
     return Failure(cause, cause + "\n")
 
@@ -41,4 +43,4 @@ def ended() -> Ended:
 
 def timeout_of(task: Task) -> float:
     """Seconds that a task may run."""
-    return task.timeout if isinstance(task, FoldTask) else math.inf
+    return math.inf if isinstance(task, FeatureTask) else task.timeout

@@ -76,6 +76,7 @@ class PilotTask:
 
     member: MemberSettings
     rows: NDArray[np.intp]
+    timeout: float
 
     @property
     def title(self) -> str:

@@ -1,9 +1,9 @@
 """Sixty-four machines and thousands of folds, simulated: what the driver costs, and what it would choke on.
 
 `make bench NAME=scale [ARGS=ray]`; some minutes. Everything is real but the machines: agenda, loop, board, and a store
-on this disk with 8,000 training and 12,000 test rows; only the live blend is left away, which takes up to a twentieth of the
-driver's time. The simulated clock stands still for nobody: every second that the driver really computes passes on
-it too, and machines that are done meanwhile wait. Efficiency is the folds' own seconds over those of all machines.
+on this disk with 8,000 training and 12,000 test rows; only the live blend is left away, which takes up to a twentieth
+of the driver's time. The simulated clock stands still for nobody: every second that the driver really computes passes
+on it too, and machines that are done meanwhile wait. Efficiency is the folds' own seconds over those of all machines.
 `ARGS=ray` runs 64 one-CPU slots of a real Ray on this machine, whose members sleep: fifteen minutes, and 10 GiB of
 memory.
 """
