@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import gc
+import io
 import signal
 import sys
 import threading
@@ -29,6 +30,10 @@ _LOG_WIDTH = 180  # a log has no width of its own: tables take the room that the
 
 def make_console() -> Console:
     """Where commands print: as wide as the terminal, or wide enough for every table in a log."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(
+            errors="backslashreplace"
+        )  # a terminal that cannot show a sign must not end hours of work
     width = None if sys.stdout.isatty() else _LOG_WIDTH
     return Console(file=sys.stdout, width=width, highlight=False, soft_wrap=True)
 

@@ -65,7 +65,9 @@ class Execution:
                 self.timeline.note(finished)
                 self._settle(finished)
         if self.engine.time_is_up:
-            self.board.say("the time is up; what is finished is kept, run the same command to go on")
+            done = any(entry["outcome"] == "done" for entry in self.timeline.entries)
+            how = "run the same command to go on" if done else "give it more time"
+            self.board.say(f"the time is up; what is finished is kept, {how}")
         return self.complete
 
     def _begin(self, budget: Budget) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ensemble.budget import Budget, all_jobs, by_gain, that_fit
 from ensemble.config import MemberSettings
 from ensemble.durations import spoken
-from ensemble.engine import Ended, Engine, Failure
+from ensemble.engine import Engine, Failure
 from ensemble.engine.amounts import wants
 from ensemble.engine.span import Job
 from ensemble.engine.task import FOLDS, LABELS, PHOTOGRAPHS, Pilot, PilotTask
@@ -72,6 +72,7 @@ class Selection:
     def lost(self, name: str) -> None:
         """A member cannot be finished in this run."""
         self._given_up.add(name)
+        self.review()
 
     def review(self) -> None:
         """With what is known by now, begin what fits, and give up what does not while something else does.
@@ -151,8 +152,8 @@ class Selection:
         self.engine.deadline = self.budget.deadline
 
     def _learn(self, name: str, found: object) -> None:
-        """From a pilot's end. One that was cut short is slow; one that failed may have had too few photographs."""
-        if isinstance(found, Failure) and not isinstance(found, Ended):
+        """From a pilot's end. One that was cut short may be slow, one that failed have had too few photographs."""
+        if isinstance(found, Failure):
             self._unknown.add(name)
             self.board.say(f"  {name} could not be tried: {found.cause}")
         elif isinstance(found, Pilot):
@@ -169,7 +170,8 @@ class Selection:
         self.board.say(f"in {spoken(self.budget.left)}: {', '.join(chosen) or 'no member'}, about {spoken(takes)}")
         for member in self.left_out:
             alone = self.engine.span(self._jobs(member))
-            long = f"about {spoken(alone)} by itself" if math.isfinite(alone) else "nobody knows how long"
+            unknown = "nobody knows how long; it begins if time is left"
+            long = f"about {spoken(alone)} by itself" if math.isfinite(alone) else unknown
             self.board.say(f"  left out: {member.name} ({long})")
 
 

@@ -75,6 +75,8 @@ def choose_members(experiment: Experiment, names: str) -> list[MemberSettings]:
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     known = {member.name: member for member in experiment.members}
     unknown = [name for name in wanted if name not in known]
+    if names and not wanted:
+        raise UserError(f"--members names nobody; the config has {', '.join(known)}")
     if unknown:
         raise UserError(f"--members: {', '.join(unknown)} is not in the config; it has {', '.join(known)}")
     return [known[name] for name in wanted] if wanted else list(experiment.members)

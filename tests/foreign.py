@@ -68,6 +68,50 @@ class Leaves(HighPass):
         raise SystemExit(3)
 
 
+class OwnError(BaseException):
+    """No Exception."""
+
+
+class NoText(RuntimeError):
+    def __str__(self) -> str:
+        raise ValueError("not even a text")
+
+
+class Odd(HighPass):
+    """Does in one fold what no member should."""
+
+    def __init__(self, what: str = "", random_state: int | None = None) -> None:
+        super().__init__(random_state=random_state)
+        self.what = what
+
+    def fit(self, X: Any, y: Any) -> HighPass:
+        if self.random_state == 1:
+            getattr(self, self.what)()
+        return super().fit(X, y)
+
+    def surrogate(self) -> None:
+        raise ValueError("no such file: b\udcffd.png")
+
+    def escapes(self) -> None:
+        raise ValueError("\x1b[2J" + "long" * 10_000)
+
+    def base(self) -> None:
+        raise OwnError("no Exception")
+
+    def no_text(self) -> None:
+        raise NoText
+
+    def moves(self) -> None:
+        os.chdir("/")
+
+    def reports(self) -> None:
+        for words in (("epoch 1", 0.5), (None, None), (float("nan"), "x"), (0.5, "[/x] [red] \udcff")):
+            self.on_progress(*words)
+
+    def on_progress(self, *_: Any) -> None:
+        """Replaced by the engine."""
+
+
 class KillsItsWorkerOnce(HighPass):
     """Its process is killed in the first attempt at one fold, as by the system when memory is short."""
 

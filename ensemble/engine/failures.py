@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ensemble.durations import spoken
 from ensemble.engine.task import FeatureTask, PilotTask, Task
+from ensemble.plain import plain, sentence
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,12 @@ class Ended(Failure):
 
 def failure(error: BaseException) -> Failure:
     """What is told of an exception in a task."""
-    cause = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-    return Failure(cause, "".join(traceback.format_exception(error)))
+    try:
+        said = str(error)
+    except Exception:  # of any package
+        said = ""
+    cause = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    return Failure(sentence(cause), plain("".join(traceback.format_exception(error))))
 
 
 def overdue(task: Task) -> Failure:

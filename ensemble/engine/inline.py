@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -22,7 +23,7 @@ from ensemble.engine.span import Job
 from ensemble.engine.task import FOLDS, LABELS, FoldTask, Task
 from ensemble.progress import Board
 
-_AT_ONCE = 1e-3  # seconds
+_AT_ONCE, _YEARS = 1e-3, 1e8  # seconds
 
 
 class InlineEngine(Engine):
@@ -79,13 +80,18 @@ class InlineEngine(Engine):
         return self._next is not None
 
     def _run(self, task: Task, board: Board) -> Outcome | Failure:
+        here = Path.cwd()
         try:
             with time_limit(min(timeout_of(task), self.deadline - time.monotonic())):
                 return run_task(task, self._arrays(task), lambda done, text: board.advanced(task.title, done, text))
         except TimeLimit:
             return ended() if self.time_is_up else overdue(task)
-        except (Exception, SystemExit) as error:  # a member of any package may do anything; its siblings go on
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a member of any package may do anything; its siblings go on
             return failure(error)
+        finally:
+            os.chdir(here)
 
     def _arrays(self, task: Task) -> list[NDArray[Any]]:
         if isinstance(task, FoldTask):
@@ -107,7 +113,7 @@ def time_limit(seconds: float) -> Iterator[None]:
         yield
         return
     before = signal.signal(signal.SIGALRM, _raise)
-    signal.setitimer(signal.ITIMER_REAL, max(seconds, _AT_ONCE))  # zero would switch it off
+    signal.setitimer(signal.ITIMER_REAL, min(max(seconds, _AT_ONCE), _YEARS))  # zero would switch it off
     try:
         yield
     finally:

@@ -63,7 +63,7 @@ class RayEngine(Engine):
                 # Ray would write one into the user's home, and every later Ray of theirs would ask for it.
                 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
                 ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
-        except (OSError, RuntimeError, RayError) as error:
+        except (OSError, RuntimeError, ValueError, RayError) as error:
             hint = f"is a Ray head running at RAY_ADDRESS={address}?" if address else "try --engine inline"
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise UserError(f"Ray cannot start ({reason}); {hint}") from None
@@ -237,7 +237,7 @@ def _run(attempt: str, mailbox: Any, task: Task, *arrays: NDArray[Any]) -> Finis
     value: Outcome | Failure
     try:
         value = run_task(task, arrays, report)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         value = failure(error)
     return Finished(task, value, place_of(node, os.getpid()), started, time.time())
 

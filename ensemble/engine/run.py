@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import resource
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -16,12 +18,14 @@ from ensemble.images import RowView
 from ensemble.member import build, build_model
 from ensemble.models import model_files
 from ensemble.oof import FoldResult
+from ensemble.plain import sentence
 from ensemble.provenance import recipe_code, versions
 from ensemble.threads import threads
 
 Report = Callable[[float, str], None]
 Outcome = FoldResult | Features | Pilot
 
+_ROUNDING = 1e-6  # of single precision
 _ALIKE = 1e-4  # rounding may depend on how many rows are computed together; statistics of the batch show more
 
 
@@ -32,7 +36,7 @@ def run_task(task: Task, arrays: Sequence[NDArray[Any]], report: Report) -> Outc
     """
     if isinstance(task, FoldTask):
         table, labels, folds = arrays
-        return run_fold(task, table, labels, folds, report)
+        return run_fold(task, table, labels, folds, _careful(report))
     if isinstance(task, PilotTask):
         return run_pilot(task, *arrays)
     return run_features(task, *arrays)
@@ -69,6 +73,7 @@ def run_fold(
         test = _fake_probability(model, rows(table, np.arange(len(labels), len(table))))
         finished = time.time()
         files, note = model_files(model)
+        note = sentence(note)
     return FoldResult(
         member=task.member.name,
         fold=task.fold,
@@ -85,6 +90,18 @@ def run_fold(
         model_note=note,
         history=_history(model),
     )
+
+
+def _careful(report: Report) -> Report:
+    """Pass on what is a fraction and a text; a member that reports anything else is not heard, and not disturbed."""
+
+    def told(fraction: float, text: str) -> None:
+        with suppress(TypeError, ValueError):
+            share = float(fraction)
+            if math.isfinite(share):
+                report(min(max(share, 0.0), 1.0), sentence(str(text)))
+
+    return told
 
 
 def _history(model: Any) -> list[dict[str, Any]]:
@@ -152,6 +169,6 @@ def _fake_probability(model: Any, X: Any) -> NDArray[np.float64]:
     if probabilities.shape != (len(X), 2):
         raise ValueError(f"predict_proba gave shape {probabilities.shape} for {len(X)} photographs; it must be (n, 2)")
     fake = probabilities[:, 1]
-    if not ((fake >= 0) & (fake <= 1)).all():
+    if not ((fake >= -_ROUNDING) & (fake <= 1 + _ROUNDING)).all():
         raise ValueError("predict_proba gave values that are NaN or outside [0, 1]")
-    return fake
+    return fake.clip(0, 1)

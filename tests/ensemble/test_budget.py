@@ -93,7 +93,7 @@ def test_a_run_ends_on_time_with_whole_members(
 ) -> None:
     """The quick member fits; the other is more valuable, but its pilot tells that it would take too long."""
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    slow = foreign("slow", "HighPass", seconds=20).replace("resources", "value: 9\n    resources")
+    slow = foreign("slow", "HighPass", seconds=90).replace("resources", "value: 9\n    resources")
     config = write_config(tmp_path / "c.yaml", slow, foreign("quick", "HighPass", seconds=0.1))
     store, complete, took = run(config, competition_folder, tmp_path / "oof", engine, seconds)
     said = capsys.readouterr().out
