@@ -38,6 +38,7 @@ class Run:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # what runs behind a shell ignores Ctrl-C
         )
 
     def kill(self, number: int = signal.SIGKILL) -> None:

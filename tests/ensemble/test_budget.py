@@ -82,7 +82,9 @@ def run(config: Path, data: Path, oof: Path, engine: str, seconds: float) -> tup
     return store, complete, time.monotonic() - begun
 
 
-@pytest.mark.parametrize(("engine", "seconds"), [("inline", 30), ("ray", 60)])  # workers import PyTorch first
+@pytest.mark.parametrize(
+    ("engine", "seconds"), [("inline", 30), pytest.param("ray", 60, marks=pytest.mark.slow)]
+)  # workers import PyTorch first
 def test_a_run_ends_on_time_with_whole_members(
     engine: str,
     seconds: float,

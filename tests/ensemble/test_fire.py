@@ -72,7 +72,7 @@ def test_a_worker_is_killed(
 
 @pytest.mark.fault("Ctrl-C or SIGTERM")
 @pytest.mark.parametrize("engine", ["inline", "ray"])
-@pytest.mark.parametrize("ask", ["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize("ask", ["Ctrl-C", pytest.param("SIGTERM", marks=pytest.mark.slow)])
 def test_a_run_is_interrupted(
     engine: str, ask: str, config: Path, quiet: dict[str, bytes], competition_folder: Path, tmp_path: Path, mark: Path
 ) -> None:

@@ -53,7 +53,8 @@ def test_a_machine_is_lost(cluster: Cluster, competition_folder: Path, tmp_path:
 
 
 @pytest.mark.fault("memory runs out")
-@pytest.mark.parametrize("always", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("always", [False, True])
 def test_memory_runs_out(always: bool, competition_folder: Path, tmp_path: Path) -> None:
     """Ray kills the worker; the fold gets a machine for itself, and when that does not help, it alone is lost."""
     mark = tmp_path / "mark"
