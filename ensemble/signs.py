@@ -27,6 +27,7 @@ from ensemble.remote import RemotePath
 RENEWED = 5.0  # seconds from one renewal of a sign to the next
 SILENCE = 60.0  # seconds for which a sign has to stand still under our eyes until it is taken for a dead one's
 _TRIES = 5  # of writers that come at the same moment, and step back from each other
+_LOST = signal.SIGUSR1
 _LOOKS = 5  # in the time of a renewal
 
 
@@ -54,7 +55,8 @@ def alone(folder: RemotePath, what: str, where: str) -> Iterator[None]:
     beat = _Beat(folder, sign)
     beat.start()
     try:
-        yield
+        with _interruptible():
+            yield
         beat.check(what, where)
     except KeyboardInterrupt:
         beat.check(what, where)
@@ -137,6 +139,19 @@ def _refused(what: str, where: str, sign: _Sign | None) -> str:
     return f"another {what}{who} is writing to {where}; wait for it, or give another --oof"
 
 
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let the loss of a sign end the block as Ctrl-C does, which a process behind a shell would not hear."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(_LOST, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(_LOST, before)
+
+
 class _Beat(threading.Thread):
     """Renews a sign until it is stopped. Where the sign has lost its place it interrupts the main thread."""
 
@@ -152,7 +167,7 @@ class _Beat(threading.Thread):
             with suppress(Exception):  # the work itself tells what is wrong; the next renewal looks again
                 self.lost = self._has_lost()
                 if self.lost:
-                    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # wakes one that waits
+                    signal.pthread_kill(threading.main_thread().ident or 0, _LOST)  # wakes one that waits
                     return
                 self.sign = replace(self.sign, renewal=self.sign.renewal + 1)
                 _write(self.folder, self.sign)
