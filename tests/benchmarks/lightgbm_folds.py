@@ -36,7 +36,7 @@ from ensemble.provenance import recipe_code
 from ensemble.schedule import Agenda, work_off
 from ensemble.speeds import Speeds
 
-TRAIN, TEST, COLUMNS, FOLDS, ROUNDS = 8_000, 4_000, 200, 5, 3
+TRAIN, TEST, COLUMNS, FOLDS, ROUNDS = 8_000, 4_000, 200, 5, 2
 PROCESSES = os.cpu_count() or 1  # as many as this engine takes
 TREES = (200, 400, 100, 300)
 _SCRIPT = Path(__file__).with_name("lightgbm_folds_autogluon.py")

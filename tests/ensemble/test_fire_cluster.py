@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,6 +52,31 @@ def test_a_machine_is_lost(cluster: Cluster, competition_folder: Path, tmp_path:
     assert "it is tried again" in said
     assert len(list(mark.iterdir())) > 3
     assert finished(OofStore(tmp_path / "oof" / "small")) == quiet
+
+
+def raylet_of(process: int) -> int:
+    """The raylet that started a worker: one for each node."""
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@pytest.mark.fault("a worker is killed in mid-fold")
+def test_a_fold_whose_worker_was_killed_is_tried_on_another_machine(
+    cluster: Cluster, competition_folder: Path, tmp_path: Path
+) -> None:
+    mark = tmp_path / "mark"
+    mark.mkdir()
+    config = write_config(tmp_path / "c.yaml", foreign("slow", "HighPass", mark=mark, seconds=4))
+    cluster.add_node(num_cpus=1)
+    run = Run(config, competition_folder, tmp_path / "oof", env=on(cluster))
+    until(lambda: traces(mark, 1), run)
+    (first,) = traces(mark, 1)
+    machine = raylet_of(first)
+    os.kill(first, signal.SIGKILL)
+    until(lambda: len(traces(mark, 1)) == 2, run)
+    assert raylet_of(traces(mark, 1)[1]) != machine
+    code, said = run.end()
+    assert code == 0, said
+    assert "slow/fold-1: its worker died; it is tried again" in said
 
 
 @pytest.mark.fault("memory runs out")
