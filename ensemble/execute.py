@@ -96,7 +96,7 @@ class Execution:
         elif isinstance(task, FoldTask) and isinstance(value, Failure):
             log = self._log(self.store.log_file(task.member.name, task.fold), value)
             self.board.failed(task.title, f"{value.cause} ({log})")
-            self.selection.fold_over(task.member.name, done=False)
+            self.selection.fold_over(task.member.name)
 
     def _keep(self, task: FoldTask, result: FoldResult) -> None:
         """Store a fold, tell how good it is, and remember how long it took."""
@@ -108,7 +108,7 @@ class Execution:
         except OSError as error:  # a full disk, say: what is finished later may fit again
             self.complete = False
             self.board.failed(task.title, f"it could not be stored: {error}")
-            self.selection.fold_over(task.member.name, done=False)
+            self.selection.fold_over(task.member.name)
             return
         seconds = result.finished - result.started
         self.speeds.measured(task.group, seconds)
@@ -116,16 +116,17 @@ class Execution:
         right = is_right(result.heldout, self.ledger.labels[self.ledger.heldout(task.fold)]).mean()
         note = f"; {result.model_note}" if result.model_note else ""
         self.board.finished(task.title, seconds, f"held-out accuracy {right:.4f}{note}")
-        self.selection.fold_over(task.member.name, done=True)
+        self.selection.fold_over(task.member.name)
         self.stored()
 
     def _lose_features(self, task: FeatureTask, failure: Failure) -> None:
         """A transformer of any package may do anything: it costs its own members only."""
-        for member in self.work.readers(task.key):
+        readers = self.work.readers(task.key)
+        for member in readers:
             log = self._log(self.store.member_folder(member.name) / "features.error.txt", failure)
             self.board.lost(member.name, f"its features raised {failure.cause} ({log})")
             self.work.lose(member.name)
-            self.selection.lost(member.name)
+        self.selection.lost(member.name for member in readers)  # all at once: a review may begin and give up members
 
     def _log(self, log: Location, failure: Failure) -> str:
         """Keep a traceback; says where it is, or why it could not be kept."""

@@ -22,7 +22,7 @@ from ensemble.work import Work
 
 _SPARE = 0.9  # of the time left may be promised to a member that has not begun: guesses are off by some tenths
 _WORKERS_START = 30.0  # seconds until the first task begins, on a slow machine whose members import PyTorch
-_PILOT_SHARE = 0.1  # of the time left; a member whose pilot is not done by then does not fit
+_PILOT_SHARE = 0.1  # of the time left, for all pilots together
 _PILOT_ROWS, _PILOT_ROWS_SHARE, _PILOT_ROWS_AT_MOST = 60, 0.01, 240
 
 
@@ -48,7 +48,6 @@ class Selection:
     ) -> None:
         self.members, self.there = list(members), list(there)
         self.work, self.engine, self.board, self.budget = work, engine, board, budget
-        self._done: dict[str, int] = {}
         self._over: dict[str, int] = {}  # folds that are stored or failed
         self._given_up: set[str] = set()
         self._unknown: set[str] = set()  # whose pilots failed
@@ -63,15 +62,14 @@ class Selection:
         self.review()
         self._tell()
 
-    def fold_over(self, name: str, *, done: bool) -> None:
+    def fold_over(self, name: str) -> None:
         """A fold of a member is stored, or failed."""
         self._over[name] = self._over.get(name, 0) + 1
-        self._done[name] = self._done.get(name, 0) + done
         self.review()
 
-    def lost(self, name: str) -> None:
-        """A member cannot be finished in this run."""
-        self._given_up.add(name)
+    def lost(self, names: Iterable[str]) -> None:
+        """Members cannot be finished in this run."""
+        self._given_up.update(names)
         self.review()
 
     def review(self) -> None:
@@ -134,7 +132,7 @@ class Selection:
         self.work.lose(member.name)
 
     def _send_pilots(self, members: list[MemberSettings]) -> None:
-        """Guess the speed of members from a few photographs; all pilots together take a tenth of the time at most."""
+        """Guess the speed of members from a few photographs; workers that start have their time besides."""
         if not members:
             return
         ordered = by_gain(members, [], self.there)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -125,6 +126,7 @@ def _raise(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  as si
     raise TimeLimit
 
 
+@cache
 def _gpus() -> int:
     import torch
 

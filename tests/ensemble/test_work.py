@@ -119,6 +119,17 @@ def test_features_that_members_share_are_counted_once(competition_folder: Path, 
     assert "linear_0, linear_1, linear_2, linear_3, about 64 s" in said.getvalue()
 
 
+def test_members_that_share_bad_features_are_lost_together(competition_folder: Path, tmp_path: Path) -> None:
+    two = [LINEAR.replace("linear", f"linear_{n}") for n in range(2)]
+    config = write_config(tmp_path / "c.yaml", *two, foreign("other", "HighPass"))
+    run, _, said = execution(config, competition_folder, tmp_path / "oof", Batches(bad=["features/"], cpus=1))
+    for name in ("linear_0", "linear_1", "other"):
+        run.speeds.guess(name, 1.0, 0.1)
+    assert not run.run(run.competition.decode(), Limits(budget=Budget(90.0, time.monotonic())))
+    assert said.getvalue().count("FAILED: its features raised") == 2
+    assert run.store.record("other", 2) is not None
+
+
 def test_what_no_pilot_could_measure_runs_when_all_else_is_done(competition_folder: Path, tmp_path: Path) -> None:
     config = write_config(tmp_path / "c.yaml", foreign("odd", "HighPass"), foreign("known", "HighPass"))
     engine = Batches(bad=["pilot/"], cpus=1)
