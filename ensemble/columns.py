@@ -1,4 +1,4 @@
-"""A few feature columns of every photograph, kept in the store for blenders that read them beside the logits."""
+"""Feature columns of every photograph, kept in the store: for blenders beside the logits, and spectra for audits."""
 
 from __future__ import annotations
 
@@ -25,13 +25,16 @@ _MADE_OF = b"made_of"  # in the file's metadata: recipe, code and data
 _RECIPE = b"recipe"  # alone: a blend knows no photographs, and takes what a run has made
 
 
-def columns_missing(recipe: Recipe | None, competition: Competition, store: OofStore) -> bool:
-    """Whether an experiment asks for columns that the store does not hold."""
+SPECTRA = "spectra.parquet"
+
+
+def columns_missing(recipe: Recipe | None, competition: Competition, store: OofStore, file: str = COLUMNS) -> bool:
+    """Whether an experiment asks for columns that a file of the store does not hold."""
     if recipe is None:
         return False
     try:
-        with local_copy(store.root / COLUMNS) as file:
-            metadata = parquet.read_schema(file).metadata or {}
+        with local_copy(store.root / file) as local:
+            metadata = parquet.read_schema(local).metadata or {}
     except (OSError, pa.ArrowInvalid):
         return True
     return any(metadata.get(key) != value for key, value in _made_of(recipe, competition).items())
@@ -45,8 +48,11 @@ def make_columns(
     engine: Engine,
     store: OofStore,
     board: Board,
+    file: str = COLUMNS,
 ) -> None:
-    """Compute the columns of all photographs and write them; the table is cached as those of members are.
+    """Compute the columns of all photographs and write them into a file of the store.
+
+    The table is cached as those of members are.
 
     Whatever a transformer raises is told, and costs no member.
     """
@@ -55,27 +61,27 @@ def make_columns(
     try:
         values = feature_table(recipe, pixels, engine, cache, board, report)
     except FeaturesFailed as error:
-        board.say(f"the blend's columns could not be made: {error}")
+        board.say(f"{file} could not be made: {error}")
         return
     frame = pd.DataFrame(values).add_prefix("column_")
     frame.insert(0, "name", [*ledger.table["name"], *competition.sample.names])
     frame.insert(1, "split", ["oof"] * len(ledger.table) + ["test"] * len(competition.sample.names))
     arrow = pa.Table.from_pandas(frame, preserve_index=False)
     arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **_made_of(recipe, competition)})
-    with new_file(store.root / COLUMNS) as temporary:
+    with new_file(store.root / file) as temporary:
         parquet.write_table(arrow, temporary)
 
 
 def read_columns(
-    store: OofStore, ledger: FoldLedger, recipe: Recipe | None = None
+    store: OofStore, ledger: FoldLedger, recipe: Recipe | None = None, file: str = COLUMNS
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
     """Columns float32 of the ledger's rows and of the sample's.
 
     None where the store holds none for all of them, or none of this recipe (default: whatever it holds).
     """
     try:
-        with local_copy(store.root / COLUMNS) as file:
-            arrow = parquet.read_table(file, use_threads=False)
+        with local_copy(store.root / file) as local:
+            arrow = parquet.read_table(local, use_threads=False)
         if recipe is not None and (arrow.schema.metadata or {}).get(_RECIPE) != _recipe(recipe):
             return None
         table: Any = arrow.to_pandas()

@@ -130,6 +130,16 @@ class BlendSettings(Settings):
         return [_FORMER_METHODS.get(method, method) for method in value]
 
 
+class ReportSettings(Settings):
+    """What audits and the report look at.
+
+    `spectra` turns photographs into the curves of their spectra (see `member.Spectra`): audits learn from them, fakes
+    are clustered by them, and the report shows them. The framework itself knows no Fourier transform.
+    """
+
+    spectra: Recipe = Recipe(use="members.forensics.Spectra")
+
+
 class Experiment(Settings):
     """The whole YAML file."""
 
@@ -138,6 +148,7 @@ class Experiment(Settings):
     folds: FoldSettings = FoldSettings()
     members: tuple[MemberSettings, ...] = Field(min_length=1)
     blend: BlendSettings = BlendSettings()
+    report: ReportSettings = ReportSettings()
 
     @model_validator(mode="after")
     def _unique_names(self) -> Experiment:

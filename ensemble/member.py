@@ -34,6 +34,17 @@ class Features(Protocol):
         """Columns for each photograph; the same whatever other photographs come along."""
 
 
+class Spectra(Features, Protocol):
+    """Features that are spectra, and can be looked at. The first columns are the curve of the luminance."""
+
+    @property
+    def frequencies(self) -> NDArray[np.float64]:
+        """Cycles a pixel of these first columns (points,)."""
+
+    def picture(self, photograph: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Log10 of the power (height, width) of one photograph (height, width, 3), zero frequency in the middle."""
+
+
 def import_object(path: str) -> Any:
     """The object at `package.module.Name`."""
     module, _, name = path.rpartition(".")

@@ -3,6 +3,7 @@
 from members.forensics.bands import spectrum_bands
 from members.forensics.explain import family_contributions, in_words
 from members.forensics.logdct import LogDCT
+from members.forensics.spectra import Spectra
 from members.forensics.transformer import ForensicFeatures
 
-__all__ = ["ForensicFeatures", "LogDCT", "family_contributions", "in_words", "spectrum_bands"]
+__all__ = ["ForensicFeatures", "LogDCT", "Spectra", "family_contributions", "in_words", "spectrum_bands"]

@@ -87,7 +87,7 @@ def test_columns_that_fail_cost_no_member(
     assert experiment.blend.columns is not None
     store = train_inline(path, competition_folder, tmp_path / "oof")
     said = capsys.readouterr().out
-    assert "the blend's columns could not be made: " in said
+    assert "columns.parquet could not be made: " in said
     assert "no features today" in said
     assert store.record("linear", 2) is not None
     assert blend(store)["columns_sha256"] is None
