@@ -52,6 +52,14 @@ def standard_error(right: NDArray[np.bool_]) -> float:
     return math.sqrt(accuracy * (1 - accuracy) / len(right))
 
 
+def wilson_interval(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
+    """95% interval of a share (Wilson, 1927): within [0, 1], and of some width where all are right, too."""
+    share, reach = right / n, z * z / n
+    centre = (share + reach / 2) / (1 + reach)
+    half = z * math.sqrt(share * (1 - share) / n + reach / (4 * n)) / (1 + reach)
+    return max(centre - half, 0.0), min(centre + half, 1.0)
+
+
 def share_variance(found: NDArray[np.bool_]) -> float:
     """Variance of a share (n,), with one row of each kind added to it: none among three does not mean never."""
     share = (int(found.sum()) + 1) / (len(found) + 2)

@@ -16,8 +16,10 @@ from ensemble.oof import OofStore
 from ensemble.predictions import Predictions, load_predictions
 from ensemble.report.curves import CURVES, Histories, is_drawn, learning_curves, panel_titles
 from ensemble.report.leaderboard import current_manifest, leaderboard
+from ensemble.report.material import Material
 from ensemble.report.member_page import histories_of, is_written, member_page
 from ensemble.report.text import heading, markdown_table
+from ensemble.report.whole import PAGE, write_report
 
 
 def publish(
@@ -40,6 +42,8 @@ def publish(
             scores = board[board["member"] == member].iloc[0]
             write_text(folder / "report.md", member_page(title, predictions, column, scores))
     _print(store, predictions, board, console)
+    write_report(Material.of(store, experiment or store.experiment(), predictions))
+    console.print(f"report: {store.root / PAGE}", markup=False)
 
 
 def write_leaderboard(store: OofStore, predictions: Predictions) -> pd.DataFrame:

@@ -1,0 +1,74 @@
+"""The report as Markdown: the same sections and numbers, without figures and photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from ensemble.report.blocks import Block, Details, Facts, Figure, Findings, Gallery, Section, Table, Text
+from ensemble.report.shown import shown_cell
+from ensemble.report.text import markdown_table
+
+
+def to_markdown(title: str, sections: Sequence[Section]) -> str:
+    """The whole report as Markdown text."""
+    parts = [f"# {title}"]
+    for section in sections:
+        parts += [f"## {section.title}", section.lead]
+        parts += [text for block in section.blocks for text in _block(block, 3)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _block(block: Block, level: int) -> Iterator[str]:
+    if isinstance(block, Text):
+        yield from block.paragraphs
+    elif isinstance(block, Facts):
+        yield "\n".join(f"- {f.label}: **{f.value}**{f' ({f.note})' if f.note else ''}" for f in block.facts)
+    elif isinstance(block, Table):
+        yield from _table(block)
+    elif isinstance(block, Figure):
+        yield f"{'#' * level} {block.title}"
+        yield block.description
+        yield from _table(block.table)
+    elif isinstance(block, Findings):
+        yield from _findings(block)
+    elif isinstance(block, Gallery):
+        yield from _gallery(block, level)
+    elif isinstance(block, Details):
+        yield f"{'#' * level} {block.title}"
+        yield block.summary
+        for inner in block.blocks:
+            yield from _block(inner, level + 1)
+
+
+def _table(table: Table) -> Iterator[str]:
+    if len(table.frame):
+        yield table.caption
+        yield markdown_table(as_text(table))
+
+
+def as_text(table: Table) -> pd.DataFrame:
+    """A table as it is shown: titles above, values written out, pipes kept from being taken for columns."""
+    rows = table.frame.to_dict("records")
+    return pd.DataFrame({c.title: [shown_cell(row, c).replace("|", "\\|") for row in rows] for c in table.columns})
+
+
+def _findings(block: Findings) -> Iterator[str]:
+    for finding in block.findings:
+        remedy = f" {finding.remedy}" if finding.remedy else ""
+        yield f"**{finding.verdict}**: {finding.title} {finding.sentence}{remedy}"
+        for table in finding.tables:
+            yield from _table(table)
+
+
+def _gallery(block: Gallery, level: int) -> Iterator[str]:
+    yield f"{'#' * level} {block.title}"
+    yield block.caption
+    if not block.exhibits:
+        return
+    rows = [
+        {"photograph": e.name, "truth": e.truth, **{who: f"{p:.4f}" for who, p in e.votes}, "why": e.note}
+        for e in block.exhibits
+    ]
+    yield markdown_table(pd.DataFrame(rows).fillna(""))

@@ -1,0 +1,155 @@
+"""Writes sections as one self-contained HTML page: styles, scripts, figures and photographs are all inside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from ensemble.report.blocks import Block, Details, Figure, Section, Table
+from ensemble.report.shown import shown, shown_cell
+
+_MOST_TINT = 40  # percent of the accent colour behind a shaded cell: text on it keeps its contrast
+
+
+def render(title: str, warning: str, sections: Sequence[Section], signature: str) -> str:
+    """The page.
+
+    Parameters
+    ----------
+    title : str
+        What the report is of.
+    warning : str
+        What a reader must know before any number, such as that the data is synthetic; empty for none.
+    signature : str
+        Identifies what the page was made from; kept in the page, so that it need not be written twice.
+    """
+    figures = {figure.id: {"traces": figure.traces, "layout": figure.layout} for figure in _figures(sections)}
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            title=title,
+            warning=warning,
+            sections=sections,
+            signature=signature,
+            style=_resource("style.css"),
+            script=_resource("page.js"),
+            plotly=_plotly() if figures else "",
+            figures=_as_json(figures),
+        )
+    )
+
+
+def _figures(sections: Sequence[Section]) -> Iterator[Figure]:
+    for section in sections:
+        for block in section.blocks:
+            yield from _figures_of(block)
+
+
+def _figures_of(block: Block) -> Iterator[Figure]:
+    if isinstance(block, Figure):
+        yield block
+    elif isinstance(block, Details):
+        for inner in block.blocks:
+            yield from _figures_of(inner)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("ensemble.report", "page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"cells_of": cells_of, "kind_of": lambda block: type(block).__name__, "shown": shown}
+    environment.filters["json"] = _as_json
+    return environment
+
+
+def cells_of(table: Table) -> list[list[dict[str, Any]]]:
+    """Rows of cells: `text`, `sort` (what it is sorted by), `tint` (percent, or None) and `dots` (or None)."""
+    tints, scale = _tints(table), _dots_scale(table)
+    rows = table.frame.to_dict("records")
+    return [
+        [
+            {
+                "text": shown_cell(row, column),
+                "sort": _sort_value(row[column.key]),
+                "tint": tints[column.key][place] if column.key in tints else None,
+                "dots": _dots(row[column.key], *scale) if column.kind == "dots" and scale else None,
+            }
+            for column in table.columns
+        ]
+        for place, row in enumerate(rows)
+    ]
+
+
+def _sort_value(value: Any) -> Any:
+    """Numbers by size, dots by their mean; what is missing comes last, as an empty text."""
+    if isinstance(value, list | tuple):
+        return float(np.mean(value)) if len(value) else ""
+    if isinstance(value, int | float | np.number):
+        return "" if value != value else float(value)
+    return "" if value is None else str(value)
+
+
+def _tints(table: Table) -> dict[str, list[int | None]]:
+    """Percent of colour behind each cell of the shaded columns, on one scale for all of them."""
+    keys = [column.key for column in table.columns if column.shade]
+    if not keys or table.frame.empty:
+        return {}
+    values = table.frame[keys].to_numpy(dtype=float)
+    if not np.isfinite(values).any():
+        return {}
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    shares = (values - low) / (high - low) if high > low else np.zeros_like(values)
+    return {
+        key: [round(_MOST_TINT * share) if np.isfinite(share) else None for share in shares[:, place]]
+        for place, key in enumerate(keys)
+    }
+
+
+def _dots_scale(table: Table) -> tuple[float, float] | None:
+    """From the smallest to the largest dot of the table."""
+    dots = [column.key for column in table.columns if column.kind == "dots"]
+    values = [float(v) for key in dots for row in table.frame[key] if isinstance(row, list | tuple) for v in row]
+    return (min(values), max(values)) if values else None
+
+
+def _dots(values: Any, low: float, high: float) -> list[dict[str, Any]]:
+    if not isinstance(values, list | tuple):
+        return []
+    width = (high - low) or 1.0
+    return [{"x": round(6 + 108 * (value - low) / width, 1), "text": shown(value, "score")} for value in values]
+
+
+def _as_json(value: Any) -> Markup:
+    """JSON that can stand inside a script element: nothing in it can end the element."""
+    text = json.dumps(value, default=_plain, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is no plain JSON")
+
+
+def _resource(name: str) -> Markup:
+    text = (files("ensemble.report") / "page" / name).read_text(encoding="utf-8")
+    return Markup(text)  # noqa: S704  (our own file)
+
+
+def _plotly() -> Markup:
+    """Plotly.js as its Python package ships it."""
+    text = (files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
+    return Markup(text.replace("</script", "<\\/script"))  # noqa: S704  (a package's own file)

@@ -1,0 +1,139 @@
+"""The answer first: how good this submission is expected to be, how that is known, and against what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ensemble.errors import UserError
+from ensemble.metrics import is_right, wilson_interval
+from ensemble.oof import OofStore
+from ensemble.paired import compare
+from ensemble.predictions import Predictions, load_predictions
+from ensemble.report.blocks import Column, Fact, Facts, Section, Table, Text
+from ensemble.report.material import BlendRows, Material
+from ensemble.report.sections.tables import frame_of
+
+BASELINE = "baseline"  # the store of configs/baseline.yaml: what the others must beat
+
+
+def answer(material: Material) -> Section:
+    """The expected accuracy with its interval, and what it is to be compared with."""
+    manifest, blend = material.manifest, material.blend
+    if manifest is None or blend is None:
+        return _best_member(material)
+    nested = manifest["nested"]
+    right = round(nested["accuracy"] * nested["n"])
+    low, high = wilson_interval(right, nested["n"])
+    expected = Fact(
+        "Expected accuracy of this submit.csv",
+        f"{nested['accuracy']:.2%}",
+        f"95% interval {low:.2%} to {high:.2%}; {manifest['measured_on']} on {nested['n']:,} training photographs, "
+        f"{nested['n'] - right:,} of them decided wrongly",
+    )
+    facts = (
+        expected,
+        Fact("AUC", f"{nested['auc']:.4f}", "how often a fake is ranked above a real"),
+        Fact("Calibration error", f"{nested['ece']:.4f}", "ECE: mean gap between probability and share of fakes"),
+        Fact("Members blended", f"{len(manifest['members'])}", f"by {manifest['chosen']}"),
+        Fact("Test photographs", f"{manifest['rows']['test']:,}", manifest["guard"]["lines"][0]),
+    )
+    comparisons = Table(
+        "comparisons",
+        "The blend against others, on the same photographs (paired: McNemar's exact test at 5%)",
+        frame_of(_comparisons(material, blend)),
+        (
+            Column("against", "Against"),
+            Column("accuracy", "Its accuracy", "score", error="standard_error"),
+            Column("difference", "Blend is better by", "gain"),
+            Column("low", "from", "gain"),
+            Column("high", "to", "gain", note="95% interval by the bootstrap over photographs"),
+            Column("in_words", "In words"),
+        ),
+    )
+    text = Text((f"{manifest['reason']}.", *manifest["guard"]["lines"][1:], _CARE))
+    return Section("answer", "The answer", _lead(material), (Facts(facts, lead=True), comparisons, text))
+
+
+_CARE = (
+    "The interval holds for photographs like those that were learned from, from the same cameras and generators. "
+    "What becomes of the accuracy on altered photographs and on other generators stands below."
+)
+
+
+def _lead(material: Material) -> str:
+    store = material.store
+    return (
+        f"{store.name}: {material.facts['train_rows']:,} training and {material.facts['test_rows']:,} test photographs."
+    )
+
+
+def _best_member(material: Material) -> Section:
+    """Before there is a blend of these predictions."""
+    best = material.board.iloc[0]
+    fact = Fact(
+        f"Best member so far: {best['member']}",
+        f"{best['accuracy']:.2%}",
+        f"± {best['standard_error']:.2%} (standard error), {best['measured_on']} on {best['n']:,} training photographs",
+    )
+    missing = Text(("There is no submission of these predictions yet: python -m ensemble.blend makes it.",))
+    return Section("answer", "The answer", _lead(material), (Facts((fact,), lead=True), missing))
+
+
+def _comparisons(material: Material, blend: BlendRows) -> list[dict[str, Any]]:
+    """The blend against the best member, the baseline, and always giving the commoner answer."""
+    labels = material.labels[blend.rows]
+    right = is_right(blend.probabilities, labels)
+    rivals = _best_of(material, blend) | _baseline(material, blend)
+    commoner = int(labels.mean() >= 0.5)
+    rivals[f"always saying {'fake' if commoner else 'real'}"] = labels == commoner
+    rows = []
+    for title, other in rivals.items():
+        found, accuracy = compare(right, other), float(other.mean())
+        rows.append(
+            {
+                "against": title,
+                "accuracy": accuracy,
+                "standard_error": float(np.sqrt(accuracy * (1 - accuracy) / len(other))),
+                "difference": found.difference,
+                "low": found.low,
+                "high": found.high,
+                "in_words": found.in_words(),
+            }
+        )
+    return rows
+
+
+def _best_of(material: Material, blend: BlendRows) -> dict[str, Any]:
+    """Decisions of the best member that has predicted all rows of the blend."""
+    right = material.member_right[blend.rows]
+    whole = ~np.isnan(right).any(axis=0)
+    if not whole.any():
+        return {}
+    best = int(np.argmax(np.where(whole, np.nan_to_num(right).mean(axis=0), -1)))
+    name = material.predictions.members[best]
+    return {f"best member ({name}; chosen on these very rows)": right[:, best] == 1}
+
+
+def _baseline(material: Material, blend: BlendRows) -> dict[str, Any]:
+    """Decisions of the first member of the store of configs/baseline.yaml, if it lies beside and holds these rows."""
+    found = _beside(material)
+    if found is None:
+        return {}
+    probabilities = found.probabilities(0)[blend.rows]
+    if np.isnan(probabilities).any():
+        return {}
+    return {f"baseline ({found.members[0]})": is_right(probabilities, material.labels[blend.rows])}
+
+
+def _beside(material: Material) -> Predictions | None:
+    store = OofStore(material.store.root.with_name(BASELINE))
+    try:
+        if store.name == material.store.name or not store.exists():
+            return None
+        if store.facts()["sha256"] != material.facts["sha256"]:
+            return None
+        return load_predictions(store)
+    except UserError:
+        return None

@@ -1,0 +1,105 @@
+"""The whole report: report.html, report.md and a CSV file for each table, from what the store holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from ensemble.files import Location, new_folder, remove_unfinished, write_text
+from ensemble.provenance import digest, file_sha256
+from ensemble.report.blocks import Block, Details, Figure, Findings, Section, Table, Text
+from ensemble.report.markdown import to_markdown
+from ensemble.report.material import Material
+from ensemble.report.page import render
+from ensemble.report.sections.answer import answer
+from ensemble.report.text import SYNTHETIC
+
+PAGE, MARKDOWN, TABLES, INDEX = "report.html", "report.md", "report", "index.csv"
+_READ = (  # what sections read beside the predictions, relative to the store
+    "blend/blend.json", "audit/audit.json", "robustness/robustness.json", "generators/generators.json", "runs.json",
+    "data.json",
+)  # fmt: skip
+
+SectionMaker = Callable[[Material], Section | None]
+SECTIONS: dict[str, SectionMaker] = {"The answer": answer}
+
+
+def write_report(material: Material) -> None:
+    """Write the report beside what it tells of, unless the one that is there was made from the very same things."""
+    root, signature = material.store.root, signature_of(material)
+    if _is_written(root / PAGE, signature):
+        return
+    sections = [section for title, make in SECTIONS.items() if (section := _made(title, make, material))]
+    title = f"Who took these photos? {material.store.name}"
+    _write_tables(root, list(tables_of(sections)))
+    write_text(root / MARKDOWN, to_markdown(title, sections))
+    write_text(root / PAGE, render(title, SYNTHETIC if material.facts["synthetic"] else "", sections, signature))
+
+
+def _write_tables(root: Location, tables: list[Table]) -> None:
+    """A CSV file for each table, values as they are, and an index of them."""
+    remove_unfinished(root, TABLES)
+    with new_folder(root / TABLES, INDEX) as folder:
+        for table in tables:
+            table.frame.to_csv(folder / f"{table.id}.csv", index=False)
+        index = pd.DataFrame({"table": [table.id for table in tables], "shows": [table.caption for table in tables]})
+        index.to_csv(folder / INDEX, index=False)
+
+
+def _made(title: str, make: SectionMaker, material: Material) -> Section | None:
+    """A section; one that cannot be made says so in its place, for a run of hours must not end in a figure's fault."""
+    try:
+        return make(material)
+    except Exception as error:
+        name = title.lower().replace(" ", "-")
+        why = f"This part could not be made ({type(error).__name__}: {error}). Please report it."
+        return Section(name, title, "", (Text((why,)),))
+
+
+def signature_of(material: Material) -> str:
+    """Identifies everything that the report is made from, its own code too."""
+    code = [file_sha256(path) for path in sorted(Path(__file__).parent.rglob("*")) if path.suffix in _CODE]
+    read = [_hash(material.store.root / name) for name in _READ]
+    predictions = material.predictions
+    seen = [predictions.hashes, predictions.left_out, predictions.partial, predictions.ledger.sha256]
+    return digest([material.store.name, seen, read, code])
+
+
+_CODE = {".py", ".html", ".css", ".js"}
+
+
+def _hash(path: Location) -> str:
+    try:
+        return file_sha256(path)
+    except OSError:
+        return ""
+
+
+def _is_written(path: Location, signature: str) -> bool:
+    try:
+        with path.open("rb") as file:
+            return signature.encode() in file.read(4096)
+    except OSError:
+        return False
+
+
+def tables_of(sections: list[Section]) -> Iterator[Table]:
+    """Every table of the report, those of figures and findings too."""
+    for section in sections:
+        for block in section.blocks:
+            yield from _tables(block)
+
+
+def _tables(block: Block) -> Iterator[Table]:
+    if isinstance(block, Table):
+        yield block
+    elif isinstance(block, Figure):
+        yield block.table
+    elif isinstance(block, Findings):
+        for finding in block.findings:
+            yield from finding.tables
+    elif isinstance(block, Details):
+        for inner in block.blocks:
+            yield from _tables(inner)
