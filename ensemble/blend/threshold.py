@@ -10,10 +10,9 @@ import numpy as np
 from ensemble.blend.base import Array, Labels, at_most, take_rows
 from ensemble.blend.nested import Evaluation, Part, Problem
 from ensemble.blend.objective import decided_rightly
-from ensemble.metrics import log_loss, to_probabilities
+from ensemble.metrics import PLATEAU, log_loss, to_probabilities
 from ensemble.paired import Comparison, compare
 
-_PLATEAU = 0.004  # accuracies this close to the best are the same hill: its top jumps from sample to sample
 _NEWTON_STEPS = 25
 _MOST_ROWS = 20_000  # fix a temperature to a hundredth
 _TEMPERATURES = (0.05, 20.0)  # where all rows are told apart the best temperature is zero
@@ -104,7 +103,7 @@ def plateau(logits: Array, labels: Labels) -> tuple[float, float]:
     reals_below = np.concatenate([[0], np.cumsum(~fake)])[cuts]
     fakes_above = fake.sum() - np.concatenate([[0], np.cumsum(fake)])[cuts]
     accuracy = (reals_below + fakes_above) / len(labels)
-    far, best = np.flatnonzero(accuracy < accuracy.max() - _PLATEAU), int(accuracy.argmax())
+    far, best = np.flatnonzero(accuracy < accuracy.max() - PLATEAU), int(accuracy.argmax())
     first = int(far[far < best].max(initial=-1)) + 1
     last = int(far[far > best].min(initial=len(cuts))) - 1
     lowest = ordered[cuts[first]]

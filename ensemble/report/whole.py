@@ -14,6 +14,10 @@ from ensemble.report.markdown import to_markdown
 from ensemble.report.material import Material
 from ensemble.report.page import render
 from ensemble.report.sections.answer import answer
+from ensemble.report.sections.cost import cost
+from ensemble.report.sections.decision import decision
+from ensemble.report.sections.diversity import diversity
+from ensemble.report.sections.leaderboard import leaderboard_section
 from ensemble.report.text import SYNTHETIC
 
 PAGE, MARKDOWN, TABLES, INDEX = "report.html", "report.md", "report", "index.csv"
@@ -23,7 +27,13 @@ _READ = (  # what sections read beside the predictions, relative to the store
 )  # fmt: skip
 
 SectionMaker = Callable[[Material], Section | None]
-SECTIONS: dict[str, SectionMaker] = {"The answer": answer}
+SECTIONS: dict[str, SectionMaker] = {
+    "The answer": answer,
+    "Leaderboard": leaderboard_section,
+    "Diversity": diversity,
+    "The decision": decision,
+    "Cost": cost,
+}
 
 
 def write_report(material: Material) -> None:

@@ -1,0 +1,122 @@
+"""Who is how good: every member and the blend, then every blender, each with what it was measured on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ensemble.metrics import fold_accuracies, is_right
+from ensemble.report.blocks import Block, Column, Section, Table, Text
+from ensemble.report.leaderboard import BLEND
+from ensemble.report.material import Material
+from ensemble.report.sections.tables import frame_of
+
+
+def leaderboard_section(material: Material) -> Section:
+    """Members and blenders."""
+    blocks: list[Block] = [_members(material)]
+    notes = [
+        *(f"Left out: {name}, {why}." for name, why in material.predictions.left_out.items()),
+        *(f"Not complete: {name}, {why}." for name, why in material.predictions.partial.items()),
+    ]
+    if notes:
+        blocks.append(Text(tuple(notes)))
+    if material.manifest:
+        blocks.append(_blenders(material.manifest))
+    lead = "Every score is of photographs that what is scored had not learned from. ± is one standard error."
+    return Section("leaderboard", "Leaderboard", lead, tuple(blocks))
+
+
+def _members(material: Material) -> Table:
+    """The leaderboard, with each fold as a dot, and what the blend loses without a member."""
+    board, gains = material.board.copy(), _gains(material.manifest)
+    board["folds"] = [_fold_scores(material, row) for row in board["member"]]
+    board["gain"] = [gains.get(name, {}).get("gain", np.nan) for name in board["member"]]
+    board["gain_in_words"] = [gains.get(name, {}).get("words", "") for name in board["member"]]
+    strong = (0,) if material.manifest else ()
+    return Table(
+        "leaderboard",
+        "Members by their out-of-fold accuracy at 0.5; the blend, nested, stands above them. Dots are folds",
+        board,
+        (
+            Column("member", "Member"),
+            Column("accuracy", "Accuracy", "score", error="standard_error"),
+            Column("folds", "Folds", "dots", note="Accuracy of each fold, on one scale for all rows"),
+            Column("auc", "AUC", "score"),
+            Column("log_loss", "Log loss", "score"),
+            Column("ece", "ECE", "score", note="Expected calibration error, 15 bins"),
+            Column("weight", "Weight", "weight", note="What the blend multiplies its logit by"),
+            Column("gain", "Gain", "gain", note="Nested accuracy of the blend minus that of the blend without it"),
+            Column("gain_in_words", "What it changes"),
+            Column("seconds", "Seconds", "seconds", note="One thread, features of all photographs and all folds"),
+            Column("photographs_per_second", "Photographs/s", "number", note="One fold's model on new photographs"),
+            Column("measured_on", "Measured on"),
+            Column("n", "Rows", "count"),
+        ),
+        strong,
+    )
+
+
+def _gains(manifest: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
+    """What the blend loses without each member."""
+    if manifest is None or manifest["worth"] is None or len(manifest["members"]) < 2:
+        return {}
+    return {
+        row["member"]: {"gain": (row["gain"]["gained"] - row["gain"]["lost"]) / row["gain"]["rows"],
+                        "words": row["gain"]["in_words"]}
+        for row in manifest["worth"]["members"]
+    }  # fmt: skip
+
+
+def _fold_scores(material: Material, name: str) -> list[float]:
+    """Accuracy of each fold that a member, or the blend, has predicted."""
+    ledger = material.predictions.ledger
+    if name.startswith(BLEND) and material.blend is not None and name not in material.predictions.members:
+        rows = material.blend.rows
+        right = is_right(material.blend.probabilities, ledger.labels[rows])
+        return [float(value) for value in fold_accuracies(right, ledger.folds[rows])]
+    right = material.member_right[:, material.predictions.members.index(name)]
+    there = ~np.isnan(right)
+    return [float(value) for value in fold_accuracies(right[there] == 1, ledger.folds[there])]
+
+
+def _blenders(manifest: dict[str, Any]) -> Table:
+    rows = []
+    for title, summary in manifest["blenders"].items():
+        mean = next((found["in_words"] for rival, found in summary["against"].items() if "mean" in rival), "")
+        weights = summary["weights"] or {}
+        used = sorted(((n, w) for n, w in weights.items() if w), key=lambda item: -abs(item[1]))
+        rows.append(
+            {
+                "blender": title,
+                "nested": summary["nested"]["accuracy"],
+                "standard_error": summary["nested"]["standard_error"],
+                "in_sample": summary["in_sample"]["accuracy"],
+                "optimism": summary["optimism"],
+                "log_loss": summary["nested"]["log_loss"],
+                "against_mean": mean,
+                "weights": ", ".join(f"{name} {weight:.2f}" for name, weight in used) or "no weighted sum",
+                "seconds": summary["seconds"],
+            }
+        )
+    chosen = [place for place, title in enumerate(manifest["blenders"]) if title == manifest["chosen"]]
+    frame: pd.DataFrame = frame_of(rows)
+    return Table(
+        "blenders",
+        "Blenders, from simple to complex. In-sample flatters: it scores the very rows that were fitted; nested does "
+        "not, and optimism is the difference",
+        frame,
+        (
+            Column("blender", "Blender"),
+            Column("nested", "Nested accuracy", "score", error="standard_error"),
+            Column("in_sample", "In-sample", "score"),
+            Column("optimism", "Optimism", "gain"),
+            Column("log_loss", "Nested log loss", "score"),
+            Column("against_mean", "Against the plain mean"),
+            Column("weights", "Weights"),
+            Column("seconds", "Seconds", "seconds"),
+        ),
+        tuple(chosen),
+    )
