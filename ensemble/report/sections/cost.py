@@ -26,7 +26,7 @@ def cost(material: Material) -> Section:
     frontier = _frontier(material)
     blocks += [frontier] if frontier else []
     lead = (
-        "Seconds are of one thread. Photographs a second are of one fold's model on new photographs, features included."
+        "Seconds are of one thread; photographs a second, of one fold's model on new photographs with their features."
     )
     return Section("cost", "Cost", lead, tuple(blocks))
 

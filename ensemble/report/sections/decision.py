@@ -194,7 +194,8 @@ def over_coverage(probabilities: Array, labels: Labels) -> Figure:
         "over-coverage",
         "What does abstaining buy?",
         "Accuracy on the photographs about which the blend is surest, with 95% intervals. On the surest 90% it is "
-        f"{nine['accuracy']:.4f} ({nine['wrong']:.0f} of {nine['n']:.0f} wrong), on all {frame['accuracy'].iloc[0]:.4f}.",
+        f"{nine['accuracy']:.4f} ({nine['wrong']:.0f} of {nine['n']:.0f} wrong), on all "
+        f"{frame['accuracy'].iloc[0]:.4f}.",
         traces,
         {
             "xaxis": {"title": "share of photographs decided", "tickformat": ".0%", "autorange": "reversed"},

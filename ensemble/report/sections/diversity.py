@@ -39,10 +39,11 @@ def diversity(material: Material) -> Section | None:
 def _facts(right: NDArray[np.bool_], members: list[str]) -> Facts:
     wrong = (~right).sum(axis=1)
     majority = int((wrong * 2 > len(members)).sum())
+    helped = int(((wrong > 0) & (wrong * 2 <= len(members))).sum())
     return Facts(
         (
             Fact("All members right", f"{(wrong == 0).sum():,}", f"of {len(right):,} photographs"),
-            Fact("Somebody wrong, most right", f"{((wrong > 0) & (wrong * 2 <= len(members))).sum():,}", "blending helps here"),
+            Fact("Somebody wrong, most right", f"{helped:,}", "blending helps here"),
             Fact("Most members wrong", f"{majority:,}", "no vote mends these"),
             Fact("All members wrong", f"{(wrong == len(members)).sum():,}", "hard photographs, or wrong labels"),
         )

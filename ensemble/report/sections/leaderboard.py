@@ -77,9 +77,9 @@ def _fold_scores(material: Material, name: str) -> list[float]:
         rows = material.blend.rows
         right = is_right(material.blend.probabilities, ledger.labels[rows])
         return [float(value) for value in fold_accuracies(right, ledger.folds[rows])]
-    right = material.member_right[:, material.predictions.members.index(name)]
-    there = ~np.isnan(right)
-    return [float(value) for value in fold_accuracies(right[there] == 1, ledger.folds[there])]
+    by_member = material.member_right[:, material.predictions.members.index(name)]
+    there = ~np.isnan(by_member)
+    return [float(value) for value in fold_accuracies(by_member[there] == 1, ledger.folds[there])]
 
 
 def _blenders(manifest: dict[str, Any]) -> Table:
