@@ -86,7 +86,7 @@ def _timeline(run: dict[str, Any]) -> list[Figure]:
             traces,
             {
                 "barmode": "overlay",
-                "xaxis": {"title": "seconds since the run began"},
+                "xaxis": {"title": {"text": "seconds since the run began"}},
                 "yaxis": {"autorange": "reversed", "type": "category"},
             },
             Table(
@@ -190,8 +190,8 @@ def _frontier(material: Material) -> Figure | None:
         f"Accuracy over photographs a second, on a logarithmic scale. Nobody is both faster and better than "
         f"{', '.join(edge['member'])}. Vertical lines are one standard error.",
         traces,
-        {"showlegend": False, "xaxis": {"title": "photographs a second (log scale)", "type": "log"},
-         "yaxis": {"title": "accuracy", "tickformat": ".3f"}},
+        {"showlegend": False, "xaxis": {"title": {"text": "photographs a second (log scale)"}, "type": "log"},
+         "yaxis": {"title": {"text": "accuracy"}, "tickformat": ".3f"}},
         Table(
             "frontier-numbers",
             "Accuracy and speed",

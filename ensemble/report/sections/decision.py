@@ -71,7 +71,10 @@ def reliability(probabilities: Array, labels: Labels) -> Figure:
         f"Reliability diagram: photographs in {len(frame)} groups by the probability of fake that they got, and the "
         f"share of fakes in each, with 95% intervals. Of these groups, {verdict}.",
         traces,
-        {"xaxis": {"title": "probability of fake, as said", **axis}, "yaxis": {"title": "share of fakes", **axis}},
+        {
+            "xaxis": {"title": {"text": "probability of fake, as said"}, **axis},
+            "yaxis": {"title": {"text": "share of fakes"}, **axis},
+        },
         Table(
             "reliability-numbers",
             "Groups of photographs by the probability that they got",
@@ -98,11 +101,12 @@ def by_class(probabilities: Array, labels: Labels) -> Figure:
          "hovertemplate": f"%{{y}} {name} near %{{x:.2f}}<extra></extra>"}
         for name, count in counts.items()
     ]  # fmt: skip
+    top = float(np.log10(max(count.max() for count in counts.values()) + 1)) + 0.15
     layout = {
         "barmode": "group",
         "bargap": 0.08,
-        "xaxis": {"title": "probability of fake", "range": [0, 1], "tickformat": ".1f"},
-        "yaxis": {"title": "photographs (log scale)", "type": "log", "dtick": 1},
+        "xaxis": {"title": {"text": "probability of fake"}, "range": [0, 1], "tickformat": ".1f"},
+        "yaxis": {"title": {"text": "photographs (log scale)"}, "type": "log", "dtick": 1, "range": [-0.3, top]},
         "shapes": [_upright(THRESHOLD)],
     }
     return Figure(
@@ -145,8 +149,12 @@ def over_threshold(probabilities: Array, labels: Labels) -> Figure:
     ]  # fmt: skip
     layout = {
         "showlegend": False,
-        "xaxis": {"title": "photographs at or above this are called fake", "range": [0, 1], "tickformat": ".1f"},
-        "yaxis": {"title": "accuracy", "tickformat": ".3f"},
+        "xaxis": {
+            "title": {"text": "photographs at or above this are called fake"},
+            "range": [0, 1],
+            "tickformat": ".1f",
+        },
+        "yaxis": {"title": {"text": "accuracy"}, "tickformat": ".3f"},
         "shapes": [band, _upright(THRESHOLD)],
     }
     return Figure(
@@ -198,8 +206,8 @@ def over_coverage(probabilities: Array, labels: Labels) -> Figure:
         f"{frame['accuracy'].iloc[0]:.4f}.",
         traces,
         {
-            "xaxis": {"title": "share of photographs decided", "tickformat": ".0%", "autorange": "reversed"},
-            "yaxis": {"title": "accuracy", "tickformat": ".3f"},
+            "xaxis": {"title": {"text": "share of photographs decided"}, "tickformat": ".0%", "autorange": "reversed"},
+            "yaxis": {"title": {"text": "accuracy"}, "tickformat": ".3f"},
         },
         Table(
             "over-coverage-numbers",

@@ -102,7 +102,7 @@ def _together(right: NDArray[np.bool_], members: list[str]) -> Figure:
             "showlegend": False,
             "xaxis": {"visible": False},
             "yaxis": {**ticks, "domain": [0, 0.5], "autorange": "reversed", "showgrid": False, "zeroline": False},
-            "yaxis2": {"domain": [0.58, 0.96], "title": "photographs"},
+            "yaxis2": {"domain": [0.58, 0.96], "title": {"text": "photographs"}},
         },
         Table(
             "errors-together-numbers",

@@ -49,11 +49,11 @@ def _members(material: Material) -> Table:
             Column("ece", "ECE", "score", note="Expected calibration error, 15 bins"),
             Column("weight", "Weight", "weight", note="What the blend multiplies its logit by"),
             Column("gain", "Gain", "gain", note="Nested accuracy of the blend minus that of the blend without it"),
-            Column("gain_in_words", "What it changes"),
             Column("seconds", "Seconds", "seconds", note="One thread, features of all photographs and all folds"),
             Column("photographs_per_second", "Photographs/s", "number", note="One fold's model on new photographs"),
             Column("measured_on", "Measured on"),
             Column("n", "Rows", "count"),
+            Column("gain_in_words", "What it changes"),
         ),
         strong,
     )
@@ -114,9 +114,9 @@ def _blenders(manifest: dict[str, Any]) -> Table:
             Column("in_sample", "In-sample", "score"),
             Column("optimism", "Optimism", "gain"),
             Column("log_loss", "Nested log loss", "score"),
+            Column("seconds", "Seconds", "seconds"),
             Column("against_mean", "Against the plain mean"),
             Column("weights", "Weights"),
-            Column("seconds", "Seconds", "seconds"),
         ),
         tuple(chosen),
     )
