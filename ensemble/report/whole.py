@@ -17,7 +17,9 @@ from ensemble.report.sections.answer import answer
 from ensemble.report.sections.cost import cost
 from ensemble.report.sections.decision import decision
 from ensemble.report.sections.diversity import diversity
+from ensemble.report.sections.generators import generators
 from ensemble.report.sections.leaderboard import leaderboard_section
+from ensemble.report.sections.robustness import robustness
 from ensemble.report.text import SYNTHETIC
 
 PAGE, MARKDOWN, TABLES, INDEX = "report.html", "report.md", "report", "index.csv"
@@ -32,6 +34,8 @@ SECTIONS: dict[str, SectionMaker] = {
     "Leaderboard": leaderboard_section,
     "Diversity": diversity,
     "The decision": decision,
+    "Robustness": robustness,
+    "Generators never seen": generators,
     "Cost": cost,
 }
 
