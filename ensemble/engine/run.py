@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import resource
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.engine.memory import forget_peak, peak_mib
 from ensemble.engine.task import Features, FeatureTask, FoldTask, Pilot, PilotTask, Task
 from ensemble.images import RowView
 from ensemble.member import build, build_model
@@ -59,6 +59,7 @@ def run_fold(
         Takes (fraction done, text).
     """
     _check_code(task)
+    forget_peak()
     training, held_out = np.flatnonzero(folds != task.fold), np.flatnonzero(folds == task.fold)
     with threads(task.member.resources.num_cpus):
         model = build_model(task.member, task.fold)
@@ -83,7 +84,7 @@ def run_fold(
         seconds_predict=finished - fitted,
         started=started,
         finished=finished,
-        peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        peak_memory_mib=peak_mib(),
         threads=task.member.resources.num_cpus,
         versions=versions(),
         model=files,
