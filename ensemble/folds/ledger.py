@@ -169,8 +169,8 @@ class FoldLedger:
             summary: dict[str, Any] = json.loads((folder / "folds.json").read_text(encoding="utf-8"))
             with local_copy(folder / "folds.parquet") as file:
                 table = pd.read_parquet(file, use_threads=False)  # each keeps memory of its own
-            cut = (summary[name] for name in ("n_folds", "seed", "near_duplicate_distance"))
-            ledger = cls(table, *cut, summary.get("algorithm", ALGORITHM))
+            n_folds, seed, distance = (summary[name] for name in ("n_folds", "seed", "near_duplicate_distance"))
+            ledger = cls(table, n_folds, seed, distance, summary.get("algorithm", ALGORITHM))
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"{folder} has no readable fold ledger ({error}); train first") from None
         if ledger.sha256 != summary["sha256"]:

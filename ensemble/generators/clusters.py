@@ -16,8 +16,8 @@ NUMBERS = range(2, 7)
 REASONABLE, WEAK = 0.5, 0.25  # silhouettes, as Kaufman and Rousseeuw (1990) read them
 METHOD = "StandardScaler, PCA of 20 components, KMeans of 10 starts, 1"
 RULE = (
-    "of 2 to 6 clusters the number with the largest silhouette, 2 only where they stand apart (above 0.5); a cluster of "
-    "fewer than one in twenty fakes joins the next"
+    "of 2 to 6 clusters the number with the largest silhouette, 2 only where they stand apart (above 0.5); a cluster "
+    "of fewer than one in twenty fakes joins the next"
 )
 _COMPONENTS, _STARTS, _LEAST_SHARE, _NEAREST = 20, 10, 0.05, 5
 _MOST_ROWS = 5_000  # of a silhouette, which compares each with each
@@ -128,7 +128,7 @@ def _partition(points: Points, number: int, groups: Sequence[str], seed: int, *,
 
 def _majority(labels: NDArray[np.integer], groups: Sequence[str]) -> Labels:
     counts = pd.crosstab(np.asarray(groups), labels)
-    return counts.idxmax(axis=1).loc[list(groups)].to_numpy(np.int64)
+    return counts.idxmax(axis=1).loc[list(groups)].to_numpy().astype(np.int64)
 
 
 def _by_size(labels: Labels) -> Labels:

@@ -43,7 +43,7 @@ class Found:
 
 
 def stored_clusters(held: OofStore, ledger: FoldLedger, recipe: Recipe, asked: int | None) -> Found | None:
-    """The clusters that a store of unseen clusters has, if they are of these fakes and spectra, and as many as asked."""
+    """The clusters that there are, if they are of these fakes and spectra, and as many as asked."""
     try:
         facts: dict[str, Any] = dict(json.loads((held.root / FACTS).read_text(encoding="utf-8")))
         found = held.ledger()

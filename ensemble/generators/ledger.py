@@ -32,12 +32,12 @@ def cluster_ledger(ledger: FoldLedger, clusters: NDArray[np.int64]) -> FoldLedge
     fakes = table["label"] == 1
     fold_of_group = dict(zip(table.loc[fakes, "group"], clusters, strict=True))
     beside = table.loc[~fakes & table["group"].isin(fold_of_group), "group"].map(fold_of_group)  # a near-duplicate
-    taken = np.bincount(beside.astype(np.int64), minlength=clusters.max() + 1)
+    taken = np.bincount(beside.astype(np.int64), minlength=clusters.max() + 1).astype(np.int64)
     sizes = table.loc[~fakes & ~table["group"].isin(fold_of_group), "group"].value_counts().sort_index()
     if len(sizes) < (taken == 0).sum():
         raise UserError(f"{len(sizes)} groups of real photographs are too few for {len(taken)} clusters of fakes")
     wanted = np.bincount(clusters) / len(clusters) * (~fakes).sum()
-    dealt = _deal(sizes.to_numpy(np.int64), taken, wanted, ledger.seed)
+    dealt = _deal(sizes.to_numpy().astype(np.int64), taken, wanted, ledger.seed)
     fold_of_group |= dict(zip(sizes.index, dealt, strict=True))
     return ledger.with_folds(table["group"].map(fold_of_group).to_numpy(np.int64), ALGORITHM)
 

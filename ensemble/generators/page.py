@@ -13,6 +13,7 @@ from ensemble.generators.scores import ALL
 from ensemble.report.text import markdown_table
 
 BLEND = "blend ("  # no member can be called so
+_NARROW = ["member", "random folds", "unseen clusters", "change"]
 _TOLD = 2  # standard errors from which on a difference is told
 
 
@@ -24,8 +25,9 @@ def verdict(scores: pd.DataFrame, silhouette: float) -> str:
     beyond = (
         "The clusters stand apart, as generators would, so about that much is to be expected of another one like them."
         if silhouette > REASONABLE
-        else "The clusters are most likely parts of one generator's fakes: a small step beyond it, not another "
-        "generator, from which more is to be feared."
+        else "The clusters are most likely parts of one generator's fakes: a small step beyond them, not another "
+        "generator. It shows how far the decision leans on what was seen, and is no forecast of another generator's "
+        "figure."
     )
     return (
         f"On fakes of a cluster that it never saw, {_called(best['member'])} decides "
@@ -66,6 +68,8 @@ def shown(scores: pd.DataFrame) -> pd.DataFrame:
 def print_scores(content: dict[str, Any], scores: pd.DataFrame, console: Console) -> None:
     """The table, the verdict and what was left out."""
     text = shown(scores)
+    if sum(text[column].map(len).max() + 2 for column in text.columns) > console.width:
+        text = text[_NARROW]  # the page has all columns
     table = Table(title=content["heading"], title_justify="left", box=None, pad_edge=False)
     for column in text.columns:
         table.add_column(column, no_wrap=True, overflow="fold")
@@ -149,4 +153,4 @@ def _called(member: str) -> str:
 def _headline(whole: pd.DataFrame) -> Any:
     """The row that people ask for. A member is not chosen by what it is to be told of."""
     blend = whole[whole["member"].str.startswith(BLEND)]
-    return blend.iloc[0] if len(blend) else whole.loc[whole["random_accuracy"].idxmax()]
+    return blend.iloc[0] if len(blend) else whole.iloc[int(whole["random_accuracy"].argmax())]

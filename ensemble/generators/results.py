@@ -1,9 +1,10 @@
-"""The scores of a store of unseen clusters beside those of its random folds, computed when something is new, and kept."""
+"""The scores on unseen clusters beside those in random folds: computed when something is new, and kept."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,15 +18,16 @@ from ensemble.generators.page import page, verdict
 from ensemble.generators.scores import score_table
 from ensemble.oof import OofStore
 from ensemble.predictions import Logits, Predictions, load_predictions
-from ensemble.provenance import digest, versions
+from ensemble.provenance import digest, file_sha256, versions
 from ensemble.report.text import heading
 
 RESULTS = "generators"  # .parquet, .csv, .md and, last, .json
 FORMAT = 1
 MEASURED_ON = (
-    "Out-of-fold on both sides and on the same photographs, at 0.5. Random folds hold fakes of every cluster out; folds "
-    "of clusters hold out one cluster whole, beside its share of the real photographs. The differences are paired: their "
-    "standard errors count the photographs, not the generators."
+    "Out-of-fold on both sides and on the same photographs, decided at 0.5. Random folds hold out some fakes of every "
+    "cluster; here each fold holds out one cluster whole, beside its share of the real photographs. Differences are "
+    "paired, and their standard errors count photographs, not generators. The clusters are cut by the spectrum: where "
+    "one lies, a member that reads spectra has learned from real photographs alone, so its fall is the harshest."
 )
 
 _OF_BLEND = (
@@ -70,7 +72,8 @@ def results_of(
     only = experiment.model_copy(update={"members": tuple(m for m in experiment.members if m.name in members)})
     sides = Sides(load_predictions(held, only), load_predictions(store, experiment), members)
     method = blend_method(store, sides.random) if len(members) > 1 else None
-    settings = [FORMAT, method, experiment.blend.rounds, experiment.blend.seed]
+    code = [file_sha256(path) for path in sorted(Path(__file__).parent.glob("*.py"))]
+    settings = [code, method, experiment.blend.rounds, experiment.blend.seed]
     made_of = digest([settings, found.facts, members, left_out, sides.hashes()])
     known = _read(held, made_of)
     if known is not None:
