@@ -71,6 +71,8 @@ def find_clusters(
     """
     if len(set(groups)) < 2 * (asked or 2):
         raise UserError(f"{len(set(groups))} different fakes cannot be cut into {asked or 2} clusters or more")
+    if (spectra == spectra[0]).all():
+        raise UserError("all fakes have the same spectrum, so they do not fall into clusters")
     with threads(1):  # sums in one order: the same clusters on any machine
         points = _points(spectra)
         numbers = [asked] if asked else [n for n in NUMBERS if n < len(set(groups))]
