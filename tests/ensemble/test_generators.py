@@ -194,7 +194,7 @@ def test_user_mistakes_are_told(done: OofStore, tmp_path: Path) -> None:
         ((store.root, "--data", tmp_path / "nowhere"), "does not exist"),
         ((store.root, "--members", "nobody"), "nobody is not in the config"),
         ((store.root, "--engine", "steam"), "steam"),
-        ((store.root, "--clusters", "1"), "2<=x<=20"),
+        ((store.root, "--clusters", "1"), "Usage"),
         ((held,), "holds unseen clusters itself"),
     ):
         found = invoke(main, *arguments)
