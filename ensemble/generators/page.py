@@ -42,7 +42,7 @@ def verdict(scores: pd.DataFrame, silhouette: float) -> str:
 def change_in_words(what: str, change: float, error: float) -> str:
     """Such as: accuracy falls by 0.021 ± 0.006."""
     if abs(change) < _TOLD * error or change == 0:
-        return f"{what} changes by {change:+.3f} ± {error:.3f}, which is no more than chance"
+        return f"{what} changes by {change:+.3f} ± {error:.3f}, which may be chance"
     return f"{what} {'falls' if change < 0 else 'rises'} by {abs(change):.3f} ± {error:.3f}"
 
 

@@ -80,6 +80,7 @@ def leave_clusters_out(
         plan = plan_folds(ready.whole, found.ledger, competition, held)
         complete = _train(run, held, found, _only(plan, chosen), started)
         whole = plan_folds(ready.whole, found.ledger, competition, held).whole if plan.missing else plan.whole
+        left_out |= {m.name: "not trained without each cluster" for m in ready.whole if m not in whole}
         _tell(run, held, found, [member.name for member in whole], left_out)
     return complete
 
