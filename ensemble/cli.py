@@ -12,11 +12,12 @@ def main() -> None:
     from ensemble.blend.__main__ import app as blend
     from ensemble.demo import main as demo
     from ensemble.folds.__main__ import app as folds
+    from ensemble.generators.__main__ import main as generators
     from ensemble.report.__main__ import main as report
     from ensemble.train import main as train
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
-    for name, command in (("demo", demo), ("train", train), ("report", report)):
+    for name, command in (("demo", demo), ("train", train), ("generators", generators), ("report", report)):
         app.command(name)(guarded(command))
     app.add_typer(blend, name="blend")
     app.add_typer(folds, name="folds")
