@@ -13,10 +13,11 @@ def main() -> None:
     from ensemble.demo import main as demo
     from ensemble.folds.__main__ import app as folds
     from ensemble.report.__main__ import main as report
+    from ensemble.robustness.__main__ import main as robustness
     from ensemble.train import main as train
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
-    for name, command in (("demo", demo), ("train", train), ("report", report)):
+    for name, command in (("demo", demo), ("train", train), ("report", report), ("robustness", robustness)):
         app.command(name)(guarded(command))
     app.add_typer(blend, name="blend")
     app.add_typer(folds, name="folds")
