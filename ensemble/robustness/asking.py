@@ -14,33 +14,18 @@ from ensemble.config import Recipe, Resources
 from ensemble.engine import Engine, Failure, Finished
 from ensemble.engine.task import Answers, AskTask, Features, FeatureTask, Task
 from ensemble.features import FeatureWork, content_keys, features_key
-from ensemble.files import Location, write_text
+from ensemble.files import Location
 from ensemble.metrics import to_logits
 from ensemble.oof import OofStore
 from ensemble.progress import Board
 from ensemble.robustness.alterations import ALTERATIONS, Alteration
-from ensemble.robustness.kept import Kept
+from ensemble.robustness.kept import Kept, Trouble
 from ensemble.robustness.subjects import Subject
 from ensemble.schedule import Agenda, work_off
 
 COLUMNS = "_columns"  # no member may be called so
 _ROWS = 512  # photographs that a model is asked about at once: 100 MB at 256 px
 _LOADING = 0.1  # seconds to load a model, roughly: only for telling how far we are
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """A member that could not be asked about an alteration; `size` is that of its photographs where it is another."""
-
-    alteration: str
-    member: str
-    cause: str
-    size: tuple[int, int] | None
-
-    def in_words(self) -> str:
-        """A sentence."""
-        of = "" if self.size is None else f" ({self.size[0]} x {self.size[1]} pixels)"
-        return f"{self.member} cannot be asked about {ALTERATIONS[self.alteration].title}{of}: {self.cause}"
 
 
 @dataclass
@@ -210,7 +195,6 @@ class Asking:
             subject = this.subjects[name]
             if subject.still_the_same(self.store):
                 self.kept.write(this.alteration, name, subject.signature, this.logits[name])
-                self._log(this, name).unlink(missing_ok=True)
             else:
                 self._trouble(this, name, Failure("it was trained again meanwhile; run again", ""), None)
             self._over(this, name)
@@ -234,14 +218,11 @@ class Asking:
         self._close(this)
 
     def _trouble(self, this: Round, name: str, failure: Failure, size: tuple[int, int] | None) -> None:
-        trouble = Trouble(this.alteration, name, failure.cause, size)
+        trouble = Trouble(this.alteration, name, failure.cause, size, failure.traceback)
         self.troubles.append(trouble)
         self.board.say(f"  {trouble.in_words()}")
-        if failure.traceback and name in this.subjects:
-            write_text(self._log(this, name), failure.traceback)
-
-    def _log(self, this: Round, name: str) -> Location:
-        return self.kept.folder / this.alteration / f"{name}.error.txt"
+        if name in this.subjects:
+            self.kept.note(trouble, this.subjects[name].signature)
 
     def _over(self, this: Round, name: str) -> None:
         """Nothing more is asked of a member."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import parquet
 
-from ensemble.files import Location, local_copy, new_file
+from ensemble.files import Location, local_copy, new_file, write_text
 from ensemble.folds import FoldLedger
 from ensemble.oof import OofStore
 from ensemble.provenance import code_version, digest, versions
@@ -20,6 +21,22 @@ from ensemble.robustness.sample import sample_rows
 FOLDER = "robustness"
 _MADE_OF = b"made_of"  # in the file's metadata
 _LIBRARIES = ("numpy", "scipy", "pillow")  # that alter photographs
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A member that could not be asked about an alteration; `size` is that of its photographs where it is another."""
+
+    alteration: str
+    member: str
+    cause: str
+    size: tuple[int, int] | None
+    traceback: str = field(default="", repr=False)
+
+    def in_words(self) -> str:
+        """A sentence."""
+        of = "" if self.size is None else f" ({self.size[0]} x {self.size[1]} pixels)"
+        return f"{self.member} cannot be asked about {alterations.ALTERATIONS[self.alteration].title}{of}: {self.cause}"
 
 
 @dataclass(frozen=True)
@@ -97,15 +114,34 @@ class Kept:
         values: NDArray[np.float64] = table.drop(columns=["name", "fold", "label"]).to_numpy(np.float64)
         return values[:, 0] if "logit" in table else values
 
+    def note(self, trouble: Trouble, of: str) -> None:
+        """Keep why there are no answers. The next run asks again all the same: room may have been short."""
+        content = {"made_of": self.signature(trouble.alteration, of), **asdict(trouble)}
+        write_text(self._note(trouble.alteration, trouble.member), json.dumps(content, indent=1) + "\n")
+
+    def trouble(self, alteration: str, name: str, of: str) -> Trouble | None:
+        """What was noted and still stands."""
+        try:
+            content = json.loads(self._note(alteration, name).read_text(encoding="utf-8"))
+            made_of, size = content.pop("made_of"), content.pop("size")
+            found = Trouble(**content, size=tuple(size) if size else None)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return None
+        return found if made_of == self.signature(alteration, of) else None
+
     def write(self, alteration: str, name: str, of: str, values: NDArray[np.floating]) -> None:
         """Keep values: (photographs,) are logits."""
         sample = self.sample
         table = pd.DataFrame({"name": sample.names, "fold": sample.folds, "label": sample.labels})
-        more = {"logit": values} if values.ndim == 1 else {f"column_{k}": column for k, column in enumerate(values.T)}
-        arrow = pa.Table.from_pandas(table.assign(**more), preserve_index=False)
+        more = pd.DataFrame({"logit": values} if values.ndim == 1 else values)
+        arrow = pa.Table.from_pandas(pd.concat([table, more.rename(columns=str)], axis=1), preserve_index=False)
         made_of = {_MADE_OF: self.signature(alteration, of).encode()}
         with new_file(self._file(alteration, name)) as temporary:
             parquet.write_table(arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **made_of}), temporary)
+        self._note(alteration, name).unlink(missing_ok=True)
+
+    def _note(self, alteration: str, name: str) -> Location:
+        return self.folder / alteration / f"{name}.trouble.json"
 
     def _file(self, alteration: str, name: str) -> Location:
         return self.folder / alteration / f"{name}.parquet"

@@ -16,9 +16,9 @@ from ensemble.oof import BLEND_OOF, OofStore
 from ensemble.predictions import Predictions
 from ensemble.provenance import versions
 from ensemble.robustness.alterations import ALTERATIONS, AS_THEY_ARE
-from ensemble.robustness.asking import COLUMNS, Trouble
+from ensemble.robustness.asking import COLUMNS
 from ensemble.robustness.honest_blend import HonestBlend
-from ensemble.robustness.kept import Kept
+from ensemble.robustness.kept import Kept, Trouble
 from ensemble.robustness.page import page
 from ensemble.robustness.subjects import Subject
 from ensemble.robustness.table import BLEND, robustness_table
@@ -60,6 +60,12 @@ class Inquiry:
                 found[name] = ({} if blended is None else {BLEND: blended}) | logits
         return found
 
+    def troubles(self) -> list[Trouble]:
+        """What could not be asked, in this run or an earlier one."""
+        asked = [(name, subject) for name in ALTERATIONS for subject in self.subjects.values()]
+        found = (self.kept.trouble(name, subject.name, subject.signature) for name, subject in asked)
+        return [trouble for trouble in found if trouble is not None]
+
     def _blended(self, alteration: str, logits: Mapping[str, Array]) -> Array | None:
         """Blended logits (photographs,), NaN where the blend itself is silent; None where something is missing."""
         blend, columns = self.blend, None
@@ -74,9 +80,9 @@ class Inquiry:
         return decided
 
 
-def write_results(inquiry: Inquiry, troubles: Sequence[Trouble], manifest: dict[str, Any] | None) -> Any:
+def write_results(inquiry: Inquiry, manifest: dict[str, Any] | None) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Write table, page and facts into the store; returns the table and the facts."""
-    answered = inquiry.answered()
+    answered, troubles = inquiry.answered(), inquiry.troubles()
     table = robustness_table(answered, inquiry.kept.sample.labels)
     content = _facts(inquiry, answered, troubles, manifest)
     folder = inquiry.kept.folder

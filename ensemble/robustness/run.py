@@ -23,9 +23,9 @@ from ensemble.predictions import load_predictions
 from ensemble.progress import Board
 from ensemble.report.leaderboard import current_manifest
 from ensemble.robustness.alterations import ALTERATIONS, AS_THEY_ARE
-from ensemble.robustness.asking import COLUMNS, Asking, Trouble
+from ensemble.robustness.asking import COLUMNS, Asking
 from ensemble.robustness.honest_blend import fit_honest_blend
-from ensemble.robustness.kept import FOLDER, Kept, Sample
+from ensemble.robustness.kept import FOLDER, Kept, Sample, Trouble
 from ensemble.robustness.progress import Progress
 from ensemble.robustness.results import Inquiry, write_results
 from ensemble.robustness.subjects import Subject, find_subjects
@@ -92,7 +92,7 @@ def robustness(
                 cache, to_do = store.root.parent / FEATURE_CACHE, _that_run(engine, to_do, inquiry)
                 asking = Asking(photographs, columns, kept, store, engine, board, cache, progress.at)
                 troubles = asking.run(to_do, columns_of)
-        table, content = write_results(inquiry, troubles, manifest)
+        table, content = write_results(inquiry, manifest)
     return table, content, all(trouble.size is not None for trouble in troubles)
 
 

@@ -10,7 +10,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ensemble.metrics import Array, Labels, area_under_curve, is_right, paired_standard_error, to_probabilities
+from ensemble.metrics import (
+    Array,
+    Labels,
+    area_under_curve,
+    is_right,
+    paired_standard_error,
+    share_variance,
+    standard_error,
+    to_probabilities,
+)
 from ensemble.robustness.alterations import ALTERATIONS, AS_THEY_ARE
 
 BLEND = "blend"
@@ -54,14 +63,13 @@ def scores(logits: Array, clean: Array | None, labels: Labels) -> dict[str, Any]
     if clean is not None:
         before = is_right(to_probabilities(clean[there]), labels)
         change, change_error = float(right.mean() - before.mean()), paired_standard_error(right, before)
-    accuracy, error = share(right)
     alarms, alarms_error = share(~right[labels == 0])
     found, found_error = share(right[labels == 1])
     low, high = UNSURE
     return {
         "n": len(labels),
-        "accuracy": accuracy,
-        "standard_error": error,
+        "accuracy": float(right.mean()),
+        "standard_error": standard_error(right),
         "change": change,
         "change_error": change_error,
         "auc": area_under_curve(logits, labels),
@@ -74,8 +82,5 @@ def scores(logits: Array, clean: Array | None, labels: Labels) -> dict[str, Any]
 
 
 def share(found: NDArray[np.bool_]) -> tuple[float, float]:
-    """A share and its standard error; NaN of nothing."""
-    if not len(found):
-        return math.nan, math.nan
-    value = float(found.mean())
-    return value, math.sqrt(value * (1 - value) / len(found))
+    """A share and its standard error, which is not zero where none was found; NaN of nothing."""
+    return (float(found.mean()), math.sqrt(share_variance(found))) if len(found) else (math.nan, math.nan)
