@@ -30,6 +30,7 @@ from ensemble.robustness.table import scores
 from tests.competitions import BOOSTED, CNN, LINEAR, photograph, write_competition, write_config
 from tests.conftest import train_inline
 from tests.ensemble.test_commands import ensemble
+from tests.storage import fill, new_place
 
 FEW = ("jpeg_50_420", "flip")
 Asked = Counter[tuple[str, str]]
@@ -373,3 +374,12 @@ def test_the_command(store: OofStore, tmp_path: Path) -> None:
     assert len(pd.read_csv(folder / "robustness.csv")) == len(table) == 9
     assert json.loads((folder / "robustness.json").read_text())["sample"]["photographs"] == 12
     assert "| WebP 80 |" in (folder / "robustness.md").read_text()
+
+
+def test_a_store_elsewhere(store: OofStore, tmp_path: Path) -> None:
+    """On an object store too: the driver reads the models there, and the answers lie beside them."""
+    remote = OofStore(fill(new_place("memory", tmp_path) / "oof" / "small", Path(str(store.root))))
+    tables = [ask(each, "flip")[0] for each in (store, remote, remote)]
+    pd.testing.assert_frame_equal(tables[0], tables[1])
+    pd.testing.assert_frame_equal(tables[0], tables[2])
+    assert (remote.root / "robustness" / "flip" / "linear.parquet").exists()
