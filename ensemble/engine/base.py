@@ -7,6 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from ensemble.engine.failures import Failure
 from ensemble.engine.run import Outcome
 from ensemble.engine.span import Job, makespan
 from ensemble.engine.task import LABELS, PHOTOGRAPHS, AskTask, FeatureTask, PilotTask, Task
-from ensemble.files import files_below, location
+from ensemble.files import files_below
 from ensemble.progress import Board
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Engine(ABC):
     def read(self, task: FeatureTask | PilotTask | AskTask) -> list[Any]:
         """The few rows that such a task needs: photographs, for a pilot labels, for a stored model its files."""
         if isinstance(task, AskTask):
-            files = {name: read() for name, _, read in files_below(location(task.model), lambda _: True)}
+            files = {name: read() for name, _, read in files_below(Path(task.model), lambda _: True)}
             return [self.shared[task.table][task.rows], files]
         if isinstance(task, PilotTask):
             return [self.shared[PHOTOGRAPHS][task.rows], self.shared[LABELS][task.rows]]

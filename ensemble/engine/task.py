@@ -110,7 +110,7 @@ class AskTask:
     table : str
         Key of the shared array that holds the rows: photographs, or the features that the member reads.
     model : str
-        Where the model's files lie. The driver reads them when the task begins: a worker need not reach the store.
+        The folder of the model's files. The driver reads them when the task begins: a worker need not reach it.
     about : str
         What the rows are, for titles; tasks about the same thing are a group.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +15,7 @@ from ensemble.config import Recipe, Resources
 from ensemble.engine import Engine, Failure, Finished
 from ensemble.engine.task import Answers, AskTask, Features, FeatureTask, Task
 from ensemble.features import FeatureWork, content_keys, features_key
-from ensemble.files import Location
+from ensemble.files import Location, local_copy
 from ensemble.metrics import to_logits
 from ensemble.oof import OofStore
 from ensemble.progress import Board
@@ -33,14 +34,20 @@ class Round:
     """One alteration while it is asked about: what is open of it, with the seconds that it is likely to take."""
 
     alteration: str
+    altered: NDArray[np.uint8] = field(repr=False)
+    content: list[str] = field(repr=False)
     size: tuple[int, int] | None
-    photographs: str
     subjects: dict[str, Subject]
     tables: dict[str, FeatureWork] = field(default_factory=dict)
     logits: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     asked: dict[str, int] = field(default_factory=dict)  # tasks of a member that are not over
     left: dict[str, float] = field(default_factory=dict)  # by member, and by the key of features
     all_of_it: float = 1.0
+
+    @property
+    def photographs(self) -> str:
+        """The key under which the engine shares them."""
+        return f"altered/{self.alteration}"
 
     @property
     def fraction(self) -> float:
@@ -79,6 +86,7 @@ class Asking:
         self.board, self.cache, self.report = board, cache, report
         self.troubles: list[Trouble] = []
         self._rounds: dict[str, Round] = {}
+        self._models: dict[tuple[str, int], str] = {}
 
     def run(self, to_do: Mapping[str, Sequence[Subject]], columns_of: Sequence[str] = ()) -> list[Trouble]:
         """Ask these members about each alteration; gives what could not be asked, while the rest went on.
@@ -96,47 +104,38 @@ class Asking:
             done = rounds - len(waiting) - len(self._rounds)
             self.report((done + sum(each.fraction for each in self._rounds.values())) / rounds)
 
-        go_on()
-        for finished in work_off(self._agenda, self.engine, self.board):
-            self._settle(finished)
+        with ExitStack() as self._copies:
             go_on()
+            for finished in work_off(self._agenda, self.engine, self.board):
+                self._settle(finished)
+                go_on()
         return self.troubles
 
     def _begin(self, name: str, subjects: Sequence[Subject], with_columns: bool) -> None:
         """Alter the photographs, and put on the agenda what can be done with them."""
         altered = alter_all(self.photographs, ALTERATIONS[name])
         size = None if altered.shape == self.photographs.shape else (altered.shape[1], altered.shape[2])
-        this = Round(name, size, f"altered/{name}", {subject.name: subject for subject in subjects})
+        this = Round(name, altered, content_keys(altered), size, {subject.name: subject for subject in subjects})
         self._rounds[name] = this
         self.engine.share(this.photographs, altered)
-        content = content_keys(altered)
         for subject in subjects:
             this.left[subject.name] = len(altered) * subject.seconds_predict + _LOADING * len(subject.made_of)
             key, recipe = subject.features_key, subject.member.features
             if key is None or recipe is None:
                 self._ask(this, subject, this.photographs)
             else:
-                resources, seconds = subject.member.features_resources, subject.seconds_features
-                self._table(this, key, recipe, altered, content, resources, seconds)
+                self._table(this, key, recipe, subject.member.features_resources, subject.seconds_features)
         if with_columns and self.columns is not None:
-            self._table(this, *self.columns, altered, content, Resources(), 0.0)
+            self._table(this, *self.columns, Resources(), 0.0)
         this.all_of_it = sum(this.left.values()) or 1.0
         for table in list(this.tables.values()):
             self._offer(this, table)
 
-    def _table(
-        self,
-        this: Round,
-        key: str,
-        recipe: Recipe,
-        altered: NDArray[np.uint8],
-        content: list[str],
-        resources: Resources,
-        seconds: float,
-    ) -> None:
-        """Features that several may read."""
+    def _table(self, this: Round, key: str, recipe: Recipe, resources: Resources, seconds: float) -> None:
+        """Features that several may read, of so many seconds a photograph."""
         if key not in this.tables:
-            work = FeatureWork(recipe, key, altered, content, self.cache, resources, _silent, this.photographs)
+            cache, shared_as = self.cache, this.photographs
+            work = FeatureWork(recipe, key, this.altered, this.content, cache, resources, _silent, shared_as)
             this.tables[key] = work
             this.left[key] = seconds * sum(work.to_come)
             self._agenda.add(work.missing)
@@ -162,8 +161,7 @@ class Asking:
         for fold in subject.made_of:
             rows = np.flatnonzero(self.kept.sample.folds == fold)
             chunks = [rows[start : start + _ROWS] for start in range(0, len(rows), _ROWS)]
-            model = subject.model_folder(self.store, fold)
-            about = this.photographs
+            model, about = self._model(subject, fold), this.photographs
             tasks += [
                 AskTask(subject.member, fold, subject.code, table, chunk, model, about, index)
                 for index, chunk in enumerate(chunks)
@@ -171,6 +169,14 @@ class Asking:
         this.logits[subject.name] = np.full(len(self.photographs), np.nan)
         this.asked[subject.name] = len(tasks)
         self._agenda.add(tasks)
+
+    def _model(self, subject: Subject, fold: int) -> str:
+        """Where the files of a model lie on this machine: what is fetched once serves for all alterations."""
+        place = (subject.name, fold)
+        if place not in self._models:
+            folder = subject.model_folder(self.store, fold)
+            self._models[place] = str(self._copies.enter_context(local_copy(folder)))
+        return self._models[place]
 
     def _settle(self, finished: Finished) -> None:
         """Take what came of a task."""

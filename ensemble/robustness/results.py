@@ -120,7 +120,7 @@ def _facts(
             for name, each in ALTERATIONS.items()
             if name in answered
         },
-        "members": list(inquiry.subjects),
+        "members": [name for name in inquiry.subjects if any(name in found for found in answered.values())],
         "left_out": dict(inquiry.left_out),
         "blend": _blend_facts(inquiry.blend, manifest),
         "check": check,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from ensemble.config import MemberSettings
 from ensemble.features import features_key
+from ensemble.files import Location
 from ensemble.oof import FoldRecord, OofStore
 from ensemble.predictions import Predictions
 from ensemble.provenance import digest, recipe_code
@@ -50,9 +51,9 @@ class Subject:
         """The same, as the member can run on the machines that there are."""
         return replace(self, member=member)
 
-    def model_folder(self, store: OofStore, fold: int) -> str:
+    def model_folder(self, store: OofStore, fold: int) -> Location:
         """Where the model of a fold lies."""
-        return str(store.fold_folder(self.name, fold) / _MODEL)
+        return store.fold_folder(self.name, fold) / _MODEL
 
     def still_the_same(self, store: OofStore) -> bool:
         """Whether nobody has trained it again meanwhile."""

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from ensemble.blend.run import blend
+from ensemble.config import BlendMethod
 from ensemble.engine import run as engine_run
 from ensemble.errors import UserError
+from ensemble.files import write_text
 from ensemble.oof import OofStore
 from ensemble.progress import Board
 from ensemble.robustness.alterations import ALTERATIONS, AS_THEY_ARE
@@ -130,7 +132,11 @@ def test_the_sample_holds_every_fold_and_class(trained: OofStore) -> None:
     assert len(sample_rows(ledger, 0)) == len(sample_rows(ledger, 999)) == 40
 
 
-def test_photographs_as_they_are_get_the_answers_that_are_stored(store: OofStore) -> None:
+@pytest.mark.parametrize("methods", [get_args(BlendMethod), ("nonnegative_logistic",)])
+def test_photographs_as_they_are_get_the_answers_that_are_stored(store: OofStore, methods: tuple[str, ...]) -> None:
+    experiment = store.experiment()
+    settings = experiment.blend.model_copy(update={"methods": methods})
+    write_text(store.root / "experiment.yaml", experiment.model_copy(update={"blend": settings}).to_yaml())
     blend(store)
     table, content, complete = ask(store)
     assert complete
@@ -139,6 +145,7 @@ def test_photographs_as_they_are_get_the_answers_that_are_stored(store: OofStore
     assert content["check"]["blend"]["rows_that_differ"] == 0
     assert content["check"]["blend"]["largest_difference"] < 1e-6
     stored = pd.read_parquet(store.root / "blend" / "oof.parquet")
+    assert (stored["pred"] != stored["pred_in_sample"]).any()
     right = ((stored["pred"] >= 0.5) == (stored["label"] == 1)).mean()
     assert table.set_index("member")["accuracy"]["blend"] == right
     assert content["notes"] == []
