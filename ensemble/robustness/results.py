@@ -76,8 +76,9 @@ class Inquiry:
             if columns is None:
                 return None
         decided = blend(self.kept.sample.rows, logits, columns)
-        decided[blend.part_of[self.kept.sample.rows] < 0] = np.nan
-        return decided
+        silent = blend.part_of[self.kept.sample.rows] < 0
+        decided[silent] = np.nan
+        return None if silent.all() else decided
 
 
 def write_results(inquiry: Inquiry, manifest: dict[str, Any] | None) -> tuple[pd.DataFrame, dict[str, Any]]:

@@ -19,7 +19,7 @@ from ensemble.features import features_key
 from ensemble.files import Location, location, remove_unfinished
 from ensemble.lock import only_writer
 from ensemble.oof import OofStore
-from ensemble.predictions import load_predictions
+from ensemble.predictions import Predictions, load_predictions
 from ensemble.progress import Board
 from ensemble.report.leaderboard import current_manifest
 from ensemble.robustness.alterations import ALTERATIONS, AS_THEY_ARE
@@ -75,25 +75,38 @@ def robustness(
     with only_writer(store, FOLDER), Progress(board.console) as progress:
         remove_unfinished(store.root / FOLDER)
         predictions = load_predictions(store, experiment)
-        subjects, left_out = find_subjects(store, experiment.members, predictions)
-        kept = Kept(store, Sample.draw(store, wanted.photographs, wanted.seed))
         manifest = current_manifest(store, predictions)
-        blend = fit_honest_blend(store, experiment, predictions, manifest, progress.begin)
-        columns = experiment.blend.columns if not isinstance(blend, str) and blend.reads_columns else None
-        key = None if columns is None else features_key(columns)
-        inquiry = Inquiry(store, predictions, subjects, left_out, blend, key, kept)
+        inquiry = _inquiry(store, experiment, predictions, manifest, wanted, progress)
         to_do, columns_of = _missing(inquiry, wanted)
         troubles: list[Trouble] = []
         if to_do or columns_of:
-            photographs = _photographs(store, experiment, data, kept.sample, progress)
+            photographs = _photographs(store, experiment, data, inquiry.kept.sample, progress)
             ways = len({*to_do, *columns_of})
             progress.begin(f"asking about {len(photographs)} photographs, altered in {ways} ways")
+            columns = experiment.blend.columns if columns_of else None
             with make_engine() as engine:
                 cache, to_do = store.root.parent / FEATURE_CACHE, _that_run(engine, to_do, inquiry)
-                asking = Asking(photographs, columns, kept, store, engine, board, cache, progress.at)
+                asking = Asking(photographs, columns, inquiry.kept, store, engine, board, cache, progress.at)
                 troubles = asking.run(to_do, columns_of)
         table, content = write_results(inquiry, manifest)
     return table, content, all(trouble.size is not None for trouble in troubles)
+
+
+def _inquiry(
+    store: OofStore,
+    experiment: Experiment,
+    predictions: Predictions,
+    manifest: dict[str, Any] | None,
+    wanted: Wanted,
+    progress: Progress,
+) -> Inquiry:
+    """Who can be asked, about what, and how the blend decides."""
+    subjects, left_out = find_subjects(store, experiment.members, predictions)
+    kept = Kept(store, Sample.draw(store, wanted.photographs, wanted.seed))
+    blend = fit_honest_blend(store, experiment, predictions, manifest, progress.begin)
+    columns = experiment.blend.columns if not isinstance(blend, str) and blend.reads_columns else None
+    key = None if columns is None else features_key(columns)
+    return Inquiry(store, predictions, subjects, left_out, blend, key, kept)
 
 
 def _missing(inquiry: Inquiry, wanted: Wanted) -> tuple[dict[str, list[Subject]], list[str]]:
