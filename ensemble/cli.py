@@ -14,10 +14,12 @@ def main() -> None:
     from ensemble.folds.__main__ import app as folds
     from ensemble.generators.__main__ import main as generators
     from ensemble.report.__main__ import main as report
+    from ensemble.robustness.__main__ import main as robustness
     from ensemble.train import main as train
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
-    for name, command in (("demo", demo), ("train", train), ("generators", generators), ("report", report)):
+    commands = {"demo": demo, "train": train, "report": report, "robustness": robustness, "generators": generators}
+    for name, command in commands.items():
         app.command(name)(guarded(command))
     app.add_typer(blend, name="blend")
     app.add_typer(folds, name="folds")
