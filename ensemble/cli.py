@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import typer
 
 from ensemble.console import guarded, start
@@ -18,7 +21,13 @@ def main() -> None:
     from ensemble.train import main as train
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
-    commands = {"demo": demo, "train": train, "report": report, "robustness": robustness, "generators": generators}
+    commands: dict[str, Callable[..., Any]] = {
+        "demo": demo,
+        "train": train,
+        "report": report,
+        "robustness": robustness,
+        "generators": generators,
+    }
     for name, command in commands.items():
         app.command(name)(guarded(command))
     app.add_typer(blend, name="blend")

@@ -14,7 +14,6 @@ from ensemble.competition import Competition
 from ensemble.config import Experiment
 from ensemble.engine import Engine, engine_maker
 from ensemble.errors import UserError
-from ensemble.execute import FEATURE_CACHE
 from ensemble.features import features_key
 from ensemble.files import Location, location, remove_unfinished
 from ensemble.lock import only_writer
@@ -85,7 +84,7 @@ def robustness(
             progress.begin(f"asking about {len(photographs)} photographs, altered in {ways} ways")
             columns = experiment.blend.columns if columns_of else None
             with make_engine() as engine:
-                cache, to_do = store.root.parent / FEATURE_CACHE, _that_run(engine, to_do, inquiry)
+                cache, to_do = store.feature_cache, _that_run(engine, to_do, inquiry)
                 asking = Asking(photographs, columns, inquiry.kept, store, engine, board, cache, progress.at)
                 troubles = asking.run(to_do, columns_of)
         table, content = write_results(inquiry, manifest)
