@@ -13,8 +13,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ensemble.report.blocks import Block, Details, Figure, Section, Table
-from ensemble.report.shown import shown, shown_cell
+from ensemble.report.page.figures import as_plotly
+from ensemble.report.shown import error_of, shown
 
+SCRIPTS = ("tables.js", "figures.js", "page.js")  # one script, in this order
 _MOST_TINT = 40  # percent of the accent colour behind a shaded cell: text on it keeps its contrast
 
 
@@ -30,7 +32,10 @@ def render(title: str, warning: str, sections: Sequence[Section], signature: str
     signature : str
         Identifies what the page was made from; kept in the page, so that it need not be written twice.
     """
-    figures = {figure.id: {"traces": figure.traces, "layout": figure.layout} for figure in _figures(sections)}
+    figures = {
+        figure.id: {"traces": as_plotly(figure.traces), "layout": as_plotly(figure.layout)}
+        for figure in _figures(sections)
+    }
     return (
         _environment()
         .get_template("page.html")
@@ -40,7 +45,7 @@ def render(title: str, warning: str, sections: Sequence[Section], signature: str
             sections=sections,
             signature=signature,
             style=_resource("style.css"),
-            script=_resource("page.js"),
+            script=Markup("\n").join(map(_resource, SCRIPTS)),
             plotly=_plotly() if figures else "",
             figures=_as_json(figures),
         )
@@ -70,19 +75,25 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"cells_of": cells_of, "kind_of": lambda block: type(block).__name__, "shown": shown}
+    environment.globals |= {
+        "cells_of": cells_of,
+        "notes_of": notes_of,
+        "kind_of": lambda block: type(block).__name__,
+        "shown": shown,
+    }
     environment.filters["json"] = _as_json
     return environment
 
 
 def cells_of(table: Table) -> list[list[dict[str, Any]]]:
-    """Rows of cells: `text`, `sort` (what it is sorted by), `tint` (percent, or None) and `dots` (or None)."""
+    """Rows of cells: `text`, `error`, `sort` (what it is sorted by), `tint` (percent, or None) and `dots` (or None)."""
     tints, scale = _tints(table), _dots_scale(table)
     rows = table.frame.to_dict("records")
     return [
         [
             {
-                "text": shown_cell(row, column),
+                "text": shown(row[column.key], column.kind),
+                "error": error_of(row, column),
                 "sort": _sort_value(row[column.key]),
                 "tint": tints[column.key][place] if column.key in tints else None,
                 "dots": _dots(row[column.key], *scale) if column.kind == "dots" and scale else None,
@@ -91,6 +102,17 @@ def cells_of(table: Table) -> list[list[dict[str, Any]]]:
         ]
         for place, row in enumerate(rows)
     ]
+
+
+def notes_of(table: Table) -> list[dict[str, str]]:
+    """What stands under a table: the meaning of columns, and the scale of its dots."""
+    notes = [{"title": column.title, "text": column.note.rstrip(".")} for column in table.columns if column.note]
+    scale = _dots_scale(table)
+    titles = [column.title for column in table.columns if column.kind == "dots"]
+    if scale is None:
+        return notes
+    low, high = (shown(value, "score") for value in scale)
+    return [*notes, *({"title": title, "text": f"a dot each, from {low} on the left to {high}"} for title in titles)]
 
 
 def _sort_value(value: Any) -> Any:
