@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 _DIGITS = 6  # significant: finer than any pixel
 _NOT_OURS = re.compile(r"<(?!/?(?:br|b|i|em|sub|sup|extra)\s*/?>)")  # Plotly would make links of a name's markup
@@ -19,7 +20,7 @@ def as_plotly(value: Any) -> Any:
     """
     if isinstance(value, dict):
         return {key: as_plotly(inner) for key, inner in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
+    if isinstance(value, np.ndarray | np.generic | pd.Series):
         return as_plotly(value.tolist())
     if isinstance(value, list | tuple):
         return [as_plotly(inner) for inner in value]

@@ -32,10 +32,7 @@ def render(title: str, warning: str, sections: Sequence[Section], signature: str
     signature : str
         Identifies what the page was made from; kept in the page, so that it need not be written twice.
     """
-    figures = {
-        figure.id: {"traces": as_plotly(figure.traces), "layout": as_plotly(figure.layout)}
-        for figure in _figures(sections)
-    }
+    figures = {figure.id: {"traces": figure.traces, "layout": figure.layout} for figure in _figures(sections)}
     return (
         _environment()
         .get_template("page.html")
@@ -47,7 +44,7 @@ def render(title: str, warning: str, sections: Sequence[Section], signature: str
             style=_resource("style.css"),
             script=Markup("\n").join(map(_resource, SCRIPTS)),
             plotly=_plotly() if figures else "",
-            figures=_as_json(figures),
+            figures=_as_json(as_plotly(figures)),
         )
     )
 

@@ -32,7 +32,7 @@ def test_names_stay_in_their_cell_of_a_markdown_table(gallery_of_blocks: Path) -
     assert len(table) == 2 + len(SPITEFUL)
     assert all(line.replace("\\|", "").count("|") == 3 for line in table)
     assert r"\[a link\](javascript" in table[2 + 6]
-    assert text.count("two lines \\| a pipe.jpg |") == 3
+    assert text.count("two lines \\| a pipe.jpg |") >= 3
 
 
 def test_a_lone_less_than_is_left_alone() -> None:
