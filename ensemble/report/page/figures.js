@@ -66,6 +66,12 @@ function shortened(traces, room) {
   return Object.fromEntries(long.map((name) => [name, `${name.slice(0, half)}…${name.slice(-half)}`]));
 }
 
+// On a phone many words beside points would lie upon one another; they are in the table, and appear at a touch.
+function uncrowded(traces, width) {
+  const isCrowded = ({ mode, text }) => width < 600 && Array.isArray(text) && text.length > 4 && /markers/.test(mode);
+  return traces.map((trace) => (isCrowded(trace) ? { ...trace, mode: trace.mode.replace("+text", "") } : trace));
+}
+
 function laidOut(traces, layout, width) {
   const complete = { ...themed(layout), template: template(traces) };
   const labelalias = shortened(traces, width < 600 ? 17 : 41);
@@ -82,7 +88,7 @@ function draw(plot) {
   const { traces, layout } = figures[plot.dataset.figure];
   const complete = laidOut(traces, layout, plot.clientWidth);
   plot.classList.add("drawn");
-  library().react(plot, themed(traces), complete, { displayModeBar: false, responsive: true });
+  library().react(plot, themed(uncrowded(traces, plot.clientWidth)), complete, { displayModeBar: false, responsive: true });
 }
 
 const plots = [...document.querySelectorAll(".plot")];

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from ensemble.report.blocks import Block, Details, Figure, Section, Table
+from ensemble.report.blocks import Block, Column, Details, Figure, Section, Table
 from ensemble.report.page.figures import as_plotly
 from ensemble.report.shown import error_of, shown
 
@@ -78,7 +78,7 @@ def _environment() -> Environment:
         "kind_of": lambda block: type(block).__name__,
         "shown": shown,
     }
-    environment.filters["json"] = _as_json
+    environment.filters |= {"json": _as_json, "breakable": breakable}
     return environment
 
 
@@ -103,13 +103,21 @@ def cells_of(table: Table) -> list[list[dict[str, Any]]]:
 
 def notes_of(table: Table) -> list[dict[str, str]]:
     """What stands under a table: the meaning of columns, and the scale of its dots."""
-    notes = [{"title": column.title, "text": column.note.rstrip(".")} for column in table.columns if column.note]
     scale = _dots_scale(table)
-    titles = [column.title for column in table.columns if column.kind == "dots"]
-    if scale is None:
-        return notes
-    low, high = (shown(value, "score") for value in scale)
-    return [*notes, *({"title": title, "text": f"a dot each, from {low} on the left to {high}"} for title in titles)]
+    notes = [{"title": column.title, "text": _note(column, scale)} for column in table.columns]
+    return [note for note in notes if note["text"]]
+
+
+def _note(column: Column, scale: tuple[float, float] | None) -> str:
+    parts = [column.note.rstrip(".")] if column.note else []
+    if column.kind == "dots" and scale:
+        parts.append(f"from {shown(scale[0], 'score')} on the left to {shown(scale[1], 'score')}")
+    return "; ".join(parts)
+
+
+def breakable(text: str) -> Markup:
+    """Text, escaped, that may go on in the next line after each underscore of a name."""
+    return Markup(escape(text).replace("_", "_<wbr>"))  # noqa: S704  (escaped before)
 
 
 def _sort_value(value: Any) -> Any:

@@ -14,7 +14,7 @@ from ensemble.report.blocks import Column
 from ensemble.report.shown import shown_cell
 
 _READ = """tables => tables.map((table) => ({
-    id: table.id,
+    id: table.id.replace('table-', ''),
     columns: [...table.querySelectorAll('thead th')].map(
         (head) => [head.dataset.key, head.className, head.dataset.error]),
     rows: [...table.tBodies[0].rows].map((row) => [...row.cells].map(

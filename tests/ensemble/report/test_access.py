@@ -94,8 +94,8 @@ def test_paper_shows_every_figure_in_light_colours(report: Path, open_report: Op
 
 def test_a_link_opens_the_parts_that_hide_its_target(gallery_of_blocks: Path, open_report: Opener) -> None:
     page = open_report(gallery_of_blocks).page
-    page.evaluate("location.hash = 'inner-lines-numbers'")
-    page.locator("#inner-lines-numbers").wait_for()
+    page.evaluate("location.hash = 'table-inner-lines-numbers'")
+    page.locator("#table-inner-lines-numbers").wait_for()
     assert page.locator("details.opened[open]").count() == 2
 
 

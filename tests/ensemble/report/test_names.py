@@ -16,7 +16,7 @@ def test_names_are_shown_as_they_are_and_run_nothing(gallery_of_blocks: Path, op
     """A dialog, a request or an element that a name brought along would be a trouble of the page."""
     opened = open_report(gallery_of_blocks)
     opened.draw_everything()
-    shown = opened.page.locator("#names tbody th").all_text_contents()
+    shown = opened.page.locator("#table-names tbody th").all_text_contents()
     assert shown == list(SPITEFUL)
     assert opened.page.locator("a[href*='invalid'], img[src='x']").count() == 0
     drawn = opened.page.locator("#crowd .textpoint").all_text_contents()

@@ -60,8 +60,8 @@ def test_the_report_has_what_its_blocks_hold(gallery_of_blocks: Path, open_repor
     assert page.locator("main table").count() == len(list(tables_of(every_block())))
     assert page.locator("figure").count() == 7
     assert page.locator(".verdict").all_inner_texts() == ["fine", "look", "alarm", "not run"]
-    assert page.locator("#board tbody tr.strong th").inner_text().startswith("a_member_whose_name")
-    assert page.locator("#board .dotted").first.locator("circle").count() == 5
+    assert page.locator("#table-board tbody tr.strong th").inner_text().startswith("a_member_whose_name")
+    assert page.locator("#table-board .dotted").first.locator("circle").count() == 5
 
 
 def test_an_error_stands_only_behind_a_value() -> None:

@@ -21,9 +21,11 @@ def test_the_page_never_scrolls_sideways(report: Path, open_report: Opener, size
 
 def test_the_first_column_stays_on_a_phone(gallery_of_blocks: Path, open_report: Opener) -> None:
     page = open_report(gallery_of_blocks, PHONE).page
-    region = page.locator(".table:has(#board)")
+    region = page.locator(".table:has(#table-board)")
     region.evaluate("region => { region.scrollLeft = 400; }")
-    lefts = page.locator("#board tbody th").evaluate_all("heads => heads.map((h) => h.getBoundingClientRect().left)")
+    lefts = page.locator("#table-board tbody th").evaluate_all(
+        "heads => heads.map((h) => h.getBoundingClientRect().left)"
+    )
     left = region.evaluate("region => region.getBoundingClientRect().left")
     assert all(abs(each - left) < 1 for each in lefts)
 

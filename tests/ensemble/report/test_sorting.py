@@ -22,7 +22,7 @@ READ = """() => [...document.querySelectorAll('main table')].flatMap((table) =>
 
 
 def values(page: Page, table: str, column: int) -> list[str]:
-    cells = page.locator(f"#{table} tbody tr > :nth-child({column})")
+    cells = page.locator(f"#table-{table} tbody tr > :nth-child({column})")
     found = cells.evaluate_all("cells => cells.map((cell) => cell.dataset.sort)")
     assert isinstance(found, list)
     return found
@@ -53,10 +53,10 @@ def test_every_column_of_every_table_sorts_both_ways(report: Path, open_report: 
 
 def test_sorting_is_stable_and_counts_numbers_in_names(gallery_of_blocks: Path, open_report: Opener) -> None:
     page = open_report(gallery_of_blocks).page
-    page.locator("#board thead button").first.click()
+    page.locator("#table-board thead button").first.click()
     by_name = values(page, "board", 1)
     assert by_name.index("boosted_2") < by_name.index("boosted_10")
-    page.locator("#board thead button", has_text="Accuracy").click()
+    page.locator("#table-board thead button", has_text="Accuracy").click()
     members, accuracies = values(page, "board", 1), values(page, "board", 3)
     equal = [member for member, value in zip(members, accuracies, strict=True) if value == "0.95"]
     assert equal == ["boosted_2", "boosted_10"]
