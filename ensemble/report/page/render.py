@@ -117,7 +117,7 @@ def _note(column: Column, scale: tuple[float, float] | None) -> str:
 
 def breakable(text: str) -> Markup:
     """Text, escaped, that may go on in the next line after each underscore of a name."""
-    return Markup(escape(text).replace("_", "_<wbr>"))  # noqa: S704  (escaped before)
+    return Markup(str(escape(text)).replace("_", "_<wbr>"))  # noqa: S704  (escaped before)
 
 
 def _sort_value(value: Any) -> Any:
