@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -47,19 +48,29 @@ def write_report(material: Material) -> None:
         return
     sections = [section for title, make in SECTIONS.items() if (section := _made(title, make, material))]
     title = f"Who took these photos? {material.store.name}"
+    write_sections(root, title, SYNTHETIC if material.facts["synthetic"] else "", sections, signature)
+
+
+def write_sections(root: Location, title: str, warning: str, sections: list[Section], signature: str) -> None:
+    """Write sections as `report.html`, `report.md` and `report/*.csv`; the page last, for it bears the signature."""
     _write_tables(root, list(tables_of(sections)))
     write_text(root / MARKDOWN, to_markdown(title, sections))
-    write_text(root / PAGE, render(title, SYNTHETIC if material.facts["synthetic"] else "", sections, signature))
+    write_text(root / PAGE, render(title, warning, sections, signature))
 
 
 def _write_tables(root: Location, tables: list[Table]) -> None:
-    """A CSV file for each table, values as they are, and an index of them."""
+    """A CSV file for each table, numbers unrounded, and an index of them."""
     remove_unfinished(root, TABLES)
     with new_folder(root / TABLES, INDEX) as folder:
         for table in tables:
-            table.frame.to_csv(folder / f"{table.id}.csv", index=False)
+            table.frame.map(_no_formula).to_csv(folder / f"{table.id}.csv", index=False)
         index = pd.DataFrame({"table": [table.id for table in tables], "shows": [table.caption for table in tables]})
         index.to_csv(folder / INDEX, index=False)
+
+
+def _no_formula(value: Any) -> Any:
+    """A text that a spreadsheet would run, such as a photograph's name, gets an apostrophe in front."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def _made(title: str, make: SectionMaker, material: Material) -> Section | None:
