@@ -106,11 +106,11 @@ def _draw(axes: Axes, panel: Panel, lines: list[Line], colours: dict[int, str]) 
     for line in here:
         axes.plot(
             line.epochs,
-            line.values,
+            line.measured,
             color=colours[line.fold],
             linewidth=1,
             linestyle="--" if line.key == panel.dashed else "-",
-            marker="." if len(line.values) <= _POINTS_MARKED else "",
+            marker="." if len(line.measured) <= _POINTS_MARKED else "",
             markersize=4,
             gid=f"{line.key}-of-fold-{line.fold}-{line.network}",
         )

@@ -37,7 +37,7 @@ class Line:
     fold: int
     network: int
     epochs: tuple[float, ...]
-    values: tuple[float, ...]
+    measured: tuple[float, ...]
 
 
 def lines_of(histories: Histories) -> list[Line]:

@@ -18,6 +18,7 @@ from ensemble.report.sections.cost import cost
 from ensemble.report.sections.decision import decision
 from ensemble.report.sections.diversity import diversity
 from ensemble.report.sections.leaderboard import leaderboard_section
+from ensemble.report.sections.members import members
 from ensemble.report.text import SYNTHETIC
 
 PAGE, MARKDOWN, TABLES, INDEX = "report.html", "report.md", "report", "index.csv"
@@ -33,6 +34,7 @@ SECTIONS: dict[str, SectionMaker] = {
     "Diversity": diversity,
     "The decision": decision,
     "Cost": cost,
+    "Members, one by one": members,
 }
 
 
