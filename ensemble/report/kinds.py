@@ -24,9 +24,8 @@ _KNOWN = {
     "KNeighborsClassifier": "nearest neighbours",
     "GaussianNB": "naive Bayes",
     "MLPClassifier": "small neural network",
-    "StandardScaler": "scaled columns",
-    "PCA": "principal components",
 }
+_PREPARING = {"StandardScaler": "scaled columns", "PCA": "principal components"}
 _HOLDERS = {"Pipeline", "CalibratedClassifierCV"}  # of others, which are named themselves
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
 _PLAIN = re.compile(r"[\w .+-]{1,40}")
@@ -38,14 +37,22 @@ def kind_of(recipe: dict[str, Any]) -> str:
     Examples
     --------
     >>> kind_of({"model": {"use": "lightgbm.LGBMClassifier"}, "features": {"use": "members.forensics.LogDCT"}})
-    'gradient-boosted trees (LightGBM) on features (log DCT)'
+    'gradient-boosted trees (LightGBM) on log DCT'
     """
     if IMPORTED_RECIPE in recipe:
         return "trained elsewhere; only its predictions came here"
-    parts = [_named(path, parameters) for path, parameters in _objects(recipe.get("model"))]
-    model = ", ".join(part for part in parts if part) or "not known"
-    features = [_named(path, parameters) for path, parameters in _objects(recipe.get("features"))]
-    return f"{model} on features ({', '.join(features)})" if features else f"{model}, which reads the pixels"
+    paths = [path.rpartition(".")[2] for path, _ in _objects(recipe.get("model"))]
+    prepared = [_PREPARING[name] for name in paths if name in _PREPARING]
+    model = _listed(recipe.get("model")) or "not known"
+    model += f" ({', '.join(prepared)})" if prepared else ""
+    features = _listed(recipe.get("features"))
+    return f"{model} on {features}" if features else f"{model}, which reads the pixels"
+
+
+def _listed(recipe: Any) -> str:
+    """What a recipe builds, without what only holds or prepares."""
+    parts = [_named(path, parameters) for path, parameters in _objects(recipe)]
+    return ", ".join(part for part in parts if part)
 
 
 def _objects(value: Any) -> list[tuple[str, dict[str, Any]]]:
@@ -61,7 +68,7 @@ def _objects(value: Any) -> list[tuple[str, dict[str, Any]]]:
 def _named(path: str, parameters: dict[str, Any]) -> str:
     """The class in words; one that is not known has its parameters that are words beside it, never a path."""
     name = path.rpartition(".")[2]
-    if name in _HOLDERS:
+    if name in _HOLDERS or name in _PREPARING:
         return ""
     if name in _KNOWN:
         return _KNOWN[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +15,7 @@ from ensemble.report.markdown import to_markdown
 from ensemble.report.material import Material
 from ensemble.report.page import render
 from ensemble.report.sections.answer import answer
+from ensemble.report.sections.card import CARD, card
 from ensemble.report.sections.cost import cost
 from ensemble.report.sections.decision import decision
 from ensemble.report.sections.diversity import diversity
@@ -22,6 +24,7 @@ from ensemble.report.sections.members import members
 from ensemble.report.text import SYNTHETIC
 
 PAGE, MARKDOWN, TABLES, INDEX = "report.html", "report.md", "report", "index.csv"
+MODEL_CARD = "model_card.md"
 _READ = (  # what sections read beside the predictions, relative to the store
     "blend/blend.json", "audit/audit.json", "robustness/robustness.json", "generators/generators.json", "runs.json",
     "data.json",
@@ -35,6 +38,7 @@ SECTIONS: dict[str, SectionMaker] = {
     "The decision": decision,
     "Cost": cost,
     "Members, one by one": members,
+    "Model card": card,
 }
 
 
@@ -47,7 +51,17 @@ def write_report(material: Material) -> None:
     title = f"Who took these photos? {material.store.name}"
     _write_tables(root, list(tables_of(sections)))
     write_text(root / MARKDOWN, to_markdown(title, sections))
+    _write_card(root / MODEL_CARD, material.store.name, sections)
     write_text(root / PAGE, render(title, SYNTHETIC if material.facts["synthetic"] else "", sections, signature))
+
+
+def _write_card(path: Location, name: str, sections: list[Section]) -> None:
+    """The model card by itself, so that it can travel with the model; none where there is nothing to tell."""
+    cards = [replace(section, title="About this card") for section in sections if section.id == CARD]
+    if cards:
+        write_text(path, to_markdown(f"Model card: {name}", cards))
+    else:
+        path.unlink(missing_ok=True)  # of an earlier blend
 
 
 def _write_tables(root: Location, tables: list[Table]) -> None:

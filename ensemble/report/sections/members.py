@@ -24,8 +24,7 @@ from ensemble.report.member_facts import (
     worst_errors,
 )
 from ensemble.report.sections.member_figures import curves_figure, families_figure
-from ensemble.report.sections.rates import Rate, rates_of
-from ensemble.report.sections.tables import frame_of
+from ensemble.report.sections.rates import rates_of, rates_table
 
 
 def members(material: Material) -> Section:
@@ -117,24 +116,6 @@ def _confusion(material: Material, column: int) -> Table:
     there = ~np.isnan(probabilities)
     return rates_table(f"confusion-of-{name}", f"What {name} finds and what it mistakes, out-of-fold, decided at 0.5",
                        rates_of(probabilities[there], material.labels[there]))  # fmt: skip
-
-
-def rates_table(identifier: str, caption: str, rates: dict[str, Rate]) -> Table:
-    """Error rates by class, each with its standard error and its 95% interval."""
-    rows = [
-        {"what": what, "count": rate.count, "of": rate.of, "share": rate.share, "standard_error": rate.standard_error,
-         "low": rate.interval[0], "high": rate.interval[1]}
-        for what, rate in rates.items()
-    ]  # fmt: skip
-    columns = (
-        Column("what", "What"),
-        Column("count", "Photographs", "count"),
-        Column("of", "of", "count"),
-        Column("share", "Share", "score", error="standard_error"),
-        Column("low", "from", "score"),
-        Column("high", "to", "score", note="95% interval (Wilson)"),
-    )
-    return Table(identifier, f"{caption}. From and to: 95% interval", frame_of(rows), columns)
 
 
 def _errors(material: Material, column: int) -> Block:

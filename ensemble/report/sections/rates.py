@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.metrics import THRESHOLD, wilson_interval
+from ensemble.report.blocks import Column, Table
+from ensemble.report.sections.tables import frame_of
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -46,6 +48,24 @@ def rates_of(probabilities: Array, labels: Labels) -> dict[str, Rate]:
         FOUND: Rate(int((called & fake).sum()), int(fake.sum())),
         FALSE_ALARMS: Rate(int((called & ~fake).sum()), int((~fake).sum())),
     }
+
+
+def rates_table(identifier: str, caption: str, rates: dict[str, Rate]) -> Table:
+    """Error rates by class, each with its standard error and its 95% interval."""
+    rows = [
+        {"what": what, "count": rate.count, "of": rate.of, "share": rate.share, "standard_error": rate.standard_error,
+         "low": rate.interval[0], "high": rate.interval[1]}
+        for what, rate in rates.items()
+    ]  # fmt: skip
+    columns = (
+        Column("what", "What"),
+        Column("count", "Photographs", "count"),
+        Column("of", "of", "count"),
+        Column("share", "Share", "score", error="standard_error"),
+        Column("low", "from", "score"),
+        Column("high", "to", "score", note="95% interval (Wilson)"),
+    )
+    return Table(identifier, f"{caption}. From and to: 95% interval", frame_of(rows), columns)
 
 
 def share_of_alarms_right(prior: float, found: float, false_alarms: float) -> float:
