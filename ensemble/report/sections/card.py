@@ -123,9 +123,9 @@ def _folds(material: Material) -> Text:
 def _method(material: Material, manifest: dict[str, Any]) -> list[Block]:
     chosen, rule = manifest["chosen"], manifest["decision_rule"]
     said = [
-        f"Blended by {chosen}: {BLENDERS.get(chosen, 'a blender of its own')}. Decided at 0.5 by this rule: {rule}; "
-        f"{RULES.get(rule, 'see the manifest')}.",
-        f"{manifest['reason']}.",
+        f"Blended by {chosen}: {BLENDERS.get(chosen, 'a blender of its own')}. The decision falls at 0.5: "
+        f"{RULES.get(rule, rule)}.",
+        f"Why this blender: {manifest['reason']}.",
     ]
     if manifest["added_logit"]:
         said.append(f"The test probabilities allow for another share of fakes: {manifest['prior']['in_words']}.")
