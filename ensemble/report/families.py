@@ -22,11 +22,9 @@ from ensemble.provenance import libraries_behind
 Array = NDArray[np.float64]
 
 GAIN = "gain"
-IMPURITY = "impurity"
 COEFFICIENTS = "coefficients"
 MEASURES = {
     GAIN: "share of the gain, that is of how much the splits on a family's columns lowered the training loss",
-    IMPURITY: "share of the impurity that the splits on a family's columns removed in training",
     COEFFICIENTS: "share of the absolute coefficients, each of a column that was scaled to a standard deviation of one",
 }
 _LARGEST = 20_000_000  # bytes of a model file: a report is written within seconds
@@ -54,8 +52,8 @@ class FamilyShares:
 def family_shares(store: OofStore, records: Sequence[FoldRecord]) -> FamilyShares | None:
     """The shares of one member, or None where its columns have no families or its models do not tell.
 
-    Only models that this framework stores by itself are read: LightGBM's text, and scikit-learn's linear models and
-    trees as skops files, of no more than 20 MB each.
+    Only models that this framework stores by itself are read, of no more than 20 MB each: LightGBM's text, and
+    scikit-learn's linear models as skops files. (Its trees cannot be stored: skops does not trust them.)
     """
     families = families_of(_columns(records[0].provenance.recipe))
     if not families:
@@ -133,8 +131,8 @@ def column_weights(model: Any, scaled: bool = False) -> tuple[str, Array] | None
     Parameters
     ----------
     model : object
-        A `BoosterClassifier`, or a fitted estimator of scikit-learn: trees, a linear model, a pipeline of scalers with
-        one of these at its end, or one of these inside `CalibratedClassifierCV`.
+        A `BoosterClassifier`, or a fitted estimator of scikit-learn: a linear model, a pipeline of scalers with one at
+        its end, or one of these inside `CalibratedClassifierCV`.
     scaled : bool
         Whether its columns have a standard deviation of one: coefficients of others cannot be compared.
     """
@@ -144,8 +142,6 @@ def column_weights(model: Any, scaled: bool = False) -> tuple[str, Array] | None
         return _of_pipeline([step for _, step in model.steps], scaled)
     if hasattr(model, "calibrated_classifiers_"):
         return _mean([column_weights(each.estimator, scaled) for each in model.calibrated_classifiers_])
-    if hasattr(model, "feature_importances_"):
-        return IMPURITY, np.asarray(model.feature_importances_, dtype=np.float64)
     coefficients = np.atleast_2d(getattr(model, "coef_", np.empty((0, 0))))
     return (COEFFICIENTS, np.abs(coefficients[0]).astype(np.float64)) if scaled and len(coefficients) == 1 else None
 

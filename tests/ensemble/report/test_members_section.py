@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from ensemble.oof import OofStore
 from ensemble.report.blocks import Details, Facts, Figure, Listing, Section, Table
-from ensemble.report.families import COEFFICIENTS, GAIN, IMPURITY, column_weights, families_of, family_shares
+from ensemble.report.families import COEFFICIENTS, GAIN, column_weights, families_of, family_shares
 from ensemble.report.kinds import kind_of
 from ensemble.report.markdown import to_markdown
 from ensemble.report.material import Material
@@ -121,7 +121,7 @@ def test_company_is_counted_on_common_rows(told: OofStore, section: Section) -> 
     assert table(section, "others-of-boosted").set_index("other").loc["scaled", "recipe"] == "features"
 
 
-@pytest.mark.parametrize(("member", "measure"), [("boosted", GAIN), ("scaled", COEFFICIENTS), ("forest", IMPURITY)])
+@pytest.mark.parametrize(("member", "measure"), [("boosted", GAIN), ("scaled", COEFFICIENTS)])
 def test_the_planted_family_is_found(told: OofStore, material: Material, member: str, measure: str) -> None:
     shares = family_shares(told, records_of(material.predictions, member))
     assert shares is not None
@@ -135,9 +135,14 @@ def test_the_planted_family_is_found(told: OofStore, material: Material, member:
     np.testing.assert_allclose(found["deviation"], [np.std(values, ddof=1) for values in found["folds"]])
 
 
-@pytest.mark.parametrize("member", ["unscaled", "pixels", "imported"])
+@pytest.mark.parametrize("member", ["unscaled", "forest", "pixels", "imported"])
 def test_who_cannot_tell_is_left_out(section: Section, member: str) -> None:
     assert not [b for b in part(section, member).blocks if isinstance(b, Figure) and b.id.startswith("families")]
+
+
+def test_why_a_model_was_not_saved_is_told(section: Section) -> None:
+    assert table(section, "folds-of-forest")["model"].str.startswith("the model was not saved").all()
+    assert table(section, "folds-of-boosted")["model"].eq("saved").all()
 
 
 def test_weights_of_columns_are_those_of_the_estimator() -> None:
@@ -150,8 +155,7 @@ def test_weights_of_columns_are_those_of_the_estimator() -> None:
     np.testing.assert_array_equal(found[1], np.abs(scaled[-1].coef_[0]))
     assert column_weights(make_pipeline(StandardScaler(with_std=False), LogisticRegression()).fit(X, y)) is None
     assert column_weights(make_pipeline(LogisticRegression()).fit(X, y)) is None
-    forest = RandomForestClassifier(5, random_state=0).fit(X, y)
-    assert column_weights(forest) is not None
+    assert column_weights(RandomForestClassifier(5, random_state=0).fit(X, y)) is None
 
 
 def test_families_are_what_stands_before_the_slash() -> None:
