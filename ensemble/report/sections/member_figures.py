@@ -55,7 +55,7 @@ def _in_words(lines: list[Line]) -> str:
 def _trace(line: Line, panels: list[Panel], colour: int) -> dict[str, Any]:
     place = next(number for number, panel in enumerate(panels, 1) if line.key in (panel.key, panel.dashed))
     is_dashed = line.key == panels[place - 1].dashed
-    name = f"fold {line.fold}{', own validation rows' if is_dashed else ''}"
+    name = f"fold {line.fold}"
     return {
         "type": "scatter",
         "mode": "lines+markers",
@@ -63,9 +63,9 @@ def _trace(line: Line, panels: list[Panel], colour: int) -> dict[str, Any]:
         "y": line.measured,
         "xaxis": f"x{place}" if place > 1 else "x",
         "yaxis": f"y{place}" if place > 1 else "y",
-        "name": name,
-        "legendgroup": name,
-        "showlegend": line.network == 0 and (place == 1 or is_dashed),
+        "name": "own validation rows" if is_dashed else name,
+        "legendgroup": "dashed" if is_dashed else name,
+        "showlegend": line.network == 0 and (colour == 0 if is_dashed else place == 1),
         "line": {"color": f"${colour % 8 + 1}", "width": 1.5, "dash": "dash" if is_dashed else "solid"},
         "marker": {"color": f"${colour % 8 + 1}", "size": 4},
         "hovertemplate": f"{name}, epoch %{{x}}: %{{y:.4g}}<extra></extra>",
@@ -84,11 +84,11 @@ def _layout(panels: list[Panel]) -> dict[str, Any]:
             "showticklabels": is_last,
         }  # fmt: skip
         layout[f"yaxis{number}"] = {
-            "anchor": f"x{number}", "domain": [max(top - height, 0), top], "title": {"text": panel.unit},
+            "anchor": f"x{number}", "domain": [max(top - height, 0), top],
             "rangemode": "tozero" if panel.from_zero else "normal",
         }  # fmt: skip
         layout["annotations"].append(
-            {"text": panel.title, "x": 0, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left",
+            {"text": f"{panel.title} ({panel.unit})", "x": 0, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left",
              "yanchor": "bottom", "showarrow": False, "font": {"size": 12}}
         )  # fmt: skip
     return layout
