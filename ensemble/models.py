@@ -14,8 +14,8 @@ from ensemble.files import Location, local_copy
 if TYPE_CHECKING:
     from lightgbm import Booster
 
-_LIGHTGBM = "lightgbm.txt"
-_SKOPS = "model.skops"
+LIGHTGBM = "lightgbm.txt"
+SKOPS = "model.skops"
 # Plain holders of numbers and of a fitted estimator inside scikit-learn's own CalibratedClassifierCV.
 _TRUSTED = ["sklearn.calibration._CalibratedClassifier", "sklearn.calibration._SigmoidCalibration"]
 
@@ -57,10 +57,10 @@ def save_model(model: Any, folder: Path) -> None:
     if hasattr(model, "save"):
         model.save(folder)
     elif isinstance(model, lightgbm.LGBMClassifier):
-        (folder / _LIGHTGBM).write_text(model.booster_.model_to_string(num_iteration=-1), encoding="utf-8")
+        (folder / LIGHTGBM).write_text(model.booster_.model_to_string(num_iteration=-1), encoding="utf-8")
     else:
-        skops.io.dump(model, folder / _SKOPS)
-        strangers = sorted(set(skops.io.get_untrusted_types(file=folder / _SKOPS)) - set(_TRUSTED))
+        skops.io.dump(model, folder / SKOPS)
+        strangers = sorted(set(skops.io.get_untrusted_types(file=folder / SKOPS)) - set(_TRUSTED))
         if strangers:
             raise ValueError(
                 f"it holds {', '.join(strangers)}, which skops does not trust; give the class a save and a load"
@@ -81,13 +81,14 @@ def load_model(folder: Location, kind: Any) -> Any:
 
 
 def _load(folder: Path, kind: Any) -> Any:
-    import lightgbm
-    import skops.io
+    if (folder / LIGHTGBM).exists():
+        import lightgbm
 
-    if (folder / _LIGHTGBM).exists():
-        return BoosterClassifier(lightgbm.Booster(model_file=folder / _LIGHTGBM))
-    if (folder / _SKOPS).exists():
-        return skops.io.load(folder / _SKOPS, trusted=_TRUSTED)
+        return BoosterClassifier(lightgbm.Booster(model_file=folder / LIGHTGBM))
+    if (folder / SKOPS).exists():
+        import skops.io  # here, since it takes seconds, and a booster does not need it
+
+        return skops.io.load(folder / SKOPS, trusted=_TRUSTED)
     return kind.load(folder)
 
 

@@ -127,6 +127,20 @@ def code_version(import_path: str) -> str:
     return f"{root}:{digest(sources)[:16]}"
 
 
+def libraries_behind(import_path: str) -> set[str]:
+    """Top-level modules of installed libraries that an object's own code imports, however far; nothing is imported.
+
+    Of an object of an installed library it is that library alone.
+    """
+    module = import_path.rpartition(".")[0]
+    root = module.partition(".")[0]
+    if not root or _installed_version(root) is not None:
+        return {root} - {""}
+    imported = {other for name, path in _closure(module).items() for other in _imports(name, path)}
+    roots = {name.partition(".")[0] for name in imported} - set(sys.stdlib_module_names)
+    return {name for name in roots if _installed_version(name) is not None}
+
+
 @cache
 def distributions_by_module() -> Mapping[str, list[importlib.metadata.Distribution]]:
     """Installed distributions by the top-level modules that they bring (and by other names, that no module has).

@@ -114,9 +114,19 @@ class Facts:
 
 @dataclass(frozen=True)
 class Text:
-    """Paragraphs, plain text."""
+    """Paragraphs, plain text; a heading above them and a list below them where these are given."""
 
     paragraphs: tuple[str, ...]
+    title: str = ""
+    items: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Lines as they are, in letters of one width: a config, say."""
+
+    title: str
+    lines: str
 
 
 @dataclass(frozen=True)
@@ -197,7 +207,7 @@ class Details:
     blocks: tuple[Block, ...]
 
 
-Block = Facts | Text | Table | Figure | Findings | Gallery | Details
+Block = Facts | Text | Listing | Table | Figure | Findings | Gallery | Details
 
 
 @dataclass(frozen=True)

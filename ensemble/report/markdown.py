@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from ensemble.report.blocks import Block, Details, Facts, Figure, Findings, Gallery, Section, Table, Text
+from ensemble.report.blocks import Block, Details, Facts, Figure, Findings, Gallery, Listing, Section, Table, Text
 from ensemble.report.shown import shown_cell
 from ensemble.report.text import markdown_table, without_html
 
@@ -22,7 +22,10 @@ def to_markdown(title: str, sections: Sequence[Section]) -> str:
 
 def _block(block: Block, level: int) -> Iterator[str]:
     if isinstance(block, Text):
-        yield from block.paragraphs
+        yield from _text(block, level)
+    elif isinstance(block, Listing):
+        yield f"{block.title}:"
+        yield f"```yaml\n{block.lines}\n```"
     elif isinstance(block, Facts):
         yield "\n".join(f"- {f.label}: **{f.value}**{f' ({f.note})' if f.note else ''}" for f in block.facts)
     elif isinstance(block, Table):
@@ -40,6 +43,14 @@ def _block(block: Block, level: int) -> Iterator[str]:
         yield block.summary
         for inner in block.blocks:
             yield from _block(inner, level + 1)
+
+
+def _text(block: Text, level: int) -> Iterator[str]:
+    if block.title:
+        yield f"{'#' * level} {block.title}"
+    yield from block.paragraphs
+    if block.items:
+        yield "\n".join(f"- {item}" for item in block.items)
 
 
 def _table(table: Table) -> Iterator[str]:

@@ -6,19 +6,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import yaml
 
 from ensemble.files import Location
-from ensemble.metrics import is_right, score
-from ensemble.oof import FoldRecord
 from ensemble.predictions import Predictions
 from ensemble.provenance import digest, file_sha256
-from ensemble.report.curves import CURVES, Histories, panel_titles
+from ensemble.report import member_facts
+from ensemble.report.curves import CURVES, panel_titles
+from ensemble.report.histories import Histories
+from ensemble.report.member_facts import (
+    NAMES_OF_CLASSES,
+    fold_table,
+    histories_of,
+    recipe_text,
+    records_of,
+    worst_errors,
+)
 from ensemble.report.text import markdown_table
-
-_ERRORS_SHOWN = 20
 
 
 def is_written(path: Location, title: str, predictions: Predictions, column: int) -> bool:
@@ -45,7 +49,7 @@ def member_page(title: str, predictions: Predictions, column: int, scores: pd.Se
                 markdown_table(_errors(predictions, column)) if scores["accuracy"] < 1 else "None.",
                 *_training(histories_of(predictions, member)),
                 "## Recipe",
-                f"```yaml\n{_recipe(predictions, member)}\n```",
+                f"```yaml\n{recipe_text(predictions, member)}\n```",
                 _identifier(title, predictions, column),
             ]
         )
@@ -56,65 +60,44 @@ def member_page(title: str, predictions: Predictions, column: int, scores: pd.Se
 def _identifier(title: str, predictions: Predictions, column: int) -> str:
     """A comment that readers of the page do not see."""
     records = [asdict(record) for record in records_of(predictions, predictions.members[column])]
-    code = file_sha256(Path(__file__))
+    code = [file_sha256(Path(str(file))) for file in (__file__, member_facts.__file__)]
     return f"<!-- {digest([title, predictions.ledger.sha256, records, code])} -->"
 
 
+_FOLDS = {  # title: column of `fold_table` and its digits
+    "fold": ("fold", ""),
+    "rows": ("rows", ""),
+    "accuracy": ("accuracy", ".4f"),
+    "log loss": ("log_loss", ".4f"),
+    "AUC": ("auc", ".4f"),
+    "fit, s": ("fit", ".1f"),
+    "predict, s": ("predict", ".1f"),
+    "threads": ("threads", ".0f"),
+    "peak MiB": ("memory", ".0f"),
+    "model": ("model", ""),
+}
+
+
 def _folds(predictions: Predictions, column: int) -> pd.DataFrame:
-    ledger, probabilities = predictions.ledger, predictions.probabilities(column)
-    rows = []
-    for record in records_of(predictions, predictions.members[column]):
-        here = ledger.heldout(record.fold)
-        scores = score(probabilities[here], ledger.labels[here])
-        rows.append(
-            {
-                "fold": record.fold,
-                "rows": scores.n,
-                "accuracy": f"{scores.accuracy:.4f}",
-                "log loss": f"{scores.log_loss:.4f}",
-                "AUC": f"{scores.auc:.4f}",
-                **_cost(record),
-                "model": record.model_note or "saved",
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _cost(record: FoldRecord) -> dict[str, str]:
-    """What a fold took; blank for one that was trained elsewhere."""
-    cost = {
-        "fit, s": f"{record.seconds_fit:.1f}",
-        "predict, s": f"{record.seconds_predict:.1f}",
-        "threads": str(record.threads),
-        "peak MiB": f"{record.peak_memory_mib:.0f}",
-    }
-    return dict.fromkeys(cost, "") if record.trained_elsewhere else cost
+    """The folds as text; blank for what one that was trained elsewhere does not tell."""
+    table = fold_table(predictions, column)
+    return pd.DataFrame(
+        {title: ["" if v != v else f"{v:{form}}" for v in table[name]] for title, (name, form) in _FOLDS.items()}
+    )
 
 
 def _errors(predictions: Predictions, column: int) -> pd.DataFrame:
     table = predictions.ledger.table
     probabilities = predictions.probabilities(column)
-    wrong = np.flatnonzero(~is_right(probabilities, predictions.ledger.labels) & ~np.isnan(probabilities))
-    worst = wrong[np.argsort(-np.abs(predictions.oof_logits[wrong, column]), kind="stable")][:_ERRORS_SHOWN]
+    worst = worst_errors(predictions, column)
     return pd.DataFrame(
         {
             "photograph": table["name"].iloc[worst],
-            "label": table["label"].iloc[worst].map({0: "real", 1: "fake"}),
+            "label": table["label"].iloc[worst].map(NAMES_OF_CLASSES),
             "probability of fake": [f"{p:.4f}" for p in probabilities[worst]],
             "fold": table["fold"].iloc[worst],
         }
     )
-
-
-def histories_of(predictions: Predictions, member: str) -> dict[int, list[dict[str, Any]]]:
-    """What the member's folds tell of their training, by fold."""
-    return {record.fold: record.history for record in records_of(predictions, member)}
-
-
-def records_of(predictions: Predictions, member: str) -> list[FoldRecord]:
-    """The records of the folds that are there."""
-    records = (predictions.record(member, fold) for fold in range(predictions.ledger.n_folds))
-    return [record for record in records if record is not None]
 
 
 def _training(histories: Histories) -> list[str]:
@@ -138,8 +121,3 @@ def _first_fold(history: list[dict[str, Any]]) -> list[str]:
         return []
     text = pd.DataFrame(history).map(lambda value: f"{value:.4g}" if isinstance(value, float) else str(value))
     return ["### Training of fold 0", markdown_table(text)]
-
-
-def _recipe(predictions: Predictions, member: str) -> str:
-    """What made the predictions, as the fold itself says."""
-    return yaml.safe_dump(records_of(predictions, member)[0].provenance.recipe, sort_keys=False).strip()

@@ -14,10 +14,12 @@ from ensemble.errors import UserError
 from ensemble.files import Location, new_file, write_text
 from ensemble.oof import OofStore
 from ensemble.predictions import Predictions, load_predictions
-from ensemble.report.curves import CURVES, Histories, is_drawn, learning_curves, panel_titles
+from ensemble.report.curves import CURVES, is_drawn, learning_curves, panel_titles
+from ensemble.report.histories import Histories
 from ensemble.report.leaderboard import current_manifest, leaderboard
 from ensemble.report.material import Material
-from ensemble.report.member_page import histories_of, is_written, member_page
+from ensemble.report.member_facts import histories_of
+from ensemble.report.member_page import is_written, member_page
 from ensemble.report.text import heading, markdown_table
 from ensemble.report.whole import PAGE, write_report
 

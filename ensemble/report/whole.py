@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,18 @@ from ensemble.report.markdown import to_markdown
 from ensemble.report.material import Material
 from ensemble.report.page import render
 from ensemble.report.sections.answer import answer
+from ensemble.report.sections.card import CARD, card
 from ensemble.report.sections.cost import cost
 from ensemble.report.sections.decision import decision
 from ensemble.report.sections.diversity import diversity
 from ensemble.report.sections.generators import generators
 from ensemble.report.sections.leaderboard import leaderboard_section
+from ensemble.report.sections.members import members
 from ensemble.report.sections.robustness import robustness
 from ensemble.report.text import SYNTHETIC
 
 PAGE, MARKDOWN, TABLES, INDEX = "report.html", "report.md", "report", "index.csv"
+MODEL_CARD = "model_card.md"
 _READ = (  # what sections read beside the predictions, relative to the store
     "blend/blend.json", "audit/audit.json", "robustness/robustness.json", "generators/generators.json", "runs.json",
     "data.json",
@@ -38,6 +42,8 @@ SECTIONS: dict[str, SectionMaker] = {
     "Robustness": robustness,
     "Generators never seen": generators,
     "Cost": cost,
+    "Members, one by one": members,
+    "Model card": card,
 }
 
 
@@ -48,6 +54,7 @@ def write_report(material: Material) -> None:
         return
     sections = [section for title, make in SECTIONS.items() if (section := _made(title, make, material))]
     title = f"Who took these photos? {material.store.name}"
+    _write_card(root / MODEL_CARD, material.store.name, sections)
     write_sections(root, title, SYNTHETIC if material.facts["synthetic"] else "", sections, signature)
 
 
@@ -56,6 +63,15 @@ def write_sections(root: Location, title: str, warning: str, sections: list[Sect
     _write_tables(root, list(tables_of(sections)))
     write_text(root / MARKDOWN, to_markdown(title, sections))
     write_text(root / PAGE, render(title, warning, sections, signature))
+
+
+def _write_card(path: Location, name: str, sections: list[Section]) -> None:
+    """The model card by itself, so that it can travel with the model; none where there is nothing to tell."""
+    cards = [replace(section, title="About this card") for section in sections if section.id == CARD]
+    if cards:
+        write_text(path, to_markdown(f"Model card: {name}", cards))
+    else:
+        path.unlink(missing_ok=True)  # of an earlier blend
 
 
 def _write_tables(root: Location, tables: list[Table]) -> None:

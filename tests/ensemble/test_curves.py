@@ -18,6 +18,7 @@ from rich.console import Console
 from ensemble.oof import OofStore
 from ensemble.report import curves, publish
 from ensemble.report.curves import is_drawn, learning_curves, panel_titles
+from ensemble.report.histories import lines_of
 from tests.records import change_record
 
 TITLES = ["Loss", "Accuracy on training batches", "Learning rate", "Speed"]
@@ -163,14 +164,14 @@ def test_a_user_s_own_style_changes_nothing() -> None:
 
 
 def test_many_folds_all_have_their_own_colour() -> None:
-    lines = curves._lines({fold: epochs(fold) for fold in range(30)})
+    lines = lines_of({fold: epochs(fold) for fold in range(30)})
     assert len(set(curves._colours(lines).values())) == 30
 
 
 @pytest.mark.parametrize("n_folds", [1, 5, 12, 100])
 @pytest.mark.parametrize("more", [{}, {"accuracy": 0.9}])
 def test_the_legend_has_room(n_folds: int, more: dict[str, float]) -> None:
-    lines = curves._lines({fold: [{"loss": 0.5, "validation_loss": 0.6, **more}] for fold in range(n_folds)})
+    lines = lines_of({fold: [{"loss": 0.5, "validation_loss": 0.6, **more}] for fold in range(n_folds)})
     figure = curves._figure(lines)
     figure.draw_without_rendering()
     (legend,) = figure.legends

@@ -19,6 +19,7 @@ from ensemble.report.whole import write_sections
 from tests.competitions import BOOSTED, LINEAR, write_config
 from tests.conftest import train_inline
 from tests.ensemble.report.every_block import every_block
+from tests.ensemble.report.told import material, told  # noqa: F401  fixtures
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 PHONE, DESK = (390, 844), (1440, 900)

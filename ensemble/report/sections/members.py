@@ -1,0 +1,190 @@
+"""Each member by itself: what it scored, how it trained, what it looks at, where it errs, and with whom."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ensemble.metrics import wilson_interval
+from ensemble.report.blocks import Block, Column, Details, Fact, Facts, Listing, Section, Table, Text
+from ensemble.report.families import family_shares
+from ensemble.report.kinds import kind_of
+from ensemble.report.leaderboard import measured_on
+from ensemble.report.material import Material
+from ensemble.report.member_facts import (
+    NAMES_OF_CLASSES,
+    fold_table,
+    histories_of,
+    recipe_of,
+    recipe_text,
+    records_of,
+    worst_errors,
+)
+from ensemble.report.sections.member_figures import curves_figure, families_figure
+from ensemble.report.sections.rates import rates_of, rates_table
+
+
+def members(material: Material) -> Section:
+    """A part for each member, the best first; each is opened by whoever wants to read it."""
+    lead = (
+        "Open a member to see how it scored, how it trained, what it looks at, and the photographs that it got wrong."
+    )
+    ranked = [name for name in material.board["member"] if name in material.predictions.members]
+    return Section("members", "Members, one by one", lead, tuple(_member(material, name) for name in ranked))
+
+
+def _member(material: Material, name: str) -> Details:
+    column = material.predictions.members.index(name)
+    board = material.board[material.board["member"] == name].iloc[0]
+    shares = family_shares(material.store, records_of(material.predictions, name))
+    curves = curves_figure(name, histories_of(material.predictions, name))
+    blocks: list[Block] = [
+        _facts(material, name, board),
+        _folds(material, column),
+        *([curves] if curves else []),
+        *([families_figure(name, shares)] if shares else []),
+        _confusion(material, column),
+        _errors(material, column),
+        *_with_others(material, column),
+        Listing(f"Recipe of {name}", recipe_text(material.predictions, name)),
+    ]
+    summary = (
+        f"{board['accuracy']:.4f} ± {board['standard_error']:.4f}; {kind_of(recipe_of(material.predictions, name))}"
+    )
+    return Details(f"member-{name}", name, summary, tuple(blocks))
+
+
+def _facts(material: Material, name: str, board: pd.Series[Any]) -> Facts:
+    predictions = material.predictions
+    n = int(board["n"])
+    low, high = wilson_interval(round(board["accuracy"] * n), n)
+    own = [record for record in records_of(predictions, name) if not record.trained_elsewhere]
+    facts = [
+        Fact("Accuracy", f"{board['accuracy']:.2%}", f"± {board['standard_error']:.2%} (standard error), 95% interval "
+             f"{low:.2%} to {high:.2%}; {measured_on(predictions, name)} on {n:,} training photographs"),
+        Fact("AUC", f"{board['auc']:.4f}", "how often a fake is ranked above a real"),
+        Fact("Log loss", f"{board['log_loss']:.4f}", "0.6931 is a coin's"),
+        Fact("Calibration error", f"{board['ece']:.4f}", "ECE: mean gap between probability and share of fakes"),
+        Fact("Weight in the blend", *_weight(material, name, float(board["weight"]))),
+    ]  # fmt: skip
+    if own:
+        memory = max(record.peak_memory_mib for record in own)
+        facts.append(Fact("Seconds", f"{board['seconds']:,.1f}", "one thread, features of all photographs, all folds"))
+        facts.append(Fact("Peak memory", f"{memory:,.0f} MiB", "of the process that trained a fold"))
+    return Facts(tuple(facts))
+
+
+def _weight(material: Material, name: str, weight: float) -> tuple[str, str]:
+    manifest = material.manifest
+    if manifest is None:
+        return "none yet", "there is no blend of these predictions"
+    if name not in manifest["members"]:
+        return "none", "it is not in the blend"
+    if math.isnan(weight):
+        return "no single one", f"{manifest['chosen']} is no weighted sum"
+    return f"{weight:.2f}", f"what {manifest['chosen']} multiplies its logit by"
+
+
+def _folds(material: Material, column: int) -> Table:
+    name = material.predictions.members[column]
+    missing = material.predictions.partial.get(name)
+    return Table(
+        f"folds-of-{name}",
+        f"Folds of {name}: each was predicted by a model that had not seen it{f'; {missing}' if missing else ''}",
+        fold_table(material.predictions, column),
+        (
+            Column("fold", "Fold", "count"),
+            Column("rows", "Rows", "count"),
+            Column("accuracy", "Accuracy", "score", error="standard_error"),
+            Column("auc", "AUC", "score"),
+            Column("log_loss", "Log loss", "score"),
+            Column("fit", "Fit, s", "seconds"),
+            Column("predict", "Predict, s", "seconds"),
+            Column("threads", "Threads", "count"),
+            Column("memory", "Peak MiB", "bytes"),
+            Column("model", "Model"),
+        ),
+    )
+
+
+def _confusion(material: Material, column: int) -> Table:
+    name = material.predictions.members[column]
+    probabilities = material.member_probabilities[:, column]
+    there = ~np.isnan(probabilities)
+    return rates_table(f"confusion-of-{name}", f"What {name} finds and what it mistakes, out-of-fold, decided at 0.5",
+                       rates_of(probabilities[there], material.labels[there]))  # fmt: skip
+
+
+def _errors(material: Material, column: int) -> Block:
+    """Its most confident errors, and what the blend said of the same photographs."""
+    name = material.predictions.members[column]
+    worst = worst_errors(material.predictions, column)
+    if not len(worst):
+        return Text((f"{name} decides every photograph rightly.",))
+    table = material.predictions.ledger.table.iloc[worst]
+    blend = dict(zip(material.blend.rows, material.blend.probabilities, strict=True)) if material.blend else {}
+    errors = pd.DataFrame(
+        {
+            "photograph": table["name"].to_numpy(),
+            "truth": [NAMES_OF_CLASSES[label] for label in table["label"]],
+            "probability": material.member_probabilities[worst, column],
+            "blend": [blend.get(row, np.nan) for row in worst],
+            "fold": table["fold"].to_numpy(),
+        }
+    )
+    columns = [
+        Column("photograph", "Photograph"),
+        Column("truth", "Truth"),
+        Column("probability", "Its probability of fake", "score"),
+        *([Column("blend", "The blend's", "score")] if blend else []),
+        Column("fold", "Fold", "count"),
+    ]
+    caption = f"The {len(worst)} most confident errors of {name}, out-of-fold"
+    return Table(f"errors-of-{name}", caption, errors, tuple(columns))
+
+
+def _with_others(material: Material, column: int) -> list[Block]:
+    """With whom it errs, and whose recipe is in part its own."""
+    predictions = material.predictions
+    name, others = predictions.members[column], [n for n in predictions.members if n != predictions.members[column]]
+    if not others:
+        return []
+    rows = [_likeness(material, column, predictions.members.index(other)) for other in others]
+    table = Table(
+        f"others-of-{name}",
+        f"{name} beside the others, on photographs that both have predicted. No blend of the two mends what both get "
+        "wrong",
+        pd.DataFrame(rows).sort_values("errors_shared", ascending=False, ignore_index=True, kind="stable"),
+        (
+            Column("other", "Other member"),
+            Column("correlation", "Correlation of logits", "weight"),
+            Column("errors_both", "Both wrong", "count"),
+            Column("errors_shared", "Share of its errors", "score"),
+            Column("n", "Photographs", "count"),
+            Column("recipe", "Same in both recipes"),
+        ),
+    )
+    return [table]
+
+
+def _likeness(material: Material, column: int, other: int) -> dict[str, Any]:
+    predictions, right = material.predictions, material.member_right[:, [column, other]]
+    there = ~np.isnan(right).any(axis=1)
+    wrong = right[there] == 0
+    both, own = int(wrong.all(axis=1).sum()), int(wrong[:, 0].sum())
+    logits = predictions.oof_logits[there][:, [column, other]].astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlation = float(np.atleast_2d(np.corrcoef(logits.T))[0, -1]) if there.sum() > 1 else math.nan
+    mine, theirs = (recipe_of(predictions, predictions.members[place]) for place in (column, other))
+    same = [part for part in ("features", "model") if mine.get(part) and mine.get(part) == theirs.get(part)]
+    return {
+        "other": predictions.members[other],
+        "correlation": correlation,
+        "errors_both": both,
+        "errors_shared": both / own if own else math.nan,
+        "n": int(there.sum()),
+        "recipe": " and ".join(same),
+    }
