@@ -88,8 +88,8 @@ def _layout(panels: list[Panel]) -> dict[str, Any]:
             "rangemode": "tozero" if panel.from_zero else "normal",
         }  # fmt: skip
         layout["annotations"].append(
-            {"text": f"{panel.title} ({panel.unit})", "x": 0, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left",
-             "yanchor": "bottom", "showarrow": False, "font": {"size": 12}}
+            {"text": f"{panel.title} ({panel.unit})", "x": 0, "y": top, "xref": "paper", "yref": "paper",
+             "xanchor": "left", "yanchor": "bottom", "showarrow": False, "font": {"size": 12}}
         )  # fmt: skip
     return layout
 
