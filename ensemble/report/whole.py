@@ -7,23 +7,26 @@ from pathlib import Path
 
 import pandas as pd
 
+from ensemble.columns import SPECTRA
+from ensemble.exhibits import EXHIBITS
 from ensemble.files import Location, new_folder, remove_unfinished, write_text
 from ensemble.provenance import digest, file_sha256
-from ensemble.report.blocks import Block, Details, Figure, Findings, Section, Table, Text
+from ensemble.report.blocks import Block, Details, Figure, Findings, Gallery, Section, Table, Text
 from ensemble.report.markdown import to_markdown
 from ensemble.report.material import Material
 from ensemble.report.page import render
 from ensemble.report.sections.answer import answer
+from ensemble.report.sections.photographs import photographs
 from ensemble.report.text import SYNTHETIC
 
 PAGE, MARKDOWN, TABLES, INDEX = "report.html", "report.md", "report", "index.csv"
 _READ = (  # what sections read beside the predictions, relative to the store
     "blend/blend.json", "audit/audit.json", "robustness/robustness.json", "generators/generators.json", "runs.json",
-    "data.json",
+    "data.json", EXHIBITS,
 )  # fmt: skip
 
 SectionMaker = Callable[[Material], Section | None]
-SECTIONS: dict[str, SectionMaker] = {"The answer": answer}
+SECTIONS: dict[str, SectionMaker] = {"The answer": answer, "Photographs": photographs}
 
 
 def write_report(material: Material) -> None:
@@ -64,10 +67,20 @@ def signature_of(material: Material) -> str:
     read = [_hash(material.store.root / name) for name in _READ]
     predictions = material.predictions
     seen = [predictions.hashes, predictions.left_out, predictions.partial, predictions.ledger.sha256]
-    return digest([material.store.name, seen, read, code])
+    spectra = [material.experiment.report.spectra.model_dump(mode="json"), _stamp(material.store.root / SPECTRA)]
+    return digest([material.store.name, seen, read, spectra, code])
 
 
 _CODE = {".py", ".html", ".css", ".js"}
+
+
+def _stamp(path: Location) -> list[float]:
+    """Size and time of a file that is too large to be read only to see whether it is another."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return []
+    return [stat.st_size, stat.st_mtime]
 
 
 def _hash(path: Location) -> str:
@@ -95,7 +108,7 @@ def tables_of(sections: list[Section]) -> Iterator[Table]:
 def _tables(block: Block) -> Iterator[Table]:
     if isinstance(block, Table):
         yield block
-    elif isinstance(block, Figure):
+    elif isinstance(block, Figure | Gallery):
         yield block.table
     elif isinstance(block, Findings):
         for finding in block.findings:
