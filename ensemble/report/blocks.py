@@ -212,11 +212,12 @@ class Gallery:
         columns = (
             Column("photograph", "Photograph"),
             Column("truth", "Truth"),
-            *(Column(f"fake_by_{each}", each, "score", note="probability of fake") for each in who),
+            *(Column(f"fake_by_{each}", each, "score") for each in who),
             Column("why", "Why it is shown"),
         )
         keys = [column.key for column in columns]
-        return Table(f"{self.id}-votes", self.caption, pd.DataFrame(rows, columns=keys), columns)
+        caption = f"{self.title}: probabilities of fake"
+        return Table(f"{self.id}-votes", caption, pd.DataFrame(rows, columns=keys), columns)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from ensemble.report.exhibited.choosing import (
 from ensemble.report.exhibited.opinions import MEAN, Opinions, opinions_of_test, opinions_of_training
 from ensemble.report.material import Material
 
+LABEL_DOUBTS = "label-doubts"  # told where there are none, too: that they were looked for is news
+_NOBODY_AGREES = "They are told where at least two members agree against a label; here no photograph has two members."
 _HOW = "Out-of-fold: no model had seen a photograph that it judges here."
 
 
@@ -37,7 +39,7 @@ class Choice:
 
 
 def choose(material: Material) -> list[Choice]:
-    """The photographs of the report, by question; a question that none answers is left out."""
+    """The photographs of the report, by question; a question that none answers is left out, but that of the labels."""
     train, test = opinions_of_training(material), opinions_of_test(material)
     who = "the mean of the members (there is no blend of them yet)" if train.lead_title == MEAN else "the blend"
     doubts = likely_label_errors(train)
@@ -46,7 +48,7 @@ def choose(material: Material) -> list[Choice]:
         of_train(
             id="confident-errors",
             title="The most confident errors",
-            caption=f"Where {who} was surest and wrong, in both directions. {_HOW}",
+            caption=f"Where {who} is surest and wrong, in both directions. {_HOW}",
             chosen=confident_errors(train),
         ),
         of_train(
@@ -56,9 +58,9 @@ def choose(material: Material) -> list[Choice]:
             chosen=disagreements(train),
         ),
         of_train(
-            id="label-doubts",
+            id=LABEL_DOUBTS,
             title="Likely label errors",
-            caption=_of_doubts(doubts, train) if doubts else "",
+            caption=_of_doubts(doubts, train) if doubts else _NOBODY_AGREES,
             chosen=doubts.chosen if doubts else [],
         ),
         of_train(
@@ -76,7 +78,7 @@ def choose(material: Material) -> list[Choice]:
             chosen=least_sure(test),
         ),
     ]
-    return [choice for choice in choices if choice.chosen]
+    return [choice for choice in choices if choice.chosen or choice.id == LABEL_DOUBTS]
 
 
 def wanted(choices: list[Choice]) -> list[str]:

@@ -110,7 +110,7 @@ def _pictures(transformer: Spectra, pixels: Mapping[str, NDArray[np.uint8]]) -> 
 
 def _notes(has_means: bool) -> tuple[str, ...]:
     if has_means:
-        return ("Bands hold the middle 90% of the training photographs of a class, lines are their means.",)
+        return ()
     return ("The class means are not in the store yet: the next run of python -m ensemble.train computes them.",)
 
 

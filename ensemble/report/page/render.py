@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ensemble.report.blocks import Block, Details, Figure, Section, Table
+from ensemble.report.page.gallery import exhibits_of, figure_of, first_places, galleries_of, verdict
 from ensemble.report.shown import shown, shown_cell
 
 _MOST_TINT = 40  # percent of the accent colour behind a shaded cell: text on it keeps its contrast
@@ -31,6 +32,8 @@ def render(title: str, warning: str, sections: Sequence[Section], signature: str
         Identifies what the page was made from; kept in the page, so that it need not be written twice.
     """
     figures = {figure.id: {"traces": figure.traces, "layout": figure.layout} for figure in _figures(sections)}
+    galleries = galleries_of(sections)
+    figures |= figure_of(galleries)
     return (
         _environment()
         .get_template("page.html")
@@ -39,8 +42,10 @@ def render(title: str, warning: str, sections: Sequence[Section], signature: str
             warning=warning,
             sections=sections,
             signature=signature,
-            style=_resource("style.css"),
-            script=_resource("page.js"),
+            style=_resource("style.css") + (_resource("gallery.css") if galleries else ""),
+            script=_resource("page.js") + (_resource("gallery.js") if galleries else ""),
+            exhibits=_as_json(exhibits_of(galleries)) if galleries else "",
+            first_places=first_places(galleries),
             plotly=_plotly() if figures else "",
             figures=_as_json(figures),
         )
@@ -71,6 +76,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals |= {"cells_of": cells_of, "kind_of": lambda block: type(block).__name__, "shown": shown}
+    environment.globals["verdict"] = verdict
     environment.filters["json"] = _as_json
     return environment
 

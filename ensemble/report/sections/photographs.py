@@ -24,7 +24,8 @@ def photographs(material: Material) -> Section | None:
     pictures = {name: picture for name, picture in found.items() if picture is not None}
     spectra = spectra_of(material, names, {name: picture.pixels for name, picture in pictures.items()})
     galleries: list[Block] = [_gallery(choice, pictures, spectra) for choice in choices]
-    return Section("photographs", "Photographs", _lead(pictures), (*_told(kept, names, pictures, spectra), *galleries))
+    blocks = (*_missing(kept, names, pictures), *galleries, *_told(pictures, spectra))
+    return Section("photographs", "Photographs", _lead(pictures), blocks)
 
 
 def _lead(pictures: dict[str, Picture]) -> str:
@@ -34,15 +35,19 @@ def _lead(pictures: dict[str, Picture]) -> str:
     )
 
 
-def _told(kept: Exhibits, names: list[str], pictures: dict[str, Picture], spectra: Spectrums) -> tuple[Text, ...]:
-    """What is missing, and how the spectra are to be read."""
+def _missing(kept: Exhibits, names: list[str], pictures: dict[str, Picture]) -> tuple[Text, ...]:
+    """Which photographs are not at hand, and how to get them."""
     reasons = dict.fromkeys(kept.contents, "unreadable") | kept.why_not
     absent = [reasons.get(name, "not in the store") for name in names if name not in pictures]
     missing = why_not(absent, len(names), "python -m ensemble.report STORE --data PATH")
+    return (Text((f"{missing}.",)),) if missing else ()
+
+
+def _told(pictures: dict[str, Picture], spectra: Spectrums) -> tuple[Text, ...]:
+    """How pictures and spectra are to be read."""
     reduced = sum(picture.reduced for picture in pictures.values())
-    smaller = f"{reduced} large photographs are shown smaller than they are." if reduced else ""
-    paragraphs = tuple(text for text in (missing and f"{missing}.", smaller, *spectra.notes) if text)
-    return (Text(paragraphs),) if paragraphs else ()
+    smaller = (f"{reduced} large photographs are shown smaller than they are.",) if reduced else ()
+    return (Text((*smaller, *spectra.notes)),) if smaller or spectra.notes else ()
 
 
 def _gallery(choice: Choice, pictures: dict[str, Picture], spectra: Spectrums) -> Gallery:
