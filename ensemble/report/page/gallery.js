@@ -108,6 +108,7 @@ function show(button) {
     views(button.dataset.photograph, exhibit), votesTable(exhibit), curves(exhibit),
   );
   if (!dialog.open) dialog.showModal();
+  if (!dialog.contains(document.activeElement)) dialog.querySelector(".close").focus();  // after a link within the page
   dialog.scrollTop = 0;
   body.querySelectorAll(".plot").forEach(draw);
   history.replaceState(null, "", `#photograph-${encodeURIComponent(button.dataset.photograph)}`);
