@@ -67,12 +67,12 @@ def _known_ledger(experiment: Experiment, competition: Competition, store: OofSt
 
 def note_photographs(store: OofStore, competition: Competition) -> None:
     """Remember every photograph by its content, so that one that changes can be named."""
-    if _noted_photographs(store) != competition.contents:
+    if noted_photographs(store) != competition.contents:
         write_text(store.root / PHOTOGRAPHS, json.dumps(competition.contents, indent=0) + "\n")
 
 
-def _noted_photographs(store: OofStore) -> dict[str, str]:
-    """What `note_photographs` wrote; nothing where it did not, or what it wrote is damaged."""
+def noted_photographs(store: OofStore) -> dict[str, str]:
+    """What `note_photographs` wrote, sha256 by `split/name`; nothing where it did not, or what it wrote is damaged."""
     try:
         found: dict[str, str] = dict(json.loads((store.root / PHOTOGRAPHS).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -82,7 +82,7 @@ def _noted_photographs(store: OofStore) -> dict[str, str]:
 
 def _other_photographs(store: OofStore, competition: Competition) -> str:
     """Name the photographs that are not those that a store was made of; empty where nobody knows."""
-    before, now = _noted_photographs(store), competition.contents
+    before, now = noted_photographs(store), competition.contents
     if not before:
         return ""
     other = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))

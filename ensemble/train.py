@@ -128,7 +128,7 @@ def train(
             live.refresh()
         else:
             board.say(f"nothing to do: all {len(plan.kept)} folds of {store.root} are finished")
-        publish(store, board.console, experiment)
+        publish(store, board.console, experiment, competition=competition)
     return complete
 
 

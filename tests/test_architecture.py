@@ -23,7 +23,7 @@ LEVELS = [
     ["checks", "plan", "prepare", "runs", "work"],
     ["selection"],
     ["execute"],
-    ["columns"],
+    ["columns", "exhibits"],
     ["report"],
     ["blend", "train", "demo"],
     ["generators", "robustness"],

@@ -1,4 +1,4 @@
-"""python -m ensemble.report: the leaderboard and the members' pages, from the store alone."""
+"""python -m ensemble.report: the leaderboard, the members' pages and the whole report, from the store."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ensemble.competition import Competition
 from ensemble.console import make_console, run
 from ensemble.files import Location, location
 from ensemble.report import publish
@@ -19,10 +20,20 @@ def main(
         typer.Argument(parser=location, metavar="STORE", help="A store or a config; default: the newest store."),
     ] = None,
     oof: Annotated[Location, typer.Option(parser=location, metavar="PATH", help="Root of the stores.")] = Path("oof"),
+    data: Annotated[
+        Location | None,
+        typer.Option(
+            parser=location,
+            metavar="PATH",
+            help="The competition, for photographs that the report shows and the store does not hold; default: where "
+            "training read it, if it is still there.",
+        ),
+    ] = None,
 ) -> None:
-    """Write leaderboard.csv, leaderboard.md and the members' report.md, and print the leaderboard."""
+    """Write the report, the leaderboard and the members' pages from what the store holds; print the leaderboard."""
     found, experiment = find_store(store, oof)
-    publish(found, make_console(), experiment)
+    competition = None if data is None else Competition.open(data, experiment.data)
+    publish(found, make_console(), experiment, competition=competition)
 
 
 if __name__ == "__main__":

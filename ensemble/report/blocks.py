@@ -166,6 +166,10 @@ class Exhibit:
         Who gave it which probability of fake, the blend first.
     note : str
         Why it is shown.
+    split : str
+        train or test: the same name may stand in both.
+    width, height : int
+        Pixels of the photograph; 0 where it is not at hand.
     """
 
     name: str
@@ -175,6 +179,14 @@ class Exhibit:
     curve: tuple[float, ...]
     votes: tuple[tuple[str, float], ...]
     note: str
+    split: str = "train"
+    width: int = 0
+    height: int = 0
+
+    @property
+    def key(self) -> str:
+        """What follows `#photograph-` in a link to it."""
+        return self.name if self.split == "train" else f"{self.split}/{self.name}"
 
 
 @dataclass(frozen=True)
@@ -187,6 +199,8 @@ class Gallery:
         Cycles a pixel of the curves.
     means : dict of str to tuple of float
         Curves to compare with, such as those of all real and of all fake training photographs.
+    bands : dict of str to (tuple of float, tuple of float)
+        Their 5th and 95th percentiles.
     """
 
     id: str
@@ -195,6 +209,25 @@ class Gallery:
     exhibits: tuple[Exhibit, ...]
     frequencies: tuple[float, ...] = ()
     means: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    bands: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = field(default_factory=dict)
+
+    @property
+    def table(self) -> Table:
+        """The same in numbers: for the CSV, and for whoever reads without scripts."""
+        who = list(dict.fromkeys(who for exhibit in self.exhibits for who, _ in exhibit.votes))
+        rows = [
+            {"photograph": e.key, "truth": e.truth, "why": e.note, **{f"fake_by_{who}": p for who, p in e.votes}}
+            for e in self.exhibits
+        ]
+        columns = (
+            Column("photograph", "Photograph"),
+            Column("truth", "Truth"),
+            *(Column(f"fake_by_{each}", each, "score") for each in who),
+            Column("why", "Why it is shown"),
+        )
+        keys = [column.key for column in columns]
+        caption = f"{self.title}: probabilities of fake"
+        return Table(f"{self.id}-votes", caption, pd.DataFrame(rows, columns=keys), columns)
 
 
 @dataclass(frozen=True)

@@ -76,10 +76,5 @@ def _findings(block: Findings) -> Iterator[str]:
 def _gallery(block: Gallery, level: int) -> Iterator[str]:
     yield f"{'#' * level} {block.title}"
     yield block.caption
-    if not block.exhibits:
-        return
-    rows = [
-        {"photograph": e.name, "truth": e.truth, **{who: f"{p:.4f}" for who, p in e.votes}, "why": e.note}
-        for e in block.exhibits
-    ]
-    yield markdown_table(pd.DataFrame(rows).fillna(""))
+    if block.exhibits:
+        yield markdown_table(as_text(block.table))

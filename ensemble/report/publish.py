@@ -9,12 +9,14 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from ensemble.competition import Competition
 from ensemble.config import Experiment
 from ensemble.errors import UserError
 from ensemble.files import Location, new_file, write_text
 from ensemble.oof import OofStore
 from ensemble.predictions import Predictions, load_predictions
 from ensemble.report.curves import CURVES, is_drawn, learning_curves, panel_titles
+from ensemble.report.exhibited.bring import bring_photographs
 from ensemble.report.histories import Histories
 from ensemble.report.leaderboard import current_manifest, leaderboard
 from ensemble.report.material import Material
@@ -25,11 +27,15 @@ from ensemble.report.whole import PAGE, write_report
 
 
 def publish(
-    store: OofStore, console: Console, experiment: Experiment | None = None, predictions: Predictions | None = None
+    store: OofStore,
+    console: Console,
+    experiment: Experiment | None = None,
+    predictions: Predictions | None = None,
+    competition: Competition | None = None,
 ) -> None:
-    """Write the leaderboard and each member's report and curves, and print the leaderboard.
+    """Write the leaderboard, each member's report and curves, and the whole report; print the leaderboard.
 
-    `predictions` are those of the experiment, if they are at hand.
+    `predictions` are those of the experiment, and `competition` holds the photographs, if they are at hand.
     """
     try:
         predictions = predictions or load_predictions(store, experiment)
@@ -44,7 +50,10 @@ def publish(
             scores = board[board["member"] == member].iloc[0]
             write_text(folder / "report.md", member_page(title, predictions, column, scores))
     _print(store, predictions, board, console)
-    write_report(Material.of(store, experiment or store.experiment(), predictions))
+    material = Material.of(store, experiment or store.experiment(), predictions)
+    if missing := bring_photographs(material, competition):
+        console.print(missing, markup=False)
+    write_report(material)
     console.print(f"report: {store.root / PAGE}", markup=False)
 
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import pandas as pd
 
+from ensemble.columns import SPECTRA
+from ensemble.exhibits import EXHIBITS
 from ensemble.files import Location, new_folder, remove_unfinished, write_text
 from ensemble.provenance import digest, file_sha256
-from ensemble.report.blocks import Block, Details, Figure, Findings, Section, Table, Text
+from ensemble.report.blocks import Block, Details, Figure, Findings, Gallery, Section, Table, Text
 from ensemble.report.markdown import to_markdown
 from ensemble.report.material import Material
 from ensemble.report.page import render
@@ -23,6 +25,7 @@ from ensemble.report.sections.diversity import diversity
 from ensemble.report.sections.generators import generators
 from ensemble.report.sections.leaderboard import leaderboard_section
 from ensemble.report.sections.members import members
+from ensemble.report.sections.photographs import photographs
 from ensemble.report.sections.robustness import robustness
 from ensemble.report.text import SYNTHETIC
 
@@ -30,7 +33,7 @@ PAGE, MARKDOWN, TABLES, INDEX = "report.html", "report.md", "report", "index.csv
 MODEL_CARD = "model_card.md"
 _READ = (  # what sections read beside the predictions, relative to the store
     "blend/blend.json", "audit/audit.json", "robustness/robustness.json", "generators/generators.json", "runs.json",
-    "data.json",
+    "data.json", EXHIBITS,
 )  # fmt: skip
 
 SectionMaker = Callable[[Material], Section | None]
@@ -39,6 +42,7 @@ SECTIONS: dict[str, SectionMaker] = {
     "Leaderboard": leaderboard_section,
     "Diversity": diversity,
     "The decision": decision,
+    "Photographs": photographs,
     "Robustness": robustness,
     "Generators never seen": generators,
     "Cost": cost,
@@ -105,10 +109,20 @@ def signature_of(material: Material) -> str:
     read = [_hash(material.store.root / name) for name in _READ]
     predictions = material.predictions
     seen = [predictions.hashes, predictions.left_out, predictions.partial, predictions.ledger.sha256]
-    return digest([material.store.name, seen, read, code])
+    spectra = [material.experiment.report.spectra.model_dump(mode="json"), _stamp(material.store.root / SPECTRA)]
+    return digest([material.store.name, seen, read, spectra, code])
 
 
 _CODE = {".py", ".html", ".css", ".js"}
+
+
+def _stamp(path: Location) -> list[float]:
+    """Size and time of a file that is too large to be read only to see whether it is another."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return []
+    return [stat.st_size, stat.st_mtime]
 
 
 def _hash(path: Location) -> str:
@@ -136,7 +150,7 @@ def tables_of(sections: list[Section]) -> Iterator[Table]:
 def _tables(block: Block) -> Iterator[Table]:
     if isinstance(block, Table):
         yield block
-    elif isinstance(block, Figure):
+    elif isinstance(block, Figure | Gallery):
         yield block.table
     elif isinstance(block, Findings):
         for finding in block.findings:

@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 
 from ensemble.report.blocks import Block, Column, Details, Figure, Section, Table
 from ensemble.report.page.figures import as_plotly
+from ensemble.report.page.gallery import exhibits_of, figure_of, first_places, galleries_of, verdict
 from ensemble.report.shown import error_of, shown
 
 SCRIPTS = ("tables.js", "figures.js", "page.js")  # one script, in this order
@@ -34,6 +35,8 @@ def render(title: str, warning: str, sections: Sequence[Section], signature: str
         Identifies what the page was made from; kept in the page, so that it need not be written twice.
     """
     figures = {figure.id: {"traces": figure.traces, "layout": figure.layout} for figure in _figures(sections)}
+    galleries = galleries_of(sections)
+    figures |= figure_of(galleries)
     return (
         _environment()
         .get_template("page.html")
@@ -42,8 +45,10 @@ def render(title: str, warning: str, sections: Sequence[Section], signature: str
             warning=warning,
             sections=sections,
             signature=signature,
-            style=_resource("style.css"),
-            script=Markup("\n").join(map(_resource, SCRIPTS)),
+            style=_resource("style.css") + (_resource("gallery.css") if galleries else ""),
+            script=Markup("\n").join(map(_resource, [*SCRIPTS, *(["gallery.js"] if galleries else [])])),
+            exhibits=_as_json(exhibits_of(galleries)) if galleries else "",
+            first_places=first_places(galleries),
             plotly=_plotly() if figures else "",
             figures=_as_json(as_plotly(figures)),
         )
@@ -78,6 +83,7 @@ def _environment() -> Environment:
         "notes_of": notes_of,
         "kind_of": lambda block: type(block).__name__,
         "shown": shown,
+        "verdict": verdict,
     }
     environment.filters |= {"json": _as_json, "breakable": breakable}
     return environment

@@ -1,0 +1,75 @@
+"""Photographs that a person should look at, with what every member says of them, and their spectra."""
+
+from __future__ import annotations
+
+from ensemble.exhibits import Exhibits, read_exhibits
+from ensemble.report.blocks import Block, Exhibit, Gallery, Section, Text
+from ensemble.report.exhibited.bring import why_not
+from ensemble.report.exhibited.choosing import Chosen
+from ensemble.report.exhibited.chosen import Choice, choose, wanted
+from ensemble.report.exhibited.pictures import Picture, picture_of
+from ensemble.report.exhibited.spectra import Spectrums, spectra_of
+from ensemble.report.material import Material
+
+_TRUTHS = {0: "real", 1: "fake", -1: "not known"}
+
+
+def photographs(material: Material) -> Section | None:
+    """The galleries: errors, disagreements, likely label errors, what one member alone sees, what nobody is sure of."""
+    choices = choose(material)
+    if not choices:
+        return None
+    names, kept = wanted(choices), read_exhibits(material.store)
+    found = {name: picture_of(kept.contents[name], name) for name in names if name in kept.contents}
+    pictures = {name: picture for name, picture in found.items() if picture is not None}
+    spectra = spectra_of(material, names, {name: picture.pixels for name, picture in pictures.items()})
+    galleries: list[Block] = [_gallery(choice, pictures, spectra) for choice in choices]
+    blocks = (*_missing(kept, names, pictures), *galleries, *_told(pictures, spectra))
+    return Section("photographs", "Photographs", _lead(pictures), blocks)
+
+
+def _lead(pictures: dict[str, Picture]) -> str:
+    how = "it large, with its spectrum and what every member says" if pictures else "what every member says of it"
+    return (
+        f"Worth a look: a click on one shows {how}. Numbers are probabilities of fake: from 0.5 on it is called fake."
+    )
+
+
+def _missing(kept: Exhibits, names: list[str], pictures: dict[str, Picture]) -> tuple[Text, ...]:
+    """Which photographs are not at hand, and how to get them."""
+    reasons = dict.fromkeys(kept.contents, "unreadable") | kept.why_not
+    absent = [reasons.get(name, "not in the store") for name in names if name not in pictures]
+    missing = why_not(absent, len(names), "python -m ensemble.report STORE --data PATH")
+    return (Text((f"{missing}.",)),) if missing else ()
+
+
+def _told(pictures: dict[str, Picture], spectra: Spectrums) -> tuple[Text, ...]:
+    """How pictures and spectra are to be read."""
+    reduced = sum(picture.reduced for picture in pictures.values())
+    smaller = (f"{reduced} large photographs are shown smaller than they are.",) if reduced else ()
+    return (Text((*smaller, *spectra.notes)),) if smaller or spectra.notes else ()
+
+
+def _gallery(choice: Choice, pictures: dict[str, Picture], spectra: Spectrums) -> Gallery:
+    exhibits = tuple(_exhibit(choice, chosen, pictures, spectra) for chosen in choice.chosen)
+    return Gallery(
+        choice.id, choice.title, choice.caption, exhibits, spectra.frequencies, dict(spectra.means), dict(spectra.bands)
+    )
+
+
+def _exhibit(choice: Choice, chosen: Chosen, pictures: dict[str, Picture], spectra: Spectrums) -> Exhibit:
+    opinions, row = choice.opinions, chosen.row
+    identity, picture = opinions.identity(row), pictures.get(opinions.identity(row))
+    height, width = picture.pixels.shape[:2] if picture else (0, 0)
+    return Exhibit(
+        name=opinions.names[row],
+        truth=_TRUTHS[int(opinions.labels[row])],
+        picture=picture.uri if picture else "",
+        spectrum=spectra.pictures.get(identity, ""),
+        curve=spectra.curves.get(identity, ()),
+        votes=opinions.votes(row),
+        note=chosen.note,
+        split=opinions.split,
+        width=width,
+        height=height,
+    )
