@@ -156,9 +156,11 @@ def test_features_come_from_the_cache_of_the_random_folds(trained_planted: OofSt
 
 def test_what_is_finished_is_not_done_again(done: OofStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = copied(done, tmp_path)
-    before = content(store.root)
+    before, told = content(store.root), store.root / "generators" / "generators.json"
+    written = told.stat().st_mtime_ns
     assert invoke(main, store.root, "--engine", "inline").exit_code == 0
     assert content(store.root) == before
+    assert told.stat().st_mtime_ns == written, "nor is anything computed again"
     held = OofStore(store.root / "generators")
     shutil.rmtree(held.fold_folder("own", 1))
     found = invoke(main, store.root, "--engine", "inline")
