@@ -156,9 +156,11 @@ def test_features_come_from_the_cache_of_the_random_folds(trained_planted: OofSt
 
 def test_what_is_finished_is_not_done_again(done: OofStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = copied(done, tmp_path)
-    before = content(store.root)
+    before, told = content(store.root), store.root / "generators" / "generators.json"
+    written = told.stat().st_mtime_ns
     assert invoke(main, store.root, "--engine", "inline").exit_code == 0
     assert content(store.root) == before
+    assert told.stat().st_mtime_ns == written, "nor is anything computed again"
     held = OofStore(store.root / "generators")
     shutil.rmtree(held.fold_folder("own", 1))
     found = invoke(main, store.root, "--engine", "inline")
@@ -307,6 +309,11 @@ def test_clusters_are_found_named_by_size_and_the_same_again() -> None:
     assert found.number == 3
     assert np.bincount(found.labels).tolist() == [30, 20, 20]
     assert len(set(found.labels[:20])) == 1
+    scaled = (points - points.mean(axis=0)) / points.std(axis=0)
+    for cluster, nearest in enumerate(found.nearest):
+        rows = np.flatnonzero(found.labels == cluster)
+        distances = np.linalg.norm(scaled[rows] - scaled[rows].mean(axis=0), axis=1)
+        assert nearest == [names[row] for row in rows[np.argsort(distances)[:5]]]
     again = find_clusters(points, names, names, seed=0)
     np.testing.assert_array_equal(found.labels, again.labels)
     assert found.tried == again.tried
