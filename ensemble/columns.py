@@ -13,7 +13,6 @@ from pyarrow import parquet
 from ensemble.competition import Competition
 from ensemble.config import Recipe
 from ensemble.engine import Engine
-from ensemble.execute import FEATURE_CACHE
 from ensemble.features import FeatureLine, FeaturesFailed, feature_table, features_key
 from ensemble.files import local_copy, new_file
 from ensemble.folds import FoldLedger
@@ -57,9 +56,9 @@ def make_columns(
     Whatever a transformer raises is told, and costs no member.
     """
     pixels = competition.decode() if pixels is None else pixels
-    report, cache = FeatureLine(recipe.use, board), store.root.parent / FEATURE_CACHE
+    report = FeatureLine(recipe.use, board)
     try:
-        values = feature_table(recipe, pixels, engine, cache, board, report)
+        values = feature_table(recipe, pixels, engine, store.feature_cache, board, report)
     except FeaturesFailed as error:
         board.say(f"{file} could not be made: {error}")
         return

@@ -24,8 +24,6 @@ from ensemble.speeds import speeds_of
 from ensemble.timeline import Timeline
 from ensemble.work import Work
 
-FEATURE_CACHE = ".features"
-
 
 class Execution:
     """One run of the folds that are missing.
@@ -57,8 +55,8 @@ class Execution:
 
         `pixels` are the decoded photographs, uint8 (photographs, height, width, 3), training rows first.
         """
-        cache = self.store.root.parent / FEATURE_CACHE
-        self.work = Work(self.plan, pixels, self.ledger, self.engine, self.board, self.speeds, cache, limits.timeout)
+        cache, timeout = self.store.feature_cache, limits.timeout
+        self.work = Work(self.plan, pixels, self.ledger, self.engine, self.board, self.speeds, cache, timeout)
         with self.board:
             self._begin(limits.budget)
             for finished in work_off(self.work.agenda, self.engine, self.board):

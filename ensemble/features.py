@@ -48,6 +48,8 @@ class FeatureWork:
         Chunks that any experiment has computed are read from there.
     report : callable
         Takes (photographs done, photographs in all), now and after each chunk.
+    shared_as : str
+        The key under which the engine shares the photographs.
     """
 
     def __init__(
@@ -59,12 +61,15 @@ class FeatureWork:
         cache: Location,
         resources: Resources,
         report: Callable[[int, int], None],
+        shared_as: str = PHOTOGRAPHS,
     ) -> None:
         self.recipe, self.key, self.photographs = recipe, key, len(photographs)
         self._folders = [cache / key[:16] / name for name in content]
         self._found = {index: table for index, folder in enumerate(self._folders) if (table := _read(folder))}
         chunks = enumerate(_chunks(self.photographs))
-        self.missing = [FeatureTask(recipe, key, i, rows, resources) for i, rows in chunks if i not in self._found]
+        self.missing = [
+            FeatureTask(recipe, key, i, rows, resources, shared_as) for i, rows in chunks if i not in self._found
+        ]
         self.uncached: Exception | None = None  # why the last chunk could not be cached
         self._report = report
         report(self.done, self.photographs)

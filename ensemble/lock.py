@@ -14,7 +14,7 @@ from ensemble.oof import OofStore
 
 @contextmanager
 def only_writer(store: OofStore, what: str) -> Iterator[None]:
-    """Hold a store's lock for `what` ("train" or "blend": the two do not disturb each other).
+    """Hold a store's lock for `what` ("train", "blend" or "robustness": they do not disturb each other).
 
     Raises
     ------

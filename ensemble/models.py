@@ -33,6 +33,16 @@ def model_files(model: Any) -> tuple[dict[str, bytes], str]:
         }, ""
 
 
+def model_of_files(files: dict[str, bytes], kind: Any) -> Any:
+    """The classifier of which `model_files` gave these files; `kind` is that of `load_model`."""
+    with tempfile.TemporaryDirectory() as temporary:
+        for name, content in files.items():
+            path = Path(temporary) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        return load_model(Path(temporary), kind)
+
+
 def save_model(model: Any, folder: Path) -> None:
     """Write a fitted classifier into a folder.
 

@@ -36,6 +36,7 @@ IMPORTED = "imported.json"  # beside the folds of a member that was trained else
 STORE_MARKERS = ("data.json", "folds.json")  # by which a folder is known to be a store
 RECORD = "fold.json"  # written last: a fold without it is not there
 COLUMNS = "columns.parquet"  # feature columns for blenders that read them
+FEATURE_CACHE = ".features"
 MANIFEST, SUBMISSION, BLEND_OOF = "blend.json", "submit.csv", "oof.parquet"  # in the blend's folder
 
 
@@ -43,10 +44,16 @@ class OofStore:
     """One experiment's folder: `experiment.yaml`, the ledger, and `members/<name>/fold-<k>/`.
 
     It may lie on an object store: `root` is a path or an address.
+
+    Parameters
+    ----------
+    feature_cache : path
+        Where feature tables are cached (default: beside the store, for all experiments).
     """
 
-    def __init__(self, root: Location) -> None:
+    def __init__(self, root: Location, feature_cache: Location | None = None) -> None:
         self.root = root
+        self.feature_cache = feature_cache or root.parent / FEATURE_CACHE
 
     @property
     def name(self) -> str:

@@ -14,6 +14,7 @@ from ensemble.config import Experiment
 from ensemble.errors import UserError
 from ensemble.files import move_folder, write_text
 from ensemble.folds import FoldLedger
+from ensemble.folds.ledger import ALGORITHM
 from ensemble.oof import STORE_MARKERS, OofStore
 from ensemble.progress import Board
 
@@ -37,7 +38,7 @@ def prepare(
             table.names, pixels[: len(table.names)], table.groups, settings.near_duplicate_distance
         )
         ledger = FoldLedger.cut(table.names, table.labels, groups, settings)
-        _set_aside(store, ledger, competition, board)
+        set_aside(store, ledger, competition, board)
     return pixels, ledger
 
 
@@ -61,7 +62,7 @@ def _known_ledger(experiment: Experiment, competition: Competition, store: OofSt
         return None
     asked = experiment.folds
     same = (ledger.n_folds, ledger.seed, ledger.distance) == (asked.n_folds, asked.seed, asked.near_duplicate_distance)
-    return ledger if same_data and same else None
+    return ledger if same_data and same and ledger.algorithm == ALGORITHM else None
 
 
 def note_photographs(store: OofStore, competition: Competition) -> None:
@@ -89,7 +90,7 @@ def _other_photographs(store: OofStore, competition: Competition) -> str:
     return f"other photographs: {', '.join(other[:_SHOWN])}{more}" if other else ""
 
 
-def _set_aside(store: OofStore, ledger: FoldLedger, competition: Competition, board: Board) -> None:
+def set_aside(store: OofStore, ledger: FoldLedger, competition: Competition, board: Board) -> None:
     """Keep finished work of other data or folds: move it out of the way rather than train over it."""
     if not any(store.root.glob("members/*/fold-*")):
         return

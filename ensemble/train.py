@@ -7,7 +7,9 @@ import time
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from ensemble.budget import UNLIMITED, Budget, Limits
 from ensemble.checks import check_members
@@ -122,15 +124,23 @@ def train(
                 if to_make:
                     make_columns(to_make, competition, pixels, ledger, engine, store, board)
                 execution = Execution(plan, competition, ledger, store, engine, board, live.fold_stored)
-                try:
-                    complete = execution.run(pixels, limits)
-                finally:  # of a run that was interrupted too
-                    note_run(store, started, engine_name, board.slots, plan, execution.timeline)
+                complete = train_missing(execution, pixels, engine_name, limits, started)
             live.refresh()
         else:
             board.say(f"nothing to do: all {len(plan.kept)} folds of {store.root} are finished")
         publish(store, board.console, experiment)
     return complete
+
+
+def train_missing(
+    execution: Execution, pixels: NDArray[np.uint8], engine_name: str, limits: Limits, started: float
+) -> bool:
+    """Do a plan, and note in the store what the run since `started` cost; returns whether no fold failed."""
+    try:
+        return execution.run(pixels, limits)
+    finally:  # of a run that was interrupted too
+        board, plan = execution.board, execution.plan
+        note_run(execution.store, started, engine_name, board.slots, plan, execution.timeline)
 
 
 if __name__ == "__main__":

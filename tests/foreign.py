@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import signal
 import time
@@ -187,3 +189,35 @@ class Stateful(TransformerMixin, BaseEstimator):
 class RaisesFeatures(Stateful):
     def transform(self, X: Any) -> Any:
         raise RuntimeError("no features today")
+
+
+class Memorises(ClassifierMixin, BaseEstimator):
+    """Knows the photographs that it was fitted on, and nothing of any other; takes one size only if it is told so."""
+
+    def __init__(self, size: int = 0, random_state: int | None = None) -> None:
+        self.size = size
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> Memorises:
+        self.seen_ = {self._content(photograph): float(label) for photograph, label in zip(X, y, strict=True)}
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X: Any) -> Any:
+        if self.size and X.shape[1] != self.size:
+            raise ValueError(f"only {self.size} x {self.size}")
+        fake = np.array([self.seen_.get(self._content(photograph), 0.5) for photograph in X])
+        return np.stack([1 - fake, fake], axis=1)
+
+    def save(self, folder: Path) -> None:
+        (folder / "seen.json").write_text(json.dumps([self.size, self.seen_]))
+
+    @classmethod
+    def load(cls, folder: Path) -> Memorises:
+        size, seen = json.loads((folder / "seen.json").read_text())
+        model = cls(size)
+        model.seen_ = seen
+        return model
+
+    def _content(self, photograph: Any) -> str:
+        return hashlib.sha256(np.ascontiguousarray(photograph).tobytes()).hexdigest()

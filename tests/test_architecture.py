@@ -26,6 +26,7 @@ LEVELS = [
     ["columns"],
     ["report"],
     ["blend", "train", "demo"],
+    ["generators", "robustness"],
     ["cli"],
 ]
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}

@@ -51,6 +51,7 @@ def manifest(blend: Blend, inputs: Inputs, store: OofStore, guard: Guard, seed: 
         "prior": blend.prior and {**asdict(blend.prior), "in_words": blend.prior.in_words(corrected)},
         "added_logit": blend.added_logit,
         "guard": {**asdict(guard), "lines": guard.lines()},
+        "elected": [part.blender.title for part in blend.choice.choosing.parts],
         "members": inputs.members,
         "waiting": inputs.waiting,
         "weights": None if np.isnan(weights).any() else weights,

@@ -115,8 +115,8 @@ def evaluate(make_final: Callable[[], Blender], make: Callable[[], Blender], pro
     blender = make_final()
     if blender.learns and not problem.held_out:
         raise ValueError(f"{blender.title} cannot be scored on rows of one fold")
-    _fitted(blender, problem, _NO_ROWS)
-    parts = [_fitted(make(), problem, rows) for rows in problem.held_out]
+    fitted(blender, problem, _NO_ROWS)
+    parts = [fitted(make(), problem, rows) for rows in problem.held_out]
     nested = np.empty(len(problem.labels))
     if not parts:
         nested[:] = blender.decision_function(problem.seen_by(blender))
@@ -136,7 +136,8 @@ def evaluate_average(evaluations: Sequence[Evaluation], problem: Problem) -> Eva
     return _scored(average, parts, mean_of(e.nested.astype(np.float64) for e in evaluations), problem)
 
 
-def _fitted(blender: Blender, problem: Problem, held_out: NDArray[np.intp]) -> Part:
+def fitted(blender: Blender, problem: Problem, held_out: NDArray[np.intp]) -> Part:
+    """Fit a blender on all rows but those held out."""
     part = Part(blender, held_out)
     rows = part.fitted_on(problem)
     blender.fit(take_rows(problem.seen_by(blender), rows), problem.labels[rows], problem.folds[rows])

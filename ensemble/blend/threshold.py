@@ -128,6 +128,11 @@ def as_it_is(evaluation: Evaluation, problem: Problem) -> Rule:
     return Rule("as it is", Decision(), evaluation.nested.astype(np.float64), compare(right, right), 0.0, 0.0)
 
 
+def decision_of(part: Part, title: str, problem: Problem) -> Decision:
+    """The decision that a rule places on the rows that a part was fitted on."""
+    return RULES[title](*_fitted_on(part, problem))
+
+
 def _tried(title: str, fit: Fit, evaluation: Evaluation, fitted_on: list[_Sample], labels: Labels) -> Rule:
     before, decisions = evaluation.nested.astype(np.float64), [fit(*sample) for sample in fitted_on]
     after = before.copy()

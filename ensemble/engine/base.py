@@ -7,6 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,8 @@ from ensemble.engine.capacity import Placement
 from ensemble.engine.failures import Failure
 from ensemble.engine.run import Outcome
 from ensemble.engine.span import Job, makespan
-from ensemble.engine.task import LABELS, PHOTOGRAPHS, FeatureTask, PilotTask, Task
+from ensemble.engine.task import LABELS, PHOTOGRAPHS, AskTask, FeatureTask, PilotTask, Task
+from ensemble.files import files_below
 from ensemble.progress import Board
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ class Finished:
 
     Attributes
     ----------
-    value : FoldResult, Features, Pilot or Failure
+    value : FoldResult, Features, Pilot, Answers or Failure
         What came of it.
     place : str
         Node and process that did the work, empty where it never began.
@@ -59,10 +61,18 @@ class Engine(ABC):
         """Make an array known to the tasks that name it: photographs, labels, folds, a table of features."""
         self.shared[key] = array
 
-    def read(self, task: FeatureTask | PilotTask) -> list[NDArray[Any]]:
-        """The few rows that such a task needs: photographs, and for a pilot labels."""
-        rows = [self.shared[PHOTOGRAPHS][task.rows]]
-        return [*rows, self.shared[LABELS][task.rows]] if isinstance(task, PilotTask) else rows
+    def unshare(self, key: str) -> None:
+        """Forget an array that no task asks for any more, and that only tasks with a few rows have read."""
+        self.shared.pop(key, None)
+
+    def read(self, task: FeatureTask | PilotTask | AskTask) -> list[Any]:
+        """The few rows that such a task needs: photographs, for a pilot labels, for a stored model its files."""
+        if isinstance(task, AskTask):
+            files = {name: read() for name, _, read in files_below(Path(task.model), lambda _: True)}
+            return [self.shared[task.table][task.rows], files]
+        if isinstance(task, PilotTask):
+            return [self.shared[PHOTOGRAPHS][task.rows], self.shared[LABELS][task.rows]]
+        return [self.shared[task.photographs][task.rows]]
 
     @property
     def time_is_up(self) -> bool:

@@ -14,8 +14,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from numpy.typing import NDArray
-
 from ensemble.engine.amounts import CPU, GPU, MEMORY, Amounts, wants
 from ensemble.engine.base import Engine, Finished
 from ensemble.engine.failures import Failure, ended, failure, overdue, timeout_of
@@ -94,7 +92,7 @@ class InlineEngine(Engine):
         finally:
             os.chdir(here)
 
-    def _arrays(self, task: Task) -> list[NDArray[Any]]:
+    def _arrays(self, task: Task) -> list[Any]:
         if isinstance(task, FoldTask):
             return [self.shared[key] for key in (task.table, LABELS, FOLDS)]
         return self.read(task)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import resource
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -13,32 +12,36 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.engine.task import Features, FeatureTask, FoldTask, Pilot, PilotTask, Task
+from ensemble.engine.memory import forget_peak, peak_mib
+from ensemble.engine.task import Answers, AskTask, Features, FeatureTask, FoldTask, Pilot, PilotTask, Task
 from ensemble.images import RowView
-from ensemble.member import build, build_model
-from ensemble.models import model_files
+from ensemble.member import build, build_model, import_object
+from ensemble.models import model_files, model_of_files
 from ensemble.oof import FoldResult
 from ensemble.plain import sentence
 from ensemble.provenance import recipe_code, versions
 from ensemble.threads import threads
 
 Report = Callable[[float, str], None]
-Outcome = FoldResult | Features | Pilot
+Outcome = FoldResult | Features | Pilot | Answers
 
 _ROUNDING = 1e-6  # of single precision
 _ALIKE = 1e-4  # rounding may depend on how many rows are computed together; statistics of the batch show more
 
 
-def run_task(task: Task, arrays: Sequence[NDArray[Any]], report: Report) -> Outcome:
+def run_task(task: Task, arrays: Sequence[Any], report: Report) -> Outcome:
     """Do the work of a task.
 
-    A fold reads its table, the labels and the folds; others the photographs of their rows, and a pilot their labels.
+    A fold reads its table, the labels and the folds; others the photographs of their rows, a pilot their labels too,
+    and a model that is asked again its own files.
     """
     if isinstance(task, FoldTask):
         table, labels, folds = arrays
         return run_fold(task, table, labels, folds, _careful(report))
     if isinstance(task, PilotTask):
         return run_pilot(task, *arrays)
+    if isinstance(task, AskTask):
+        return run_ask(task, *arrays)
     return run_features(task, *arrays)
 
 
@@ -59,6 +62,7 @@ def run_fold(
         Takes (fraction done, text).
     """
     _check_code(task)
+    forget_peak()
     training, held_out = np.flatnonzero(folds != task.fold), np.flatnonzero(folds == task.fold)
     with threads(task.member.resources.num_cpus):
         model = build_model(task.member, task.fold)
@@ -83,7 +87,7 @@ def run_fold(
         seconds_predict=finished - fitted,
         started=started,
         finished=finished,
-        peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        peak_memory_mib=peak_mib(),
         threads=task.member.resources.num_cpus,
         versions=versions(),
         model=files,
@@ -117,7 +121,7 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else str(value)
 
 
-def _check_code(task: FoldTask) -> None:
+def _check_code(task: FoldTask | AskTask) -> None:
     """A worker imports code when it starts, from its own node: it may be other code than the driver signed for."""
     if recipe_code(task.member.recipe) != task.code:
         raise RuntimeError(
@@ -155,6 +159,14 @@ def run_pilot(task: PilotTask, photographs: NDArray[np.uint8], labels: NDArray[n
         predict, _ = _seconds(lambda: model.predict_proba(table))
     each = max(all_of_them - few, 0.0) / (len(labels) - third)
     return Pilot(max(few - each * third, 0.0), each, predict / len(labels), features / len(labels))
+
+
+def run_ask(task: AskTask, rows: NDArray[Any], files: dict[str, bytes]) -> Answers:
+    """What a stored model says of some rows of a table; `files` are those of the model, by name."""
+    _check_code(task)
+    with threads(task.resources.num_cpus):
+        model = model_of_files(files, import_object(task.member.model.use))
+        return Answers(_fake_probability(model, rows))
 
 
 def _seconds(work: Callable[[], Any]) -> tuple[float, Any]:

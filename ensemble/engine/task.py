@@ -1,4 +1,4 @@
-"""The kinds of work: one fold of one member, the features of a chunk of photographs, a pilot."""
+"""The kinds of work: one fold of one member, the features of a chunk of photographs, a pilot, a model asked again."""
 
 from __future__ import annotations
 
@@ -51,13 +51,17 @@ class FoldTask:
 
 @dataclass(frozen=True)
 class FeatureTask:
-    """The features of one chunk of the photographs. `key` identifies the recipe and its code; `rows` is the chunk."""
+    """The features of one chunk of the photographs. `key` identifies the recipe and its code; `rows` is the chunk.
+
+    `photographs` is the key of the shared array that holds them.
+    """
 
     recipe: Recipe
     key: str
     index: int
     rows: slice
     resources: Resources
+    photographs: str = PHOTOGRAPHS
 
     @property
     def title(self) -> str:
@@ -67,7 +71,8 @@ class FeatureTask:
     @property
     def group(self) -> str:
         """Tasks of a group take about the same time."""
-        return f"features/{self.recipe.use.rpartition('.')[2]}-{self.key[:8]}"
+        others = "" if self.photographs == PHOTOGRAPHS else f"/{self.photographs}"
+        return f"features/{self.recipe.use.rpartition('.')[2]}-{self.key[:8]}{others}"
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,49 @@ class PilotTask:
         return self.member.resources
 
 
-Task = FoldTask | FeatureTask | PilotTask
+@dataclass(frozen=True)
+class AskTask:
+    """The stored model of one fold, asked about rows that it never saw.
+
+    Attributes
+    ----------
+    code : str
+        Hash of the member's code as the driver knows it.
+    table : str
+        Key of the shared array that holds the rows: photographs, or the features that the member reads.
+    model : str
+        The folder of the model's files. The driver reads them when the task begins: a worker need not reach it.
+    about : str
+        What the rows are, for titles; tasks about the same thing are a group.
+    """
+
+    member: MemberSettings
+    fold: int
+    code: str
+    table: str
+    rows: NDArray[np.intp]
+    model: str
+    about: str
+    index: int = 0
+    timeout: float = math.inf
+
+    @property
+    def title(self) -> str:
+        """How the task is called wherever it is shown."""
+        return f"{self.group}/fold-{self.fold}/chunk-{self.index}"
+
+    @property
+    def group(self) -> str:
+        """Tasks of a group take about the same time."""
+        return f"ask/{self.about}/{self.member.name}"
+
+    @property
+    def resources(self) -> Resources:
+        """What it occupies."""
+        return self.member.resources
+
+
+Task = FoldTask | FeatureTask | PilotTask | AskTask
 
 
 @dataclass(frozen=True)
@@ -103,6 +150,13 @@ class Features:
 
     values: NDArray[np.float32]
     seconds: float
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model says that was asked: the probability of fake, float64 (rows,)."""
+
+    fake: NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -32,12 +32,15 @@ class FoldLedger:
         Columns `name` (sorted), `label` (0/1), `group` (rows of one group are never split), `fold` (0 .. n_folds - 1).
     n_folds, seed, distance : int
         What the cut was asked for; `distance` in bits of the perceptual hash.
+    algorithm : str
+        How the folds were found.
     """
 
     table: pd.DataFrame
     n_folds: int
     seed: int
     distance: int
+    algorithm: str = ALGORITHM
 
     @classmethod
     def cut(
@@ -68,6 +71,19 @@ class FoldLedger:
         ledger.check()
         return ledger
 
+    def with_folds(self, folds: NDArray[np.int64], algorithm: str) -> FoldLedger:
+        """The same rows, labels and groups, in other folds (rows,) that `algorithm` names, in the order of the table.
+
+        Raises
+        ------
+        UserError
+            A fold would hold one class only.
+        """
+        table = self.table.assign(fold=folds)
+        ledger = FoldLedger(table, int(folds.max()) + 1, self.seed, self.distance, algorithm)
+        ledger.check()
+        return ledger
+
     def check(self) -> None:
         """Assert what every honest score rests on: each row in one fold, no group in two, both classes in each."""
         folds = self.table["fold"]
@@ -85,7 +101,7 @@ class FoldLedger:
         table = self.table[["name", "label", "group", "fold"]]
         chunks = (table.iloc[start : start + _CHUNK] for start in range(0, len(table), _CHUNK))
         rows = (list(zip(*(chunk[column].tolist() for column in chunk), strict=True)) for chunk in chunks)
-        return digest_of_chunks(rows, self.n_folds, self.seed, self.distance, ALGORITHM)
+        return digest_of_chunks(rows, self.n_folds, self.seed, self.distance, self.algorithm)
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -121,8 +137,9 @@ class FoldLedger:
         settings = [f"{name} {mine} and {theirs}" for name, mine, theirs in self._settings(other) if mine != theirs]
         return "; ".join([text for text in found if text] + settings)
 
-    def _settings(self, other: FoldLedger) -> list[tuple[str, int, int]]:
-        return [(name, getattr(self, name), getattr(other, name)) for name in ("n_folds", "seed", "distance")]
+    def _settings(self, other: FoldLedger) -> list[tuple[str, Any, Any]]:
+        names = ("n_folds", "seed", "distance", "algorithm")
+        return [(name, getattr(self, name), getattr(other, name)) for name in names]
 
     def save(self, folder: Location) -> None:
         """Write `folds.parquet` and `folds.json`: the same bytes for the same ledger and the same pyarrow."""
@@ -131,7 +148,7 @@ class FoldLedger:
         settings = {"n_folds": self.n_folds, "seed": self.seed, "near_duplicate_distance": self.distance}
         summary = {
             "sha256": self.sha256,
-            "algorithm": ALGORITHM,
+            "algorithm": self.algorithm,
             **settings,
             "rows": len(self.table),
             "groups": int(self.table["group"].nunique()),
@@ -152,7 +169,8 @@ class FoldLedger:
             summary: dict[str, Any] = json.loads((folder / "folds.json").read_text(encoding="utf-8"))
             with local_copy(folder / "folds.parquet") as file:
                 table = pd.read_parquet(file, use_threads=False)  # each keeps memory of its own
-            ledger = cls(table, summary["n_folds"], summary["seed"], summary["near_duplicate_distance"])
+            n_folds, seed, distance = (summary[name] for name in ("n_folds", "seed", "near_duplicate_distance"))
+            ledger = cls(table, n_folds, seed, distance, summary.get("algorithm", ALGORITHM))
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"{folder} has no readable fold ledger ({error}); train first") from None
         if ledger.sha256 != summary["sha256"]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ensemble.report.blocks import Block, Details, Facts, Figure, Findings, Gallery, Listing, Section, Table, Text
 from ensemble.report.shown import shown_cell
-from ensemble.report.text import markdown_table
+from ensemble.report.text import markdown_table, without_html
 
 
 def to_markdown(title: str, sections: Sequence[Section]) -> str:
@@ -17,7 +17,7 @@ def to_markdown(title: str, sections: Sequence[Section]) -> str:
     for section in sections:
         parts += [f"## {section.title}", section.lead]
         parts += [text for block in section.blocks for text in _block(block, 3)]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return without_html("\n\n".join(part for part in parts if part)) + "\n"
 
 
 def _block(block: Block, level: int) -> Iterator[str]:
@@ -60,9 +60,9 @@ def _table(table: Table) -> Iterator[str]:
 
 
 def as_text(table: Table) -> pd.DataFrame:
-    """A table as it is shown: titles above, values written out, pipes kept from being taken for columns."""
+    """A table as it is shown: titles above, values written out."""
     rows = table.frame.to_dict("records")
-    return pd.DataFrame({c.title: [shown_cell(row, c).replace("|", "\\|") for row in rows] for c in table.columns})
+    return pd.DataFrame({c.title: [shown_cell(row, c) for row in rows] for c in table.columns})
 
 
 def _findings(block: Findings) -> Iterator[str]:

@@ -24,9 +24,14 @@ def shown(value: Any, kind: Kind) -> str:
 
 def shown_cell(row: Mapping[Any, Any], column: Column) -> str:
     """A cell, with its standard error if the column has one."""
-    text = shown(row[column.key], column.kind)
-    error = shown(row.get(column.error), "score") if column.error else NOTHING
-    return f"{text} ± {error}" if text and error else text
+    text, error = shown(row[column.key], column.kind), error_of(row, column)
+    return f"{text} ± {error}" if error else text
+
+
+def error_of(row: Mapping[Any, Any], column: Column) -> str:
+    """The standard error behind a cell's value; empty where there is none, or no value."""
+    there = column.error and shown(row[column.key], column.kind)
+    return shown(row.get(column.error), "score") if there else NOTHING
 
 
 def _seconds(value: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import pandas as pd
@@ -19,6 +20,16 @@ def heading(store: OofStore) -> str:
 
 
 def markdown_table(table: pd.DataFrame) -> str:
-    """A table of texts in Markdown."""
+    """A table of texts in Markdown; what a cell says is text, whatever it looks like."""
     lines: list[Iterable[object]] = [table.columns, ["---"] * len(table.columns), *table.itertuples(index=False)]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(_cell(str(cell)) for cell in line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """On one line, with pipes that part no columns, and names of photographs that make no links and no HTML."""
+    return without_html(re.sub(r"([\\|\[\]`])", r"\\\1", " ".join(text.splitlines())))
+
+
+def without_html(text: str) -> str:
+    """Text in which no tag begins; a lone < stays as it is."""
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -19,8 +20,10 @@ from ensemble.report.sections.card import CARD, card
 from ensemble.report.sections.cost import cost
 from ensemble.report.sections.decision import decision
 from ensemble.report.sections.diversity import diversity
+from ensemble.report.sections.generators import generators
 from ensemble.report.sections.leaderboard import leaderboard_section
 from ensemble.report.sections.members import members
+from ensemble.report.sections.robustness import robustness
 from ensemble.report.text import SYNTHETIC
 
 PAGE, MARKDOWN, TABLES, INDEX = "report.html", "report.md", "report", "index.csv"
@@ -36,6 +39,8 @@ SECTIONS: dict[str, SectionMaker] = {
     "Leaderboard": leaderboard_section,
     "Diversity": diversity,
     "The decision": decision,
+    "Robustness": robustness,
+    "Generators never seen": generators,
     "Cost": cost,
     "Members, one by one": members,
     "Model card": card,
@@ -49,10 +54,15 @@ def write_report(material: Material) -> None:
         return
     sections = [section for title, make in SECTIONS.items() if (section := _made(title, make, material))]
     title = f"Who took these photos? {material.store.name}"
+    _write_card(root / MODEL_CARD, material.store.name, sections)
+    write_sections(root, title, SYNTHETIC if material.facts["synthetic"] else "", sections, signature)
+
+
+def write_sections(root: Location, title: str, warning: str, sections: list[Section], signature: str) -> None:
+    """Write sections as `report.html`, `report.md` and `report/*.csv`; the page last, for it bears the signature."""
     _write_tables(root, list(tables_of(sections)))
     write_text(root / MARKDOWN, to_markdown(title, sections))
-    _write_card(root / MODEL_CARD, material.store.name, sections)
-    write_text(root / PAGE, render(title, SYNTHETIC if material.facts["synthetic"] else "", sections, signature))
+    write_text(root / PAGE, render(title, warning, sections, signature))
 
 
 def _write_card(path: Location, name: str, sections: list[Section]) -> None:
@@ -65,13 +75,18 @@ def _write_card(path: Location, name: str, sections: list[Section]) -> None:
 
 
 def _write_tables(root: Location, tables: list[Table]) -> None:
-    """A CSV file for each table, values as they are, and an index of them."""
+    """A CSV file for each table, numbers unrounded, and an index of them."""
     remove_unfinished(root, TABLES)
     with new_folder(root / TABLES, INDEX) as folder:
         for table in tables:
-            table.frame.to_csv(folder / f"{table.id}.csv", index=False)
+            table.frame.map(_no_formula).to_csv(folder / f"{table.id}.csv", index=False)
         index = pd.DataFrame({"table": [table.id for table in tables], "shows": [table.caption for table in tables]})
         index.to_csv(folder / INDEX, index=False)
+
+
+def _no_formula(value: Any) -> Any:
+    """A text that a spreadsheet would run, such as a photograph's name, gets an apostrophe in front."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def _made(title: str, make: SectionMaker, material: Material) -> Section | None:

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from ensemble.report.blocks import Block, Details, Figure, Section, Table
-from ensemble.report.shown import shown, shown_cell
+from ensemble.report.blocks import Block, Column, Details, Figure, Section, Table
+from ensemble.report.page.figures import as_plotly
+from ensemble.report.shown import error_of, shown
 
+SCRIPTS = ("tables.js", "figures.js", "page.js")  # one script, in this order
 _MOST_TINT = 40  # percent of the accent colour behind a shaded cell: text on it keeps its contrast
 
 
@@ -41,9 +43,9 @@ def render(title: str, warning: str, sections: Sequence[Section], signature: str
             sections=sections,
             signature=signature,
             style=_resource("style.css"),
-            script=_resource("page.js"),
+            script=Markup("\n").join(map(_resource, SCRIPTS)),
             plotly=_plotly() if figures else "",
-            figures=_as_json(figures),
+            figures=_as_json(as_plotly(figures)),
         )
     )
 
@@ -71,19 +73,25 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"cells_of": cells_of, "kind_of": lambda block: type(block).__name__, "shown": shown}
-    environment.filters["json"] = _as_json
+    environment.globals |= {
+        "cells_of": cells_of,
+        "notes_of": notes_of,
+        "kind_of": lambda block: type(block).__name__,
+        "shown": shown,
+    }
+    environment.filters |= {"json": _as_json, "breakable": breakable}
     return environment
 
 
 def cells_of(table: Table) -> list[list[dict[str, Any]]]:
-    """Rows of cells: `text`, `sort` (what it is sorted by), `tint` (percent, or None) and `dots` (or None)."""
+    """Rows of cells: `text`, `error`, `sort` (what it is sorted by), `tint` (percent, or None) and `dots` (or None)."""
     tints, scale = _tints(table), _dots_scale(table)
     rows = table.frame.to_dict("records")
     return [
         [
             {
-                "text": shown_cell(row, column),
+                "text": shown(row[column.key], column.kind),
+                "error": error_of(row, column),
                 "sort": _sort_value(row[column.key]),
                 "tint": tints[column.key][place] if column.key in tints else None,
                 "dots": _dots(row[column.key], *scale) if column.kind == "dots" and scale else None,
@@ -92,6 +100,25 @@ def cells_of(table: Table) -> list[list[dict[str, Any]]]:
         ]
         for place, row in enumerate(rows)
     ]
+
+
+def notes_of(table: Table) -> list[dict[str, str]]:
+    """What stands under a table: the meaning of columns, and the scale of its dots."""
+    scale = _dots_scale(table)
+    notes = [{"title": column.title, "text": _note(column, scale)} for column in table.columns]
+    return [note for note in notes if note["text"]]
+
+
+def _note(column: Column, scale: tuple[float, float] | None) -> str:
+    parts = [column.note.rstrip(".")] if column.note else []
+    if column.kind == "dots" and scale:
+        parts.append(f"from {shown(scale[0], 'score')} on the left to {shown(scale[1], 'score')}")
+    return "; ".join(parts)
+
+
+def breakable(text: str) -> Markup:
+    """Text, escaped, that may go on in the next line after each underscore of a name."""
+    return Markup(str(escape(text)).replace("_", "_<wbr>"))  # noqa: S704  (escaped before)
 
 
 def _sort_value(value: Any) -> Any:

@@ -46,10 +46,23 @@ def _of_run(run: dict[str, Any]) -> Facts:
         (
             Fact("The last run took", spoken(run["seconds"]), f"engine {run['engine']}, {run['slots']:g} CPUs"),
             Fact("Tasks in it", f"{len(run['timeline']):,}", f"{len(run['folds'])} folds among them"),
-            Fact("Outside of members", f"{run['share_outside_members']:.0%}", "share of its time in which no fold ran"),
-            Fact("CPUs idle", f"{run['share_of_slots_idle']:.0%}", "features count as idle here"),
+            Fact("Work in it", spoken(_busy(run)), "seconds of all its tasks, features and folds"),
+            Fact("Workers at work", f"{_share_busy(run):.0%}", "of the time between its first and its last task"),
         )
     )
+
+
+def _busy(run: dict[str, Any]) -> float:
+    return float(sum(entry["finished"] - entry["started"] for entry in run["timeline"]))
+
+
+def _share_busy(run: dict[str, Any]) -> float:
+    """Of the seconds of all workers that took part, those in which they had a task."""
+    entries = [entry for entry in run["timeline"] if entry["place"]]
+    if not entries:
+        return 0.0
+    span = max(entry["finished"] for entry in entries) - min(entry["started"] for entry in entries)
+    return min(_busy(run) / (span * len({entry["place"] for entry in entries})), 1.0) if span else 0.0
 
 
 def _timeline(run: dict[str, Any]) -> list[Figure]:
@@ -175,14 +188,17 @@ def _frontier(material: Material) -> Figure | None:
     on &= ~board["accuracy"].duplicated()
     frame = board[["member", "photographs_per_second", "accuracy", "standard_error"]].assign(frontier=on)
     edge = frame[on]
+    place = on.cumsum()
+    sides = ["top center" if number % 2 else "bottom center" for number in place]  # names of neighbours part
     traces = [
         {"type": "scatter", "mode": "lines", "x": edge["photographs_per_second"], "y": edge["accuracy"],
          "line": {"color": "$muted", "dash": "dot", "shape": "hv"}, "hoverinfo": "skip"},
         {"type": "scatter", "mode": "markers+text", "x": frame["photographs_per_second"], "y": frame["accuracy"],
          "error_y": {"type": "data", "array": frame["standard_error"], "color": "$muted", "thickness": 1},
-         "text": frame["member"], "textposition": "top center", "cliponaxis": False,
+         "text": frame["member"].where(on, ""), "textposition": sides, "cliponaxis": False,
+         "customdata": frame["member"],
          "marker": {"color": ["$accent" if is_on else "$muted" for is_on in on], "size": 9},
-         "hovertemplate": "%{text}: %{y:.4f} at %{x:.3g} photographs/s<extra></extra>"},
+         "hovertemplate": "%{customdata}: %{y:.4f} at %{x:.3g} photographs/s<extra></extra>"},
     ]  # fmt: skip
     return Figure(
         "frontier",

@@ -1,79 +1,149 @@
-"""A store with members of every kind: planted features, raw pixels, one trained elsewhere, one that lacks a fold."""
+"""Reports in a real browser: one of hand-made sections, one of a store that was really trained."""
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
-from scipy.special import expit
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from ensemble.blend.run import blend
-from ensemble.foreign import import_predictions
+from ensemble.console import make_console
 from ensemble.oof import OofStore
-from ensemble.predictions import load_predictions
-from ensemble.report.material import Material
-from tests.competitions import write_config
+from ensemble.report import publish
+from ensemble.report.whole import write_sections
+from tests.competitions import BOOSTED, LINEAR, write_config
 from tests.conftest import train_inline
-from tests.records import change_record
+from tests.ensemble.report.every_block import every_block
+from tests.ensemble.report.told import material, told  # noqa: F401  fixtures
 
-_PLANTED = "features: {use: tests.planted.Planted}"
-MEMBERS = f"""
-  - name: boosted
-    {_PLANTED}
-    model: {{use: lightgbm.LGBMClassifier, n_estimators: 20, min_child_samples: 4, verbose: -1}}
-  - name: scaled
-    {_PLANTED}
-    model:
-      use: sklearn.pipeline.Pipeline
-      steps:
-        - [scale, {{use: sklearn.preprocessing.StandardScaler}}]
-        - - ridge
-          - use: sklearn.calibration.CalibratedClassifierCV
-            estimator: {{use: sklearn.linear_model.RidgeClassifier, alpha: 3}}
-            ensemble: false
-            cv: 3
-  - name: unscaled
-    {_PLANTED}
-    model: {{use: sklearn.linear_model.LogisticRegression, max_iter: 2000}}
-  - name: forest
-    {_PLANTED}
-    model: {{use: sklearn.ensemble.RandomForestClassifier, n_estimators: 20, max_depth: 2}}
-  - name: pixels
-    model: {{use: tests.foreign.HighPass}}
-"""
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+PHONE, DESK = (390, 844), (1440, 900)
+SIZES = pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+THEMES = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+GROUND = "getComputedStyle(document.body).backgroundColor"
 
 
 @pytest.fixture(scope="session")
-def told(tmp_path_factory: pytest.TempPathFactory, competition_folder: Path) -> OofStore:
-    """Read only. `imported` was trained elsewhere, fold 1 of `pixels` is gone, `boosted` tells a history."""
-    folder = tmp_path_factory.mktemp("told")
-    extra = "folds: {n_folds: 3}\nblend: {methods: [mean, single_best], trials: 5}"
-    config = write_config(folder / "told.yaml", MEMBERS, name="told")
-    config.write_text(config.read_text().replace("folds: {n_folds: 3}\nblend: {trials: 10}", extra))
-    store = train_inline(config, competition_folder, folder / "oof")
-    _import(store, folder)
-    shutil.rmtree(store.fold_folder("pixels", 1))
-    for fold in range(3):
-        history = [
-            {"epoch": e, "loss": 1 / e + fold, "accuracy": 1 - 0.5 / e, "seed": seed} for seed in (0, 1) for e in (1, 2)
-        ]
-        change_record(store.fold_folder("boosted", fold), history=history)
+def browser() -> Iterator[Browser]:
+    """The system's Chromium."""
+    path = next((found for name in _NAMES if (found := shutil.which(name))), None)
+    if path is None:
+        why = f"no browser to look at pages with: install one of {', '.join(_NAMES)}"
+        pytest.fail(why) if os.environ.get("CI") else pytest.skip(why)
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"] if root else [])
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def gallery_of_blocks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a report that uses every kind of block."""
+    folder = tmp_path_factory.mktemp("blocks")
+    write_sections(folder, "Who took these photos? blocks", "synthetic data", every_block(), "signature")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_report(tmp_path_factory: pytest.TempPathFactory, competition_folder: Path) -> Path:
+    """The folder of a small store that was trained and blended."""
+    folder = tmp_path_factory.mktemp("real")
+    store = train_inline(write_config(folder / "small.yaml", LINEAR, BOOSTED), competition_folder, folder / "oof")
     blend(store)
-    return store
+    publish(store, make_console())
+    return Path(str(OofStore(store.root).root))
 
 
-def _import(store: OofStore, folder: Path) -> None:
-    rng, ledger, names = np.random.default_rng(0), store.ledger(), store.sample().names
-    oof = ledger.table[["name", "fold"]].assign(pred=expit(rng.normal(2 * ledger.labels - 1, 2)))
-    oof.to_csv(folder / "theirs.csv", index=False)
-    pd.DataFrame({"name": names, "pred": rng.uniform(size=len(names))}).to_csv(folder / "their_test.csv", index=False)
-    import_predictions(store, "imported", folder / "theirs.csv", folder / "their_test.csv")
+@pytest.fixture(params=["gallery_of_blocks", "real_report"])
+def report(request: pytest.FixtureRequest) -> Path:
+    """Each of the two in turn."""
+    folder = request.getfixturevalue(request.param)
+    assert isinstance(folder, Path)
+    return folder
 
 
-@pytest.fixture(scope="session")
-def material(told: OofStore) -> Material:
-    """Of that store."""
-    return Material.of(told, told.experiment(), load_predictions(told))
+@dataclass
+class Opened:
+    """A report in a browser that reaches nothing else, and what went wrong there."""
+
+    page: Page
+    folder: Path
+    troubles: list[str]
+
+    def open_everything(self) -> None:
+        """All parts that are closed, and all figures drawn."""
+        self.page.evaluate("for (const part of document.querySelectorAll('main details')) part.open = true")
+
+    def draw_everything(self) -> None:
+        """Open everything and scroll to each figure."""
+        self.open_everything()
+        for plot in self.page.locator(".plot").all():
+            plot.scroll_into_view_if_needed()
+        self.page.wait_for_function(
+            "[...document.querySelectorAll('.plot')].every((plot) => plot.querySelector('svg.main-svg'))"
+        )
+
+
+@pytest.fixture
+def open_report(browser: Browser) -> Iterator[Opener]:
+    """A function that opens a report; the test fails if the page complains or asks the network for anything."""
+    opener = Opener(browser)
+    yield opener
+    opener.close()
+    assert [trouble for opened in opener.opened for trouble in opened.troubles] == []
+
+
+class Opener:
+    def __init__(self, browser: Browser) -> None:
+        self.browser = browser
+        self.contexts: list[BrowserContext] = []
+        self.opened: list[Opened] = []
+
+    def __call__(
+        self,
+        folder: Path,
+        size: tuple[int, int] = DESK,
+        *,
+        dark: bool = False,
+        javascript: bool = True,
+    ) -> Opened:
+        context = self.browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme="dark" if dark else "light",
+            java_script_enabled=javascript,
+            offline=True,
+        )
+        self.contexts.append(context)
+        address, troubles = (folder / "report.html").as_uri(), []
+        page = context.new_page()
+        page.on("console", lambda message: troubles.append(message.text) if message.type in _BAD else None)
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("dialog", lambda dialog: (troubles.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("request", lambda request: None if _is_own(request.url, address) else troubles.append(request.url))
+        page.goto(address)
+        opened = Opened(page, folder, troubles)
+        self.opened.append(opened)
+        return opened
+
+    def close(self) -> None:
+        for context in self.contexts:
+            context.close()
+
+
+_BAD = {"error", "warning"}
+
+
+def _is_own(url: str, address: str) -> bool:
+    return url.partition("#")[0] == address or url.startswith(("data:", "blob:"))
+
+
+def luminance(page: Page, colour: str) -> float:
+    """From 0, black, to 1, white, of what an expression gives as rgb()."""
+    found = page.evaluate(f"{colour}.match(/[\\d.]+/g).slice(0, 3).map(Number)")
+    return float(sum(found)) / 765

@@ -1,0 +1,48 @@
+"""python -m ensemble.generators: what members decide on clusters of fakes that they never saw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ensemble.console import run
+from ensemble.files import Location, location
+from ensemble.generators.run import leave_clusters_out
+from ensemble.stores import find_store
+
+
+def main(
+    store: Annotated[
+        Location | None,
+        typer.Argument(parser=location, metavar="STORE", help="A store or a config; default: the newest store."),
+    ] = None,
+    data: Annotated[
+        Location | None,
+        typer.Option(
+            parser=location,
+            metavar="PATH",
+            help="The competition that the store was trained on; default: where it was.",
+        ),
+    ] = None,
+    oof: Annotated[Location, typer.Option(parser=location, metavar="PATH", help="Root of the stores.")] = Path("oof"),
+    engine: Annotated[str, typer.Option(help="ray (local, or the cluster in RAY_ADDRESS) or inline.")] = "ray",
+    clusters: Annotated[
+        int | None,
+        typer.Option(min=2, max=20, help="How many; default: those that are there, else the number that fits best."),
+    ] = None,
+    members: Annotated[str, typer.Option(help="Train only these members, separated by commas.")] = "",
+) -> None:
+    """Cluster the fakes by spectrum, train every member once more without each cluster, and tell how it decides it.
+
+    Beside it stands what the same member decides on the same photographs in random folds. What is finished already is
+    not done again.
+    """
+    found, experiment = find_store(store, oof)
+    if not leave_clusters_out(found, experiment, members, data, engine, clusters):
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,156 @@
+"""The scores by cluster as people read them: a verdict, a table for the terminal, a page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from ensemble.generators.clusters import REASONABLE, separation
+from ensemble.generators.scores import ALL
+from ensemble.report.text import markdown_table
+
+BLEND = "blend ("  # no member can be called so
+_NARROW = ["member", "random folds", "unseen clusters", "change"]
+_TOLD = 2  # standard errors from which on a difference is told
+
+
+def verdict(scores: pd.DataFrame, silhouette: float) -> str:
+    """What to expect from a generator never seen, by the blend, or by the best member where there is none."""
+    best = _headline(scores[scores["cluster"] == ALL])
+    parts = scores[(scores["cluster"] != ALL) & (scores["member"] == best["member"])]
+    worst = parts.sort_values("accuracy").iloc[0]
+    beyond = (
+        "The clusters stand apart, as generators would, so about that much is to be expected of another one like them."
+        if silhouette > REASONABLE
+        else "The clusters are most likely parts of one generator's fakes: a small step beyond them, not another "
+        "generator. It shows how far the decision leans on what was seen, and is no forecast of another generator's "
+        "figure."
+    )
+    return (
+        f"On fakes of a cluster that it never saw, {_called(best['member'])} decides "
+        f"{_with_error(best, 'accuracy')} of {best['n']} photographs rightly, "
+        f"against {_with_error(best, 'random_accuracy')} of the same ones in random folds: "
+        f"{change_in_words('accuracy', best['accuracy_change'], best['accuracy_change_se'])}. "
+        f"It finds {best['fakes_found']:.3f} of the fakes, against {best['random_fakes_found']:.3f}. "
+        f"Worst is cluster {worst['cluster']}, with {_with_error(worst, 'accuracy')} right. {beyond}"
+    )
+
+
+def change_in_words(what: str, change: float, error: float) -> str:
+    """Such as: accuracy falls by 0.021 ± 0.006."""
+    if abs(change) < _TOLD * error or change == 0:
+        return f"{what} changes by {change:+.3f} ± {error:.3f}, which may be chance"
+    return f"{what} {'falls' if change < 0 else 'rises'} by {abs(change):.3f} ± {error:.3f}"
+
+
+def shown(scores: pd.DataFrame) -> pd.DataFrame:
+    """One row a member as text: all clusters beside the random folds, then every cluster."""
+    rows = []
+    for member, part in scores.groupby("member", sort=False):
+        whole, clusters = part[part["cluster"] == ALL].iloc[0], part[part["cluster"] != ALL]
+        row = {
+            "member": member,
+            "random folds": _with_error(whole, "random_accuracy"),
+            "unseen clusters": _with_error(whole, "accuracy"),
+            "change": f"{whole['accuracy_change']:+.3f} ± {whole['accuracy_change_se']:.3f}",
+            "fakes found": f"{whole['random_fakes_found']:.3f} → {whole['fakes_found']:.3f}",
+            "false positives": f"{whole['random_false_positives']:.3f} → {whole['false_positives']:.3f}",
+            "AUC": f"{whole['random_auc']:.3f} → {whole['auc']:.3f}",
+        }
+        row |= {f"cluster {cluster}": f"{accuracy:.3f}" for cluster, accuracy in _each(clusters)}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def print_scores(content: dict[str, Any], scores: pd.DataFrame, console: Console) -> None:
+    """The table, the verdict and what was left out."""
+    text = shown(scores)
+    if sum(text[column].map(len).max() + 2 for column in text.columns) > console.width:
+        text = text[_NARROW]  # the page has all columns
+    table = Table(title=content["heading"], title_justify="left", box=None, pad_edge=False)
+    for column in text.columns:
+        table.add_column(column, no_wrap=True, overflow="fold")
+    for row in text.itertuples(index=False):
+        table.add_row(*row)
+    console.print(table)
+    for line in (*_left_out(content), content["verdict"]):
+        console.print(line, markup=False)
+
+
+def page(content: dict[str, Any], scores: pd.DataFrame) -> str:
+    """`generators.md`."""
+    parts = [
+        f"# Fakes of clusters never seen: {content['heading']}",
+        content["verdict"],
+        "## Accuracy by member",
+        markdown_table(shown(scores)),
+        content["measured_on"],
+        *_left_out(content),
+        "## Clusters",
+        f"Silhouette {content['silhouette']:.2f}: {separation(content['silhouette'])}.",
+        markdown_table(_cluster_table(content)),
+        f"Found by: {content['method']}; {content['rule']}. Silhouettes of the numbers tried: "
+        + ", ".join(f"{number}: {value:.2f}" for number, value in content["silhouettes"].items())
+        + ". No score was looked at.",
+        "## Each cluster",
+        markdown_table(_by_cluster(scores)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _cluster_table(content: dict[str, Any]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "cluster": cluster["cluster"],
+            "fakes": cluster["fakes"],
+            "real beside them": cluster["real"],
+            "learned from, fakes and real": f"{cluster['training_fakes']} and {cluster['training_real']}",
+            "silhouette": f"{cluster['silhouette']:.2f}",
+            "nearest to its centre": ", ".join(cluster["nearest"]),
+        }
+        for cluster in content["clusters"]
+    )
+
+
+def _by_cluster(scores: pd.DataFrame) -> pd.DataFrame:
+    part = scores[scores["cluster"] != ALL]
+    changes = zip(part["accuracy_change"], part["accuracy_change_se"], strict=True)
+    table = {
+        "cluster": part["cluster"],
+        "member": part["member"],
+        "n": part["n"],
+        "fakes": part["fakes"],
+        "accuracy": [_with_error(row, "accuracy") for _, row in part.iterrows()],
+        "random folds": [_with_error(row, "random_accuracy") for _, row in part.iterrows()],
+        "change": [f"{change:+.3f} ± {error:.3f}" for change, error in changes],
+        "fakes found": [_with_error(row, "fakes_found") for _, row in part.iterrows()],
+        "in random folds": [_with_error(row, "random_fakes_found") for _, row in part.iterrows()],
+        "false positives": part["false_positives"].map("{:.3f}".format),
+        "AUC": part["auc"].map("{:.3f}".format),
+    }
+    return pd.DataFrame(table).sort_values("cluster", kind="stable")
+
+
+def _left_out(content: dict[str, Any]) -> list[str]:
+    return [f"left out: {name}, {reason}" for name, reason in content["left_out"].items()]
+
+
+def _each(clusters: pd.DataFrame) -> zip[tuple[int, float]]:
+    return zip(clusters["cluster"], clusters["accuracy"], strict=True)
+
+
+def _with_error(row: Any, name: str) -> str:
+    return f"{row[name]:.3f} ± {row[f'{name}_se']:.3f}"
+
+
+def _called(member: str) -> str:
+    return f"the {member}" if member.startswith(BLEND) else member
+
+
+def _headline(whole: pd.DataFrame) -> Any:
+    """The row that people ask for. A member is not chosen by what it is to be told of."""
+    blend = whole[whole["member"].str.startswith(BLEND)]
+    return blend.iloc[0] if len(blend) else whole.iloc[int(whole["random_accuracy"].argmax())]

@@ -1,0 +1,132 @@
+"""The scores on unseen clusters beside those in random folds: computed when something is new, and kept."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ensemble.config import Experiment
+from ensemble.files import local_copy, new_file, write_text
+from ensemble.generators.blend_method import blend_method, called
+from ensemble.generators.found import Found
+from ensemble.generators.page import page, verdict
+from ensemble.generators.scores import score_table
+from ensemble.oof import OofStore
+from ensemble.predictions import Logits, Predictions, load_predictions
+from ensemble.provenance import digest, file_sha256, versions
+from ensemble.report.text import heading
+
+RESULTS = "generators"  # .parquet, .csv, .md and, last, .json
+FORMAT = 1
+MEASURED_ON = (
+    "Out-of-fold on both sides and on the same photographs, decided at 0.5. Random folds hold out some fakes of every "
+    "cluster; here each fold holds out one cluster whole, beside its share of the real photographs. Differences are "
+    "paired, and their standard errors count photographs, not generators. The clusters are cut by the spectrum: where "
+    "one lies, a member that reads spectra has learned from real photographs alone, so its fall is the harshest."
+)
+
+_OF_BLEND = (
+    " The blend is fitted anew on both sides, on the folds that it is not scored on: neither it nor its members have "
+    "seen a fake of the cluster."
+)
+
+Results = tuple[dict[str, Any], pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What members decided on clusters that they never saw, and in random folds; all of them, on all rows of both."""
+
+    unseen: Predictions
+    random: Predictions
+    members: list[str]
+
+    def logits(self) -> tuple[Logits, Logits]:
+        """Logits (rows, members) of both, in the order of the ledgers, which is the same."""
+        unseen, random = (
+            predictions.oof_logits.T[[predictions.members.index(member) for member in self.members]].T
+            for predictions in (self.unseen, self.random)
+        )
+        return unseen, random
+
+    def hashes(self) -> list[dict[str, str]]:
+        """The sha256 of every fold of theirs."""
+        sides = (self.unseen.hashes, self.random.hashes)
+        return [{fold: sha for fold, sha in side.items() if fold.partition("/")[0] in self.members} for side in sides]
+
+
+def results_of(
+    store: OofStore,
+    held: OofStore,
+    experiment: Experiment,
+    found: Found,
+    members: list[str],
+    left_out: dict[str, str],
+) -> Results:
+    """What `generators.json` tells, and the scores (see `score_table`), for members that are complete on both sides."""
+    only = experiment.model_copy(update={"members": tuple(m for m in experiment.members if m.name in members)})
+    sides = Sides(load_predictions(held, only), load_predictions(store, experiment), members)
+    method = blend_method(store, sides.random) if len(members) > 1 else None
+    code = [file_sha256(path) for path in sorted(Path(__file__).parent.glob("*.py"))]
+    settings = [code, method, experiment.blend.rounds, experiment.blend.seed]
+    made_of = digest([settings, found.facts, members, left_out, sides.hashes()])
+    known = _read(held, made_of)
+    if known is not None:
+        return known
+    scores = _scores(sides, method, experiment)
+    content = {
+        "format": FORMAT,
+        "heading": heading(store),
+        "verdict": verdict(scores, found.facts["silhouette"]),
+        "measured_on": MEASURED_ON + (_OF_BLEND if method else ""),
+        "members": members,
+        "blend": None if method is None else called(method),
+        "left_out": left_out,
+        "synthetic": store.facts()["synthetic"],
+        "data_sha256": store.facts()["sha256"],
+        "random_folds_sha256": sides.random.ledger.sha256,
+        "versions": versions(),
+        **found.facts,
+        "made_of": made_of,
+    }
+    _write(held, content, scores)
+    return content, scores
+
+
+def _scores(sides: Sides, method: str | None, experiment: Experiment) -> pd.DataFrame:
+    ledger, (unseen, random) = sides.unseen.ledger, sides.logits()
+    if method is None:
+        return score_table(sides.members, unseen, random, ledger.labels, ledger.folds)
+    from ensemble.generators.blended import nested_logits  # blenders take a second to import
+
+    unseen, random = (
+        np.column_stack([nested_logits(method, experiment.blend, logits, folds), logits])
+        for logits, folds in ((unseen, ledger), (random, sides.random.ledger))
+    )
+    return score_table([called(method), *sides.members], unseen, random, ledger.labels, ledger.folds)
+
+
+def _write(held: OofStore, content: dict[str, Any], scores: pd.DataFrame) -> None:
+    """Write all four, that which tells what they were made of last."""
+    with new_file(held.root / f"{RESULTS}.parquet") as temporary:
+        scores.to_parquet(temporary, index=False)
+    with new_file(held.root / f"{RESULTS}.csv") as temporary:
+        scores.to_csv(temporary, index=False)
+    write_text(held.root / f"{RESULTS}.md", page(content, scores))
+    write_text(held.root / f"{RESULTS}.json", json.dumps(content, indent=1) + "\n")
+
+
+def _read(held: OofStore, made_of: str) -> Results | None:
+    """What was written, if it was made of the same."""
+    try:
+        content: dict[str, Any] = dict(json.loads((held.root / f"{RESULTS}.json").read_text(encoding="utf-8")))
+        with local_copy(held.root / f"{RESULTS}.parquet") as file:
+            scores = pd.read_parquet(file, use_threads=False)
+    except (OSError, ValueError, TypeError):
+        return None
+    return (content, scores) if content.get("made_of") == made_of else None

@@ -1,0 +1,146 @@
+"""What becomes of the answers when photographs were saved again, resized, blurred or cut on their way."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+
+from ensemble.files import local_copy
+from ensemble.report.blocks import Block, Column, Fact, Facts, Figure, Section, Table, Text
+from ensemble.report.material import Material
+
+FOLDER, TABLE, FACTS = "robustness", "robustness.parquet", "robustness.json"
+_BLEND, _CLEAN = "blend", "as_they_are"
+
+
+def robustness(material: Material) -> Section:
+    """From what python -m ensemble.robustness has found; how to find it where it has not run."""
+    title = "Robustness"
+    found = _read(material)
+    if found is None:
+        command = f"python -m ensemble.robustness {material.store.name}"
+        how = f"{command} alters held-out photographs and asks the models again."
+        return Section("robustness", title, "Not measured yet.", (Text((how,)),))
+    table, facts = found
+    sample = facts["sample"]
+    lead = (
+        f"{sample['photographs']:,} of {sample['of']:,} training photographs, altered, each decided by the models of "
+        "the fold that held it out; the blend by blenders fitted on the other folds."
+    )
+    who = _BLEND if (table["member"] == _BLEND).any() else str(table["member"].iloc[0])
+    stale = facts["data_sha256"] != material.facts["sha256"]
+    notes = (["These were other photographs than the store's: run it again."] if stale else []) + facts["notes"]
+    blocks: list[Block] = [_worst(table, who), _figure(table, who), _of_one(table, who), _of_all(table)]
+    if notes:
+        blocks.append(Text(tuple(f"{note[0].upper()}{note[1:]}." for note in notes)))
+    return Section("robustness", title, lead, tuple(blocks))
+
+
+def _read(material: Material) -> tuple[pd.DataFrame, dict[str, Any]] | None:
+    folder = material.store.root / FOLDER
+    try:
+        facts: dict[str, Any] = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        with local_copy(folder / TABLE) as local:
+            table = pd.read_parquet(local, use_threads=False)
+    except (OSError, ValueError):
+        return None
+    return (table, facts) if len(table) else None
+
+
+def _worst(table: pd.DataFrame, who: str) -> Facts:
+    """As they are, and where it is worst."""
+    mine = table[table["member"] == who].set_index("alteration")
+    facts = []
+    if _CLEAN in mine.index:
+        clean = mine.loc[_CLEAN]
+        facts.append(Fact("As they are", f"{clean['accuracy']:.3f}", f"± {clean['standard_error']:.3f}, {who}"))
+    altered = mine.drop(index=_CLEAN, errors="ignore")
+    if len(altered):
+        worst = altered.iloc[int(altered["accuracy"].argmin())]
+        alarms = altered.iloc[int(altered["false_positive_rate"].argmax())]
+        facts += [
+            Fact("Worst accuracy", f"{worst['accuracy']:.3f}", f"± {worst['standard_error']:.3f}, {worst['title']}"),
+            Fact(
+                "Most real photographs called fake",
+                f"{alarms['false_positive_rate']:.3f}",
+                f"± {alarms['false_positive_rate_error']:.3f}, {alarms['title']}",
+            ),
+        ]
+    return Facts(tuple(facts))
+
+
+def _figure(table: pd.DataFrame, who: str) -> Figure:
+    """Accuracy of the blend by alteration, with the shares of fakes found and of real ones recognised."""
+    mine = table[table["member"] == who]
+    frame = mine[["title", "accuracy", "standard_error", "fakes_found"]].reset_index(drop=True)
+    frame["real_kept"] = 1 - mine["false_positive_rate"].to_numpy()
+    kinds = [("fakes_found", "fakes found", "$fake", "diamond"), ("real_kept", "real recognised", "$real", "square")]
+    traces: list[dict[str, Any]] = [
+        {"type": "scatter", "mode": "markers", "orientation": "h", "name": name, "x": frame[key], "y": frame["title"],
+         "marker": {"color": colour, "symbol": symbol, "size": 8, "opacity": 0.85},
+         "hovertemplate": f"%{{y}}: {name} %{{x:.3f}}<extra></extra>"}
+        for key, name, colour, symbol in kinds
+    ]  # fmt: skip
+    bars = {"type": "data", "array": 1.96 * frame["standard_error"], "color": "$ink", "thickness": 1}
+    traces.append(
+        {"type": "scatter", "mode": "markers", "name": "accuracy, 95% interval", "x": frame["accuracy"],
+         "y": frame["title"], "error_x": bars, "marker": {"color": "$ink", "size": 9},
+         "hovertemplate": "%{y}: accuracy %{x:.3f}<extra></extra>"}
+    )  # fmt: skip
+    worst = frame.iloc[int(frame["accuracy"].argmin())]
+    return Figure(
+        "altered",
+        f"Altered photographs, decided by {'the blend' if who == _BLEND else who}",
+        f"Accuracy, fakes found and real photographs recognised for {len(frame)} ways to alter a photograph. The "
+        f"lowest accuracy is {worst['accuracy']:.3f}, for {worst['title']}. Where the two shares part, the decision "
+        "has moved: altered photographs look too real or too fake.",
+        traces,
+        {
+            "xaxis": {"title": {"text": "share decided rightly"}, "tickformat": ".2f"},
+            "yaxis": {"autorange": "reversed", "type": "category"},
+        },
+        Table(
+            "altered-numbers",
+            "Shares decided rightly by alteration",
+            frame,
+            (
+                Column("title", "Photographs"),
+                Column("accuracy", "Accuracy", "score", error="standard_error"),
+                Column("fakes_found", "Fakes found", "score"),
+                Column("real_kept", "Real recognised", "score"),
+            ),
+        ),
+        height=90 + 26 * len(frame),
+    )
+
+
+def _of_one(table: pd.DataFrame, who: str) -> Table:
+    frame = table[table["member"] == who].reset_index(drop=True)
+    return Table(
+        "robustness-of-the-blend",
+        f"{'The blend' if who == _BLEND else who} on altered photographs; changes are paired with the same photographs "
+        "as they are",
+        frame,
+        (
+            Column("title", "Photographs"),
+            Column("accuracy", "Accuracy", "score", error="standard_error"),
+            Column("change", "Change", "gain", error="change_error"),
+            Column("auc", "AUC", "score"),
+            Column("false_positive_rate", "Real called fake", "score", error="false_positive_rate_error"),
+            Column("fakes_found", "Fakes found", "score", error="fakes_found_error"),
+            Column("abstained", "Unsure", "score", note="Probability between 0.2 and 0.8"),
+            Column("n", "Rows", "count"),
+        ),
+    )
+
+
+def _of_all(table: pd.DataFrame) -> Table:
+    """Accuracy of everybody; shades are on one scale."""
+    wide = table.pivot_table(index="title", columns="member", values="accuracy", aggfunc="first")
+    members = [str(name) for name in pd.unique(table["member"])]
+    wide = wide.reindex(index=pd.unique(table["title"]), columns=members).reset_index()
+    columns = [Column(member, member, "score", shade=True) for member in members]
+    caption = "Accuracy of the blend and of each member; the darker, the better"
+    return Table("robustness-of-members", caption, wide, (Column("title", "Photographs"), *columns))
