@@ -13,6 +13,7 @@ from ensemble.report.histories import PANELS, Histories, Line, Panel, lines_of, 
 
 _MOST_POINTS = 100  # of a line: more are not seen, and all of them stand in the member's own records
 _KINDS: dict[str, Kind] = {"learning_rate": "number", "photographs_per_second": "number"}
+_UNITS = {"accuracy": ", share", "photographs_per_second": ", photographs/s"}  # a phone has no room for an axis's title
 _PANEL_HEIGHT, _GAP = 190, 0.09
 
 
@@ -87,9 +88,10 @@ def _layout(panels: list[Panel]) -> dict[str, Any]:
             "anchor": f"x{number}", "domain": [max(top - height, 0), top],
             "rangemode": "tozero" if panel.from_zero else "normal",
         }  # fmt: skip
+        said = panel.title + _UNITS.get(panel.key, "")
         layout["annotations"].append(
-            {"text": f"{panel.title} ({panel.unit})", "x": 0, "y": top, "xref": "paper", "yref": "paper",
-             "xanchor": "left", "yanchor": "bottom", "showarrow": False, "font": {"size": 12}}
+            {"text": said, "x": 0, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom",
+             "showarrow": False, "font": {"size": 12}}
         )  # fmt: skip
     return layout
 
