@@ -24,6 +24,7 @@ LEVELS = [
     ["selection"],
     ["execute"],
     ["columns"],
+    ["audit"],
     ["report"],
     ["blend", "train", "demo"],
     ["cli"],
