@@ -1,0 +1,189 @@
+"""Whether the members answer the test photographs as they answered the training photographs out of fold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+from scipy.stats import kstwo, norm
+
+from ensemble.audit.check import Check, Evidence, Verdict, not_run
+from ensemble.audit.probe import CLEAR, MOST_ROWS, Auc, sampled, told_apart
+from ensemble.metrics import share_variance
+from ensemble.predictions import Predictions
+
+NAME, TITLE = "drift", "Do the members answer the test photographs as they answered the training photographs?"
+FEWEST = 30
+SURE = 0.001  # p, over all members together
+LOOK, ALARM = 0.05, 0.10  # KS distances that matter
+AUC_LOOK = 0.55
+BINS = 512
+# What a mean over fold models does to logits: it takes noise of their own, and some of their scale.
+NOISES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)  # given back, in standard deviations of the out-of-fold logits
+SCALES = (0.8, 0.9, 1.0, 1.1, 1.25)
+SHARES = np.linspace(0.0, 1.0, 41)  # of fakes in the test set
+
+
+@dataclass(frozen=True)
+class _Drift:
+    """One member: distances of its test logits from its out-of-fold logits."""
+
+    member: str
+    distance: float  # KS, the smoothing by the mean over fold models allowed for
+    p: float
+    beyond_share: float  # KS, another share of fakes allowed for, too
+    beyond_share_p: float
+    share: float  # of fakes in the test set that fits best
+    fake: tuple[float, float]  # share called fake, out of fold and test
+    errors: tuple[float, float]
+
+
+def drift(predictions: Predictions) -> Check:
+    """Compare each member's logits out of fold with those on the test set, and all members' together.
+
+    Test logits are means over fold models, and so a little less spread than out-of-fold logits where nothing drifts.
+    The distances (Kolmogorov and Smirnov) are therefore the least over giving the test logits noise and scale back.
+    """
+    rows = [np.isfinite(predictions.oof_logits[:, i]) for i in range(len(predictions.members))]
+    if min([len(predictions.test_logits), *(int(found.sum()) for found in rows)]) < FEWEST:
+        return not_run(NAME, TITLE, f"Fewer than {FEWEST} photographs of a set are too few to compare.")
+    labels = predictions.ledger.labels
+    found = [
+        _drift(member, predictions.oof_logits[rows[i], i], labels[rows[i]], predictions.test_logits[:, i])
+        for i, member in enumerate(predictions.members)
+    ]
+    return _told(found, _together(predictions), int(rows[0].sum()), len(predictions.test_logits))
+
+
+def _together(predictions: Predictions) -> Auc | None:
+    """AUC of a linear model that tells test from out-of-fold rows by all members' logits: blind to their spread."""
+    rng = np.random.default_rng((0, 3))
+    oof = predictions.oof_logits[np.isfinite(predictions.oof_logits).all(axis=1)]
+    if len(oof) < FEWEST:
+        return None
+    test = predictions.test_logits
+    mine, theirs = sampled(len(oof), MOST_ROWS, rng), sampled(len(test), MOST_ROWS, rng)
+    return told_apart(oof[mine], test[theirs], rng)[0]
+
+
+def _drift(
+    member: str, oof: NDArray[np.float32], labels: NDArray[np.int64], test: NDArray[np.float32]
+) -> _Drift:
+    spread = float(oof.std()) or 1.0
+    edge = max(float(np.abs(oof).max()), max(SCALES) * float(np.abs(test).max())) + spread
+    reals, fakes = (_histogram(oof[labels == label], edge) for label in (0, 1))
+    share = float(labels.mean())
+    n, m = len(oof), len(test)
+    bin_width = 2 * edge / BINS
+    tests = [
+        gaussian_filter1d(_histogram(scale * test, edge), noise * spread / bin_width, mode="nearest").cumsum()
+        if noise
+        else _histogram(scale * test, edge).cumsum()
+        for scale in SCALES
+        for noise in NOISES
+    ]
+    whole = ((1 - share) * reals + share * fakes).cumsum()
+    distance = min(float(np.abs(whole - smooth).max()) for smooth in tests)
+    mixed = np.cumsum((1 - SHARES)[:, None] * reals + SHARES[:, None] * fakes, axis=1)
+    by_share = np.min([np.abs(mixed - smooth).max(axis=1) for smooth in tests], axis=0)
+    effective = max(round(n * m / (n + m)), 1)
+    called = oof >= 0, test >= 0
+    return _Drift(
+        member,
+        distance,
+        float(kstwo.sf(distance, effective)),
+        float(by_share.min()),
+        float(kstwo.sf(by_share.min(), effective)),
+        float(SHARES[by_share.argmin()]),
+        (float(called[0].mean()), float(called[1].mean())),
+        (float(np.sqrt(share_variance(called[0]))), float(np.sqrt(share_variance(called[1])))),
+    )
+
+
+def _histogram(logits: NDArray[np.float32], edge: float) -> NDArray[np.float64]:
+    counts, _ = np.histogram(logits, BINS, (-edge, edge))
+    return counts / max(len(logits), 1)
+
+
+def _holm(values: list[float]) -> list[float]:
+    """Adjusted p (Holm, 1979)."""
+    order = np.argsort(values)
+    steps = np.array(values)[order] * np.arange(len(values), 0, -1)
+    adjusted = np.empty(len(values))
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return [float(value) for value in adjusted]
+
+
+def _told(found: list[_Drift], together: Auc | None, oof_rows: int, test_rows: int) -> Check:
+    adjusted, beyond = _holm([one.p for one in found]), _holm([one.beyond_share_p for one in found])
+    moved = [one for one, p in zip(found, adjusted, strict=True) if p < SURE and one.distance > LOOK]
+    strange = [one for one, p in zip(found, beyond, strict=True) if p < SURE and one.beyond_share > ALARM]
+    apart = together is not None and together.value > AUC_LOOK and together.above_chance(float(norm.isf(SURE)))
+    table = Evidence(
+        f"Logits of {oof_rows:,} training photographs out of fold against {test_rows:,} test photographs",
+        ("member", "KS", "p", "share fake OOF", "share fake test", "standard error OOF", "standard error test"),
+        tuple(
+            (one.member, round(one.distance, 4), float(f"{p:.3g}"), *(round(value, 4) for value in (*one.fake, *one.errors)))
+            for one, p in zip(found, adjusted, strict=True)
+        ),
+    )
+    all_told = _all_told(together)
+    if strange:
+        verdict: Verdict = "alarm"
+        sentence, remedy = _strange(max(strange, key=lambda one: one.beyond_share), len(strange), len(found)), STRANGE
+    elif moved:
+        verdict = "look"
+        sentence, remedy = _moved(max(moved, key=lambda one: one.distance), len(moved), len(found)), MOVED
+    elif apart:
+        verdict, sentence, remedy = "look", "No member alone answers differently, but all together do.", STRANGE
+    else:
+        verdict, sentence, remedy = "fine", _quiet(found, oof_rows, test_rows), ""
+    return Check(NAME, TITLE, verdict, f"{sentence} {all_told}".strip(), remedy, (table,))
+
+
+MOVED = (
+    "Another share of fakes in the test set is legitimate; so look at the blend's estimate of that share. If you know "
+    "that the shares are equal, then fakes of a kind that the members do not know look real to them (or reals fake): "
+    "see whether training and test photographs differ by their spectra."
+)
+STRANGE = (
+    "Look at the test photographs that the members are least sure of: another size, JPEG quality, camera or generator. "
+    "The out-of-fold accuracy was measured on photographs that the test set does not resemble; trust it less."
+)
+
+
+def _all_told(together: Auc | None) -> str:
+    if together is None:
+        return ""
+    return f"By all members' answers a model tells test from training photographs with an AUC of {together} (0.5: alike)."
+
+
+def _quiet(found: list[_Drift], oof_rows: int, test_rows: int) -> str:
+    most = max(found, key=lambda one: one.distance)
+    return (
+        f"{test_rows:,} test photographs are answered like {oof_rows:,} training photographs out of fold: the largest "
+        f"distance between their logits is {most.distance:.3f} ({most.member}), within chance."
+    )
+
+
+def _shares(one: _Drift) -> str:
+    return (
+        f"it calls {one.fake[1]:.1%} ± {one.errors[1]:.1%} of the test photographs fake, and {one.fake[0]:.1%} ± "
+        f"{one.errors[0]:.1%} of the training photographs out of fold"
+    )
+
+
+def _moved(one: _Drift, moved: int, members: int) -> str:
+    return (
+        f"{moved} of {members} members answer the test photographs differently, most of all {one.member} (distance "
+        f"{one.distance:.3f}): {_shares(one)}. A share of {one.share:.0%} fakes in the test set would explain it."
+    )
+
+
+def _strange(one: _Drift, strange: int, members: int) -> str:
+    return (
+        f"{strange} of {members} members answer the test photographs in a way that no share of fakes explains, most of "
+        f"all {one.member} (distance {one.beyond_share:.3f} beyond it): {_shares(one)}."
+    )
