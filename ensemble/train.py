@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from ensemble.budget import UNLIMITED, Budget, Limits
 from ensemble.checks import check_members
@@ -16,14 +19,15 @@ from ensemble.competition import Competition
 from ensemble.config import Experiment, MemberSettings, load_experiment
 from ensemble.console import run
 from ensemble.durations import seconds_of
-from ensemble.engine import engine_maker
+from ensemble.engine import Engine, engine_maker
 from ensemble.errors import UserError
 from ensemble.execute import Execution
 from ensemble.files import Location, location
+from ensemble.folds import FoldLedger
 from ensemble.lock import only_writer
 from ensemble.member import build
 from ensemble.oof import OofStore
-from ensemble.plan import plan_folds
+from ensemble.plan import Plan, plan_folds
 from ensemble.prepare import facts_of, note_photographs, prepare
 from ensemble.progress import Board
 from ensemble.report import publish
@@ -114,23 +118,61 @@ def train(
             build(to_make)  # a wrong path or parameter is told before anything runs
         if plan.missing or to_make:
             board.say(f"{len(plan.missing)} folds to train, {len(plan.kept)} finished already")
-            from ensemble.blend.live import LiveBlend  # a run that has nothing to do should not wait for it
-
-            pixels, live = competition.decode() if pixels is None else pixels, LiveBlend(store, experiment, board)
+            pixels = competition.decode() if pixels is None else pixels
+            run = _Run(experiment, competition, pixels, ledger, plan, store, board)
             with make_engine() as engine:
                 engine.deadline = limits.budget.deadline
+                if plan.missing:
+                    run.audit(engine, limits)
                 if to_make:
                     make_columns(to_make, competition, pixels, ledger, engine, store, board)
-                execution = Execution(plan, competition, ledger, store, engine, board, live.fold_stored)
-                try:
-                    complete = execution.run(pixels, limits)
-                finally:  # of a run that was interrupted too
-                    note_run(store, started, engine_name, board.slots, plan, execution.timeline)
-            live.refresh()
+                complete = run.folds(engine, limits, started, engine_name)
         else:
             board.say(f"nothing to do: all {len(plan.kept)} folds of {store.root} are finished")
         publish(store, board.console, experiment)
     return complete
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What a run has at hand once it knows what is missing, and what it does with an engine.
+
+    `pixels` are the decoded photographs, uint8 (photographs, height, width, 3), training rows first.
+    """
+
+    experiment: Experiment
+    competition: Competition
+    pixels: NDArray[np.uint8]
+    ledger: FoldLedger
+    plan: Plan
+    store: OofStore
+    board: Board
+
+    def audit(self, engine: Engine, limits: Limits) -> None:
+        """Look for shortcuts in the data before hours are spent on them, and say what asks for a look."""
+        from ensemble.audit.run import audit, told  # a run that has nothing to do should not wait for it
+
+        quick = limits.budget.limited
+        checks = audit(
+            self.competition, self.pixels, self.ledger, self.experiment, self.store, engine, self.board, quick=quick
+        )
+        for line in told(checks):
+            self.board.say(line)
+
+    def folds(self, engine: Engine, limits: Limits, started: float, engine_name: str) -> bool:
+        """Train what is missing; returns whether all of it is there then that the budget has room for."""
+        from ensemble.blend.live import LiveBlend
+
+        live = LiveBlend(self.store, self.experiment, self.board)
+        execution = Execution(
+            self.plan, self.competition, self.ledger, self.store, engine, self.board, live.fold_stored
+        )
+        try:
+            complete = execution.run(self.pixels, limits)
+        finally:  # of a run that was interrupted too
+            note_run(self.store, started, engine_name, self.board.slots, self.plan, execution.timeline)
+        live.refresh()
+        return complete
 
 
 if __name__ == "__main__":
