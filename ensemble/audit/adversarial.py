@@ -88,7 +88,14 @@ def _told(found: list[_Comparison], shares: tuple[float, float], rows: tuple[int
         "Training against test: AUC of a linear model on the spectra, cross-validated (0.5: alike)",
         ("compared", "training photographs", "test photographs", "AUC", "standard error", "verdict"),
         tuple(
-            (one.what, one.auc.first, one.auc.second, round(one.auc.value, 4), round(one.auc.standard_error, 4), one.verdict)
+            (
+                one.what,
+                one.auc.first,
+                one.auc.second,
+                round(one.auc.value, 4),
+                round(one.auc.standard_error, 4),
+                one.verdict,
+            )
             for one in found
         ),
     )

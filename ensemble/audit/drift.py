@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 from scipy.stats import kstwo, norm
 
 from ensemble.audit.check import Check, Evidence, Verdict, not_run
@@ -16,14 +15,11 @@ from ensemble.predictions import Predictions
 
 NAME, TITLE = "drift", "Do the members answer the test photographs as they answered the training photographs?"
 FEWEST = 30
-SURE = 0.001  # p, over all members together
+SURE = 0.005  # p, over all members together
 LOOK, ALARM = 0.05, 0.10  # KS distances that matter
 AUC_LOOK = 0.55
-BINS = 512
-# What a mean over fold models does to logits: it takes noise of their own, and some of their scale.
-NOISES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)  # given back, in standard deviations of the out-of-fold logits
-SCALES = (0.8, 0.9, 1.0, 1.1, 1.25)
-SHARES = np.linspace(0.0, 1.0, 41)  # of fakes in the test set
+RANKS = np.linspace(0.0, 1.0, 201)
+SHARES = np.linspace(0.025, 0.975, 39)  # of fakes in the test set
 
 
 @dataclass(frozen=True)
@@ -31,7 +27,7 @@ class _Drift:
     """One member: distances of its test logits from its out-of-fold logits."""
 
     member: str
-    distance: float  # KS, the smoothing by the mean over fold models allowed for
+    distance: float  # KS of signed ranks
     p: float
     beyond_share: float  # KS, another share of fakes allowed for, too
     beyond_share_p: float
@@ -44,7 +40,7 @@ def drift(predictions: Predictions) -> Check:
     """Compare each member's logits out of fold with those on the test set, and all members' together.
 
     Test logits are means over fold models, and so a little less spread than out-of-fold logits where nothing drifts.
-    The distances (Kolmogorov and Smirnov) are therefore the least over giving the test logits noise and scale back.
+    The distance (Kolmogorov and Smirnov) is therefore taken between signed ranks: a logit's sign, and its size's rank.
     """
     rows = [np.isfinite(predictions.oof_logits[:, i]) for i in range(len(predictions.members))]
     if min([len(predictions.test_logits), *(int(found.sum()) for found in rows)]) < FEWEST:
@@ -68,43 +64,34 @@ def _together(predictions: Predictions) -> Auc | None:
     return told_apart(oof[mine], test[theirs], rng)[0]
 
 
-def _drift(
-    member: str, oof: NDArray[np.float32], labels: NDArray[np.int64], test: NDArray[np.float32]
-) -> _Drift:
-    spread = float(oof.std()) or 1.0
-    edge = max(float(np.abs(oof).max()), max(SCALES) * float(np.abs(test).max())) + spread
-    reals, fakes = (_histogram(oof[labels == label], edge) for label in (0, 1))
-    share = float(labels.mean())
-    n, m = len(oof), len(test)
-    bin_width = 2 * edge / BINS
-    tests = [
-        gaussian_filter1d(_histogram(scale * test, edge), noise * spread / bin_width, mode="nearest").cumsum()
-        if noise
-        else _histogram(scale * test, edge).cumsum()
-        for scale in SCALES
-        for noise in NOISES
-    ]
-    whole = ((1 - share) * reals + share * fakes).cumsum()
-    distance = min(float(np.abs(whole - smooth).max()) for smooth in tests)
-    mixed = np.cumsum((1 - SHARES)[:, None] * reals + SHARES[:, None] * fakes, axis=1)
-    by_share = np.min([np.abs(mixed - smooth).max(axis=1) for smooth in tests], axis=0)
-    effective = max(round(n * m / (n + m)), 1)
+def _drift(member: str, oof: NDArray[np.float32], labels: NDArray[np.int64], test: NDArray[np.float32]) -> _Drift:
+    fakes, theirs = float(labels.mean()), _called_fake(test, np.ones(len(test)))
+    distance = float(np.abs(_called_fake(oof, np.ones(len(oof))) - theirs).max())
+    weights = [np.where(labels == 1, share / fakes, (1 - share) / (1 - fakes)) for share in SHARES]
+    by_share = [float(np.abs(_called_fake(oof, weight) - theirs).max()) for weight in weights]
+    rows = max(round(len(oof) * len(test) / (len(oof) + len(test))), 1)
     called = oof >= 0, test >= 0
     return _Drift(
         member,
         distance,
-        float(kstwo.sf(distance, effective)),
-        float(by_share.min()),
-        float(kstwo.sf(by_share.min(), effective)),
-        float(SHARES[by_share.argmin()]),
+        float(kstwo.sf(distance, rows)),
+        min(by_share),
+        float(kstwo.sf(min(by_share), rows)),
+        float(SHARES[np.argmin(by_share)]),
         (float(called[0].mean()), float(called[1].mean())),
         (float(np.sqrt(share_variance(called[0]))), float(np.sqrt(share_variance(called[1])))),
     )
 
 
-def _histogram(logits: NDArray[np.float32], edge: float) -> NDArray[np.float64]:
-    counts, _ = np.histogram(logits, BINS, (-edge, edge))
-    return counts / max(len(logits), 1)
+def _called_fake(logits: NDArray[np.float32], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Share of all rows that are called fake and are among the surest, for all shares of the surest (RANKS).
+
+    The cumulative distribution of signed ranks: whatever only makes a member surer or less sure leaves it as it is.
+    """
+    order = np.argsort(-np.abs(logits), kind="stable")
+    surest = np.cumsum(weights[order]) / weights.sum()
+    fake = np.cumsum(np.where(logits[order] >= 0, weights[order], 0.0)) / weights.sum()
+    return np.interp(RANKS, np.concatenate([[0.0], surest]), np.concatenate([[0.0], fake]))
 
 
 def _holm(values: list[float]) -> list[float]:
@@ -119,13 +106,18 @@ def _holm(values: list[float]) -> list[float]:
 def _told(found: list[_Drift], together: Auc | None, oof_rows: int, test_rows: int) -> Check:
     adjusted, beyond = _holm([one.p for one in found]), _holm([one.beyond_share_p for one in found])
     moved = [one for one, p in zip(found, adjusted, strict=True) if p < SURE and one.distance > LOOK]
-    strange = [one for one, p in zip(found, beyond, strict=True) if p < SURE and one.beyond_share > ALARM]
+    strange = [one for one, p in zip(found, beyond, strict=True) if p < SURE / 5 and one.beyond_share > ALARM]
     apart = together is not None and together.value > AUC_LOOK and together.above_chance(float(norm.isf(SURE)))
     table = Evidence(
         f"Logits of {oof_rows:,} training photographs out of fold against {test_rows:,} test photographs",
         ("member", "KS", "p", "share fake OOF", "share fake test", "standard error OOF", "standard error test"),
         tuple(
-            (one.member, round(one.distance, 4), float(f"{p:.3g}"), *(round(value, 4) for value in (*one.fake, *one.errors)))
+            (
+                one.member,
+                round(one.distance, 4),
+                float(f"{p:.3g}"),
+                *(round(value, 4) for value in (*one.fake, *one.errors)),
+            )
             for one, p in zip(found, adjusted, strict=True)
         ),
     )
@@ -157,7 +149,9 @@ STRANGE = (
 def _all_told(together: Auc | None) -> str:
     if together is None:
         return ""
-    return f"By all members' answers a model tells test from training photographs with an AUC of {together} (0.5: alike)."
+    return (
+        f"By all members' answers a model tells test from training photographs with an AUC of {together} (0.5: alike)."
+    )
 
 
 def _quiet(found: list[_Drift], oof_rows: int, test_rows: int) -> str:

@@ -32,7 +32,9 @@ def permutation(
         Accuracy out of fold of the best member, on the same n rows.
     """
     if len(labels) < FEWEST or min(np.bincount(labels, minlength=2)) < len(np.unique(folds)):
-        return not_run(NAME, TITLE, f"Fewer than {FEWEST} photographs, or hardly any of a class, are too few to learn from.")
+        return not_run(
+            NAME, TITLE, f"Fewer than {FEWEST} photographs, or hardly any of a class, are too few to learn from."
+        )
     rng = np.random.default_rng((seed, 2))
     rows = sampled(len(labels), MOST_ROWS, rng)
     columns, sample, folds = columns[rows], labels[rows], folds[rows]
@@ -75,7 +77,9 @@ def _told(
     against = f"on labels dealt anew ({TIMES} times) it is right in {anew.mean():.1%}, at best in {anew.max():.1%}"
     if float((anew - chance[1:]).mean()) > CLEAR * spread / math.sqrt(TIMES):
         verdict: Verdict = "alarm"
-        sentence = f"{told}, but {against}, where {majority:.1%} is all that chance allows: a fold knows its held-out rows."
+        sentence = (
+            f"{told}, but {against}, where {majority:.1%} is all that chance allows: a fold knows its held-out rows."
+        )
         return Check(NAME, TITLE, verdict, sentence, LEAK, (table,))
     if true > anew.max() and true > majority + CLEAR * spread:
         return Check(NAME, TITLE, "fine", f"{told}; {against}, as it should be.", "", (table,))
@@ -86,7 +90,9 @@ def _told(
     best = f"The best member is right in {best_oof:.1%} ± {certain:.1%} of {all_rows:,}"
     if best_oof <= majority + CLEAR * certain:
         return Check(NAME, TITLE, "alarm", f"{sentence} {best}: chance, too.", SHUFFLED, (table,))
-    return Check(NAME, TITLE, "look", f"{sentence} {best}: the labels can be learned, though not from spectra.", WEAK, (table,))
+    return Check(
+        NAME, TITLE, "look", f"{sentence} {best}: the labels can be learned, though not from spectra.", WEAK, (table,)
+    )
 
 
 NOBODY_KNOWS = "Either the labels are shuffled, or spectra do not tell; a trained member will."
