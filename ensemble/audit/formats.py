@@ -1,4 +1,4 @@
-"""Do the files themselves give the answer away: their format, quality, sub-sampling, size, metadata?"""
+"""Whether the files themselves give the answer away: their format, quality, sub-sampling, size, metadata."""
 
 from __future__ import annotations
 
@@ -40,23 +40,24 @@ def formats(facts: pd.DataFrame, labels: NDArray[np.int64], folds: NDArray[np.in
     labels, folds : int64 (training rows,)
     """
     made = _made(facts)
-    sizes = facts[list(_SIZES)].rename(columns=_SIZES)
+    one_size = len(facts[["width", "height"]].drop_duplicates()) == 1  # then bits a pixel say the same as bytes
+    sizes = facts[list(_SIZES)[: 1 if one_size else 2]].rename(columns=_SIZES)
     whole = tree_leak(pd.concat([made, sizes], axis=1), labels, folds)
     without_size = tree_leak(made, labels, folds)
     tables = (_by_class(facts, labels), _sizes_by_class(facts, labels))
     measured = f"measured on {len(labels)} training photographs, each by a tree that has not seen its fold"
     if whole.is_alarming or without_size.is_alarming:
         leak = max(without_size, whole, key=lambda leak: leak.area)
-        sentence = f"A tree that sees only {_and(leak)} tells real from fake with {leak} ({measured})."
+        sentence = f"A tree that sees only {_and(leak)} tells real from fake: {leak} ({measured})."
         return Check("formats", TITLE, "alarm", sentence, _REMEDY, tables)
     if without_size.is_clear:
-        sentence = f"{_and(without_size)} tell a little of the class: {without_size} ({measured})."
-        return Check("formats", TITLE, "look", sentence[0].upper() + sentence[1:], _REMEDY, tables)
+        sentence = f"A tree that sees only {_and(without_size)} knows a little: {without_size} ({measured})."
+        return Check("formats", TITLE, "look", sentence, _REMEDY, tables)
     sentence = f"The files tell next to nothing of the class: {whole}, where 0.5 is chance ({measured})."
     if whole.is_clear:
         sentence = (
-            f"Only {_and(whole)} tells a little of the class: {whole} ({measured}). What a picture shows decides how "
-            f"well it packs, so that alone is no fault below {ALARM}."
+            f"A tree that sees only {_and(whole)} knows a little: {whole} ({measured}). What a picture shows decides "
+            f"how well it packs: alone that is no fault up to {ALARM}."
         )
     return Check("formats", TITLE, "fine", sentence, "", tables)
 

@@ -1,4 +1,4 @@
-"""Do the names of the photographs, or their order, give the answer away?"""
+"""Whether the names of the photographs, or their order, give the answer away."""
 
 from __future__ import annotations
 

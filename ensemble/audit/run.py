@@ -57,7 +57,8 @@ def audit(
     material = _Material(competition, pixels, ledger, experiment, store, engine, board, predictions, quick)
     checks = [*_files(material), *_learned(material)]
     try:
-        write_files(store, material.facts)
+        if "formats" not in material.unfinished:
+            write_files(store, material.facts)
         made_of = _made_of(competition, ledger, experiment, predictions)
         write_audit(store, checks, {**made_of, "unfinished": material.unfinished})
     except (OSError, UserError) as error:
@@ -218,7 +219,7 @@ def _made_of(
     spectra = experiment.report.spectra
     try:
         key = features_key(spectra)
-    except UserError:  # a wrong path: the audits that need it tell so
+    except Exception:  # a wrong path, a fault in a module: the audits that need it tell so
         key = ""
     return {
         "data": competition.sha256,
