@@ -33,7 +33,7 @@ class _Comparison:
 
 
 def adversarial(train: Floats, test: Floats, labels: NDArray[np.int64], seed: int) -> Check:
-    """Adversarial validation: can a model tell test from training photographs?
+    """Adversarial validation: whether a model can tell test from training photographs.
 
     A fault in one class only (another generator made the fakes of the test set) moves half of the test rows, and is
     hard to see in the whole. A model of the labels therefore first splits both sets, in the same way, into
@@ -117,7 +117,7 @@ MIND_THE_SHARE = (
 def _quiet(auc: Auc) -> str:
     least = max(LOOK, auc.smallest_found(ERRORS))
     return (
-        f"A model that was to tell {auc.second:,} test from {auc.first:,} training photographs by their spectra reaches "
+        f"A model that is to tell {auc.second:,} test from {auc.first:,} training photographs by spectra reaches "
         f"an AUC of {auc}; 0.5 is what it should be. Neither do those that look fake or those that look real differ. "
         f"A difference would have been told from an AUC of {least:.2f} on."
     )
@@ -135,7 +135,7 @@ def _different(worst: _Comparison, whole: Auc, rows: tuple[int, int]) -> str:
 
 def _another_share(auc: Auc, shares: tuple[float, float]) -> str:
     return (
-        f"By their spectra a model tells test from training photographs with an AUC of {auc}; 0.5 is what it should be. "
+        f"By their spectra a model tells test from training photographs with an AUC of {auc}; it should be 0.5. "
         f"Those that look fake are alike, and those that look real, but another share looks fake: {shares[1]:.1%} of "
         f"{auc.second:,} test and {shares[0]:.1%} of {auc.first:,} training photographs."
     )

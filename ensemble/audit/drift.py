@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import kstwo, norm
 
 from ensemble.audit.check import Check, Evidence, Verdict, not_run
-from ensemble.audit.probe import CLEAR, MOST_ROWS, Auc, sampled, told_apart
+from ensemble.audit.probe import MOST_ROWS, Auc, sampled, told_apart
 from ensemble.metrics import share_variance
 from ensemble.predictions import Predictions
 
@@ -91,7 +91,8 @@ def _called_fake(logits: NDArray[np.float32], weights: NDArray[np.float64]) -> N
     order = np.argsort(-np.abs(logits), kind="stable")
     surest = np.cumsum(weights[order]) / weights.sum()
     fake = np.cumsum(np.where(logits[order] >= 0, weights[order], 0.0)) / weights.sum()
-    return np.interp(RANKS, np.concatenate([[0.0], surest]), np.concatenate([[0.0], fake]))
+    found: NDArray[np.float64] = np.interp(RANKS, np.concatenate([[0.0], surest]), np.concatenate([[0.0], fake]))
+    return found
 
 
 def _holm(values: list[float]) -> list[float]:
