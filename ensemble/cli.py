@@ -12,6 +12,7 @@ from ensemble.console import guarded, start
 
 def main() -> None:
     """Run `ensemble VERB`."""
+    from ensemble.audit.__main__ import main as audit
     from ensemble.blend.__main__ import app as blend
     from ensemble.demo import main as demo
     from ensemble.folds.__main__ import app as folds
@@ -23,6 +24,7 @@ def main() -> None:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
     commands: dict[str, Callable[..., Any]] = {
         "demo": demo,
+        "audit": audit,
         "train": train,
         "report": report,
         "robustness": robustness,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -72,9 +73,13 @@ def make_columns(
 
 
 def read_columns(
-    store: OofStore, ledger: FoldLedger, recipe: Recipe | None = None, file: str = COLUMNS
+    store: OofStore,
+    ledger: FoldLedger,
+    recipe: Recipe | None = None,
+    file: str = COLUMNS,
+    sample: Sequence[str] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-    """Columns float32 of the ledger's rows and of the sample's.
+    """Columns float32 of the ledger's rows and of the sample's (default: the sample that the store knows).
 
     None where the store holds none for all of them, or none of this recipe (default: whatever it holds).
     """
@@ -85,7 +90,7 @@ def read_columns(
             return None
         table: Any = arrow.to_pandas()
         splits = [table[table["split"] == split].set_index("name").drop(columns="split") for split in ("oof", "test")]
-        wanted = [ledger.table["name"], store.sample().names]
+        wanted = [ledger.table["name"], store.sample().names if sample is None else list(sample)]
         train, test = (part.loc[names].to_numpy(np.float32) for part, names in zip(splits, wanted, strict=True))
     except (OSError, KeyError, pa.ArrowInvalid):
         return None

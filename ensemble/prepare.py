@@ -27,19 +27,24 @@ def prepare(
 ) -> tuple[NDArray[np.uint8] | None, FoldLedger]:
     """Cut the folds, or take those of the store when data and settings are the same; only the first needs pixels."""
     pixels = None
-    ledger = _known_ledger(experiment, competition, store)
+    ledger = known_ledger(experiment, competition, store)
     if ledger is None:
-        from ensemble.folds.duplicates import near_duplicate_groups  # a quarter of a second that only new folds pay
-
         board.say(f"reading {len(competition.encoded)} photographs from {competition.source}")
-        pixels = competition.decode()
-        table, settings = competition.train, experiment.folds
-        groups = near_duplicate_groups(
-            table.names, pixels[: len(table.names)], table.groups, settings.near_duplicate_distance
-        )
-        ledger = FoldLedger.cut(table.names, table.labels, groups, settings)
+        pixels, ledger = cut(experiment, competition)
         set_aside(store, ledger, competition, board)
     return pixels, ledger
+
+
+def cut(experiment: Experiment, competition: Competition) -> tuple[NDArray[np.uint8], FoldLedger]:
+    """Decode all photographs, and cut the folds of the training rows."""
+    from ensemble.folds.duplicates import near_duplicate_groups  # a quarter of a second that only new folds pay
+
+    pixels = competition.decode()
+    table, settings = competition.train, experiment.folds
+    groups = near_duplicate_groups(
+        table.names, pixels[: len(table.names)], table.groups, settings.near_duplicate_distance
+    )
+    return pixels, FoldLedger.cut(table.names, table.labels, groups, settings)
 
 
 def facts_of(competition: Competition) -> dict[str, Any]:
@@ -53,7 +58,7 @@ def facts_of(competition: Competition) -> dict[str, Any]:
     }
 
 
-def _known_ledger(experiment: Experiment, competition: Competition, store: OofStore) -> FoldLedger | None:
+def known_ledger(experiment: Experiment, competition: Competition, store: OofStore) -> FoldLedger | None:
     """The store's ledger, if it was cut from the same data with the same settings, and can be read."""
     try:
         ledger = store.ledger()

@@ -1,88 +1,198 @@
-"""A competition with the fakes of two generators, and features that key on their own traces or on a shared one."""
+"""Small competitions in memory, clean or with one fault planted, for audits to find."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import uniform_filter
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.linear_model import LogisticRegression
+from scipy.ndimage import gaussian_filter
 
-from tests.competitions import write_rows
+from ensemble.audit.check import Check
+from ensemble.audit.run import audit
+from ensemble.competition import Competition
+from ensemble.config import Experiment, MemberSettings, Recipe
+from ensemble.engine.inline import InlineEngine
+from ensemble.oof import OofStore
+from ensemble.prepare import cut
+from ensemble.progress import Board
+from ensemble.tables import SampleTable, TrainTable
 
-SIZE = 48
-PERIODS = {"a": 4, "b": 3}  # pixels of the grating that each generator leaves; the first one blurs too
-SHARED = 12.0  # grey levels by which the blue of every fake is lower
-
-
-def generator_of(number: int) -> str:
-    """Every second photograph is real; the fakes are of the two generators in turn."""
-    return "" if number % 2 == 0 else "ab"[number // 2 % 2]
-
-
-def photograph(number: int) -> NDArray[np.uint8]:
-    rng = np.random.default_rng([number, 11])
-    noise = rng.normal(128, 30, (SIZE, SIZE, 3))
-    generator = generator_of(number)
-    if generator == "a":
-        noise = uniform_filter(noise, (5, 5, 0))
-    if generator:
-        wave = np.sin(2 * np.pi * np.arange(SIZE) / PERIODS[generator])
-        noise += 20 * wave[None, :, None]
-        noise[..., 2] -= SHARED
-    return np.clip(noise, 0, 255).astype(np.uint8)
+SIDE = 64
+TRACES = {"usual": 0.30, "other": 0.42}  # cycles a pixel at which a generator leaves its trace
+Saved = dict[str, Any]
 
 
-def write_planted(folder: Path, train: int = 120, test: int = 6) -> Path:
-    for split, numbers in (("train", range(train)), ("test", range(train, train + test))):
-        (folder / split).mkdir(parents=True)
-        for number in numbers:
-            Image.fromarray(photograph(number)).save(folder / split / f"{number:05d}.png")
-    write_rows(folder / "train.csv", ["name", "target"], [[f"{n:05d}.png", n % 2] for n in range(train)])
-    write_rows(folder / "submit.csv", ["name", "pred"], [[f"{n:05d}.png", 0] for n in range(train, train + test)])
-    return folder
+@dataclass
+class Draft:
+    """A competition before it is saved: whatever a fault may change."""
+
+    rng: np.random.Generator
+    labels: list[int]
+    train: list[NDArray[np.uint8]]
+    test: list[NDArray[np.uint8]]
+    test_labels: list[int]
+    names: list[str]
+    saved: list[Saved] = field(default_factory=list)  # as Pillow takes it, the training rows first
+
+    def each(self, change: Callable[[int, Saved], None], test: bool = True) -> None:
+        """Change how each photograph is saved, given its class."""
+        rows = self.labels + (self.test_labels if test else [])
+        for label, how in zip(rows, self.saved, strict=False):
+            change(label, how)
 
 
-class OwnTraces(TransformerMixin, BaseEstimator):
-    """Whether each generator's grating is there."""
-
-    def fit(self, X: Any, y: Any = None) -> OwnTraces:
-        return self
-
-    def transform(self, X: NDArray[np.uint8]) -> NDArray[np.float32]:
-        rows = X.astype(np.float64).mean(axis=(1, 3))
-        waves = [np.exp(2j * np.pi * np.arange(SIZE) / period) for period in PERIODS.values()]
-        return np.stack([np.abs(rows @ wave) / SIZE > 5 for wave in waves], axis=1).astype(np.float32)
-
-
-class SharedTrace(TransformerMixin, BaseEstimator):
-    """How blue a photograph is."""
-
-    def fit(self, X: Any, y: Any = None) -> SharedTrace:
-        return self
-
-    def transform(self, X: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return X.astype(np.float32).mean(axis=(1, 2))[:, 2:]
+def picture(rng: np.random.Generator, fake: bool, generator: str = "usual") -> NDArray[np.uint8]:
+    """Clouds with noise; a fake one bears a faint wave, at times too faint."""
+    blur = rng.uniform(1.5, 3)
+    clouds = gaussian_filter(rng.normal(size=(SIDE, SIDE, 3)), (blur, blur, 0))
+    pixels = 128 + 40 * clouds / clouds.std() + rng.normal(0, 6, (SIDE, SIDE, 3))
+    if fake:
+        wave = np.sin(2 * np.pi * (TRACES[generator] * np.arange(SIDE) + rng.uniform()))
+        pixels += rng.uniform(0, 3) * wave[:, None, None]
+    return np.clip(pixels, 0, 255).astype(np.uint8)
 
 
-def member(name: str, features: str, model: str = "sklearn.linear_model.LogisticRegression") -> str:
-    steps = f"[[scale, {{use: sklearn.preprocessing.StandardScaler}}], [model, {{use: {model}}}]]"
-    return f"""
-  - name: {name}
-    features: {{use: tests.planted.{features}}}
-    model: {{use: sklearn.pipeline.Pipeline, steps: {steps}}}
-"""
+def draft(seed: int, train: int = 240, test: int = 120) -> Draft:
+    """A clean one: files of one kind, names and classes in no order."""
+    rng = np.random.default_rng([seed, 11])
+    labels = [int(label) for label in rng.permutation(np.arange(train) % 2)]
+    test_labels = [int(label) for label in rng.permutation(np.arange(test) % 2)]
+    pictures = [picture(rng, bool(label)) for label in labels + test_labels]
+    names = [f"{rng.integers(2**40):010x}.jpg" for _ in range(train)]
+    saved = [{"format": "JPEG", "quality": 90, "subsampling": 0} for _ in pictures]
+    return Draft(rng, labels, pictures[:train], pictures[train:], test_labels, names, saved)
 
 
-class FailsToday(LogisticRegression):
-    """Cannot be fitted as long as the environment says so."""
+def finish(made: Draft) -> Competition:
+    """Save all photographs, and put the training rows in the order of their names."""
+    order = sorted(range(len(made.names)), key=made.names.__getitem__)
+    rows = [*order, *range(len(order), len(order) + len(made.test))]
+    pictures = made.train + made.test
+    names, test_names = [made.names[row] for row in order], [f"test{row:04d}.jpg" for row in range(len(made.test))]
+    labels = np.array([made.labels[row] for row in order], dtype=np.int64)
+    train = TrainTable(names, names, labels, [None] * len(names))
+    sample = SampleTable(test_names, test_names, "name", "pred", ["name", "pred"])
+    encoded = [_encode(pictures[row], made.saved[row]) for row in rows]
+    return Competition("planted", train, sample, encoded, synthetic=True, on_size_mismatch="error")
 
-    def fit(self, X: Any, y: Any) -> FailsToday:
-        if "FAILS_TODAY" in os.environ:
-            raise RuntimeError("not today")
-        return super().fit(X, y)
+
+def audited(competition: Competition, folder: Path) -> dict[str, Check]:
+    """All checks, by id."""
+    member = MemberSettings(name="any", model=Recipe(use="sklearn.dummy.DummyClassifier"))
+    experiment = Experiment(name="planted", members=(member,))
+    pixels, ledger = cut(experiment, competition)
+    store = OofStore(folder / "planted")
+    with InlineEngine() as engine:
+        checks = audit(competition, pixels, ledger, experiment, store, engine, Board())
+    return {check.id: check for check in checks}
+
+
+def _encode(pixels: NDArray[np.uint8], how: Saved) -> bytes:
+    file = BytesIO()
+    how = {key: value for key, value in how.items() if how["format"] == "JPEG" or key == "format"}
+    Image.fromarray(pixels).save(file, **how)
+    return file.getvalue()
+
+
+def _png_against_jpeg(made: Draft) -> None:
+    made.each(lambda label, how: how.update(format="PNG") if label else None)
+
+
+def _quality_by_class(made: Draft) -> None:
+    made.each(lambda label, how: how.update(quality=95 if label else 75))
+
+
+def _sampling_by_class(made: Draft) -> None:
+    made.each(lambda label, how: how.update(subsampling=2 if label else 0))
+
+
+def _exif_in_one_class(made: Draft) -> None:
+    exif = Image.Exif()
+    exif[0x0110] = "A camera"
+    made.each(lambda label, how: None if label else how.update(exif=exif.tobytes()))
+
+
+def _other_quality_in_test(made: Draft) -> None:
+    for how in made.saved[len(made.labels) :]:
+        how["quality"] = 60
+
+
+def _copies(change: Callable[[Draft, int, int], None]) -> Callable[[Draft], None]:
+    """Some training photographs stand in test, too."""
+
+    def plant(made: Draft) -> None:
+        for row in range(6):
+            source = int(made.rng.integers(len(made.train)))
+            made.test[row] = made.train[source]
+            change(made, source, row)
+
+    return plant
+
+
+def _as_it_is(made: Draft, source: int, row: int) -> None: ...
+
+
+def _recompressed(made: Draft, source: int, row: int) -> None:
+    content = _encode(made.train[source], {"format": "JPEG", "quality": 50})
+    made.test[row] = np.asarray(Image.open(BytesIO(content)).convert("RGB"))
+
+
+def _mirrored(made: Draft, source: int, row: int) -> None:
+    made.test[row] = np.ascontiguousarray(made.train[source][:, ::-1])
+
+
+def _opposite_labels(made: Draft) -> None:
+    real, fake = made.labels.index(0), made.labels.index(1)
+    made.train[fake] = made.train[real]
+
+
+def _names_in_class_order(made: Draft) -> None:
+    order = np.argsort(made.labels, kind="stable")
+    for number, row in enumerate(order):
+        made.names[row] = f"img_{number:05d}.jpg"
+
+
+def _numbers_by_parity(made: Draft) -> None:
+    numbers = made.rng.permutation(len(made.labels))
+    for label, row in ((label, row) for row, label in enumerate(made.labels)):
+        made.names[row] = f"{2 * numbers[row] + label:06d}.jpg"
+
+
+def _shuffled_labels(made: Draft) -> None:
+    made.labels = [made.labels[row] for row in made.rng.permutation(len(made.labels))]
+
+
+def _other_generator_in_test(made: Draft) -> None:
+    made.test = [picture(made.rng, bool(label), "other") for label in made.test_labels]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault, and the audits that should find it; `also` may well find it, too."""
+
+    plant: Callable[[Draft], None]
+    found_by: str
+    also: tuple[str, ...] = ()
+
+
+FAULTS = {
+    "PNG against JPEG": Fault(_png_against_jpeg, "formats"),
+    "quality 75 against 95": Fault(_quality_by_class, "formats"),
+    "4:2:0 against 4:4:4": Fault(_sampling_by_class, "formats"),
+    "EXIF in one class": Fault(_exif_in_one_class, "formats"),
+    "another JPEG quality in test": Fault(_other_quality_in_test, "formats_of_test", ("adversarial",)),
+    "copies in test, same files": Fault(_copies(_as_it_is), "duplicates_across"),
+    "copies in test, saved again": Fault(_copies(_recompressed), "duplicates_across"),
+    "copies in test, mirrored": Fault(_copies(_mirrored), "duplicates_across"),
+    "one picture, two labels": Fault(_opposite_labels, "duplicates"),
+    "names in class order": Fault(_names_in_class_order, "names"),
+    "odd numbers are fake": Fault(_numbers_by_parity, "names"),
+    "shuffled labels": Fault(_shuffled_labels, "permutation"),
+    "another generator in test": Fault(_other_generator_in_test, "adversarial"),
+}

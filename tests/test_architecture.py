@@ -24,6 +24,7 @@ LEVELS = [
     ["selection"],
     ["execute"],
     ["columns", "exhibits"],
+    ["audit"],
     ["report"],
     ["blend", "train", "demo"],
     ["generators", "robustness"],

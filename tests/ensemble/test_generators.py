@@ -28,8 +28,8 @@ from ensemble.oof import OofStore
 from ensemble.stores import find_store
 from tests.competitions import write_competition, write_config
 from tests.conftest import train_inline
-from tests.planted import generator_of, member, write_planted
 from tests.storage import content, fill, invoke, new_place
+from tests.two_generators import generator_of, member, write_planted
 
 MEMBERS = (member("own", "OwnTraces"), member("shared", "SharedTrace"))
 
@@ -212,7 +212,7 @@ def test_user_mistakes_are_told(done: OofStore, tmp_path: Path) -> None:
 
 
 def test_a_member_that_fails_costs_itself_only(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    flaky = member("flaky", "SharedTrace", "tests.planted.FailsToday")
+    flaky = member("flaky", "SharedTrace", "tests.two_generators.FailsToday")
     store = train_inline(write_config(tmp_path / "c.yaml", MEMBERS[1], flaky), data, tmp_path / "oof")
     monkeypatch.setenv("FAILS_TODAY", "1")
     found = invoke(main, store.root, "--engine", "inline")

@@ -1,0 +1,116 @@
+"""What the header of a photograph's file tells, without decoding a pixel."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+# Tables K.1 and K.2 of the JPEG standard, which libjpeg scales to a quality.
+_LUMINANCE = """
+16 11 10 16 24 40 51 61  12 12 14 19 26 58 60 55  14 13 16 24 40 57 69 56  14 17 22 29 51 87 80 62
+18 22 37 56 68 109 103 77  24 35 55 64 81 104 113 92  49 64 78 87 103 121 120 101  72 92 95 98 112 100 103 99
+"""
+_CHROMINANCE = """
+17 18 24 47 99 99 99 99  18 21 26 66 99 99 99 99  24 26 56 99 99 99 99 99  47 66 99 99 99 99 99 99
+99 99 99 99 99 99 99 99  99 99 99 99 99 99 99 99  99 99 99 99 99 99 99 99  99 99 99 99 99 99 99 99
+"""
+_SAMPLING = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (1, 2): "4:4:0", (4, 1): "4:1:1"}
+_METADATA = {"exif": "EXIF", "icc_profile": "ICC profile", "xmp": "XMP", "photoshop": "Photoshop", "dpi": "resolution"}
+_TECHNICAL = {  # of how the pixels are packed, or facts of their own
+    "jfif_version", "jfif_unit", "jfif_density", "progressive", "progression", "adobe_transform", "interlace",
+    "mp", "mpoffset", "background", "transparency", "loop", "duration", "timestamp", "compression",
+    "Raw profile type exif",
+}  # fmt: skip
+_SHOWN = 24  # characters of a comment
+
+
+def facts_of(encoded: Sequence[bytes], identities: Sequence[str]) -> pd.DataFrame:
+    """Facts of each file, a row each.
+
+    Columns: `name`; `format`, `mode`, `sampling` (such as 4:2:0; empty but for JPEG), `tables` (8 hex digits of a hash
+    over the quantisation tables; empty but for JPEG) and `metadata` (names, joined by commas) are text; `width`,
+    `height`, `bytes` int64; `bits_per_pixel` and `quality` (of JPEG as libjpeg counts it, 1 to 100, nearest; NaN
+    for others) float64; `progressive` bool.
+    """
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        rows = list(pool.map(file_facts, encoded))
+    table = pd.DataFrame(rows)
+    table.insert(0, "name", list(identities))
+    return table
+
+
+def file_facts(content: bytes) -> dict[str, Any]:
+    """Facts of one file."""
+    with Image.open(BytesIO(content)) as image:
+        tables = getattr(image, "quantization", None) or {}
+        return {
+            "format": image.format or "unknown",
+            "mode": image.mode,
+            "width": image.width,
+            "height": image.height,
+            "bytes": len(content),
+            "bits_per_pixel": 8 * len(content) / max(image.width * image.height, 1),
+            "quality": jpeg_quality(tables),
+            "sampling": _sampling(getattr(image, "layer", ()) or ()),
+            "progressive": bool(image.info.get("progressive", False)),
+            "tables": hashlib.sha256(repr(sorted(tables.items())).encode()).hexdigest()[:8] if tables else "",
+            "metadata": ", ".join(_metadata(image)),
+        }
+
+
+def jpeg_quality(tables: dict[int, list[int]]) -> float:
+    """The quality whose tables in libjpeg are nearest to these (in natural order); NaN without tables."""
+    if not tables:
+        return float("nan")
+    return _nearest(tuple(tuple(tables[key]) for key in sorted(tables)[:2]))
+
+
+@cache
+def _nearest(found: tuple[tuple[int, ...], ...]) -> float:
+    known = _libjpeg_tables()[:, : len(found)]
+    distance = np.abs(known - np.array(found)).sum(axis=(1, 2))
+    return float(np.argmin(distance) + 1)
+
+
+@cache
+def _libjpeg_tables() -> NDArray[np.int64]:
+    """Tables of qualities 1 to 100: int64 (100, 2, 64)."""
+    base = np.array([text.split() for text in (_LUMINANCE, _CHROMINANCE)], dtype=np.int64)
+    quality = np.arange(1, 101)
+    scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
+    return np.clip((base * scale[:, None, None] + 50) // 100, 1, 255)
+
+
+def _sampling(layers: Sequence[tuple[int, int, int, int]]) -> str:
+    """Of JPEG components (id, horizontal factor, vertical factor, table)."""
+    if not layers:
+        return ""
+    if len(layers) == 1:
+        return "grey"
+    (_, across, down, _), (_, chroma_across, chroma_down, _) = layers[:2]
+    ratio = (across // max(chroma_across, 1), down // max(chroma_down, 1))
+    return _SAMPLING.get(ratio, f"{ratio[0]} x {ratio[1]}")
+
+
+def _metadata(image: Image.Image) -> list[str]:
+    """Names of what a file says beside its pixels, sorted; of comments and texts of its software the beginning too."""
+    names = {_name(str(key), value) for key, value in image.info.items() if str(key) not in _TECHNICAL}
+    return sorted(names)
+
+
+def _name(key: str, value: object) -> str:
+    if key.lower() in ("comment", "software"):
+        text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+        return f"{key.lower()} {text[:_SHOWN].strip().replace(',', ' ')!r}"
+    known = {"jfif": "JFIF", "adobe": "Adobe marker"}
+    return _METADATA.get(key) or known.get(key) or f"text {key}"

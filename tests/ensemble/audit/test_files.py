@@ -1,0 +1,221 @@
+"""Audits of files: each fires on its planted fault, and all are silent on a clean competition."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from ensemble.audit import run as audits
+from ensemble.audit.duplicates import across, find_pairs, within_train
+from ensemble.audit.formats import formats, formats_of_test
+from ensemble.audit.header import facts_of, file_facts
+from ensemble.audit.names import names, runs_test
+from ensemble.audit.run import told
+from ensemble.audit.store import checks_of, read_audit, read_content
+from ensemble.competition import Competition
+from ensemble.config import FoldSettings, load_experiment
+from ensemble.errors import UserError
+from ensemble.folds import FoldLedger
+from ensemble.oof import OofStore
+from ensemble.stores import find_store
+from tests.competitions import LINEAR, write_competition, write_config
+from tests.conftest import train_inline
+from tests.planted import FAULTS, audited, draft, finish, picture
+
+FILES = ("formats", "formats_of_test", "duplicates", "duplicates_across", "names")
+OF_FILES = {name: fault for name, fault in FAULTS.items() if fault.found_by in FILES}
+
+
+def of_files(competition: Competition) -> dict[str, str]:
+    """Verdicts of the audits that read files only."""
+    train, rows = competition.train, competition.train_rows
+    ledger = FoldLedger.cut(train.names, train.labels, train.names, FoldSettings())
+    facts = facts_of(competition.encoded, competition.identities)
+    pairs = find_pairs(list(competition.contents.values()), competition.decode(), 30)
+    checks = [
+        formats(facts[:rows], ledger.labels, ledger.folds),
+        formats_of_test(facts[:rows], facts[rows:]),
+        within_train(pairs, ledger),
+        across(pairs, ledger, competition.sample.names),
+        names(train.names, ledger.labels, ledger.folds),
+    ]
+    return {check.id: check.verdict for check in checks}
+
+
+@pytest.mark.parametrize("fault", OF_FILES)
+def test_a_planted_fault_is_found_and_nothing_else(fault: str) -> None:
+    made = draft(1)
+    OF_FILES[fault].plant(made)
+    verdicts = of_files(finish(made))
+    assert verdicts.pop(OF_FILES[fault].found_by) == "alarm"
+    assert set(verdicts.values()) == {"fine"}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_clean_competition_is_fine(seed: int) -> None:
+    assert set(of_files(finish(draft(seed, 120, 60))).values()) == {"fine"}
+
+
+def test_random_names_tell_nothing() -> None:
+    rng, loud = np.random.default_rng(0), []
+    for seed in range(50):
+        labels = rng.permutation(np.arange(240) % 2)
+        called = [f"{rng.integers(2**40):010x}.jpg" if seed % 2 else f"{number:05d}.jpg" for number in range(240)]
+        verdict = names(called, labels, np.arange(240) % 5).verdict
+        loud += [seed] if verdict != "fine" else []
+    assert loud == []
+
+
+def test_copies_side_by_side_are_no_order() -> None:
+    """Ten frames of each film, named after it: few runs, and honestly so."""
+    films = np.random.default_rng(3).permutation(np.arange(60) % 2)
+    labels, groups = np.repeat(films, 10), np.repeat(np.arange(60), 10).astype(str)
+    called = [
+        f"{film}-{frame}.jpg" for film in np.random.default_rng(4).permutation(90_000)[:60] for frame in range(10)
+    ]
+    folds = np.repeat(np.arange(60) % 5, 10)
+    assert names(called, labels, folds).verdict == "alarm"
+    assert names(called, labels, folds, list(groups)).verdict == "fine"
+
+
+def test_runs() -> None:
+    runs, expected, z = runs_test(np.array([0, 1] * 20))
+    assert (runs, expected) == (40, 21.0)
+    assert z == pytest.approx(19 / np.sqrt(20 * 19 / 39))
+
+
+@pytest.mark.parametrize("quality", [5, 30, 49, 50, 75, 90, 95, 100])
+@pytest.mark.parametrize(("code", "sampling"), [(0, "4:4:4"), (1, "4:2:2"), (2, "4:2:0")])
+def test_the_header_of_a_jpeg(quality: int, code: int, sampling: str) -> None:
+    file = BytesIO()
+    pixels = picture(np.random.default_rng(0), fake=False)
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling=code, progressive=True, comment="by hand")
+    facts = file_facts(file.getvalue())
+    assert (facts["quality"], facts["sampling"], facts["progressive"]) == (quality, sampling, True)
+    assert (facts["format"], facts["width"], facts["bytes"]) == ("JPEG", 64, len(file.getvalue()))
+    assert facts["metadata"] == "JFIF, comment 'by hand'"
+
+
+def test_a_png_and_a_grey_jpeg() -> None:
+    png, grey = BytesIO(), BytesIO()
+    Image.new("RGBA", (8, 4)).save(png, "PNG")
+    Image.new("L", (8, 8)).save(grey, "JPEG")
+    table = facts_of([png.getvalue(), grey.getvalue()], ["a", "b"])
+    assert list(table["sampling"]) == ["", "grey"]
+    assert list(table["mode"]) == ["RGBA", "L"]
+    assert np.isnan(table["quality"][0])
+    assert table["quality"][1] == 75
+
+
+def test_file_size_alone_is_never_an_alarm_below_the_limit() -> None:
+    rng = np.random.default_rng(0)
+    made = draft(0)
+    facts = facts_of(finish(made).encoded[:240], [str(n) for n in range(240)])
+    large = facts.loc[np.arange(4000) % 240].reset_index(drop=True)
+    labels = rng.permutation(np.arange(4000) % 2)
+    large["bytes"] = (rng.normal(10_000, 1000, 4000) + 180 * labels).astype(int)
+    check = formats(large, labels, np.arange(4000) % 5)
+    assert check.verdict == "fine"
+    assert "file size knows a little" in check.sentence
+    large["bytes"] = (rng.normal(10_000, 1000, 4000) + 900 * labels).astype(int)
+    assert formats(large, labels, np.arange(4000) % 5).verdict == "alarm"
+
+
+def test_copies_of_one_label_are_fine_in_one_fold_only() -> None:
+    made = draft(2, 60, 20)
+    one, other = [row for row, label in enumerate(made.labels) if label][:2]
+    made.train[other] = made.train[one]
+    competition = finish(made)
+    pairs = find_pairs(list(competition.contents.values()), competition.decode(), 30)
+    assert [pair.how for pair in pairs] == ["same file"]
+    groups = list(competition.train.names)
+    groups[pairs[0].second] = groups[pairs[0].first]
+    kept = FoldLedger.cut(competition.train.names, competition.train.labels, groups, FoldSettings())
+    check = within_train(pairs, kept)
+    assert check.verdict == "fine"
+    assert "2 of 60 training photographs have a copy" in check.sentence
+    torn = kept.table.copy()
+    torn.loc[pairs[0].second, "fold"] = (torn.loc[pairs[0].first, "fold"] + 1) % 5
+    assert within_train(pairs, FoldLedger(torn, 5, 0, 30)).verdict == "alarm"
+
+
+def test_what_was_found_is_kept_and_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    competition = finish(draft(0, 60, 40))
+    first = audited(competition, tmp_path)
+    content = read_content(OofStore(tmp_path / "planted"))
+    assert content is not None
+    assert {check.id: check for check in checks_of(content)} == first
+    assert "# Audits" in (tmp_path / "planted" / "audit" / "audit.md").read_text()
+    monkeypatch.setattr(audits, "_files", lambda material: pytest.fail("audited again"))
+    assert audited(competition, tmp_path) == first
+
+
+def test_an_audit_that_fails_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ensemble.audit.header.facts_of", lambda *_: 1 / 0)
+    checks = audited(finish(draft(0, 60, 40)), tmp_path)
+    assert checks["formats"].verdict == "not run"
+    assert "ZeroDivisionError" in checks["formats"].sentence
+    assert checks["names"].verdict == "fine"
+    monkeypatch.undo()
+    assert audited(finish(draft(0, 60, 40)), tmp_path)["formats"].verdict == "fine", "it is made the next time"
+
+
+def test_before_training(tmp_path: Path, competition_folder: Path) -> None:
+    from ensemble.cli import main as console  # noqa: F401  its verbs can be imported
+
+    config, oof = write_config(tmp_path / "c.yaml", LINEAR), tmp_path / "oof"
+    command(config, competition_folder, oof)
+    store = OofStore(oof / "small")
+    assert sorted(path.name for path in store.root.iterdir()) == ["audit", "spectra.parquet"]
+    assert not store.exists()
+    with pytest.raises(UserError, match="no store"):
+        find_store(None, oof)
+    before = (store.root / "audit" / "audit.json").read_bytes()
+    train_inline(config, competition_folder, oof)
+    assert (store.root / "audit" / "audit.json").read_bytes() == before, "the run has nothing to audit"
+    assert not list(oof.glob("small~*"))
+    assert read_audit(store) is not None
+
+
+def test_a_store_of_other_data_is_left_alone(tmp_path: Path, competition_folder: Path) -> None:
+    config, oof = write_config(tmp_path / "c.yaml", LINEAR), tmp_path / "oof"
+    store = train_inline(config, competition_folder, oof)
+    before = {path: path.read_bytes() for path in store.root.rglob("*") if path.is_file()}
+    command(config, write_competition(tmp_path / "other", first=100), oof)
+    assert {path: path.read_bytes() for path in store.root.rglob("*") if path.is_file()} == before
+    assert (oof / "small~audit" / "audit" / "audit.json").exists()
+    assert find_store(None, oof)[0].root == store.root
+
+
+def test_a_run_says_what_asks_for_a_look(
+    tmp_path: Path, competition_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = train_inline(write_config(tmp_path / "c.yaml", LINEAR), competition_folder, tmp_path / "oof")
+    checks = read_audit(store)
+    assert checks is not None
+    said = capsys.readouterr().out
+    assert "audit alarm: The label can be read from odd number of the name" in said
+    assert all(line in said for line in told(checks))
+    experiment = load_experiment(store.root / "experiment.yaml")
+    assert experiment.name == "small"
+    (store.root / "folds.json").write_text(
+        (store.root / "folds.json").read_text().replace('"sha256": "', '"sha256": "0')
+    )
+    assert read_audit(store) is None, "it is of other folds"
+
+
+def command(config: Path, data: Path, oof: Path) -> None:
+    import typer
+
+    from ensemble.audit.__main__ import main
+
+    app = typer.Typer()
+    app.command()(main)
+    result = CliRunner().invoke(app, [str(config), "--data", str(data), "--oof", str(oof), "--engine", "inline"])
+    assert result.exit_code == 0, result.output
+    assert "alarm  " in result.output
