@@ -18,6 +18,7 @@ from ensemble.report.markdown import to_markdown
 from ensemble.report.material import Material
 from ensemble.report.page import render
 from ensemble.report.sections.answer import answer
+from ensemble.report.sections.audits import audits
 from ensemble.report.sections.card import CARD, card
 from ensemble.report.sections.cost import cost
 from ensemble.report.sections.decision import decision
@@ -45,6 +46,7 @@ SECTIONS: dict[str, SectionMaker] = {
     "Photographs": photographs,
     "Robustness": robustness,
     "Generators never seen": generators,
+    "Audits": audits,
     "Cost": cost,
     "Members, one by one": members,
     "Model card": card,
