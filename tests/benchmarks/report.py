@@ -29,7 +29,7 @@ _OPEN = {"page open, s": "opened", "first figure drawn, s": "drawn"}
 _FIRST_FIGURE = """async () => {
     const plot = [...document.querySelectorAll('.plot')].find((each) => each.offsetParent);
     if (!plot) return null;
-    plot.scrollIntoView();
+    plot.scrollIntoView({ behavior: 'instant' });
     while (!plot.querySelector('svg.main-svg')) await new Promise(requestAnimationFrame);
     return performance.now() / 1000;
 }"""
