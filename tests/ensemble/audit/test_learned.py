@@ -130,18 +130,24 @@ def test_another_share_and_fakes_that_look_real_are_found(fault: Callable[[int],
         assert len(check.tables[0].rows) >= 2
 
 
-def spectra(n: int, seed: int, saved: int = 92, generator: Callable[..., Generator] = draw_generator) -> Floats:
-    """Real spectra of demo photographs, every second of them fake."""
+def rendered(n: int, seed: int, generator: Callable[..., Generator] = draw_generator) -> list[NDArray[np.uint8]]:
+    """Demo photographs, every second of them fake."""
     photos = []
     for i in range(n):
         rng = np.random.default_rng((seed, i))
         scene = draw_scene(rng)
         with patch("ensemble.demo.generator.draw_generator", generator):
-            pixels = generate(scene, rng) if i % 2 else photograph(scene, rng)
+            photos.append(generate(scene, rng) if i % 2 else photograph(scene, rng))
+    return photos
+
+
+def spectra(photos: list[NDArray[np.uint8]], saved: int = 92) -> Floats:
+    pixels = []
+    for photo in photos:
         file = io.BytesIO()
-        Image.fromarray(pixels).save(file, "JPEG", quality=saved, subsampling="4:2:0")
-        photos.append(np.asarray(Image.open(file)))
-    return np.asarray(Spectra().transform(np.stack(photos)), np.float32)
+        Image.fromarray(photo).save(file, "JPEG", quality=saved, subsampling="4:2:0")
+        pixels.append(np.asarray(Image.open(file)))
+    return np.asarray(Spectra().transform(np.stack(pixels)), np.float32)
 
 
 def other_generator(rng: np.random.Generator) -> Generator:
@@ -151,8 +157,8 @@ def other_generator(rng: np.random.Generator) -> Generator:
 
 
 def test_faults_are_found_in_real_spectra() -> None:
-    train, labels = spectra(120, 0), np.arange(120) % 2
-    assert adversarial(train, spectra(80, 1), labels, 0).verdict == "fine"
-    assert adversarial(train, spectra(80, 1, saved=75), labels, 0).verdict == "alarm"
-    other = adversarial(train, spectra(80, 1, generator=other_generator), labels, 0)
+    train, test, labels = spectra(rendered(100, 0)), rendered(60, 1), np.arange(100) % 2
+    assert adversarial(train, spectra(test), labels, 0).verdict == "fine"
+    assert adversarial(train, spectra(test, saved=75), labels, 0).verdict == "alarm"
+    other = adversarial(train, spectra(rendered(60, 1, other_generator)), labels, 0)
     assert other.verdict in ("look", "alarm"), other
