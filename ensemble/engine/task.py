@@ -49,6 +49,11 @@ class FoldTask:
         return self.member.resources
 
 
+def feature_group(recipe: Recipe, key: str) -> str:
+    """What the tasks of one feature table are called, `key` being that of the recipe and its code."""
+    return f"features/{recipe.use.rpartition('.')[2]}-{key[:8]}"
+
+
 @dataclass(frozen=True)
 class FeatureTask:
     """The features of one chunk of the photographs. `key` identifies the recipe and its code; `rows` is the chunk.
@@ -72,7 +77,7 @@ class FeatureTask:
     def group(self) -> str:
         """Tasks of a group take about the same time."""
         others = "" if self.photographs == PHOTOGRAPHS else f"/{self.photographs}"
-        return f"features/{self.recipe.use.rpartition('.')[2]}-{self.key[:8]}{others}"
+        return f"{feature_group(self.recipe, self.key)}{others}"
 
 
 @dataclass(frozen=True)

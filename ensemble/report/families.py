@@ -6,18 +6,23 @@ out: to ask it for names would take seconds, and its columns have no families.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ensemble.errors import UserError
+from ensemble.files import write_text
 from ensemble.member import build
 from ensemble.models import LIGHTGBM, SKOPS, BoosterClassifier, load_model
 from ensemble.oof import FoldRecord, OofStore
-from ensemble.provenance import libraries_behind
+from ensemble.provenance import digest, file_sha256, libraries_behind
 
 Array = NDArray[np.float64]
 
@@ -27,6 +32,7 @@ MEASURES = {
     GAIN: "share of the gain, that is of how much the splits on a family's columns lowered the training loss",
     COEFFICIENTS: "share of the absolute coefficients, each of a column that was scaled to a standard deviation of one",
 }
+KEPT = "families.json"
 _LARGEST = 20_000_000  # bytes of a model file: a report is written within seconds
 _MOST_FAMILIES = 40
 _NETWORKS = {"torch", "tensorflow", "jax"}
@@ -47,6 +53,24 @@ class FamilyShares:
 
     measure: str
     table: pd.DataFrame
+
+
+def kept_family_shares(store: OofStore, records: Sequence[FoldRecord]) -> FamilyShares | None:
+    """The same as `family_shares`, kept beside the member's folds: to read models takes seconds of imports."""
+    made_of = digest([file_sha256(Path(__file__)), *({**record.checksums} for record in records)])
+    path = store.member_folder(records[0].member) / KEPT
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept["made_of"] == made_of:
+            return None if kept["measure"] is None else FamilyShares(kept["measure"], pd.DataFrame(kept["table"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    found = family_shares(store, records)
+    table = None if found is None else found.table.astype(object).where(found.table.notna(), None).to_dict("list")
+    content = {"made_of": made_of, "measure": found and found.measure, "table": table}
+    with suppress(OSError, UserError):  # a read-only store, say
+        write_text(path, json.dumps(content) + "\n")
+    return found
 
 
 def family_shares(store: OofStore, records: Sequence[FoldRecord]) -> FamilyShares | None:

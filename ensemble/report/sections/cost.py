@@ -9,10 +9,14 @@ import numpy as np
 import pandas as pd
 
 from ensemble.durations import spoken
+from ensemble.engine.task import feature_group
+from ensemble.errors import UserError
+from ensemble.features import features_key
 from ensemble.report.blocks import Block, Column, Fact, Facts, Figure, Section, Table
 from ensemble.report.material import Material
 
 _MOST_BARS = 400
+_TOLD = 0.05  # of all work: kinds below it are told when pointed at
 _GAP = 0.02  # of the run: what is closer together is drawn as one bar
 
 
@@ -21,7 +25,7 @@ def cost(material: Material) -> Section:
     blocks: list[Block] = []
     run = _last_run(material)
     if run is not None:
-        blocks += [_of_run(run), *_timeline(run)]
+        blocks += [_of_run(run), *_timeline(run, _called(material))]
     blocks.append(_members(material))
     frontier = _frontier(material)
     blocks += [frontier] if frontier else []
@@ -65,11 +69,29 @@ def _share_busy(run: dict[str, Any]) -> float:
     return min(_busy(run) / (span * len({entry["place"] for entry in entries})), 1.0) if span else 0.0
 
 
-def _timeline(run: dict[str, Any]) -> list[Figure]:
+def _called(material: Material) -> dict[str, str]:
+    """Feature tables by the group of their tasks: for which members they were computed."""
+    called: dict[str, list[str]] = {}
+    for member in material.experiment.members:
+        if member.features is not None:
+            try:
+                group = feature_group(member.features, features_key(member.features))
+            except UserError:  # what the recipe names is not installed here
+                continue
+            called.setdefault(group, []).append(member.name)
+    return {
+        group: f"features of {names[0]}" + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+        for group, names in called.items()
+    }
+
+
+def _timeline(run: dict[str, Any], called: dict[str, str]) -> list[Figure]:
     """A bar for each task on each worker; neighbours of one group are drawn as one."""
     bars = _bars(run)
     if bars.empty:
         return []
+    bars["group"] = [called.get(group, group) for group in bars["group"]]
+    work = (bars["finished"] - bars["started"]).groupby(bars["group"]).sum()
     groups = list(dict.fromkeys(bars["group"]))
     workers = {place: f"worker {number}" for number, place in enumerate(sorted(set(bars["place"])), start=1)}
     traces = []
@@ -81,6 +103,7 @@ def _timeline(run: dict[str, Any]) -> list[Figure]:
                 "type": "bar",
                 "orientation": "h",
                 "name": group,
+                "showlegend": bool(work[group] >= _TOLD * work.sum()),
                 "base": here["started"],
                 "x": here["finished"] - here["started"],
                 "y": [workers[place] for place in here["place"]],
@@ -89,13 +112,13 @@ def _timeline(run: dict[str, Any]) -> list[Figure]:
                 "hovertemplate": "%{customdata}<extra></extra>",
             }
         )
-    busiest = bars.assign(seconds=bars["finished"] - bars["started"]).groupby("group")["seconds"].sum()
     return [
         Figure(
             "timeline",
             "What ran when",
             f"Timeline of the last run: {len(workers)} workers, {len(groups)} kinds of work. Most time went into "
-            f"{busiest.idxmax()}: {spoken(float(busiest.max()))} of work.",
+            f"{work.idxmax()}: {spoken(float(work.max()))} of work. What took less than {_TOLD:.0%} has no "
+            "entry in the legend.",
             traces,
             {
                 "barmode": "overlay",
@@ -115,7 +138,7 @@ def _timeline(run: dict[str, Any]) -> list[Figure]:
                     Column("outcome", "Outcome"),
                 ),
             ),
-            height=110 + 34 * min(len(workers), 24) + 22 * (len(groups) // 3 + 1),
+            height=110 + 34 * min(len(workers), 24) + 22 * 2,
         )
     ]
 

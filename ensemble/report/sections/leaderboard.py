@@ -13,6 +13,8 @@ from ensemble.report.leaderboard import BLEND
 from ensemble.report.material import Material
 from ensemble.report.sections.tables import frame_of
 
+_HEAVIEST = 3  # weights of a blender that are shown
+
 
 def leaderboard_section(material: Material) -> Section:
     """Members and blenders."""
@@ -82,6 +84,12 @@ def _fold_scores(material: Material, name: str) -> list[float]:
     return [float(value) for value in fold_accuracies(by_member[there] == 1, ledger.folds[there])]
 
 
+def _in_words(weights: list[tuple[str, float]], of: int) -> str:
+    """Names with their weights, and how many are not told."""
+    more = f" and {of - len(weights)} more" if of > len(weights) else ""
+    return ", ".join(f"{name} {weight:.2f}" for name, weight in weights) + more or "no weighted sum"
+
+
 def _blenders(manifest: dict[str, Any]) -> Table:
     rows = []
     for title, summary in manifest["blenders"].items():
@@ -97,7 +105,8 @@ def _blenders(manifest: dict[str, Any]) -> Table:
                 "optimism": summary["optimism"],
                 "log_loss": summary["nested"]["log_loss"],
                 "against_mean": mean,
-                "weights": ", ".join(f"{name} {weight:.2f}" for name, weight in used) or "no weighted sum",
+                "heaviest": _in_words(used[:_HEAVIEST], len(used)),
+                "weights": _in_words(used, len(used)),
                 "seconds": summary["seconds"],
             }
         )
@@ -116,7 +125,7 @@ def _blenders(manifest: dict[str, Any]) -> Table:
             Column("log_loss", "Nested log loss", "score"),
             Column("seconds", "Seconds", "seconds"),
             Column("against_mean", "Against the plain mean"),
-            Column("weights", "Weights"),
+            Column("heaviest", "Weights", note="The largest; all of them are in blenders.csv"),
         ),
         tuple(chosen),
     )

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ensemble.metrics import wilson_interval
 from ensemble.report.blocks import Block, Column, Details, Fact, Facts, Listing, Section, Table, Text
-from ensemble.report.families import family_shares
+from ensemble.report.families import kept_family_shares
 from ensemble.report.kinds import kind_of
 from ensemble.report.leaderboard import measured_on
 from ensemble.report.material import Material
@@ -39,7 +39,7 @@ def members(material: Material) -> Section:
 def _member(material: Material, name: str) -> Details:
     column = material.predictions.members.index(name)
     board = material.board[material.board["member"] == name].iloc[0]
-    shares = family_shares(material.store, records_of(material.predictions, name))
+    shares = kept_family_shares(material.store, records_of(material.predictions, name))
     curves = curves_figure(name, histories_of(material.predictions, name))
     blocks: list[Block] = [
         _facts(material, name, board),
