@@ -119,6 +119,16 @@ def test_the_label_rule_finds_labels_that_were_flipped() -> None:
     assert not honest.found
 
 
+def test_one_member_that_sides_with_the_label_is_enough_to_trust_it() -> None:
+    labels = np.arange(40) % 2
+    logits = np.where(labels[:, None] == 1, 3.0, -3.0) * np.ones((40, 3))
+    logits[[4, 9]] *= -3
+    logits[9, 2] *= -0.01
+    doubts = choosing.likely_label_errors(told(logits, labels))
+    assert doubts is not None
+    assert [each.row for each in doubts.chosen] == [4]
+
+
 def test_chance_is_what_independent_errors_would_give() -> None:
     rng = np.random.default_rng(0)
     labels = np.arange(4000) % 2
