@@ -12,7 +12,7 @@ from sklearn.tree import DecisionTreeClassifier
 from ensemble.metrics import area_under_curve
 
 ALARM = 0.6  # area under the curve
-CLEAR = 3.0  # standard errors over chance
+CLEAR = 3.5  # standard errors over chance
 _SMALLEST_LEAF = 0.02  # share of rows: a rule about fewer is not worth an alarm
 
 

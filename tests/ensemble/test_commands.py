@@ -98,7 +98,7 @@ def test_a_failed_fold_is_exit_code_one(competition_folder: Path, tmp_path: Path
 def test_the_console_script_has_the_same_verbs(tmp_path: Path) -> None:
     script = Path(sys.executable).with_name("ensemble")
     text = subprocess.run([script, "--help"], capture_output=True, text=True, check=True).stdout
-    assert all(verb in text for verb in ("demo", "train", "blend", "report"))
+    assert all(verb in text for verb in ("demo", "audit", "train", "blend", "report"))
     wrong = subprocess.run([script, "blend"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (wrong.returncode, "no store under oof" in wrong.stderr) == (2, True)
 
