@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,9 +17,6 @@ from tests.competitions import photograph
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 
 FREQUENCIES = tuple(np.linspace(0, 0.5, 33).tolist())
 MEANS = {"real": tuple(-6 * f for f in FREQUENCIES), "fake": tuple(-7 * f for f in FREQUENCIES)}
@@ -55,16 +51,6 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     section = Section("photographs", "Photographs", "Look.", galleries)
     (folder / "report.html").write_text(render("A report", "", [section], "signature"), encoding="utf-8")
     return (folder / "report.html").as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
