@@ -164,7 +164,7 @@ def test_without_scripts_the_numbers_stand_in_the_page(browser: Browser, address
     page.goto(address)
     assert page.locator(".exhibit img[src]").count() == 4
     page.locator("#errors summary").click()
-    assert "0.9996" in page.locator("#errors-votes").inner_text()
+    assert "0.9996" in page.locator("#table-errors-votes").inner_text()
     page.context.close()
 
 
