@@ -151,11 +151,13 @@ class Experiment(Settings):
     report: ReportSettings = ReportSettings()
 
     @model_validator(mode="after")
-    def _unique_names(self) -> Experiment:
+    def _own_names(self) -> Experiment:
         names = [member.name.lower() for member in self.members]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two members are called {', '.join(twice)}; give each a name of its own")
+        if "blend" in names:
+            raise ValueError("no member may be called blend, as tables call what all of them decide together")
         return self
 
     def to_yaml(self) -> str:

@@ -18,6 +18,7 @@ from ensemble.metrics import is_right
 from ensemble.oof import FoldResult, OofStore
 from ensemble.plan import Plan
 from ensemble.progress import Board
+from ensemble.runs import note_run
 from ensemble.schedule import work_off
 from ensemble.selection import Selection
 from ensemble.speeds import speeds_of
@@ -134,3 +135,14 @@ class Execution:
         except (OSError, UserError) as error:
             return f"its traceback could not be written: {error}"
         return f"traceback in {log}"
+
+
+def train_missing(
+    execution: Execution, pixels: NDArray[np.uint8], engine_name: str, limits: Limits, started: float
+) -> bool:
+    """Do a plan, and note in the store what the run since `started` cost; returns whether no fold failed."""
+    try:
+        return execution.run(pixels, limits)
+    finally:  # of a run that was interrupted too
+        board, plan = execution.board, execution.plan
+        note_run(execution.store, started, engine_name, board.slots, plan, execution.timeline)

@@ -67,6 +67,11 @@ def share_variance(found: NDArray[np.bool_]) -> float:
     return share * (1 - share) / len(found)
 
 
+def share_error(found: NDArray[np.bool_]) -> float:
+    """Standard error of a share of few rows (n,), which is not zero where none was found; NaN of no rows."""
+    return math.sqrt(share_variance(found)) if len(found) else math.nan
+
+
 def paired_standard_error(right: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     """Standard error of the difference of two accuracies on the same rows: only the rows in which they differ count."""
     difference = right.astype(float) - other.astype(float)

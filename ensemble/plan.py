@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ensemble.competition import Competition
-from ensemble.config import MemberSettings
+from ensemble.config import Experiment, MemberSettings
+from ensemble.errors import UserError
 from ensemble.features import features_key
 from ensemble.folds import FoldLedger
 from ensemble.oof import OofStore, Provenance, provenance_of
@@ -32,6 +33,18 @@ class Plan:
         """Members whose folds are all finished."""
         unfinished = {member.name for member in self.members}
         return list({member.name: member for member, _ in self.kept if member.name not in unfinished}.values())
+
+
+def choose_members(experiment: Experiment, names: str) -> list[MemberSettings]:
+    """The members to train: all, or those named."""
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    known = {member.name: member for member in experiment.members}
+    unknown = [name for name in wanted if name not in known]
+    if names and not wanted:
+        raise UserError(f"--members names nobody; the config has {', '.join(known)}")
+    if unknown:
+        raise UserError(f"--members: {', '.join(unknown)} is not in the config; it has {', '.join(known)}")
+    return [known[name] for name in wanted] if wanted else list(experiment.members)
 
 
 def plan_folds(members: list[MemberSettings], ledger: FoldLedger, competition: Competition, store: OofStore) -> Plan:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.competition import Competition
-from ensemble.config import Experiment
+from ensemble.config import DataSettings, Experiment
 from ensemble.errors import UserError
-from ensemble.files import move_folder, write_text
+from ensemble.files import Location, location, move_folder, write_text
 from ensemble.folds import FoldLedger
 from ensemble.folds.ledger import ALGORITHM
 from ensemble.oof import STORE_MARKERS, OofStore
@@ -68,6 +68,24 @@ def known_ledger(experiment: Experiment, competition: Competition, store: OofSto
     asked = experiment.folds
     same = (ledger.n_folds, ledger.seed, ledger.distance) == (asked.n_folds, asked.seed, asked.near_duplicate_distance)
     return ledger if same_data and same and ledger.algorithm == ALGORITHM else None
+
+
+def competition_of(store: OofStore, settings: DataSettings, data: Location | None = None) -> Competition:
+    """The competition that a store was trained on, from `data` (default: from where training read it).
+
+    Raises
+    ------
+    UserError
+        It is not there any more, or what is there is another one.
+    """
+    facts = store.facts()
+    source = location(str(facts["source"])) if data is None else data
+    if data is None and not source.exists():
+        raise UserError(f"{source}, on which {store.root} was trained, does not exist any more; pass --data with it")
+    competition = Competition.open(source, settings)
+    if competition.sha256 != facts["sha256"]:
+        raise UserError(f"{source} is not what {store.root} was trained on; pass --data with that competition")
+    return competition
 
 
 def note_photographs(store: OofStore, competition: Competition) -> None:

@@ -7,9 +7,7 @@ import time
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from ensemble.budget import UNLIMITED, Budget, Limits
 from ensemble.checks import check_members
@@ -19,17 +17,15 @@ from ensemble.config import Experiment, MemberSettings, load_experiment
 from ensemble.console import run
 from ensemble.durations import seconds_of
 from ensemble.engine import engine_maker
-from ensemble.errors import UserError
-from ensemble.execute import Execution
+from ensemble.execute import Execution, train_missing
 from ensemble.files import Location, location
 from ensemble.lock import only_writer
 from ensemble.member import build
 from ensemble.oof import OofStore
-from ensemble.plan import plan_folds
+from ensemble.plan import choose_members, plan_folds
 from ensemble.prepare import facts_of, note_photographs, prepare
 from ensemble.progress import Board
 from ensemble.report import publish
-from ensemble.runs import note_run
 
 
 def main(
@@ -70,18 +66,6 @@ def main(
     )
     if not train(experiment, chosen, data, OofStore(oof / experiment.name), engine, limits):
         raise typer.Exit(1)
-
-
-def choose_members(experiment: Experiment, names: str) -> list[MemberSettings]:
-    """The members to train: all, or those named."""
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
-    known = {member.name: member for member in experiment.members}
-    unknown = [name for name in wanted if name not in known]
-    if names and not wanted:
-        raise UserError(f"--members names nobody; the config has {', '.join(known)}")
-    if unknown:
-        raise UserError(f"--members: {', '.join(unknown)} is not in the config; it has {', '.join(known)}")
-    return [known[name] for name in wanted] if wanted else list(experiment.members)
 
 
 def train(
@@ -134,17 +118,6 @@ def train(
             board.say(f"nothing to do: all {len(plan.kept)} folds of {store.root} are finished")
         publish(store, board.console, experiment, competition=competition)
     return complete
-
-
-def train_missing(
-    execution: Execution, pixels: NDArray[np.uint8], engine_name: str, limits: Limits, started: float
-) -> bool:
-    """Do a plan, and note in the store what the run since `started` cost; returns whether no fold failed."""
-    try:
-        return execution.run(pixels, limits)
-    finally:  # of a run that was interrupted too
-        board, plan = execution.board, execution.plan
-        note_run(execution.store, started, engine_name, board.slots, plan, execution.timeline)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ LEVELS = [
     ["tables", "predictions_file", "record", "member", "models", "progress"],
     ["competition", "folds", "submission"],
     ["oof"],
-    ["predictions", "stores", "engine", "lock", "foreign"],
+    ["predictions", "inquiries", "stores", "engine", "lock", "foreign"],
     ["budget", "schedule", "speeds", "timeline"],
     ["features"],
     ["checks", "plan", "prepare", "runs", "work"],

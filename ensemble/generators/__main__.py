@@ -10,6 +10,8 @@ import typer
 from ensemble.console import run
 from ensemble.files import Location, location
 from ensemble.generators.run import leave_clusters_out
+from ensemble.progress import Board
+from ensemble.report.anew import report_anew
 from ensemble.stores import find_store
 
 
@@ -40,7 +42,9 @@ def main(
     not done again.
     """
     found, experiment = find_store(store, oof)
-    if not leave_clusters_out(found, experiment, members, data, engine, clusters):
+    complete = leave_clusters_out(found, experiment, members, data, engine, clusters)
+    report_anew(found, experiment, Board().say)
+    if not complete:
         raise typer.Exit(1)
 
 

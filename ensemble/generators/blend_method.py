@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from ensemble.oof import OofStore
-from ensemble.predictions import Predictions
-from ensemble.report.leaderboard import current_manifest
+from ensemble.inquiries import BLEND, Manifest
 
 # Those that search with Optuna, and those that are made of several others, would take minutes on each kind of folds.
 QUICK = ("mean", "single_best", "greedy", "greedy_log_loss", "bagged_greedy", "nonnegative_logistic")
 STANDS_IN = "greedy"  # for the others: it leaves weak members out as they do
 
 
-def blend_method(store: OofStore, predictions: Predictions) -> str:
+def blend_method(manifest: Manifest | None) -> str:
     """The blender that the store has chosen if it is quick to fit, else `greedy`; without any blend the plain mean."""
-    manifest = current_manifest(store, predictions)
     if manifest is None:
         return "mean"
     chosen = str(manifest["chosen"])
@@ -22,4 +19,4 @@ def blend_method(store: OofStore, predictions: Predictions) -> str:
 
 def called(method: str) -> str:
     """The blend's name in tables; no member can be called so."""
-    return f"blend ({method})"
+    return f"{BLEND} ({method})"

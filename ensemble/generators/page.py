@@ -1,4 +1,4 @@
-"""The scores by cluster as people read them: a verdict, a table for the terminal, a page."""
+"""The scores by cluster as people read them in the terminal: a verdict, and a table."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Console
-from rich.table import Table
 
-from ensemble.generators.clusters import REASONABLE, separation
-from ensemble.generators.scores import ALL
-from ensemble.report.text import markdown_table
+from ensemble.generators.clusters import REASONABLE
+from ensemble.inquiries import ALL, BLEND
+from ensemble.report.text import print_table
 
-BLEND = "blend ("  # no member can be called so
 _NARROW = ["member", "random folds", "unseen clusters", "change"]
 _TOLD = 2  # standard errors from which on a difference is told
 
@@ -70,68 +68,9 @@ def print_scores(content: dict[str, Any], scores: pd.DataFrame, console: Console
     text = shown(scores)
     if sum(text[column].map(len).max() + 2 for column in text.columns) > console.width:
         text = text[_NARROW]  # the page has all columns
-    table = Table(title=content["heading"], title_justify="left", box=None, pad_edge=False)
-    for column in text.columns:
-        table.add_column(column, no_wrap=True, overflow="fold")
-    for row in text.itertuples(index=False):
-        table.add_row(*row)
-    console.print(table)
+    print_table(console, content["heading"], text)
     for line in (*_left_out(content), content["verdict"]):
         console.print(line, markup=False)
-
-
-def page(content: dict[str, Any], scores: pd.DataFrame) -> str:
-    """`generators.md`."""
-    parts = [
-        f"# Fakes of clusters never seen: {content['heading']}",
-        content["verdict"],
-        "## Accuracy by member",
-        markdown_table(shown(scores)),
-        content["measured_on"],
-        *_left_out(content),
-        "## Clusters",
-        f"Silhouette {content['silhouette']:.2f}: {separation(content['silhouette'])}.",
-        markdown_table(_cluster_table(content)),
-        f"Found by: {content['method']}; {content['rule']}. Silhouettes of the numbers tried: "
-        + ", ".join(f"{number}: {value:.2f}" for number, value in content["silhouettes"].items())
-        + ". No score was looked at.",
-        "## Each cluster",
-        markdown_table(_by_cluster(scores)),
-    ]
-    return "\n\n".join(parts) + "\n"
-
-
-def _cluster_table(content: dict[str, Any]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "cluster": cluster["cluster"],
-            "fakes": cluster["fakes"],
-            "real beside them": cluster["real"],
-            "learned from, fakes and real": f"{cluster['training_fakes']} and {cluster['training_real']}",
-            "silhouette": f"{cluster['silhouette']:.2f}",
-            "nearest to its centre": ", ".join(cluster["nearest"]),
-        }
-        for cluster in content["clusters"]
-    )
-
-
-def _by_cluster(scores: pd.DataFrame) -> pd.DataFrame:
-    part = scores[scores["cluster"] != ALL]
-    changes = zip(part["accuracy_change"], part["accuracy_change_se"], strict=True)
-    table = {
-        "cluster": part["cluster"],
-        "member": part["member"],
-        "n": part["n"],
-        "fakes": part["fakes"],
-        "accuracy": [_with_error(row, "accuracy") for _, row in part.iterrows()],
-        "random folds": [_with_error(row, "random_accuracy") for _, row in part.iterrows()],
-        "change": [f"{change:+.3f} ± {error:.3f}" for change, error in changes],
-        "fakes found": [_with_error(row, "fakes_found") for _, row in part.iterrows()],
-        "in random folds": [_with_error(row, "random_fakes_found") for _, row in part.iterrows()],
-        "false positives": part["false_positives"].map("{:.3f}".format),
-        "AUC": part["auc"].map("{:.3f}".format),
-    }
-    return pd.DataFrame(table).sort_values("cluster", kind="stable")
 
 
 def _left_out(content: dict[str, Any]) -> list[str]:
@@ -147,10 +86,10 @@ def _with_error(row: Any, name: str) -> str:
 
 
 def _called(member: str) -> str:
-    return f"the {member}" if member.startswith(BLEND) else member
+    return f"the {member}" if member.startswith(f"{BLEND} (") else member
 
 
 def _headline(whole: pd.DataFrame) -> Any:
     """The row that people ask for. A member is not chosen by what it is to be told of."""
-    blend = whole[whole["member"].str.startswith(BLEND)]
+    blend = whole[whole["member"].str.startswith(f"{BLEND} (")]
     return blend.iloc[0] if len(blend) else whole.iloc[int(whole["random_accuracy"].argmax())]

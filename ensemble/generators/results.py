@@ -11,18 +11,21 @@ import numpy as np
 import pandas as pd
 
 from ensemble.config import Experiment
-from ensemble.files import local_copy, new_file, write_text
+from ensemble.files import new_file, write_text
 from ensemble.generators.blend_method import blend_method, called
+from ensemble.generators.clusters import separation
 from ensemble.generators.found import Found
-from ensemble.generators.page import page, verdict
+from ensemble.generators.page import verdict
 from ensemble.generators.scores import score_table
+from ensemble.inquiries import GENERATORS, file_of, made_from, read
 from ensemble.oof import OofStore
 from ensemble.predictions import Logits, Predictions, load_predictions
 from ensemble.provenance import digest, file_sha256, versions
+from ensemble.report.leaderboard import current_manifest
+from ensemble.report.markdown import to_markdown
+from ensemble.report.sections.generators import section_of
 from ensemble.report.text import heading
 
-RESULTS = "generators"  # .parquet, .csv, .md and, last, .json
-FORMAT = 1
 MEASURED_ON = (
     "Out-of-fold on both sides and on the same photographs, decided at 0.5. Random folds hold out some fakes of every "
     "cluster; here each fold holds out one cluster whole, beside its share of the real photographs. Differences are "
@@ -71,16 +74,17 @@ def results_of(
     """What `generators.json` tells, and the scores (see `score_table`), for members that are complete on both sides."""
     only = experiment.model_copy(update={"members": tuple(m for m in experiment.members if m.name in members)})
     sides = Sides(load_predictions(held, only), load_predictions(store, experiment), members)
-    method = blend_method(store, sides.random) if len(members) > 1 else None
+    manifest = current_manifest(store, sides.random)
+    method = blend_method(manifest) if len(members) > 1 else None
+    origin = made_from(store, sides.random, manifest, members)
     code = [file_sha256(path) for path in sorted(Path(__file__).parent.glob("*.py"))]
     settings = [code, method, experiment.blend.rounds, experiment.blend.seed]
-    made_of = digest([settings, found.facts, members, left_out, sides.hashes()])
-    known = _read(held, made_of)
-    if known is not None:
-        return known
+    made_of = digest([settings, found.facts, members, left_out, sides.hashes(), origin])
+    known = read(store, GENERATORS)
+    if known is not None and known[1].get("made_of") == made_of:
+        return known[1], known[0]
     scores = _scores(sides, method, experiment)
     content = {
-        "format": FORMAT,
         "heading": heading(store),
         "verdict": verdict(scores, found.facts["silhouette"]),
         "measured_on": MEASURED_ON + (_OF_BLEND if method else ""),
@@ -88,13 +92,13 @@ def results_of(
         "blend": None if method is None else called(method),
         "left_out": left_out,
         "synthetic": store.facts()["synthetic"],
-        "data_sha256": store.facts()["sha256"],
-        "random_folds_sha256": sides.random.ledger.sha256,
+        "separation": separation(found.facts["silhouette"]),
         "versions": versions(),
         **found.facts,
+        **origin,  # with the folds of the store, not those of the clusters
         "made_of": made_of,
     }
-    _write(held, content, scores)
+    _write(store, content, scores)
     return content, scores
 
 
@@ -111,22 +115,12 @@ def _scores(sides: Sides, method: str | None, experiment: Experiment) -> pd.Data
     return score_table([called(method), *sides.members], unseen, random, ledger.labels, ledger.folds)
 
 
-def _write(held: OofStore, content: dict[str, Any], scores: pd.DataFrame) -> None:
+def _write(store: OofStore, content: dict[str, Any], scores: pd.DataFrame) -> None:
     """Write all four, that which tells what they were made of last."""
-    with new_file(held.root / f"{RESULTS}.parquet") as temporary:
+    with new_file(file_of(store, GENERATORS, "parquet")) as temporary:
         scores.to_parquet(temporary, index=False)
-    with new_file(held.root / f"{RESULTS}.csv") as temporary:
+    with new_file(file_of(store, GENERATORS, "csv")) as temporary:
         scores.to_csv(temporary, index=False)
-    write_text(held.root / f"{RESULTS}.md", page(content, scores))
-    write_text(held.root / f"{RESULTS}.json", json.dumps(content, indent=1) + "\n")
-
-
-def _read(held: OofStore, made_of: str) -> Results | None:
-    """What was written, if it was made of the same."""
-    try:
-        content: dict[str, Any] = dict(json.loads((held.root / f"{RESULTS}.json").read_text(encoding="utf-8")))
-        with local_copy(held.root / f"{RESULTS}.parquet") as file:
-            scores = pd.read_parquet(file, use_threads=False)
-    except (OSError, ValueError, TypeError):
-        return None
-    return (content, scores) if content.get("made_of") == made_of else None
+    page = to_markdown(f"Fakes of clusters never seen: {content['heading']}", [section_of(scores, content)])
+    write_text(file_of(store, GENERATORS, "md"), page)
+    write_text(file_of(store, GENERATORS, "json"), json.dumps(content, indent=1) + "\n")

@@ -15,21 +15,19 @@ from ensemble.competition import Competition
 from ensemble.config import Experiment
 from ensemble.engine import engine_maker
 from ensemble.errors import UserError
-from ensemble.execute import Execution
-from ensemble.files import Location, location
+from ensemble.execute import Execution, train_missing
+from ensemble.files import Location
 from ensemble.folds import FoldLedger
 from ensemble.generators.found import Found, new_clusters, stored_clusters, write_clusters
 from ensemble.generators.ledger import ALGORITHM
 from ensemble.generators.page import print_scores
-from ensemble.generators.results import RESULTS, results_of
+from ensemble.generators.results import results_of
+from ensemble.inquiries import GENERATORS, file_of
 from ensemble.lock import only_writer
 from ensemble.oof import OofStore
-from ensemble.plan import Plan, plan_folds
-from ensemble.prepare import facts_of, note_photographs, set_aside
+from ensemble.plan import Plan, choose_members, plan_folds
+from ensemble.prepare import competition_of, facts_of, note_photographs, set_aside
 from ensemble.progress import Board
-from ensemble.train import choose_members, train_missing
-
-FOLDER = "generators"  # in the store of the random folds
 
 
 @dataclass
@@ -72,10 +70,10 @@ def leave_clusters_out(
     engine_maker(engine_name)  # a wrong name is told before anything runs
     chosen = {member.name for member in choose_members(experiment, names)}
     with only_writer(store, "train"):
-        competition = _same_competition(store, experiment, data)
+        competition = competition_of(store, experiment.data, data)
         run = _Run(store, experiment, competition, _random_ledger(store), engine_name, Board())
         ready, left_out = _trained(run, chosen if names else set())
-        held = OofStore(store.root / FOLDER, store.feature_cache)
+        held = OofStore(store.root / GENERATORS, store.feature_cache)
         found = _clusters(run, held, asked)
         plan = plan_folds(ready.whole, found.ledger, competition, held)
         complete = _train(run, held, found, _only(plan, chosen), started)
@@ -83,14 +81,6 @@ def leave_clusters_out(
         left_out |= {m.name: "not trained without each cluster" for m in ready.whole if m not in whole}
         _tell(run, held, found, [member.name for member in whole], left_out)
     return complete
-
-
-def _same_competition(store: OofStore, experiment: Experiment, data: Location | None) -> Competition:
-    source = location(str(store.facts()["source"])) if data is None else data
-    competition = Competition.open(source, experiment.data)
-    if competition.sha256 != store.facts()["sha256"]:
-        raise UserError(f"{source} is not what {store.root} was trained on; name that competition with --data")
-    return competition
 
 
 def _random_ledger(store: OofStore) -> FoldLedger:
@@ -170,4 +160,4 @@ def _tell(run: _Run, held: OofStore, found: Found, members: list[str], left_out:
         return
     results = results_of(run.store, held, run.experiment, found, members, left_out)
     print_scores(*results, run.board.console)
-    run.board.say(f"written: {held.root / RESULTS}.md, .csv, .parquet, .json")
+    run.board.say(f"written: {file_of(run.store, GENERATORS, 'md')}, .csv, .parquet, .json")

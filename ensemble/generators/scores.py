@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ensemble.metrics import area_under_curve, paired_standard_error, standard_error
-
-ALL = -1  # in the column `cluster`: every cluster, each by the models that never saw it
+from ensemble.inquiries import ALL
+from ensemble.metrics import area_under_curve, paired_standard_error, share_error, standard_error
+from ensemble.report.sections.rates import auc_standard_error
 
 Logits = NDArray[np.floating]
 Right = NDArray[np.bool_]
@@ -54,16 +54,19 @@ def _compared(unseen: Logits, random: Logits, labels: NDArray[np.int64]) -> Row:
 
 
 def _scores(logits: Logits, right: Right, fake: Right) -> dict[str, float]:
+    scores, labels = logits.astype(np.float64), fake.astype(np.int64)
     return {
-        **_share("accuracy", right),
+        "accuracy": float(right.mean()),
+        "accuracy_se": standard_error(right),
         **_share("fakes_found", right[fake]),
         **_share("false_positives", ~right[~fake]),
-        "auc": area_under_curve(logits.astype(np.float64), fake.astype(np.int64)),
+        "auc": area_under_curve(scores, labels),
+        "auc_se": auc_standard_error(scores, labels),
     }
 
 
 def _share(name: str, found: Right) -> dict[str, float]:
-    return {name: float(found.mean()), f"{name}_se": standard_error(found)}
+    return {name: float(found.mean()), f"{name}_se": share_error(found)}
 
 
 def _change(name: str, now: Right, before: Right) -> dict[str, float]:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 
 import pandas as pd
+from rich.console import Console
+from rich.table import Table
 
 from ensemble.oof import OofStore
 
@@ -17,6 +19,16 @@ def heading(store: OofStore) -> str:
     facts = store.facts()
     rows = f"{store.name}: {facts['train_rows']} training and {facts['test_rows']} test photographs"
     return f"{rows} ({SYNTHETIC})" if facts["synthetic"] else rows
+
+
+def print_table(console: Console, title: str, text: pd.DataFrame) -> None:
+    """A table of texts in the terminal."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in text.columns:
+        table.add_column(str(column), no_wrap=True, overflow="fold")
+    for row in text.itertuples(index=False):
+        table.add_row(*map(str, row))
+    console.print(table)
 
 
 def markdown_table(table: pd.DataFrame) -> str:

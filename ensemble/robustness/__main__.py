@@ -10,9 +10,10 @@ import typer
 from ensemble.console import run
 from ensemble.errors import UserError
 from ensemble.files import Location, location
+from ensemble.inquiries import ROBUSTNESS, file_of
+from ensemble.plan import choose_members
+from ensemble.robustness.sample import PHOTOGRAPHS
 from ensemble.stores import find_store
-
-_PHOTOGRAPHS = 200
 
 
 def main(
@@ -30,7 +31,7 @@ def main(
     engine: Annotated[str, typer.Option(help="ray (local, or the cluster in RAY_ADDRESS) or inline.")] = "ray",
     photographs: Annotated[
         int, typer.Option(min=0, help="How many training photographs are altered; 0 for all.")
-    ] = _PHOTOGRAPHS,
+    ] = PHOTOGRAPHS,
     alterations: Annotated[
         str, typer.Option(help="Only these, or families of them such as jpeg, separated by commas; default: all.")
     ] = "",
@@ -38,22 +39,18 @@ def main(
 ) -> None:
     """Alter held-out photographs, ask each fold's stored models again, and tell how the scores of all change."""
     found, experiment = find_store(store, oof)
-    named = _listed(members)
-    unknown = [name for name in named if name not in {member.name for member in experiment.members}]
-    if unknown:
-        known = ", ".join(member.name for member in experiment.members)
-        raise UserError(f"--members: {', '.join(unknown)} is not in the experiment; it has {known}")
+    named = [member.name for member in choose_members(experiment, members)] if members else []
     from ensemble.progress import Board
-    from ensemble.robustness.kept import FOLDER
-    from ensemble.robustness.page import print_table
-    from ensemble.robustness.results import PAGE
+    from ensemble.report.anew import report_anew
+    from ensemble.robustness.page import print_accuracies
     from ensemble.robustness.run import Wanted, robustness
 
     board = Board()
     wanted = Wanted(_alterations(alterations), named, photographs)
     table, content, complete = robustness(found, experiment, data, engine, wanted, board)
-    print_table(board.console, found, table, content)
-    board.console.print(f"AUC, false positives, abstention: {found.root / FOLDER / PAGE}", markup=False)
+    print_accuracies(board.console, found, table, content)
+    board.console.print(f"AUC, false positives, abstention: {file_of(found, ROBUSTNESS, 'md')}", markup=False)
+    report_anew(found, experiment, board.say)
     if not complete:
         raise typer.Exit(1)
 

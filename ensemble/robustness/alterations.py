@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from ensemble.inquiries import AS_THEY_ARE
+
 Photograph = NDArray[np.uint8]  # (height, width, 3), RGB
 
-AS_THEY_ARE = "as_they_are"
 _GRID = 8  # of JPEG
 _OFF_THE_GRID = (3, 5)  # rows and columns: both odd, so that the grid of 4:2:0 colours of 16 pixels is left too
 _SUBSAMPLING = {"4:4:4": 0, "4:2:0": 2}  # as Pillow counts them

@@ -87,6 +87,9 @@ class Asking:
         self.troubles: list[Trouble] = []
         self._rounds: dict[str, Round] = {}
         self._models: dict[tuple[str, int], str] = {}
+        self._copies = ExitStack()  # of models, for one run
+        self._order: dict[str, float] = {}  # of the rounds, by the key of their photographs
+        self._agenda = Agenda(lambda task: self._order[_about(task)])
 
     def run(self, to_do: Mapping[str, Sequence[Subject]], columns_of: Sequence[str] = ()) -> list[Trouble]:
         """Ask these members about each alteration; gives what could not be asked, while the rest went on.
@@ -94,8 +97,8 @@ class Asking:
         `columns_of` are alterations of whose photographs a blender's columns are to be kept too.
         """
         waiting = list(dict.fromkeys([*to_do, *columns_of]))
-        order = {f"altered/{name}": float(len(waiting) - place) for place, name in enumerate(waiting)}
-        self._agenda, rounds = Agenda(lambda task: order[_about(task)]), len(waiting)
+        self._order |= {f"altered/{name}": float(len(waiting) - place) for place, name in enumerate(waiting)}
+        rounds = len(waiting)
 
         def go_on() -> None:
             while waiting and len(self._agenda) < self.engine.slots():
@@ -104,7 +107,7 @@ class Asking:
             done = rounds - len(waiting) - len(self._rounds)
             self.report((done + sum(each.fraction for each in self._rounds.values())) / rounds)
 
-        with ExitStack() as self._copies:
+        with self._copies:
             go_on()
             for finished in work_off(self._agenda, self.engine, self.board):
                 self._settle(finished)
@@ -130,6 +133,7 @@ class Asking:
         this.all_of_it = sum(this.left.values()) or 1.0
         for table in list(this.tables.values()):
             self._offer(this, table)
+        self._close(this)
 
     def _table(self, this: Round, key: str, recipe: Recipe, resources: Resources, seconds: float) -> None:
         """Features that several may read, of so many seconds a photograph."""
@@ -153,7 +157,6 @@ class Asking:
             if subject.features_key == table.key:
                 self._ask(this, subject, shared)
         del this.tables[table.key]
-        self._close(this)
 
     def _ask(self, this: Round, subject: Subject, table: str) -> None:
         """Each fold's model, about the rows that this fold held out."""
@@ -191,6 +194,7 @@ class Asking:
             self._answered(this, task, value)
         elif isinstance(value, Failure):
             self._lose(this, task, value)
+        self._close(this)
 
     def _answered(self, this: Round, task: AskTask, answers: Answers) -> None:
         name = task.member.name
@@ -221,7 +225,6 @@ class Asking:
         for name in names:
             self._trouble(this, name, failure, this.size)
             self._over(this, name)
-        self._close(this)
 
     def _trouble(self, this: Round, name: str, failure: Failure, size: tuple[int, int] | None) -> None:
         trouble = Trouble(this.alteration, name, failure.cause, size, failure.traceback)
@@ -234,11 +237,10 @@ class Asking:
         """Nothing more is asked of a member."""
         this.left.pop(name, None)
         this.subjects.pop(name, None)
-        self._close(this)
 
     def _close(self, this: Round) -> None:
-        """Forget an alteration that nothing is open of."""
-        if not this.subjects and not this.tables and this.alteration in self._rounds:
+        """Forget an alteration that nothing is open of: the one place where a round ends, after each step of it."""
+        if not this.subjects and not this.tables:
             del self._rounds[this.alteration]
             for key in [key for key in self.engine.shared if key.endswith(f"/{this.alteration}")]:
                 self.engine.unshare(key)

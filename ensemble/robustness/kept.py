@@ -13,12 +13,12 @@ from pyarrow import parquet
 
 from ensemble.files import Location, local_copy, new_file, write_text
 from ensemble.folds import FoldLedger
+from ensemble.inquiries import ROBUSTNESS
 from ensemble.oof import OofStore
 from ensemble.provenance import code_version, digest, versions
 from ensemble.robustness import alterations
 from ensemble.robustness.sample import sample_rows
 
-FOLDER = "robustness"
 _MADE_OF = b"made_of"  # in the file's metadata
 _LIBRARIES = ("numpy", "scipy", "pillow")  # that alter photographs
 
@@ -93,7 +93,7 @@ class Kept:
     """
 
     def __init__(self, store: OofStore, sample: Sample) -> None:
-        self.folder: Location = store.root / FOLDER
+        self.folder: Location = store.root / ROBUSTNESS
         self.sample = sample
         code = code_version(f"{alterations.__name__}.ALTERATIONS")
         self._altered_by = [code, {name: versions().get(name) for name in _LIBRARIES}, sample.signature]

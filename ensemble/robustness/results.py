@@ -11,20 +11,21 @@ import numpy as np
 import pandas as pd
 
 from ensemble.files import local_copy, new_file, write_text
+from ensemble.inquiries import AS_THEY_ARE, BLEND, ROBUSTNESS, file_of, made_from
 from ensemble.metrics import Array, to_probabilities
 from ensemble.oof import BLEND_OOF, OofStore
 from ensemble.predictions import Predictions
 from ensemble.provenance import versions
-from ensemble.robustness.alterations import ALTERATIONS, AS_THEY_ARE
+from ensemble.report.markdown import to_markdown
+from ensemble.report.sections.robustness import section_of
+from ensemble.report.text import heading
+from ensemble.robustness.alterations import ALTERATIONS
 from ensemble.robustness.asking import COLUMNS
 from ensemble.robustness.honest_blend import HonestBlend
 from ensemble.robustness.kept import Kept, Trouble
-from ensemble.robustness.page import page
 from ensemble.robustness.subjects import Subject
-from ensemble.robustness.table import BLEND, robustness_table
+from ensemble.robustness.table import robustness_table
 
-FORMAT = 1
-TABLE, CSV, PAGE, FACTS = "robustness.parquet", "robustness.csv", "robustness.md", "robustness.json"
 SAME_LOGIT = 0.01  # rounding may depend on how many rows are computed together, and on the processor
 SAME_PROBABILITY = 1e-3
 
@@ -86,13 +87,14 @@ def write_results(inquiry: Inquiry, manifest: dict[str, Any] | None) -> tuple[pd
     answered, troubles = inquiry.answered(), inquiry.troubles()
     table = robustness_table(answered, inquiry.kept.sample.labels)
     content = _facts(inquiry, answered, troubles, manifest)
-    folder = inquiry.kept.folder
-    with new_file(folder / TABLE) as temporary:
+    store = inquiry.store
+    with new_file(file_of(store, ROBUSTNESS, "parquet")) as temporary:
         table.to_parquet(temporary, index=False)
-    with new_file(folder / CSV) as temporary:
+    with new_file(file_of(store, ROBUSTNESS, "csv")) as temporary:
         table.to_csv(temporary, index=False)
-    write_text(folder / PAGE, page(inquiry.store, table, content))
-    write_text(folder / FACTS, json.dumps(content, indent=1) + "\n")
+    page = to_markdown(f"Robustness of {heading(store)}", [section_of(table, content)])
+    write_text(file_of(store, ROBUSTNESS, "md"), page)
+    write_text(file_of(store, ROBUSTNESS, "json"), json.dumps(content, indent=1) + "\n")
     return table, content
 
 
@@ -102,10 +104,10 @@ def _facts(
     troubles: Sequence[Trouble],
     manifest: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    sample, facts = inquiry.kept.sample, inquiry.store.facts()
+    sample = inquiry.kept.sample
+    members = [name for name in inquiry.subjects if any(name in found for found in answered.values())]
     check = _check(inquiry, answered.get(AS_THEY_ARE, {}))
     return {
-        "format": FORMAT,
         "sample": {
             "photographs": len(sample.rows),
             "of": len(sample.ledger.labels),
@@ -113,15 +115,14 @@ def _facts(
             "seed": sample.seed,
             "sha256": sample.signature,
         },
-        "synthetic": facts["synthetic"],
-        "data_sha256": facts["sha256"],
-        "folds_sha256": sample.ledger.sha256,
+        "synthetic": inquiry.store.facts()["synthetic"],
+        **made_from(inquiry.store, inquiry.predictions, manifest, members),
         "alterations": {
             name: {"title": each.title, "family": each.family, "imitates": each.imitates}
             for name, each in ALTERATIONS.items()
             if name in answered
         },
-        "members": [name for name in inquiry.subjects if any(name in found for found in answered.values())],
+        "members": members,
         "left_out": dict(inquiry.left_out),
         "blend": _blend_facts(inquiry.blend, manifest),
         "check": check,

@@ -10,26 +10,26 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ensemble.competition import Competition
 from ensemble.config import Experiment
 from ensemble.engine import Engine, engine_maker
 from ensemble.errors import UserError
 from ensemble.features import features_key
-from ensemble.files import Location, location, remove_unfinished
+from ensemble.files import Location, remove_unfinished
+from ensemble.inquiries import AS_THEY_ARE, ROBUSTNESS
 from ensemble.lock import only_writer
 from ensemble.oof import OofStore
 from ensemble.predictions import Predictions, load_predictions
+from ensemble.prepare import competition_of
 from ensemble.progress import Board
 from ensemble.report.leaderboard import current_manifest
-from ensemble.robustness.alterations import ALTERATIONS, AS_THEY_ARE
+from ensemble.robustness.alterations import ALTERATIONS
 from ensemble.robustness.asking import COLUMNS, Asking
 from ensemble.robustness.honest_blend import fit_honest_blend
-from ensemble.robustness.kept import FOLDER, Kept, Sample, Trouble
+from ensemble.robustness.kept import Kept, Sample, Trouble
 from ensemble.robustness.progress import Progress
 from ensemble.robustness.results import Inquiry, write_results
+from ensemble.robustness.sample import PHOTOGRAPHS
 from ensemble.robustness.subjects import Subject, find_subjects
-
-PHOTOGRAPHS = 200
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,6 @@ class Wanted:
     alterations: Sequence[str] = tuple(ALTERATIONS)
     members: Sequence[str] = ()
     photographs: int = PHOTOGRAPHS
-    seed: int = 0
 
 
 def robustness(
@@ -71,8 +70,8 @@ def robustness(
         No member can be asked, or the competition is not at hand, or is not the one of the store.
     """
     board, make_engine = board or Board(), engine_maker(engine_name)
-    with only_writer(store, FOLDER), Progress(board.console) as progress:
-        remove_unfinished(store.root / FOLDER)
+    with only_writer(store, ROBUSTNESS), Progress(board.console) as progress:
+        remove_unfinished(store.root / ROBUSTNESS)
         predictions = load_predictions(store, experiment)
         manifest = current_manifest(store, predictions)
         inquiry = _inquiry(store, experiment, predictions, manifest, wanted, progress)
@@ -101,7 +100,7 @@ def _inquiry(
 ) -> Inquiry:
     """Who can be asked, about what, and how the blend decides."""
     subjects, left_out = find_subjects(store, experiment.members, predictions)
-    kept = Kept(store, Sample.draw(store, wanted.photographs, wanted.seed))
+    kept = Kept(store, Sample.draw(store, wanted.photographs))
     blend = fit_honest_blend(store, experiment, predictions, manifest, progress.begin)
     columns = experiment.blend.columns if not isinstance(blend, str) and blend.reads_columns else None
     key = None if columns is None else features_key(columns)
@@ -143,12 +142,7 @@ def _photographs(
     store: OofStore, experiment: Experiment, data: Location | None, sample: Sample, progress: Progress
 ) -> NDArray[np.uint8]:
     """The photographs of the sample, uint8 (photographs, height, width, 3)."""
-    source = data if data is not None else location(store.facts()["source"])
-    if not source.exists():
-        raise UserError(f"{source} does not exist; pass --data with the competition that {store.root} was trained on")
-    progress.begin(f"reading photographs from {source}")
-    competition = Competition.open(source, experiment.data)
-    if competition.sha256 != store.facts()["sha256"]:
-        raise UserError(f"{source} is not what {store.root} was trained on; pass --data with that competition")
+    progress.begin("reading photographs")
+    competition = competition_of(store, experiment.data, data)
     place = {name: row for row, name in enumerate(competition.train.names)}
     return competition.decode()[[place[name] for name in sample.names]]

@@ -10,24 +10,25 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ensemble.inquiries import AS_THEY_ARE, BLEND
 from ensemble.metrics import (
     Array,
     Labels,
     area_under_curve,
     is_right,
     paired_standard_error,
-    share_variance,
+    share_error,
     standard_error,
     to_probabilities,
 )
-from ensemble.robustness.alterations import ALTERATIONS, AS_THEY_ARE
+from ensemble.report.sections.rates import auc_standard_error
+from ensemble.robustness.alterations import ALTERATIONS
 
-BLEND = "blend"
 UNSURE = (0.2, 0.8)  # probabilities between these are no answer for who must not be wrong
 COLUMNS = [
     "alteration", "title", "family", "member", "measured_on", "n", "accuracy", "standard_error", "change",
-    "change_error", "auc", "false_positive_rate", "false_positive_rate_error", "fakes_found", "fakes_found_error",
-    "abstained",
+    "change_error", "auc", "auc_error", "false_positive_rate", "false_positive_rate_error", "fakes_found",
+    "fakes_found_error", "abstained", "abstained_error",
 ]  # fmt: skip
 Answered = Mapping[str, Mapping[str, Array]]  # alteration -> member -> logits (photographs,), NaN where not asked
 
@@ -63,9 +64,9 @@ def scores(logits: Array, clean: Array | None, labels: Labels) -> dict[str, Any]
     if clean is not None:
         before = is_right(to_probabilities(clean[there]), labels)
         change, change_error = float(right.mean() - before.mean()), paired_standard_error(right, before)
-    alarms, alarms_error = share(~right[labels == 0])
-    found, found_error = share(right[labels == 1])
+    alarms, found = ~right[labels == 0], right[labels == 1]
     low, high = UNSURE
+    abstained = (probabilities > low) & (probabilities < high)
     return {
         "n": len(labels),
         "accuracy": float(right.mean()),
@@ -73,14 +74,15 @@ def scores(logits: Array, clean: Array | None, labels: Labels) -> dict[str, Any]
         "change": change,
         "change_error": change_error,
         "auc": area_under_curve(logits, labels),
-        "false_positive_rate": alarms,
-        "false_positive_rate_error": alarms_error,
-        "fakes_found": found,
-        "fakes_found_error": found_error,
-        "abstained": float(((probabilities > low) & (probabilities < high)).mean()),
+        "auc_error": auc_standard_error(logits, labels),
+        "false_positive_rate": _share(alarms),
+        "false_positive_rate_error": share_error(alarms),
+        "fakes_found": _share(found),
+        "fakes_found_error": share_error(found),
+        "abstained": _share(abstained),
+        "abstained_error": share_error(abstained),
     }
 
 
-def share(found: NDArray[np.bool_]) -> tuple[float, float]:
-    """A share and its standard error, which is not zero where none was found; NaN of nothing."""
-    return (float(found.mean()), math.sqrt(share_variance(found))) if len(found) else (math.nan, math.nan)
+def _share(found: NDArray[np.bool_]) -> float:
+    return float(found.mean()) if len(found) else math.nan

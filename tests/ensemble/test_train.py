@@ -15,8 +15,9 @@ from ensemble.config import load_experiment
 from ensemble.errors import UserError
 from ensemble.lock import only_writer
 from ensemble.oof import OofStore
+from ensemble.plan import choose_members
 from ensemble.predictions import load_predictions
-from ensemble.train import choose_members, train
+from ensemble.train import train
 from tests.competitions import BOOSTED, CNN, LINEAR, photograph, read_rows, write_competition, write_config, write_rows
 from tests.conftest import train_inline
 

@@ -2,59 +2,53 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pandas as pd
 
-from ensemble.files import local_copy
-from ensemble.report.blocks import Block, Column, Fact, Facts, Figure, Section, Table, Text
+from ensemble.inquiries import ALL, GENERATORS, command_of, read
+from ensemble.report.blocks import Block, Column, Details, Fact, Facts, Figure, Section, Table, Text
+from ensemble.report.inquired import stale, standing
 from ensemble.report.material import Material
 
-FOLDER, TABLE, FACTS = "generators", "generators.parquet", "generators.json"
-_ALL = -1  # in the column `cluster`: all of them, each by models that never saw it
+_TITLE = "Generators never seen"
 
 
 def generators(material: Material) -> Section:
     """From what python -m ensemble.generators has found; how to find it where it has not run."""
-    title = "Generators never seen"
-    found = _read(material)
+    found = read(material.store, GENERATORS)
     if found is None:
         how = (
-            f"python -m ensemble.generators {material.store.name} clusters the fakes by their spectra and trains the "
-            "members once more without each cluster."
+            f"{command_of(material.store, GENERATORS)} clusters the fakes by their spectra and trains the members once "
+            "more without each cluster."
         )
-        return Section("generators", title, "Not measured yet.", (Text((how,)),))
+        return Section(GENERATORS, _TITLE, "Not measured yet.", (Text((how,)),))
     scores, facts = found
-    stale = facts["data_sha256"] != material.facts["sha256"]
+    return section_of(standing(material, scores, facts), facts, stale(material, facts, GENERATORS))
+
+
+def section_of(scores: pd.DataFrame, facts: dict[str, Any], changed: str = "") -> Section:
+    """The section of the rows that still stand; `changed` says which do not, and takes the place of the verdict."""
+    if scores.empty:
+        return Section(GENERATORS, _TITLE, "Measured, but not of what the store holds now.", (Text((changed,)),))
     blocks: list[Block] = [
         _headline(scores),
-        Text((facts["verdict"], *(["These were other photographs than the store's: run it again."] if stale else []))),
+        Text((changed or facts["verdict"],)),
         _beside(scores),
         _members(scores),
         _clusters(scores, facts),
+        _each(scores),
         _curves(facts),
         Text((facts["measured_on"], *(f"Left out: {name}, {why}." for name, why in facts["left_out"].items()))),
     ]
     lead = (
         "Each cluster of fakes is decided by models that saw none of it; beside that, random folds, same photographs."
     )
-    return Section("generators", title, lead, tuple(blocks))
-
-
-def _read(material: Material) -> tuple[pd.DataFrame, dict[str, Any]] | None:
-    folder = material.store.root / FOLDER
-    try:
-        facts: dict[str, Any] = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        with local_copy(folder / TABLE) as local:
-            scores = pd.read_parquet(local, use_threads=False)
-    except (OSError, ValueError):
-        return None
-    return (scores, facts) if len(scores) else None
+    return Section(GENERATORS, _TITLE, lead, tuple(blocks))
 
 
 def _whole(scores: pd.DataFrame) -> pd.DataFrame:
-    return scores[scores["cluster"] == _ALL].reset_index(drop=True)
+    return scores[scores["cluster"] == ALL].reset_index(drop=True)
 
 
 def _headline(scores: pd.DataFrame) -> Facts:
@@ -116,27 +110,33 @@ def _members(scores: pd.DataFrame) -> Table:
             Column("accuracy_change", "Change", "gain", error="accuracy_change_se"),
             Column("random_fakes_found", "Fakes found, random", "score", error="random_fakes_found_se"),
             Column("fakes_found", "Fakes found, never seen", "score", error="fakes_found_se"),
-            Column("false_positives", "Real called fake", "score", error="false_positives_se"),
-            Column("auc", "AUC", "score"),
+            Column("random_false_positives", "Real called fake, random", "score", error="random_false_positives_se"),
+            Column("false_positives", "Real called fake, never seen", "score", error="false_positives_se"),
+            Column("random_auc", "AUC, random", "score", error="random_auc_se"),
+            Column("auc", "AUC, never seen", "score", error="auc_se"),
         ),
     )
 
 
 def _clusters(scores: pd.DataFrame, facts: dict[str, Any]) -> Table:
     first = _whole(scores)["member"].iloc[0]
-    mine = scores[(scores["member"] == first) & (scores["cluster"] != _ALL)].reset_index(drop=True)
-    about = pd.DataFrame(facts["clusters"])[["cluster", "silhouette", "nearest"]]
+    mine = scores[(scores["member"] == first) & (scores["cluster"] != ALL)].reset_index(drop=True)
+    about = pd.DataFrame(facts["clusters"])[["cluster", "training_fakes", "training_real", "silhouette", "nearest"]]
+    tried = ", ".join(f"{number}: {value:.2f}" for number, value in facts["silhouettes"].items())
     frame = mine.merge(about, on="cluster")
     frame["nearest"] = [", ".join(names) for names in frame["nearest"]]
     return Table(
         "clusters",
         f"Cluster by cluster, decided by {first}. {facts['method']}; {facts['rule']}. Silhouette of all: "
-        f"{facts['silhouette']:.2f} (1: far apart, 0: one cloud)",
+        f"{facts['silhouette']:.2f}, {facts['separation']}. Silhouettes of the numbers tried: {tried}. No score was "
+        "looked at.",
         frame,
         (
             Column("cluster", "Cluster", "count"),
             Column("fakes", "Fakes", "count"),
             Column("n", "Photographs", "count"),
+            Column("training_fakes", "Fakes learned from", "count"),
+            Column("training_real", "Real learned from", "count"),
             Column("accuracy", "Accuracy", "score", error="accuracy_se"),
             Column("accuracy_change", "Change", "gain", error="accuracy_change_se"),
             Column("fakes_found", "Fakes found", "score", error="fakes_found_se"),
@@ -144,6 +144,30 @@ def _clusters(scores: pd.DataFrame, facts: dict[str, Any]) -> Table:
             Column("nearest", "Nearest to its centre"),
         ),
     )
+
+
+def _each(scores: pd.DataFrame) -> Details:
+    """Every cluster by every member, closed."""
+    frame = scores[scores["cluster"] != ALL].sort_values("cluster", kind="stable").reset_index(drop=True)
+    table = Table(
+        "generators-by-cluster",
+        "Each cluster by models that never saw it, beside the same photographs in random folds; changes are paired",
+        frame,
+        (
+            Column("cluster", "Cluster", "count"),
+            Column("member", "Member"),
+            Column("random_accuracy", "Random folds", "score", error="random_accuracy_se"),
+            Column("accuracy", "Never seen", "score", error="accuracy_se"),
+            Column("accuracy_change", "Change", "gain", error="accuracy_change_se"),
+            Column("random_fakes_found", "Fakes found, random", "score", error="random_fakes_found_se"),
+            Column("fakes_found", "Fakes found, never seen", "score", error="fakes_found_se"),
+            Column("false_positives", "Real called fake", "score", error="false_positives_se"),
+            Column("auc", "AUC", "score", error="auc_se"),
+            Column("n", "Photographs", "count"),
+        ),
+    )
+    summary = f"{len(frame)} rows"
+    return Details("generators-each-cluster", "Each cluster, decided by each member", summary, (table,))
 
 
 def _curves(facts: dict[str, Any]) -> Figure:

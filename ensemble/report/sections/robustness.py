@@ -2,61 +2,61 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pandas as pd
 
-from ensemble.files import local_copy
-from ensemble.report.blocks import Block, Column, Fact, Facts, Figure, Section, Table, Text
+from ensemble.inquiries import AS_THEY_ARE, BLEND, ROBUSTNESS, command_of, read
+from ensemble.report.blocks import Block, Column, Details, Fact, Facts, Figure, Section, Table, Text
+from ensemble.report.inquired import stale, standing
 from ensemble.report.material import Material
 
-FOLDER, TABLE, FACTS = "robustness", "robustness.parquet", "robustness.json"
-_BLEND, _CLEAN = "blend", "as_they_are"
+_TITLE = "Robustness"
 
 
 def robustness(material: Material) -> Section:
     """From what python -m ensemble.robustness has found; how to find it where it has not run."""
-    title = "Robustness"
-    found = _read(material)
+    found = read(material.store, ROBUSTNESS)
     if found is None:
-        command = f"python -m ensemble.robustness {material.store.name}"
-        how = f"{command} alters held-out photographs and asks the models again."
-        return Section("robustness", title, "Not measured yet.", (Text((how,)),))
+        how = f"{command_of(material.store, ROBUSTNESS)} alters held-out photographs and asks the models again."
+        return Section(ROBUSTNESS, _TITLE, "Not measured yet.", (Text((how,)),))
     table, facts = found
+    return section_of(standing(material, table, facts), facts, stale(material, facts, ROBUSTNESS))
+
+
+def section_of(table: pd.DataFrame, facts: dict[str, Any], changed: str = "") -> Section:
+    """The section of the rows that still stand; `changed` says which do not."""
+    warning = (Text((changed,)),) if changed else ()
+    if table.empty:
+        return Section(ROBUSTNESS, _TITLE, "Measured, but not of what the store holds now.", warning)
     sample = facts["sample"]
     lead = (
         f"{sample['photographs']:,} of {sample['of']:,} training photographs, altered, each decided by the models of "
         "the fold that held it out; the blend by blenders fitted on the other folds."
     )
-    who = _BLEND if (table["member"] == _BLEND).any() else str(table["member"].iloc[0])
-    stale = facts["data_sha256"] != material.facts["sha256"]
-    notes = (["These were other photographs than the store's: run it again."] if stale else []) + facts["notes"]
-    blocks: list[Block] = [_worst(table, who), _figure(table, who), _of_one(table, who), _of_all(table)]
-    if notes:
-        blocks.append(Text(tuple(f"{note[0].upper()}{note[1:]}." for note in notes)))
-    return Section("robustness", title, lead, tuple(blocks))
+    who, *others = _members(table)
+    blocks: list[Block] = [*warning, _worst(table, who), _figure(table, who), _of_one(table, who), _of_all(table)]
+    blocks += [_details(table, member) for member in others]
+    blocks.append(_alterations(facts))
+    if facts["notes"]:
+        blocks.append(Text(tuple(f"{note[0].upper()}{note[1:]}." for note in facts["notes"])))
+    return Section(ROBUSTNESS, _TITLE, lead, tuple(blocks))
 
 
-def _read(material: Material) -> tuple[pd.DataFrame, dict[str, Any]] | None:
-    folder = material.store.root / FOLDER
-    try:
-        facts: dict[str, Any] = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        with local_copy(folder / TABLE) as local:
-            table = pd.read_parquet(local, use_threads=False)
-    except (OSError, ValueError):
-        return None
-    return (table, facts) if len(table) else None
+def _members(table: pd.DataFrame) -> list[str]:
+    """The blend first, if it is there at all."""
+    found = [str(name) for name in pd.unique(table["member"])]
+    return sorted(found, key=lambda name: name != BLEND)
 
 
 def _worst(table: pd.DataFrame, who: str) -> Facts:
     """As they are, and where it is worst."""
     mine = table[table["member"] == who].set_index("alteration")
     facts = []
-    if _CLEAN in mine.index:
-        clean = mine.loc[_CLEAN]
+    if AS_THEY_ARE in mine.index:
+        clean = mine.loc[AS_THEY_ARE]
         facts.append(Fact("As they are", f"{clean['accuracy']:.3f}", f"± {clean['standard_error']:.3f}, {who}"))
-    altered = mine.drop(index=_CLEAN, errors="ignore")
+    altered = mine.drop(index=AS_THEY_ARE, errors="ignore")
     if len(altered):
         worst = altered.iloc[int(altered["accuracy"].argmin())]
         alarms = altered.iloc[int(altered["false_positive_rate"].argmax())]
@@ -92,7 +92,7 @@ def _figure(table: pd.DataFrame, who: str) -> Figure:
     worst = frame.iloc[int(frame["accuracy"].argmin())]
     return Figure(
         "altered",
-        f"Altered photographs, decided by {'the blend' if who == _BLEND else who}",
+        f"Altered photographs, decided by {'the blend' if who == BLEND else who}",
         f"Accuracy, fakes found and real photographs recognised for {len(frame)} ways to alter a photograph. The "
         f"lowest accuracy is {worst['accuracy']:.3f}, for {worst['title']}. Where the two shares part, the decision "
         "has moved: altered photographs look too real or too fake.",
@@ -117,23 +117,33 @@ def _figure(table: pd.DataFrame, who: str) -> Figure:
 
 
 def _of_one(table: pd.DataFrame, who: str) -> Table:
+    """All that is told of one."""
     frame = table[table["member"] == who].reset_index(drop=True)
+    name = "robustness-of-the-blend" if who == BLEND else f"robustness-of-member-{who}"
     return Table(
-        "robustness-of-the-blend",
-        f"{'The blend' if who == _BLEND else who} on altered photographs; changes are paired with the same photographs "
-        "as they are",
+        name,
+        f"{'The blend' if who == BLEND else who} on altered photographs, {frame['measured_on'].iloc[0]}; changes are "
+        "paired with the same photographs as they are",
         frame,
         (
             Column("title", "Photographs"),
             Column("accuracy", "Accuracy", "score", error="standard_error"),
             Column("change", "Change", "gain", error="change_error"),
-            Column("auc", "AUC", "score"),
+            Column("auc", "AUC", "score", error="auc_error"),
             Column("false_positive_rate", "Real called fake", "score", error="false_positive_rate_error"),
             Column("fakes_found", "Fakes found", "score", error="fakes_found_error"),
-            Column("abstained", "Unsure", "score", note="Probability between 0.2 and 0.8"),
+            Column("abstained", "Unsure", "score", error="abstained_error", note="Probability between 0.2 and 0.8"),
             Column("n", "Rows", "count"),
         ),
     )
+
+
+def _details(table: pd.DataFrame, member: str) -> Details:
+    """A member's own table, closed, under where it is worst."""
+    mine = table[table["member"] == member]
+    worst = mine.iloc[int(mine["accuracy"].argmin())]
+    summary = f"lowest accuracy {worst['accuracy']:.3f} ± {worst['standard_error']:.3f}, {worst['title']}"
+    return Details(f"robustness-member-{member}", member, summary, (_of_one(table, member),))
 
 
 def _of_all(table: pd.DataFrame) -> Table:
@@ -144,3 +154,16 @@ def _of_all(table: pd.DataFrame) -> Table:
     columns = [Column(member, member, "score", shade=True) for member in members]
     caption = "Accuracy of the blend and of each member; the darker, the better"
     return Table("robustness-of-members", caption, wide, (Column("title", "Photographs"), *columns))
+
+
+def _alterations(facts: dict[str, Any]) -> Details:
+    """What each alteration stands for."""
+    rows = [(each["title"], each["imitates"], name) for name, each in facts["alterations"].items()]
+    columns = (
+        Column("title", "Photographs"),
+        Column("imitates", "Imitates"),
+        Column("name", "Name", note="As --alterations takes it"),
+    )
+    frame = pd.DataFrame(rows, columns=[column.key for column in columns])
+    table = Table("alterations", "What was done to the photographs, and what it imitates", frame, columns)
+    return Details("robustness-alterations", "What was done to the photographs", f"{len(rows)} ways", (table,))

@@ -1,0 +1,21 @@
+"""The whole report written again, after something that it tells of has been found out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ensemble.config import Experiment
+from ensemble.oof import OofStore
+from ensemble.predictions import load_predictions
+from ensemble.report.material import Material
+from ensemble.report.whole import PAGE, write_report
+
+
+def report_anew(store: OofStore, experiment: Experiment, say: Callable[[str], None]) -> None:
+    """Write it and say where; that it could not be written is said too, for what was found out is kept all the same."""
+    try:
+        write_report(Material.of(store, experiment, load_predictions(store, experiment)))
+    except Exception as error:
+        say(f"the report could not be written ({type(error).__name__}: {error}); run python -m ensemble.report")
+    else:
+        say(f"report: {store.root / PAGE}")
