@@ -21,9 +21,10 @@ from ensemble.config import BlendMethod
 from ensemble.engine import run as engine_run
 from ensemble.errors import UserError
 from ensemble.files import write_text
+from ensemble.inquiries import AS_THEY_ARE
 from ensemble.oof import OofStore
 from ensemble.progress import Board
-from ensemble.robustness.alterations import ALTERATIONS, AS_THEY_ARE
+from ensemble.robustness.alterations import ALTERATIONS
 from ensemble.robustness.asking import alter_all
 from ensemble.robustness.progress import Progress
 from ensemble.robustness.run import Wanted, robustness
@@ -346,7 +347,7 @@ def test_ray_gives_the_same(with_cnn: OofStore, tmp_path: Path, monkeypatch: pyt
     ("arguments", "expected"),
     [
         (["--alterations", "jpg"], "there is no jpg"),
-        (["--members", "nobody"], "nobody is not in the experiment"),
+        (["--members", "nobody"], "nobody is not in the config"),
         (["--data", "elsewhere"], "elsewhere does not exist"),
         (["--data", "other"], "is not what"),
         (["--engine", "spark"], "ray or inline"),
@@ -376,6 +377,8 @@ def test_the_command(store: OofStore, tmp_path: Path) -> None:
     assert "WebP 80" in result.stdout
     folder = store.root / "robustness"
     assert f"{folder / 'robustness.md'}" in result.stdout
+    assert f"report: {store.root / 'report.html'}" in result.stdout
+    assert "WebP 80" in (store.root / "report.md").read_text()
     table = pd.read_parquet(folder / "robustness.parquet")
     assert table["alteration"].unique().tolist() == [AS_THEY_ARE, "flip", "webp_80"]
     assert len(pd.read_csv(folder / "robustness.csv")) == len(table) == 9
