@@ -13,9 +13,11 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from ensemble.blend.run import blend
 from ensemble.console import make_console
+from ensemble.generators.run import leave_clusters_out
 from ensemble.oof import OofStore
 from ensemble.report import publish
 from ensemble.report.whole import write_sections
+from ensemble.robustness.run import Wanted, robustness
 from tests.competitions import BOOSTED, LINEAR, write_config
 from tests.conftest import train_inline
 from tests.ensemble.report.every_block import every_block
@@ -52,10 +54,12 @@ def gallery_of_blocks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def real_report(tmp_path_factory: pytest.TempPathFactory, competition_folder: Path) -> Path:
-    """The folder of a small store that was trained and blended."""
+    """The folder of a small store that was trained and blended, and asked all that can be asked. Read only."""
     folder = tmp_path_factory.mktemp("real")
     store = train_inline(write_config(folder / "small.yaml", LINEAR, BOOSTED), competition_folder, folder / "oof")
     blend(store)
+    robustness(store, store.experiment(), None, "inline", Wanted(("jpeg_50_420", "flip"), photographs=0))
+    leave_clusters_out(store, store.experiment(), engine_name="inline", asked=2)
     publish(store, make_console())
     return Path(str(OofStore(store.root).root))
 
