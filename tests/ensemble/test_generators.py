@@ -152,7 +152,7 @@ def test_features_come_from_the_cache_of_the_random_folds(trained_planted: OofSt
         {path.parent.name for path in (store.root.parent / ".features").glob("*/*")}
         for store in (trained_planted, done)
     )
-    assert len(after - before) == 1, "only the spectra are new"
+    assert len(after - before) <= 1, "only the spectra are new, if no audit has made them"
     assert not (done.root / ".features").exists()
 
 
