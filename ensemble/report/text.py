@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-
-import pandas as pd
-
+from ensemble.markdown import markdown_table, without_html
 from ensemble.oof import OofStore
+
+__all__ = ["SYNTHETIC", "heading", "markdown_table", "without_html"]
 
 SYNTHETIC = "synthetic demo data: these scores say nothing about real photographs"
 
@@ -17,19 +15,3 @@ def heading(store: OofStore) -> str:
     facts = store.facts()
     rows = f"{store.name}: {facts['train_rows']} training and {facts['test_rows']} test photographs"
     return f"{rows} ({SYNTHETIC})" if facts["synthetic"] else rows
-
-
-def markdown_table(table: pd.DataFrame) -> str:
-    """A table of texts in Markdown; what a cell says is text, whatever it looks like."""
-    lines: list[Iterable[object]] = [table.columns, ["---"] * len(table.columns), *table.itertuples(index=False)]
-    return "\n".join("| " + " | ".join(_cell(str(cell)) for cell in line) + " |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    """On one line, with pipes that part no columns, and names of photographs that make no links and no HTML."""
-    return without_html(re.sub(r"([\\|\[\]`])", r"\\\1", " ".join(text.splitlines())))
-
-
-def without_html(text: str) -> str:
-    """Text in which no tag begins; a lone < stays as it is."""
-    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)
