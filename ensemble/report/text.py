@@ -5,8 +5,10 @@ from __future__ import annotations
 from ensemble.markdown import markdown_table, without_html
 from ensemble.oof import OofStore
 
-__all__ = ["SYNTHETIC", "heading", "markdown_table", "without_html"]
+__all__ = ["BASELINE", "CARD", "SYNTHETIC", "heading", "markdown_table", "without_html"]
 
+BASELINE = "baseline"  # the store of configs/baseline.yaml: what the others must beat
+CARD = "card"  # the section that is a file of its own too
 SYNTHETIC = "synthetic demo data: these scores say nothing about real photographs"
 
 

@@ -26,8 +26,7 @@ from ensemble.report.sections.card_words import (
     NEVER,
     RULES,
 )
-
-CARD = "card"
+from ensemble.report.text import CARD
 
 
 def card(material: Material) -> Section | None:
