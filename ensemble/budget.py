@@ -12,7 +12,7 @@ from ensemble.config import MemberSettings, Recipe
 from ensemble.engine.span import Job
 
 _LAST = 0.03  # of the budget is kept for the last blend and the reports
-_LAST_AT_LEAST, _LAST_AT_MOST = 5.0, 60.0  # seconds
+_LAST_AT_LEAST, _LAST_AT_MOST = 7.0, 60.0  # seconds
 
 
 class Budget:

@@ -100,6 +100,14 @@ def area_under_curve(scores: Array, labels: Labels) -> float:
     return float((below.sum() + upto.sum()) / 2 / (len(fakes) * len(reals)))
 
 
+def auc_standard_error(area: float, first: int, second: int) -> float:
+    """Standard error of an AUC over so many rows of each class (Hanley and McNeil, 1982), above and below one half."""
+    larger = max(area, 1 - area)
+    one, two = larger / (2 - larger), 2 * larger**2 / (1 + larger)
+    variance = larger * (1 - larger) + (first - 1) * (one - larger**2) + (second - 1) * (two - larger**2)
+    return math.sqrt(max(variance, 0.0) / (first * second))
+
+
 @dataclass(frozen=True)
 class Scores:
     """What one set of predictions is worth on one set of labels."""

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 
 # Low to high: a room may import from those before it and from its own level, never from a later one.
 LEVELS = [
-    ["errors", "plain", "durations", "outage", "remote", "files", "signs", "threads"],
+    ["errors", "plain", "markdown", "durations", "outage", "remote", "files", "signs", "threads"],
     ["console", "provenance", "store_format"],
     ["config", "archive", "metrics", "paired", "images"],
     ["tables", "predictions_file", "record", "member", "models", "progress"],

@@ -54,7 +54,7 @@ def main(
     predictions = _predictions(store, experiment)
     checks = known_checks(competition, ledger, experiment, store, predictions)
     if checks is None:
-        with only_writer(store, "audit"), make_engine() as working:
+        with only_writer(store, "train"), make_engine() as working:
             checks = audit(competition, pixels, ledger, experiment, store, working, board, predictions)
     for check in checks:
         _print(check, board.console)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Verdict = Literal["fine", "look", "alarm", "not run"]
+GRAVEST_FIRST: tuple[Verdict, ...] = ("alarm", "look", "fine", "not run")
 
 
 @dataclass(frozen=True)

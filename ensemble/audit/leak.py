@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
-from ensemble.metrics import area_under_curve
+from ensemble.metrics import area_under_curve, auc_standard_error
 
 ALARM = 0.6  # area under the curve
 CLEAR = 3.5  # standard errors over chance
@@ -69,7 +69,7 @@ def tree_leak(facts: pd.DataFrame, labels: NDArray[np.int64], folds: NDArray[np.
             scores[heldout] = tree.predict_proba(varying[heldout])[:, 1]
     area = area_under_curve(scores, labels) if varying.shape[1] else 0.5
     fakes = int(labels.sum())
-    error, chance = (_hanley_mcneil(value, fakes, len(labels) - fakes) for value in (area, 0.5))
+    error, chance = (auc_standard_error(value, fakes, len(labels) - fakes) for value in (area, 0.5))
     return Leak(float(area), error, chance, _splits(varying, labels, depth))
 
 
@@ -91,9 +91,3 @@ def _splits(facts: pd.DataFrame, labels: NDArray[np.int64], depth: int) -> tuple
     tree = _tree(depth, len(labels)).fit(facts, labels).tree_
     used = [facts.columns[feature] for feature in tree.feature if feature >= 0]
     return tuple(dict.fromkeys(used))
-
-
-def _hanley_mcneil(area: float, fakes: int, reals: int) -> float:
-    one, two = area / (2 - area), 2 * area**2 / (1 + area)
-    square = area * (1 - area) + (fakes - 1) * (one - area**2) + (reals - 1) * (two - area**2)
-    return float(np.sqrt(max(square, 0.0) / (fakes * reals)))

@@ -6,13 +6,12 @@ One fit serves many targets, so twenty permutations of the labels cost as much a
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.metrics import area_under_curve
+from ensemble.metrics import area_under_curve, auc_standard_error
 from ensemble.threads import threads
 
 Floats = NDArray[np.float32]
@@ -39,7 +38,7 @@ class Auc:
 
     def smallest_found(self, errors: float = CLEAR) -> float:
         """The least AUC that would lie above chance with so many rows."""
-        return 0.5 + errors * hanley_mcneil(0.5, self.first, self.second)
+        return 0.5 + errors * auc_standard_error(0.5, self.first, self.second)
 
     def __str__(self) -> str:
         return f"{self.value:.3f} ± {self.standard_error:.3f}"
@@ -106,12 +105,4 @@ def told_apart(first: Floats, second: Floats, rng: np.random.Generator) -> tuple
     scores = cross_validated(columns, weight, folds)[:, 0]
     areas = [area_under_curve(scores[folds == fold], sides[folds == fold]) for fold in range(FOLDS)]
     value = float(np.mean(areas))
-    return Auc(value, hanley_mcneil(value, len(first), len(second)), len(first), len(second)), scores
-
-
-def hanley_mcneil(area: float, first: int, second: int) -> float:
-    """Standard error of an AUC over so many rows of each class (Hanley and McNeil, 1982)."""
-    larger = max(area, 1 - area)
-    q1, q2 = larger / (2 - larger), 2 * larger**2 / (1 + larger)
-    variance = larger * (1 - larger) + (first - 1) * (q1 - larger**2) + (second - 1) * (q2 - larger**2)
-    return math.sqrt(max(variance, 0.0) / (first * second))
+    return Auc(value, auc_standard_error(value, len(first), len(second)), len(first), len(second)), scores

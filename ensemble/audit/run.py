@@ -238,8 +238,8 @@ def _made_of(
     except Exception:  # a wrong path, a fault in a module: the audits that need it tell so
         key = ""
     return {
-        "data": competition.sha256,
-        "folds": ledger.sha256,
+        "data_sha256": competition.sha256,
+        "folds_sha256": ledger.sha256,
         "spectra": key,
         "code": audit_code(),
         "predictions": None if predictions is None else digest(predictions.hashes),

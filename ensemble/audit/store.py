@@ -13,6 +13,7 @@ import pandas as pd
 from ensemble.audit.check import Check, Evidence
 from ensemble.errors import UserError
 from ensemble.files import Location, new_file, write_text
+from ensemble.markdown import markdown_rows, without_html
 from ensemble.oof import OofStore
 from ensemble.provenance import digest, file_sha256, versions
 
@@ -26,10 +27,10 @@ def read_audit(store: OofStore) -> list[Check] | None:
     if content is None:
         return None
     try:
-        if content["data"] != store.facts().get("sha256"):
+        if content["data_sha256"] != store.facts().get("sha256"):
             return None
         summary = json.loads((store.root / "folds.json").read_text(encoding="utf-8"))
-        if content["folds"] != summary["sha256"]:
+        if content["folds_sha256"] != summary["sha256"]:
             return None
     except UserError:
         pass  # audited before anything was trained: there is no other data
@@ -54,7 +55,7 @@ def checks_of(content: dict[str, Any]) -> list[Check]:
 
 
 def write_audit(store: OofStore, checks: Sequence[Check], made_of: dict[str, Any]) -> None:
-    """Write audit.json and audit.md; `made_of` tells by hashes what was audited: `data`, `folds` and more."""
+    """Write audit.json and audit.md; `made_of` tells by hashes what was audited."""
     content = {**made_of, "versions": versions(), "checks": [asdict(check) for check in checks]}
     write_text(store.root / FOLDER / PAGE, _markdown(checks))
     write_text(store.root / FOLDER / AUDIT, json.dumps(content, indent=1, default=_plain) + "\n")
@@ -89,20 +90,10 @@ def _plain(value: Any) -> Any:
 def _markdown(checks: Sequence[Check]) -> str:
     parts = ["# Audits\n"]
     for check in checks:
-        parts.append(f"## {check.verdict}: {check.title}\n\n{check.sentence}\n")
+        parts.append(f"## {check.verdict}: {check.title}\n\n{without_html(check.sentence)}\n")
         parts += [f"What to do: {check.remedy}\n"] if check.remedy else []
-        parts += [_table(table) for table in check.tables]
+        parts += [f"{table.title}:\n\n{markdown_rows(table.columns, table.rows)}\n" for table in check.tables]
     return "\n".join(parts)
-
-
-def _table(table: Evidence) -> str:
-    lines = [table.columns, ["---"] * len(table.columns), *table.rows]
-    rows = ("| " + " | ".join(_cell(value) for value in line) + " |" for line in lines)
-    return f"{table.title}:\n\n" + "\n".join(rows) + "\n"
-
-
-def _cell(value: Any) -> str:
-    return "" if value is None else str(value).replace("|", "\\|").replace("\n", " ")
 
 
 def place_of(store: OofStore) -> Location:

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from ensemble.audit.check import Verdict
+
 Kind = Literal[
     "text",  # as it is
     "count",  # 12,000
@@ -21,7 +23,6 @@ Kind = Literal[
     "bytes",  # MiB
     "dots",  # a list of scores, drawn as dots on one common scale
 ]
-Verdict = Literal["fine", "look", "alarm", "not run"]
 
 
 @dataclass(frozen=True)

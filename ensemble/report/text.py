@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from ensemble.markdown import markdown_table, without_html
 from ensemble.oof import OofStore
 
+__all__ = ["BASELINE", "CARD", "SYNTHETIC", "heading", "markdown_table", "print_table", "without_html"]
+
+BASELINE = "baseline"  # the store of configs/baseline.yaml: what the others must beat
+CARD = "card"  # the section that is a file of its own too
 SYNTHETIC = "synthetic demo data: these scores say nothing about real photographs"
 
 
@@ -29,19 +31,3 @@ def print_table(console: Console, title: str, text: pd.DataFrame) -> None:
     for row in text.itertuples(index=False):
         table.add_row(*map(str, row))
     console.print(table)
-
-
-def markdown_table(table: pd.DataFrame) -> str:
-    """A table of texts in Markdown; what a cell says is text, whatever it looks like."""
-    lines: list[Iterable[object]] = [table.columns, ["---"] * len(table.columns), *table.itertuples(index=False)]
-    return "\n".join("| " + " | ".join(_cell(str(cell)) for cell in line) + " |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    """On one line, with pipes that part no columns, and names of photographs that make no links and no HTML."""
-    return without_html(re.sub(r"([\\|\[\]`])", r"\\\1", " ".join(text.splitlines())))
-
-
-def without_html(text: str) -> str:
-    """Text in which no tag begins; a lone < stays as it is."""
-    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)

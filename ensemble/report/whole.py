@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,7 @@ from ensemble.report.blocks import Block, Details, Figure, Findings, Gallery, Se
 from ensemble.report.markdown import to_markdown
 from ensemble.report.material import Material
 from ensemble.report.page import render
-from ensemble.report.sections.answer import answer
-from ensemble.report.sections.audits import audits
-from ensemble.report.sections.card import CARD, card
-from ensemble.report.sections.cost import cost
-from ensemble.report.sections.decision import decision
-from ensemble.report.sections.diversity import diversity
-from ensemble.report.sections.generators import generators
-from ensemble.report.sections.leaderboard import leaderboard_section
-from ensemble.report.sections.members import members
-from ensemble.report.sections.photographs import photographs
-from ensemble.report.sections.robustness import robustness
-from ensemble.report.text import SYNTHETIC
+from ensemble.report.text import BASELINE, CARD, SYNTHETIC
 
 PAGE, MARKDOWN, TABLES, INDEX = "report.html", "report.md", "report", "index.csv"
 MODEL_CARD = "model_card.md"
@@ -37,27 +27,14 @@ _READ = (  # what sections read beside the predictions, relative to the store
     "data.json", EXHIBITS,
 )  # fmt: skip
 
-SectionMaker = Callable[[Material], Section | None]
-SECTIONS: dict[str, SectionMaker] = {
-    "The answer": answer,
-    "Leaderboard": leaderboard_section,
-    "Diversity": diversity,
-    "The decision": decision,
-    "Photographs": photographs,
-    "Robustness": robustness,
-    "Generators never seen": generators,
-    "Audits": audits,
-    "Cost": cost,
-    "Members, one by one": members,
-    "Model card": card,
-}
-
 
 def write_report(material: Material) -> None:
     """Write the report beside what it tells of, unless the one that is there was made from the very same things."""
     root, signature = material.store.root, signature_of(material)
     if _is_written(root / PAGE, signature):
         return
+    from ensemble.report.contents import SECTIONS  # what they compute with takes a second to import
+
     sections = [section for title, make in SECTIONS.items() if (section := _made(title, make, material))]
     title = f"Who took these photos? {material.store.name}"
     _write_card(root / MODEL_CARD, material.store.name, sections)
@@ -95,7 +72,7 @@ def _no_formula(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
-def _made(title: str, make: SectionMaker, material: Material) -> Section | None:
+def _made(title: str, make: Callable[[Material], Section | None], material: Material) -> Section | None:
     """A section; one that cannot be made says so in its place, for a run of hours must not end in a figure's fault."""
     try:
         return make(material)
@@ -107,12 +84,19 @@ def _made(title: str, make: SectionMaker, material: Material) -> Section | None:
 
 def signature_of(material: Material) -> str:
     """Identifies everything that the report is made from, its own code too."""
-    code = [file_sha256(path) for path in sorted(Path(__file__).parent.rglob("*")) if path.suffix in _CODE]
-    read = [_hash(material.store.root / name) for name in _READ]
+    root = material.store.root
+    read = [_hash(root / name) for name in _READ] + [_hash(root.with_name(BASELINE) / "leaderboard.csv")]
     predictions = material.predictions
     seen = [predictions.hashes, predictions.left_out, predictions.partial, predictions.ledger.sha256]
     spectra = [material.experiment.report.spectra.model_dump(mode="json"), _stamp(material.store.root / SPECTRA)]
-    return digest([material.store.name, seen, read, spectra, code])
+    return digest([material.store.name, seen, read, spectra, _code()])
+
+
+def _code() -> list[str]:
+    """Hashes of what makes sections, page and figures; the closure of all imports would take a third of a second."""
+    package = Path(__file__).parents[1]
+    folders = (package / "report").rglob("*"), (package / "audit").rglob("*"), package.glob("[mp]*.py")
+    return [file_sha256(path) for path in sorted(chain(*folders)) if path.suffix in _CODE]
 
 
 _CODE = {".py", ".html", ".css", ".js"}

@@ -111,7 +111,7 @@ def _pictures(transformer: Spectra, pixels: Mapping[str, NDArray[np.uint8]]) -> 
 def _notes(has_means: bool) -> tuple[str, ...]:
     if has_means:
         return ()
-    return ("The class means are not in the store yet: the next run of python -m ensemble.train computes them.",)
+    return ("The class means are not in the store yet: python -m ensemble.audit CONFIG --data PATH puts them in.",)
 
 
 def _band(values: NDArray[np.float32]) -> tuple[Curve, Curve]:

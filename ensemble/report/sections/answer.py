@@ -14,8 +14,7 @@ from ensemble.predictions import Predictions, load_predictions
 from ensemble.report.blocks import Column, Fact, Facts, Section, Table, Text
 from ensemble.report.material import BlendRows, Material
 from ensemble.report.sections.tables import frame_of
-
-BASELINE = "baseline"  # the store of configs/baseline.yaml: what the others must beat
+from ensemble.report.text import BASELINE
 
 
 def answer(material: Material) -> Section:

@@ -6,25 +6,23 @@ from typing import Any
 
 import pandas as pd
 
-from ensemble.audit.check import Check, Evidence
+from ensemble.audit.check import GRAVEST_FIRST, Check, Evidence
 from ensemble.audit.drift import NAME as DRIFT
 from ensemble.audit.drift import drift
 from ensemble.audit.store import read_audit
 from ensemble.report.blocks import Column, Fact, Facts, Finding, Findings, Section, Table, Text
 from ensemble.report.material import Material
 
-_VERDICTS = ("alarm", "look", "fine", "not run")  # the gravest first
-
 
 def audits(material: Material) -> Section:
     """Every audit with its verdict; drift is that of these very predictions."""
     found = read_audit(material.store)
     checks = [check for check in found or [] if check.id != DRIFT] + [drift(material.predictions)]
-    how = f"python -m ensemble.audit {material.store.name} looks for shortcuts in the data."
+    how = "python -m ensemble.audit CONFIG --data PATH looks for shortcuts in it."
     text = () if found is not None else (Text((f"Of the data itself nothing was audited yet: {how}",)),)
-    ordered = sorted(checks, key=lambda check: _VERDICTS.index(check.verdict))
-    counts = {verdict: sum(check.verdict == verdict for check in checks) for verdict in _VERDICTS}
-    facts = Facts(tuple(Fact(verdict, str(counts[verdict])) for verdict in _VERDICTS if counts[verdict]))
+    ordered = sorted(checks, key=lambda check: GRAVEST_FIRST.index(check.verdict))
+    counts = {verdict: sum(check.verdict == verdict for check in checks) for verdict in GRAVEST_FIRST}
+    facts = Facts(tuple(Fact(verdict, str(counts[verdict])) for verdict in GRAVEST_FIRST if counts[verdict]))
     lead = "Is there anything in the data that would make these scores worth less than they seem?"
     return Section("audits", "Audits", lead, (facts, *text, Findings(tuple(map(_finding, ordered)))))
 

@@ -26,8 +26,7 @@ from ensemble.report.sections.card_words import (
     NEVER,
     RULES,
 )
-
-CARD = "card"
+from ensemble.report.text import CARD
 
 
 def card(material: Material) -> Section | None:
@@ -189,7 +188,7 @@ def _audit(material: Material, file: str) -> str:
     what, command = AUDITS[file]
     try:
         found = json.loads((material.store.root / file).read_text(encoding="utf-8"))
-        data = found.get("data_sha256", material.facts["sha256"])
+        data = found.get("data_sha256")
     except (OSError, ValueError, AttributeError):
         return f"{what}: not measured. {command} does it."
     if data != material.facts["sha256"]:

@@ -119,15 +119,22 @@ def test_certainty_has_no_interval() -> None:
 def test_it_says_what_was_not_measured_and_how_to(store: OofStore, material: Material) -> None:
     here = replace(material, store=store)
     said = chapter(card(here) or Section("", "", "", ()), "What else was measured, and what was not")
-    for command in ("robustness", "generators", "audit"):
+    for command in ("robustness", "generators"):
         assert f"not measured. python -m ensemble.{command} does it" in said
+    assert "measured, and told on the report beside this card (audit/audit.json" in said  # training audits
     for name, data in (("robustness", store.facts()["sha256"]), ("generators", "another")):
         (store.root / name).mkdir()
         (store.root / name / f"{name}.json").write_text(json.dumps({"data_sha256": data}))
     said = chapter(card(here) or Section("", "", "", ()), "What else was measured, and what was not")
     assert "measured, and told on the report beside this card (robustness/robustness.json" in said
     assert "measured on other data, so not counted here. python -m ensemble.generators" in said
-    assert "python -m ensemble.audit does it" in said
+    content = json.loads((store.root / "audit" / "audit.json").read_text())
+    (store.root / "audit" / "audit.json").write_text(json.dumps(content | {"data_sha256": "another"}))
+    said = chapter(card(here) or Section("", "", "", ()), "What else was measured, and what was not")
+    assert "measured on other data, so not counted here. python -m ensemble.audit" in said
+    (store.root / "audit" / "audit.json").unlink()
+    said = chapter(card(here) or Section("", "", "", ()), "What else was measured, and what was not")
+    assert "not measured. python -m ensemble.audit does it" in said
 
 
 def test_data_folds_and_hashes_are_the_store_s(told: OofStore, section: Section) -> None:

@@ -1,0 +1,34 @@
+"""What a report has to tell, in the order in which a reader wants to know it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ensemble.report.blocks import Section
+from ensemble.report.material import Material
+from ensemble.report.sections.answer import answer
+from ensemble.report.sections.audits import audits
+from ensemble.report.sections.card import card
+from ensemble.report.sections.cost import cost
+from ensemble.report.sections.decision import decision
+from ensemble.report.sections.diversity import diversity
+from ensemble.report.sections.generators import generators
+from ensemble.report.sections.leaderboard import leaderboard_section
+from ensemble.report.sections.members import members
+from ensemble.report.sections.photographs import photographs
+from ensemble.report.sections.robustness import robustness
+
+SectionMaker = Callable[[Material], Section | None]
+SECTIONS: dict[str, SectionMaker] = {
+    "The answer": answer,
+    "Leaderboard": leaderboard_section,
+    "Diversity": diversity,
+    "The decision": decision,
+    "Photographs": photographs,
+    "Robustness": robustness,
+    "Generators never seen": generators,
+    "Audits": audits,
+    "Cost": cost,
+    "Members, one by one": members,
+    "Model card": card,
+}
