@@ -88,7 +88,8 @@ class OofStore:
         try:
             facts: dict[str, Any] = json.loads((self.root / "data.json").read_text(encoding="utf-8"))
             SampleTable(**facts["sample"])
-        except (OSError, ValueError, TypeError, KeyError) as error:
+            _ = [facts[key] for key in ("sha256", "synthetic", "train_rows", "test_rows")]
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise UserError(f"{self.root} is no store of a trained experiment ({error!r}); train first") from None
         return facts
 

@@ -21,7 +21,12 @@ def refuse_newer(root: Location) -> None:
     """
     try:
         found = json.loads((root / "data.json").read_text(encoding="utf-8")).get("format", 1)
-    except (OSError, ValueError, AttributeError):  # no store, or none that can be read, which others tell
+    except (
+        OSError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+    ):  # none that can be read: others tell
         return
     if not isinstance(found, int) or found > FORMAT:
         raise UserError(

@@ -116,7 +116,10 @@ def train(
             live.refresh()
         else:
             board.say(f"nothing to do: all {len(plan.kept)} folds of {store.root} are finished")
-        publish(store, board.console, experiment, competition=competition)
+        try:
+            publish(store, board.console, experiment, competition=competition)
+        except (OSError, UserError) as error:  # a full disk, say: the folds that are there are as good
+            board.say(f"the report could not be written: {error}")
     return complete
 
 

@@ -171,9 +171,10 @@ class FoldLedger:
                 table = pd.read_parquet(file, use_threads=False)  # each keeps memory of its own
             n_folds, seed, distance = (summary[name] for name in ("n_folds", "seed", "near_duplicate_distance"))
             ledger = cls(table, n_folds, seed, distance, summary.get("algorithm", ALGORITHM))
-        except (OSError, ValueError, KeyError) as error:
+            same = ledger.sha256 == summary["sha256"]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise UserError(f"{folder} has no readable fold ledger ({error}); train first") from None
-        if ledger.sha256 != summary["sha256"]:
+        if not same:
             raise UserError(
                 f"{folder}/folds.parquet was changed after it was written: its hash is not that of folds.json"
             )

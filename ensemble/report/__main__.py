@@ -9,6 +9,7 @@ import typer
 
 from ensemble.competition import Competition
 from ensemble.console import make_console, run
+from ensemble.errors import UserError
 from ensemble.files import Location, location
 from ensemble.report import publish
 from ensemble.stores import find_store
@@ -33,7 +34,10 @@ def main(
     """Write the report, the leaderboard and the members' pages from what the store holds; print the leaderboard."""
     found, experiment = find_store(store, oof)
     competition = None if data is None else Competition.open(data, experiment.data)
-    publish(found, make_console(), experiment, competition=competition)
+    if competition is not None and competition.sha256 != found.facts()["sha256"]:
+        raise UserError(f"{data} is not what {found.root} was trained on; name that competition")
+    if not publish(found, make_console(), experiment, competition=competition):
+        raise typer.Exit(2)
 
 
 if __name__ == "__main__":

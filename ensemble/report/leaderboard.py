@@ -77,7 +77,11 @@ def current_manifest(store: OofStore, predictions: Predictions) -> dict[str, Any
         manifest: dict[str, Any] = json.loads((store.blend_folder / MANIFEST).read_text(encoding="utf-8"))
         oof = file_sha256(store.blend_folder / BLEND_OOF)
         same = manifest["predictions_sha256"] == predictions.hashes and manifest["oof_sha256"] == oof
-    except (OSError, ValueError, KeyError, TypeError):
+        weights = manifest["weights"]
+        same &= all(isinstance(manifest[key], str) for key in ("chosen", "measured_on", "reason"))
+        same &= set(manifest["members"]) <= set(predictions.members)
+        same &= weights is None or len(weights) == len(manifest["members"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return manifest if same else None
 

@@ -11,9 +11,9 @@ from ensemble.report.shown import shown_cell
 from ensemble.report.text import markdown_table, without_html
 
 
-def to_markdown(title: str, sections: Sequence[Section]) -> str:
-    """The whole report as Markdown text."""
-    parts = [f"# {title}"]
+def to_markdown(title: str, sections: Sequence[Section], warning: str = "") -> str:
+    """The whole report as Markdown text; `warning` is what a reader must know before any number."""
+    parts = [f"# {title}", f"> Mind: {warning}." if warning else ""]
     for section in sections:
         parts += [f"## {section.title}", section.lead]
         parts += [text for block in section.blocks for text in _block(block, 3)]

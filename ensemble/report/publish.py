@@ -32,16 +32,17 @@ def publish(
     experiment: Experiment | None = None,
     predictions: Predictions | None = None,
     competition: Competition | None = None,
-) -> None:
+) -> bool:
     """Write the leaderboard, each member's report and curves, and the whole report; print the leaderboard.
 
-    `predictions` are those of the experiment, and `competition` holds the photographs, if they are at hand.
+    `predictions` are those of the experiment, and `competition` holds the photographs, if they are at hand. Returns
+    whether there was anything to tell.
     """
     try:
         predictions = predictions or load_predictions(store, experiment)
     except UserError as error:
         console.print(f"no leaderboard yet: {error}", markup=False)
-        return
+        return False
     board, title = write_leaderboard(store, predictions), heading(store)
     for column, member in enumerate(predictions.members):
         folder = store.member_folder(member)
@@ -55,6 +56,7 @@ def publish(
         console.print(missing, markup=False)
     write_report(material)
     console.print(f"report: {store.root / PAGE}", markup=False)
+    return True
 
 
 def write_leaderboard(store: OofStore, predictions: Predictions) -> pd.DataFrame:

@@ -24,7 +24,7 @@ PAGE, MARKDOWN, TABLES, INDEX = "report.html", "report.md", "report", "index.csv
 MODEL_CARD = "model_card.md"
 _READ = (  # what sections read beside the predictions, relative to the store
     "blend/blend.json", "audit/audit.json", "robustness/robustness.json", "generators/generators.json", "runs.json",
-    "data.json", EXHIBITS,
+    "data.json", "robustness/robustness.parquet", "generators/generators.parquet", EXHIBITS,
 )  # fmt: skip
 
 
@@ -37,22 +37,46 @@ def write_report(material: Material) -> None:
 
     sections = [section for title, make in SECTIONS.items() if (section := _made(title, make, material))]
     title = f"Who took these photos? {material.store.name}"
-    _write_card(root / MODEL_CARD, material.store.name, sections)
-    write_sections(root, title, SYNTHETIC if material.facts["synthetic"] else "", sections, signature)
+    warning = SYNTHETIC if material.facts["synthetic"] else ""
+    write_sections(root, title, warning, sections, signature)
+    _write_card(root / MODEL_CARD, material.store.name, sections, warning)
 
 
 def write_sections(root: Location, title: str, warning: str, sections: list[Section], signature: str) -> None:
-    """Write sections as `report.html`, `report.md` and `report/*.csv`; the page last, for it bears the signature."""
+    """Write sections as `report.html`, `report.md` and `report/*.csv`; the page last, for it bears the signature.
+
+    Nothing is written before all is rendered; a section that cannot be is left out, and says so in its place.
+    """
+    try:
+        page, text = render(title, warning, sections, signature), to_markdown(title, sections, warning)
+    except Exception:
+        sections = [_renderable(section) for section in sections]
+        page, text = render(title, warning, sections, signature), to_markdown(title, sections, warning)
     _write_tables(root, list(tables_of(sections)))
-    write_text(root / MARKDOWN, to_markdown(title, sections))
-    write_text(root / PAGE, render(title, warning, sections, signature))
+    write_text(root / MARKDOWN, text)
+    write_text(root / PAGE, page)
 
 
-def _write_card(path: Location, name: str, sections: list[Section]) -> None:
+def _renderable(section: Section) -> Section:
+    try:
+        render("", "", [section], "")
+        to_markdown("", [section])
+    except Exception as error:
+        return _apology(section.id, section.title, error)
+    return section
+
+
+def _apology(name: str, title: str, error: Exception) -> Section:
+    """In the place of a section that could not be made: a run of hours must not end in a figure's fault."""
+    why = f"This part could not be made ({type(error).__name__}: {error}). Is a file of the store damaged?"
+    return Section(name, title, "", (Text((why,)),))
+
+
+def _write_card(path: Location, name: str, sections: list[Section], warning: str) -> None:
     """The model card by itself, so that it can travel with the model; none where there is nothing to tell."""
     cards = [replace(section, title="About this card") for section in sections if section.id == CARD]
     if cards:
-        write_text(path, to_markdown(f"Model card: {name}", cards))
+        write_text(path, to_markdown(f"Model card: {name}", cards, warning))
     else:
         path.unlink(missing_ok=True)  # of an earlier blend
 
@@ -73,13 +97,10 @@ def _no_formula(value: Any) -> Any:
 
 
 def _made(title: str, make: Callable[[Material], Section | None], material: Material) -> Section | None:
-    """A section; one that cannot be made says so in its place, for a run of hours must not end in a figure's fault."""
     try:
         return make(material)
     except Exception as error:
-        name = title.lower().replace(" ", "-")
-        why = f"This part could not be made ({type(error).__name__}: {error}). Please report it."
-        return Section(name, title, "", (Text((why,)),))
+        return _apology(title.lower().replace(" ", "-").replace(",", ""), title, error)
 
 
 def signature_of(material: Material) -> str:

@@ -18,7 +18,7 @@ def bring_photographs(material: Material, competition: Competition | None = None
     try:
         store, settings = material.store, material.experiment.data
         found = keep_exhibits(store, wanted(choose(material)), settings, competition)
-    except Exception as error:  # a run of hours must not end in a picture's fault
+    except (Exception, SystemExit) as error:  # a run of hours must not end in a picture's fault
         return f"{EXHIBITS} could not be made, so the report shows fewer ({type(error).__name__}: {error})"
     count = len(found.contents) + len(found.why_not)
     return why_not(list(found.why_not.values()), count, f"python -m ensemble.report {material.store.root} --data PATH")

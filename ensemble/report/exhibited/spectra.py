@@ -61,7 +61,7 @@ def spectra_of(material: Material, wanted: Sequence[str], pixels: Mapping[str, N
     recipe = material.experiment.report.spectra
     try:
         return _spectra(material, recipe, wanted, pixels)
-    except Exception as error:  # anybody's code
+    except (Exception, SystemExit) as error:  # anybody's code
         return Spectrums(notes=(f"There are no spectra: {recipe.use} raised {type(error).__name__} ({error}).",))
 
 
@@ -120,4 +120,6 @@ def _band(values: NDArray[np.float32]) -> tuple[Curve, Curve]:
 
 
 def _curve(values: NDArray[np.floating]) -> Curve:
+    if not np.isfinite(values).all():
+        raise ValueError("it gives values that are no finite numbers")
     return tuple(np.round(values.astype(np.float64), _DECIMALS).tolist())

@@ -1,0 +1,73 @@
+"""The report is written whole or not at all, and what is damaged costs no more than its own part."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import typer
+
+from ensemble.console import make_console
+from ensemble.errors import UserError
+from ensemble.oof import OofStore
+from ensemble.report import publish
+from ensemble.report.__main__ import main
+from ensemble.report.blocks import Column, Section, Table, Text
+from ensemble.report.whole import write_sections
+from tests.competitions import write_competition
+
+
+@pytest.fixture
+def store(told: OofStore, tmp_path: Path) -> OofStore:
+    """A copy to damage."""
+    shutil.copytree(told.root, tmp_path / "told")
+    return OofStore(tmp_path / "told")
+
+
+def test_a_section_that_cannot_be_rendered_costs_only_itself(tmp_path: Path) -> None:
+    lacking = Table("lacking", "A column is missing", pd.DataFrame({"a": [1]}), (Column("b", "B", "score"),))
+    sections = [Section("good", "Good", "", (Text(("All is well.",)),)), Section("bad", "Bad", "", (lacking,))]
+    write_sections(tmp_path, "A report", "", sections, "signature")
+    for name in ("report.html", "report.md"):
+        said = (tmp_path / name).read_text()
+        assert "All is well." in said
+        assert "This part could not be made" in said
+
+
+def test_markdown_bears_the_warning_before_any_number(tmp_path: Path) -> None:
+    write_sections(tmp_path, "A report", "synthetic demo data", [Section("one", "One", "1", ())], "signature")
+    assert (tmp_path / "report.md").read_text().startswith("# A report\n\n> Mind: synthetic demo data.")
+
+
+@pytest.mark.parametrize("name", ["robustness", "generators", "audit"])
+@pytest.mark.parametrize("content", ["null", "{}", "[1, 2]", "{", '{"checks": null}'])
+def test_damaged_results_leave_the_report_alone(store: OofStore, name: str, content: str) -> None:
+    (store.root / name).mkdir(exist_ok=True)
+    (store.root / name / f"{name}.json").write_text(content)
+    assert publish(store, make_console())
+    assert "The answer" in (store.root / "report.html").read_text()
+
+
+@pytest.mark.parametrize("key", ["members", "weights", "chosen", "measured_on"])
+def test_a_manifest_that_lacks_something_is_no_blend(store: OofStore, key: str) -> None:
+    path = store.blend_folder / "blend.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: 5}))
+    assert publish(store, make_console())
+    assert "There is no submission of these predictions yet" in (store.root / "report.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["folds.json", "data.json"])
+@pytest.mark.parametrize("content", ["null", "[1, 2]", "{}", "[" * 100_000])
+def test_a_damaged_store_is_told_in_a_sentence(store: OofStore, name: str, content: str) -> None:
+    (store.root / name).write_text(content)
+    with pytest.raises((UserError, typer.Exit)):
+        main(store.root)
+
+
+def test_another_competition_is_refused(store: OofStore, tmp_path: Path) -> None:
+    other = write_competition(tmp_path / "other", train=24, test=4)
+    with pytest.raises(UserError, match="was trained on"):
+        main(store.root, data=other)
