@@ -72,8 +72,8 @@ def choose(material: Material) -> list[Choice]:
         Choice(
             id="least-sure",
             title="Test photographs about which nobody can be sure",
-            caption=f"The test photographs that {who} puts nearest to 0.5. Nobody here knows the truth; of such "
-            "photographs about half will be wrong. A member's probability is the mean over its fold models.",
+            caption=f"The test photographs that {who} puts nearest to 0.5. Nobody here knows the truth. A member's "
+            "probability is the mean over its fold models.",
             opinions=test,
             chosen=least_sure(test),
         ),
@@ -88,6 +88,11 @@ def wanted(choices: list[Choice]) -> list[str]:
 
 def _of_doubts(doubts: LabelDoubts, train: Opinions) -> str:
     real, fake = doubts.thresholds
+    if not doubts.found:
+        return (
+            f"None: there is no photograph that every member decides against its label, the {train.lead_title} with "
+            "confidence. That does not make all labels right: one member that sides with a wrong label hides it."
+        )
     shown = f", the {len(doubts.chosen)} surest are shown" if doubts.found > len(doubts.chosen) else ""
     return (
         "Likely, not certain: a person should look. Every member decides against the label, and the "
@@ -95,5 +100,5 @@ def _of_doubts(doubts: LabelDoubts, train: Opinions) -> str:
         f"fake {fake:.2f}: the rule of confident learning). {doubts.found} of {len(train.names):,} photographs meet "
         f"this{shown}. All members are wrong about {doubts.all_wrong}; if they erred independently of one another, "
         f"{doubts.by_chance:.1f} would be expected by chance. But they err together on what is hard for all, so a "
-        f"photograph here may well be labelled rightly. {_HOW}"
+        f"photograph here may well be labelled rightly; and one member that sides with a wrong label hides it. {_HOW}"
     )

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ensemble.errors import UserError
+from ensemble.inquiries import ALL, AS_THEY_ARE, GENERATORS, ROBUSTNESS, read
 from ensemble.metrics import is_right, wilson_interval
 from ensemble.oof import OofStore
 from ensemble.paired import compare
 from ensemble.predictions import Predictions, load_predictions
 from ensemble.report.blocks import Column, Fact, Facts, Section, Table, Text
+from ensemble.report.inquired import standing
 from ensemble.report.material import BlendRows, Material
+from ensemble.report.sections.rates import FALSE_ALARMS, FOUND, Rate, rates_of
 from ensemble.report.sections.tables import frame_of
 from ensemble.report.text import BASELINE
 
@@ -28,15 +32,16 @@ def answer(material: Material) -> Section:
     expected = Fact(
         "Expected accuracy of this submit.csv",
         f"{nested['accuracy']:.2%}",
-        f"95% interval {low:.2%} to {high:.2%}; {manifest['measured_on']} on {nested['n']:,} training photographs, "
-        f"{nested['n'] - right:,} of them decided wrongly",
+        f"95% interval {low:.2%} to {high:.2%}; measured on {nested['n']:,} training photographs, each decided by "
+        f"models and weights that had not seen it ({manifest['measured_on']}); {nested['n'] - right:,} decided wrongly",
     )
     facts = (
         expected,
+        *_errors(blend, material),
         Fact("AUC", f"{nested['auc']:.4f}", "how often a fake is ranked above a real"),
-        Fact("Calibration error", f"{nested['ece']:.4f}", "ECE: mean gap between probability and share of fakes"),
         Fact("Members blended", f"{len(manifest['members'])}", f"by {manifest['chosen']}"),
         Fact("Test photographs", f"{manifest['rows']['test']:,}", manifest["guard"]["lines"][0]),
+        *_flips(manifest["guard"]),
     )
     comparisons = Table(
         "comparisons",
@@ -51,14 +56,67 @@ def answer(material: Material) -> Section:
             Column("in_words", "In words"),
         ),
     )
-    text = Text((f"{manifest['reason']}.", *manifest["guard"]["lines"][1:], _CARE))
+    text = Text((f"Why this blender: {manifest['reason']}.", _care(material)))
     return Section("answer", "The answer", _lead(material), (Facts(facts, lead=True), comparisons, text))
 
 
-_CARE = (
-    "The interval holds for photographs like those that were learned from, from the same cameras and generators. "
-    "What becomes of the accuracy on altered photographs and on other generators stands below."
-)
+def _errors(blend: BlendRows, material: Material) -> list[Fact]:
+    """What a newsroom asks first: how many real photographs it accuses, and how many fakes it misses."""
+    rates = rates_of(blend.probabilities, material.labels[blend.rows])
+    found, alarms = rates[FOUND], rates[FALSE_ALARMS]
+    missed = Rate(found.of - found.count, found.of)
+    return [
+        Fact(
+            title,
+            f"{rate.share:.1%}",
+            f"{rate.count:,} of {rate.of:,}; 95% interval {rate.interval[0]:.1%} to {rate.interval[1]:.1%}",
+        )
+        for title, rate in (("Real photographs called fake", alarms), ("Fakes missed", missed))
+        if rate.of
+    ]
+
+
+def _flips(guard: dict[str, Any]) -> list[Fact]:
+    """How many decisions differ from those of the submission before this one."""
+    if guard["flips"] is None:
+        return []
+    return [Fact("Against the last submission", f"{guard['flips']:,}", f"of {guard['compared']:,} decisions changed")]
+
+
+def _care(material: Material) -> str:
+    """What the interval does not cover, with what is known of it."""
+    known = [_left_out(material), _altered(material)]
+    return (
+        "The interval holds for photographs like those that were learned from, from the same cameras and generators. "
+        f"{' '.join(known)} Where fakes are rare most alarms are false: see the model card."
+    )
+
+
+def _left_out(material: Material) -> str:
+    found = _standing(material, GENERATORS)
+    if found is None:
+        return "On kinds of fakes that were left out of training: not measured."
+    first = found[found["cluster"] == ALL].iloc[0]
+    return f"On kinds of fakes that were left out of training, {first['member']} is right in {first['accuracy']:.1%}."
+
+
+def _altered(material: Material) -> str:
+    found = _standing(material, ROBUSTNESS)
+    if found is None:
+        return "On altered photographs: not measured."
+    who = str(found["member"].iloc[0])
+    altered = found[(found["member"] == who) & (found["alteration"] != AS_THEY_ARE)]
+    if altered.empty:
+        return "On altered photographs: not measured."
+    worst = altered.iloc[int(altered["accuracy"].argmin())]
+    return f"On altered photographs {who} is right in {worst['accuracy']:.1%} at worst ({worst['title']})."
+
+
+def _standing(material: Material, which: str) -> pd.DataFrame | None:
+    """What an inquiry has found that still holds, the blend first; None where there is none."""
+    found = read(material.store, which)
+    table = None if found is None else standing(material, *found)
+    return None if table is None or table.empty else table
 
 
 def _lead(material: Material) -> str:

@@ -138,7 +138,7 @@ def over_threshold(probabilities: Array, labels: Labels) -> Figure:
     thresholds = np.round(np.linspace(0.01, 0.99, 99), 2)
     accuracy = np.array([((probabilities >= line) == (labels == 1)).mean() for line in thresholds])
     at_half, best = float(is_right(probabilities, labels).mean()), float(accuracy.max())
-    plateau = thresholds[accuracy >= best - PLATEAU]
+    plateau = thresholds[_unbroken(accuracy)]
     inside = bool(plateau.min() <= THRESHOLD <= plateau.max())
     words = "0.5 lies on it" if inside else "0.5 lies beside it"
     band = {"type": "rect", "xref": "x", "yref": "paper", "x0": plateau.min(), "x1": plateau.max(), "y0": 0, "y1": 1,
@@ -168,11 +168,19 @@ def over_threshold(probabilities: Array, labels: Labels) -> Figure:
         Table(
             "over-threshold-numbers",
             "Accuracy by threshold",
-            pd.DataFrame({"threshold": thresholds, "accuracy": accuracy, "plateau": accuracy >= best - PLATEAU}),
+            pd.DataFrame({"threshold": thresholds, "accuracy": accuracy, "plateau": np.isin(thresholds, plateau)}),
             (Column("threshold", "Threshold", "weight"), Column("accuracy", "Accuracy", "score"),
              Column("plateau", "On the plateau")),
         ),
     )  # fmt: skip
+
+
+def _unbroken(accuracy: Array) -> NDArray[np.intp]:
+    """Places of the hill around the best, within 0.4 points: a valley ends it, as in `blend.threshold.plateau`."""
+    best, low = int(accuracy.argmax()), np.flatnonzero(accuracy < accuracy.max() - PLATEAU)
+    first = int(low[low < best].max(initial=-1)) + 1
+    last = int(low[low > best].min(initial=len(accuracy))) - 1
+    return np.arange(first, last + 1)
 
 
 def over_coverage(probabilities: Array, labels: Labels) -> Figure:

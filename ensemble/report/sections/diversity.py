@@ -39,13 +39,14 @@ def diversity(material: Material) -> Section | None:
 def _facts(right: NDArray[np.bool_], members: list[str]) -> Facts:
     wrong = (~right).sum(axis=1)
     majority = int((wrong * 2 > len(members)).sum())
-    helped = int(((wrong > 0) & (wrong * 2 <= len(members))).sum())
+    helped, even = int(((wrong > 0) & (wrong * 2 < len(members))).sum()), int((wrong * 2 == len(members)).sum())
     return Facts(
         (
             Fact("All members right", f"{(wrong == 0).sum():,}", f"of {len(right):,} photographs"),
             Fact("Somebody wrong, most right", f"{helped:,}", "blending helps here"),
-            Fact("Most members wrong", f"{majority:,}", "no vote mends these"),
-            Fact("All members wrong", f"{(wrong == len(members)).sum():,}", "hard photographs, or wrong labels"),
+            *([Fact("As many wrong as right", f"{even:,}", "an equal vote is a toss-up")] if even else []),
+            Fact("Most members wrong", f"{majority:,}", "an equal vote gets these wrong; weights may mend some"),
+            Fact("All members wrong", f"{(wrong == len(members)).sum():,}", "among these: hard, or wrong labels"),
         )
     )  # fmt: skip
 
@@ -53,7 +54,7 @@ def _facts(right: NDArray[np.bool_], members: list[str]) -> Facts:
 def _correlations(logits: Array, members: list[str]) -> Table:
     with np.errstate(invalid="ignore", divide="ignore"):
         values = np.atleast_2d(np.corrcoef(logits.T))
-    return _matrix("logit-correlation", "Correlation of logits: 1 says that two members rank all photographs alike",
+    return _matrix("logit-correlation", "Correlation of logits: at 1 those of two members rise and fall in proportion",
                    values, members, "weight")  # fmt: skip
 
 

@@ -40,7 +40,8 @@ def _members(material: Material) -> Table:
     strong = (0,) if material.manifest else ()
     return Table(
         "leaderboard",
-        "Members by their out-of-fold accuracy at 0.5; the blend, nested, stands above them. Dots are folds",
+        "Members by their out-of-fold accuracy at 0.5. Above them the blend: the nested score of choosing, each fold "
+        "by the blender that the other folds chose. Dots are folds",
         board,
         (
             Column("member", "Member"),
@@ -115,7 +116,7 @@ def _blenders(manifest: dict[str, Any]) -> Table:
     return Table(
         "blenders",
         "Blenders, from simple to complex. In-sample flatters: it scores the very rows that were fitted; nested does "
-        "not, and optimism is the difference",
+        "not, and optimism is the difference. Each is scored as if nothing had been chosen",
         frame,
         (
             Column("blender", "Blender"),

@@ -31,7 +31,9 @@ def photographs(material: Material) -> Section | None:
 def _lead(pictures: dict[str, Picture]) -> str:
     how = "it large, with its spectrum and what every member says" if pictures else "what every member says of it"
     return (
-        f"Worth a look: a click on one shows {how}. Numbers are probabilities of fake: from 0.5 on it is called fake."
+        f"Worth a look: a click on one shows {how}. Numbers are probabilities of fake: from 0.5 on it is called fake. "
+        "These may be photographs of people: whoever passes this file on needs the right to, and a wrong answer of a "
+        "program says nothing about a person."
     )
 
 

@@ -152,7 +152,7 @@ def _of_all(table: pd.DataFrame) -> Table:
     members = [str(name) for name in pd.unique(table["member"])]
     wide = wide.reindex(index=pd.unique(table["title"]), columns=members).reset_index()
     columns = [Column(member, member, "score", shade=True) for member in members]
-    caption = "Accuracy of the blend and of each member; the darker, the better"
+    caption = "Accuracy of the blend and of each member; the stronger the colour, the better"
     return Table("robustness-of-members", caption, wide, (Column("title", "Photographs"), *columns))
 
 
