@@ -17,6 +17,7 @@ from ensemble.config import Experiment, MemberSettings, load_experiment
 from ensemble.console import run
 from ensemble.durations import seconds_of
 from ensemble.engine import engine_maker
+from ensemble.errors import UserError
 from ensemble.execute import Execution, train_missing
 from ensemble.files import Location, location
 from ensemble.lock import only_writer
