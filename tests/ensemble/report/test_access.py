@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from tests.ensemble.report.conftest import GROUND, SIZES, THEMES, Opener, luminance
+from tests.ensemble.report.conftest import DESK, GROUND, PHONE, SIZES, THEMES, Opener, luminance
 
 
 def focused_by_tab(page: Page, steps: int) -> list[str]:
@@ -99,8 +100,7 @@ def test_a_link_opens_the_parts_that_hide_its_target(gallery_of_blocks: Path, op
     assert page.locator("details.opened[open]").count() == 2
 
 
-@THEMES
-@SIZES
+@pytest.mark.parametrize(("size", "dark"), [(PHONE, True), (DESK, False)], ids=["phone-dark", "desk-light"])
 def test_axe_finds_nothing_serious(report: Path, open_report: Opener, dark: bool, size: tuple[int, int]) -> None:
     """With everything opened. What axe cannot decide, colours behind shaded cells, is decided below."""
     opened = open_report(report, size, dark=dark)

@@ -59,7 +59,11 @@ def blended(trained: OofStore, tmp_path_factory: pytest.TempPathFactory) -> OofS
 
 @pytest.fixture
 def store(blended: OofStore, tmp_path: Path) -> OofStore:
-    return OofStore(Path(shutil.copytree(blended.root, tmp_path / "oof" / "small")))
+    """A copy without what training has kept for the report: photographs and spectra."""
+    copy = OofStore(Path(shutil.copytree(blended.root, tmp_path / "oof" / "small")))
+    for name in (EXHIBITS, SPECTRA):
+        (copy.root / name).unlink(missing_ok=True)
+    return copy
 
 
 def material_of(store: OofStore) -> Material:
