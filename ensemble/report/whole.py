@@ -116,7 +116,7 @@ def signature_of(material: Material) -> str:
 def _code() -> list[str]:
     """Hashes of what makes sections, page and figures; the closure of all imports would take a third of a second."""
     package = Path(__file__).parents[1]
-    folders = (package / "report").rglob("*"), (package / "audit").rglob("*"), package.glob("[mp]*.py")
+    folders = (package / "report").rglob("*"), (package / "audit").rglob("*"), package.glob("[imp]*.py")
     return [file_sha256(path) for path in sorted(chain(*folders)) if path.suffix in _CODE]
 
 

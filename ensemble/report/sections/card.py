@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from typing import Any
@@ -10,8 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ensemble.audit.store import read_audit
 from ensemble.folds.ledger import ALGORITHM
+from ensemble.inquiries import GENERATORS, ROBUSTNESS, read
 from ensemble.report.blocks import Block, Column, Section, Table, Text
+from ensemble.report.inquired import stale
 from ensemble.report.kinds import kind_of
 from ensemble.report.material import BlendRows, Material
 from ensemble.report.member_facts import recipe_of, records_of
@@ -184,15 +186,18 @@ def _not_measured(material: Material) -> Text:
 
 
 def _audit(material: Material, file: str) -> str:
-    """Whether an audit lies in the store and speaks of this data; what makes it, where it does not."""
+    """Whether results lie in the store and speak of what it holds; what makes them, where they do not."""
     what, command = AUDITS[file]
-    try:
-        found = json.loads((material.store.root / file).read_text(encoding="utf-8"))
-        data = found.get("data_sha256")
-    except (OSError, ValueError, AttributeError):
+    which = file.partition("/")[0]
+    if which in (ROBUSTNESS, GENERATORS):
+        found = read(material.store, which)
+        why_not = None if found is None else stale(material, found[1], which)
+    else:
+        why_not = None if read_audit(material.store) is None else ""
+    if why_not is None:
         return f"{what}: not measured. {command} does it."
-    if data != material.facts["sha256"]:
-        return f"{what}: measured on other data, so not counted here. {command} does it anew."
+    if why_not:
+        return f"{what}: {why_not}"
     return f"{what}: measured, and told on the report beside this card ({file} in the store)."
 
 

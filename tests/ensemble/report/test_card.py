@@ -16,6 +16,7 @@ from rich.console import Console
 from scipy.stats import bootstrap
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
+from ensemble.inquiries import made_from
 from ensemble.oof import OofStore
 from ensemble.report import publish
 from ensemble.report.blocks import Section, Text
@@ -122,16 +123,20 @@ def test_it_says_what_was_not_measured_and_how_to(store: OofStore, material: Mat
     for command in ("robustness", "generators"):
         assert f"not measured. python -m ensemble.{command} does it" in said
     assert "measured, and told on the report beside this card (audit/audit.json" in said  # training audits
+    frame = pd.DataFrame({"member": ["blend"]})
     for name, data in (("robustness", store.facts()["sha256"]), ("generators", "another")):
         (store.root / name).mkdir()
-        (store.root / name / f"{name}.json").write_text(json.dumps({"data_sha256": data}))
+        frame.to_parquet(store.root / name / f"{name}.parquet")
+        made = made_from(store, material.predictions, material.manifest, material.predictions.members)
+        (store.root / name / f"{name}.json").write_text(json.dumps(made | {"data_sha256": data}))
     said = chapter(card(here) or Section("", "", "", ()), "What else was measured, and what was not")
     assert "measured, and told on the report beside this card (robustness/robustness.json" in said
-    assert "measured on other data, so not counted here. python -m ensemble.generators" in said
+    assert "This was measured on other photographs than the store's" in said
+    assert f"run python -m ensemble.generators {store.root} again" in said
     content = json.loads((store.root / "audit" / "audit.json").read_text())
     (store.root / "audit" / "audit.json").write_text(json.dumps(content | {"data_sha256": "another"}))
     said = chapter(card(here) or Section("", "", "", ()), "What else was measured, and what was not")
-    assert "measured on other data, so not counted here. python -m ensemble.audit" in said
+    assert "not measured. python -m ensemble.audit does it" in said
     (store.root / "audit" / "audit.json").unlink()
     said = chapter(card(here) or Section("", "", "", ()), "What else was measured, and what was not")
     assert "not measured. python -m ensemble.audit does it" in said
