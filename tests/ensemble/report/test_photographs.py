@@ -278,7 +278,7 @@ def test_the_report_takes_them_from_data_and_is_written_anew(store: OofStore, co
     page = (store.root / PAGE).read_text()
     shown = wanted(choose(material_of(store)))
     assert len(re.findall(r'<img loading[^>]* src="data:image/png', page)) == len(shown), "each stands in the page once"
-    assert "--data PATH" not in page
+    assert "photographs are not shown" not in page
     assert "fake_by_linear" in (store.root / "report" / "disagreements-votes.csv").read_text()
 
 
