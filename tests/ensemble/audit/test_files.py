@@ -112,7 +112,7 @@ def test_a_png_and_a_grey_jpeg() -> None:
     assert table["quality"][1] == 75
 
 
-def test_file_size_alone_is_never_an_alarm_below_the_limit() -> None:
+def test_file_size_alone_is_never_an_alarm() -> None:
     rng = np.random.default_rng(0)
     made = draft(0)
     facts = facts_of(finish(made).encoded[:240], [str(n) for n in range(240)])
@@ -123,7 +123,10 @@ def test_file_size_alone_is_never_an_alarm_below_the_limit() -> None:
     assert check.verdict == "fine"
     assert "file size knows a little" in check.sentence
     large["bytes"] = (rng.normal(10_000, 1000, 4000) + 900 * labels).astype(int)
-    assert formats(large, labels, np.arange(4000) % 5).verdict == "alarm"
+    check = formats(large, labels, np.arange(4000) % 5)
+    assert check.verdict == "look"
+    assert "Format, quality, sub-sampling and metadata are equal." in check.sentence
+    assert "mends nothing" in check.remedy
 
 
 def test_copies_of_one_label_are_fine_in_one_fold_only() -> None:
