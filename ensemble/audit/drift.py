@@ -140,10 +140,10 @@ def _told(found: list[_Drift], together: Auc | None, oof_rows: int, test_rows: i
     elif moved:
         verdict = "look"
         sentence, remedy = _moved(max(moved, key=lambda one: one.distance), len(moved), len(found)), MOVED
-    elif apart:
-        verdict, sentence, remedy = "look", "No member alone answers differently, but all together do.", STRANGE
     elif resized:
         verdict, sentence, remedy = "look", _resized(resized, len(found)), RESIZED
+    elif apart:
+        verdict, sentence, remedy = "look", "No member alone answers differently, but all together do.", STRANGE
     else:
         verdict, sentence, remedy = "fine", _quiet(found, oof_rows, test_rows), ""
     return Check(NAME, TITLE, verdict, f"{sentence} {all_told}".strip(), remedy, (table,))
