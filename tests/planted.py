@@ -25,6 +25,7 @@ from ensemble.tables import SampleTable, TrainTable
 
 SIDE = 64
 TRACES = {"usual": 0.30, "other": 0.42}  # cycles a pixel at which a generator leaves its trace
+STRONG, FAINT = 3.0, 2.0  # most that a trace adds to a value of 8 bits; the faint one is as hard as real ones
 Saved = dict[str, Any]
 
 
@@ -39,6 +40,7 @@ class Draft:
     test_labels: list[int]
     names: list[str]
     saved: list[Saved] = field(default_factory=list)  # as Pillow takes it, the training rows first
+    trace: float = STRONG
 
     def each(self, change: Callable[[int, Saved], None], test: bool = True) -> None:
         """Change how each photograph is saved, given its class."""
@@ -47,26 +49,25 @@ class Draft:
             change(label, how)
 
 
-def picture(rng: np.random.Generator, fake: bool, generator: str = "usual") -> NDArray[np.uint8]:
+def picture(rng: np.random.Generator, fake: bool, generator: str = "usual", trace: float = STRONG) -> NDArray[np.uint8]:
     """Clouds with noise; a fake one bears a faint wave, at times too faint."""
     blur = rng.uniform(1.5, 3)
     clouds = gaussian_filter(rng.normal(size=(SIDE, SIDE, 3)), (blur, blur, 0))
     pixels = 128 + 40 * clouds / clouds.std() + rng.normal(0, 6, (SIDE, SIDE, 3))
     if fake:
         wave = np.sin(2 * np.pi * (TRACES[generator] * np.arange(SIDE) + rng.uniform()))
-        pixels += rng.uniform(0, 3) * wave[:, None, None]
+        pixels += rng.uniform(0, trace) * wave[:, None, None]
     return np.clip(pixels, 0, 255).astype(np.uint8)
 
 
-def draft(seed: int, train: int = 240, test: int = 120) -> Draft:
-    """A clean one: files of one kind, names and classes in no order."""
+def draft(seed: int, train: int = 240, test: int = 120, fakes: float = 0.5, trace: float = STRONG) -> Draft:
+    """A clean one, with a share of fakes: files of one kind, names and classes in no order."""
     rng = np.random.default_rng([seed, 11])
-    labels = [int(label) for label in rng.permutation(np.arange(train) % 2)]
-    test_labels = [int(label) for label in rng.permutation(np.arange(test) % 2)]
-    pictures = [picture(rng, bool(label)) for label in labels + test_labels]
+    labels, test_labels = ([int(x) for x in rng.permutation(np.arange(n) < fakes * n)] for n in (train, test))
+    pictures = [picture(rng, bool(label), trace=trace) for label in labels + test_labels]
     names = [f"{rng.integers(2**40):010x}.jpg" for _ in range(train)]
     saved = [{"format": "JPEG", "quality": 90, "subsampling": 0} for _ in pictures]
-    return Draft(rng, labels, pictures[:train], pictures[train:], test_labels, names, saved)
+    return Draft(rng, labels, pictures[:train], pictures[train:], test_labels, names, saved, trace)
 
 
 def finish(made: Draft) -> Competition:
@@ -169,7 +170,7 @@ def _shuffled_labels(made: Draft) -> None:
 
 
 def _other_generator_in_test(made: Draft) -> None:
-    made.test = [picture(made.rng, bool(label), "other") for label in made.test_labels]
+    made.test = [picture(made.rng, bool(label), "other", made.trace) for label in made.test_labels]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from ensemble.audit.check import Check, Evidence, Verdict, not_run
-from ensemble.audit.probe import CLEAR, MOST_ROWS, Auc, Floats, cross_validated, dealt, sampled, told_apart
+from ensemble.audit.probe import CLEAR, MOST_ROWS, Auc, Floats, cross_validated, dealt, one_of_each, sampled, told_apart
 
 NAME, TITLE = "adversarial", "Do the test photographs look like the training photographs?"
 FEWEST = 30  # rows of a side that are compared at all
@@ -32,28 +32,42 @@ class _Comparison:
         return "alarm" if self.auc.value > ALARM else "look"
 
 
-def adversarial(train: Floats, test: Floats, labels: NDArray[np.int64], seed: int) -> Check:
+def adversarial(
+    train: Floats, test: Floats, labels: NDArray[np.int64], seed: int, groups: NDArray[np.intp] | None = None
+) -> Check:
     """Adversarial validation: whether a model can tell test from training photographs.
 
     A fault in one class only (another generator made the fakes of the test set) moves half of the test rows, and is
     hard to see in the whole. A model of the labels therefore first splits both sets, in the same way, into
     photographs that look fake and those that look real, and each part is compared, too.
 
+    Of copies (frames of a film, one picture saved twice) one is drawn: a model that had seen its copy would know a
+    photograph again, and tell the sets apart where nothing differs.
+
     Parameters
     ----------
     train, test : float32 (n, columns), (m, columns)
     labels : int64 (n,)
         1 is fake.
+    groups : intp (n + m,), optional
+        Rows of one number are copies of each other; default none.
     """
-    if min(len(train), len(test)) < FEWEST:
-        return not_run(NAME, TITLE, f"Fewer than {FEWEST} photographs of a set are too few to compare.")
     rng = np.random.default_rng((seed, 1))
-    mine, theirs = sampled(len(train), MOST_ROWS // 2, rng), sampled(len(test), MOST_ROWS // 2, rng)
-    train, test, labels = train[mine], test[theirs], labels[mine]
-    looks_fake = _looks_fake(train, test, labels, rng)
+    of_train, of_test = np.split(np.arange(len(train) + len(test)) if groups is None else groups, [len(train)])
+    mine, theirs = one_of_each(of_train, rng), one_of_each(of_test, rng)
+    if min(len(mine), len(theirs)) < FEWEST:
+        return not_run(
+            NAME, TITLE, f"Fewer than {FEWEST} photographs of a set, copies left out, are too few to compare."
+        )
+    mine = mine[sampled(len(mine), MOST_ROWS // 2, rng)]
+    theirs = theirs[sampled(len(theirs), MOST_ROWS // 2, rng)]
+    train, test, labels, of_train, of_test = train[mine], test[theirs], labels[mine], of_train[mine], of_test[theirs]
+    looks_fake = _looks_fake(train, test, labels, np.concatenate([of_train, of_test]), rng)
     parts = [(np.ones(len(train), bool), np.ones(len(test), bool)), looks_fake, (~looks_fake[0], ~looks_fake[1])]
     found = [
-        _Comparison(what, told_apart(train[here], test[there], rng)[0])
+        _Comparison(
+            what, told_apart(train[here], test[there], rng, np.concatenate([of_train[here], of_test[there]]))[0]
+        )
         for what, (here, there) in zip(COMPARISONS, parts, strict=True)
         if min(here.sum(), there.sum()) >= FEWEST
     ]
@@ -61,15 +75,17 @@ def adversarial(train: Floats, test: Floats, labels: NDArray[np.int64], seed: in
 
 
 def _looks_fake(
-    train: Floats, test: Floats, labels: NDArray[np.int64], rng: np.random.Generator
+    train: Floats, test: Floats, labels: NDArray[np.int64], groups: NDArray[np.intp], rng: np.random.Generator
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which rows a model of the labels calls fake: both sets by one of the fold models, none of which saw the row.
 
     One model a row on both sides: a mean over all models would make test rows look different where nothing is.
     """
-    folds = np.concatenate([dealt(labels, rng), dealt(np.zeros(len(test), np.int64), rng)])
+    folds = dealt(np.concatenate([labels, np.full(len(test), 2)]), rng, groups=groups)
     is_train = np.arange(len(folds)) < len(train)
-    targets = np.where(np.concatenate([labels, np.zeros(len(test), np.int64)]) == 1, 1.0, -1.0)
+    share = float(np.clip(labels.mean(), 1 / len(labels), 1 - 1 / len(labels)))
+    sides = np.where(labels == 1, 1 / share, -1 / (1 - share))  # of equal weight: else few fakes never look fake
+    targets = np.concatenate([sides, np.zeros(len(test))])
     scores = cross_validated(np.concatenate([train, test]), targets[:, None], folds, fit=is_train)[:, 0]
     return scores[is_train] > 0, scores[~is_train] > 0
 
@@ -78,7 +94,7 @@ def _told(found: list[_Comparison], shares: tuple[float, float], rows: tuple[int
     worst = max(found, key=lambda one: (_RANK[one.verdict], one.auc.value))
     verdict = worst.verdict
     if verdict == "fine":
-        sentence, remedy = _quiet(found[0].auc), ""
+        sentence, remedy = _quiet(found), ""
     elif worst.what == COMPARISONS[0] and all(one.verdict == "fine" for one in found[1:]) and _shifted(shares, rows):
         verdict = "look"
         sentence, remedy = _another_share(worst.auc, shares), MIND_THE_SHARE
@@ -114,13 +130,19 @@ MIND_THE_SHARE = (
 )
 
 
-def _quiet(auc: Auc) -> str:
-    least = max(LOOK, auc.smallest_found(ERRORS))
+def _quiet(found: list[_Comparison]) -> str:
+    auc = found[0].auc
+    least = [f"{max(LOOK, one.auc.smallest_found(ERRORS)):.2f} among {one.what}" for one in found]
+    few = [what for what in COMPARISONS if what not in [one.what for one in found]]
+    parts = f"There are too few of {' and '.join(few)} to compare." if few else PARTS
     return (
         f"A model that is to tell {auc.second:,} test from {auc.first:,} training photographs by spectra reaches "
-        f"an AUC of {auc}; 0.5 is what it should be. Neither do those that look fake or those that look real differ. "
-        f"A difference would have been told from an AUC of {least:.2f} on."
+        f"an AUC of {auc}; 0.5 is what it should be. {parts} "
+        f"A difference would have been told from an AUC of {', '.join(least)} on; a smaller one is not seen."
     )
+
+
+PARTS = "Neither do those that look fake or those that look real differ."
 
 
 def _different(worst: _Comparison, whole: Auc, rows: tuple[int, int]) -> str:

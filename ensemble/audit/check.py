@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Verdict = Literal["fine", "look", "alarm", "not run"]
@@ -32,6 +32,8 @@ class Check:
         What was found, with its numbers, their standard errors and what they were measured on.
     remedy : str
         What to do about it; empty where all is fine.
+    figures : dict
+        Numbers from which the verdict can be given anew, with what is known later; most have none.
     """
 
     id: str
@@ -40,6 +42,7 @@ class Check:
     sentence: str
     remedy: str = ""
     tables: tuple[Evidence, ...] = ()
+    figures: dict[str, float] = field(default_factory=dict)
 
 
 def not_run(name: str, title: str, why: str) -> Check:

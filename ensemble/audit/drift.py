@@ -19,6 +19,7 @@ SURE = 0.005  # p, over all members together
 LOOK, ALARM = 0.05, 0.10  # KS distances that matter
 AUC_LOOK = 0.55
 RANKS = np.linspace(0.0, 1.0, 201)
+LESS_SURE, SURER = 0.8, 2.0  # of what a mean over fold models may make of a logit's size
 SHARES = np.linspace(0.025, 0.975, 39)  # of fakes in the test set
 
 
@@ -34,6 +35,7 @@ class _Drift:
     share: float  # of fakes in the test set that fits best
     fake: tuple[float, float]  # share called fake, out of fold and test
     errors: tuple[float, float]
+    size: float  # median size of a test logit over that of one out of fold
 
 
 def drift(predictions: Predictions) -> Check:
@@ -41,6 +43,9 @@ def drift(predictions: Predictions) -> Check:
 
     Test logits are means over fold models, and so a little less spread than out-of-fold logits where nothing drifts.
     The distance (Kolmogorov and Smirnov) is therefore taken between signed ranks: a logit's sign, and its size's rank.
+    The size itself is looked at only where no mean explains it: that of n models is at least 1 / sqrt(n) as large.
+
+    Nothing here sees errors that balance: as many fakes called real as reals called fake, and as surely as ever.
     """
     rows = [np.isfinite(predictions.oof_logits[:, i]) for i in range(len(predictions.members))]
     if min([len(predictions.test_logits), *(int(found.sum()) for found in rows)]) < FEWEST:
@@ -50,7 +55,8 @@ def drift(predictions: Predictions) -> Check:
         _drift(member, predictions.oof_logits[rows[i], i], labels[rows[i]], predictions.test_logits[:, i])
         for i, member in enumerate(predictions.members)
     ]
-    return _told(found, _together(predictions), int(rows[0].sum()), len(predictions.test_logits))
+    together, models = _together(predictions), predictions.ledger.n_folds
+    return _told(found, together, int(rows[0].sum()), len(predictions.test_logits), models)
 
 
 def _together(predictions: Predictions) -> Auc | None:
@@ -80,6 +86,7 @@ def _drift(member: str, oof: NDArray[np.float32], labels: NDArray[np.int64], tes
         float(SHARES[np.argmin(by_share)]),
         (float(called[0].mean()), float(called[1].mean())),
         (float(np.sqrt(share_variance(called[0]))), float(np.sqrt(share_variance(called[1])))),
+        float(np.median(np.abs(test)) / max(float(np.median(np.abs(oof))), 1e-12)),
     )
 
 
@@ -104,20 +111,24 @@ def _holm(values: list[float]) -> list[float]:
     return [float(value) for value in adjusted]
 
 
-def _told(found: list[_Drift], together: Auc | None, oof_rows: int, test_rows: int) -> Check:
+def _told(found: list[_Drift], together: Auc | None, oof_rows: int, test_rows: int, models: int) -> Check:
     adjusted, beyond = _holm([one.p for one in found]), _holm([one.beyond_share_p for one in found])
     moved = [one for one, p in zip(found, adjusted, strict=True) if p < SURE and one.distance > LOOK]
     strange = [one for one, p in zip(found, beyond, strict=True) if p < SURE / 5 and one.beyond_share > ALARM]
     apart = together is not None and together.value > AUC_LOOK and together.above_chance(float(norm.isf(SURE)))
+    resized = [one for one in found if not LESS_SURE / np.sqrt(models) <= one.size <= SURER]
     table = Evidence(
         f"Logits of {oof_rows:,} training photographs out of fold against {test_rows:,} test photographs",
-        ("member", "KS", "p", "share fake OOF", "share fake test", "standard error OOF", "standard error test"),
+        (
+            *("member", "KS", "p", "share fake OOF", "share fake test"),
+            *("standard error OOF", "standard error test", "size in test / OOF"),
+        ),
         tuple(
             (
                 one.member,
                 round(one.distance, 4),
                 float(f"{p:.3g}"),
-                *(round(value, 4) for value in (*one.fake, *one.errors)),
+                *(round(value, 4) for value in (*one.fake, *one.errors, one.size)),
             )
             for one, p in zip(found, adjusted, strict=True)
         ),
@@ -129,6 +140,8 @@ def _told(found: list[_Drift], together: Auc | None, oof_rows: int, test_rows: i
     elif moved:
         verdict = "look"
         sentence, remedy = _moved(max(moved, key=lambda one: one.distance), len(moved), len(found)), MOVED
+    elif resized:
+        verdict, sentence, remedy = "look", _resized(resized, len(found)), RESIZED
     elif apart:
         verdict, sentence, remedy = "look", "No member alone answers differently, but all together do.", STRANGE
     else:
@@ -145,6 +158,10 @@ STRANGE = (
     "Look at the test photographs that the members are least sure of: another size, JPEG quality, camera or generator. "
     "The out-of-fold accuracy was measured on photographs that the test set does not resemble; trust it less."
 )
+RESIZED = (
+    "Look at the test photographs that the members are least sure of. If nothing is odd about them, see how such a "
+    "member makes its test predictions: temperature, averaging, another step before it."
+)
 
 
 def _all_told(together: Auc | None) -> str:
@@ -159,7 +176,16 @@ def _quiet(found: list[_Drift], oof_rows: int, test_rows: int) -> str:
     most = max(found, key=lambda one: one.distance)
     return (
         f"{test_rows:,} test photographs are answered like {oof_rows:,} training photographs out of fold: the largest "
-        f"distance between their logits is {most.distance:.3f} ({most.member}), within chance."
+        f"distance between their logits is {most.distance:.3f} ({most.member}), within chance. "
+        "Errors that balance, as many fakes called real as reals called fake, would not show."
+    )
+
+
+def _resized(resized: list[_Drift], members: int) -> str:
+    most = max(resized, key=lambda one: abs(np.log(max(one.size, 1e-12))))
+    return (
+        f"{len(resized)} of {members} members are less sure or surer of the test photographs than a mean over folds "
+        f"explains, most of all {most.member}: its logits there have {most.size:.2f} of the size out of fold."
     )
 
 

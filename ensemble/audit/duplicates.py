@@ -16,6 +16,7 @@ WITHIN_TITLE = "Is a training photograph there twice, perhaps with two labels?"
 ACROSS_TITLE = "Are test photographs among the training ones?"
 _SHOWN = 20  # pairs in a table
 _MANY = 0.01  # share of test rows
+LARGEST = 10  # look-alikes that are taken together
 _LABELS_REMEDY = (
     "One picture cannot be both. Correct the labels or leave these rows out, unless each fake was made from that very "
     "photograph."
@@ -36,7 +37,7 @@ class Pair:
     first, second : int
         Rows of all photographs; first < second.
     how : str
-        same file, same pixels, mirrored, or nearly the same.
+        same file, same pixels, mirrored, nearly the same; or alike, beyond the distance of one picture.
     bits : int
         In which their perceptual hashes differ, of 256.
     """
@@ -47,7 +48,9 @@ class Pair:
     bits: int
 
 
-def find_pairs(contents: Sequence[str], pixels: NDArray[np.uint8], distance: int) -> list[Pair]:
+def find_pairs(
+    contents: Sequence[str], pixels: NDArray[np.uint8], distance: int, farthest: int | None = None
+) -> list[Pair]:
     """All pairs among photographs, by first and second row.
 
     Parameters
@@ -57,16 +60,47 @@ def find_pairs(contents: Sequence[str], pixels: NDArray[np.uint8], distance: int
     pixels : uint8 (photographs, height, width, 3)
     distance : int
         Most bits in which two hashes of the same picture differ.
+    farthest : int, optional
+        Pairs up to so many bits are given, too: how is `alike`.
     """
     from ensemble.folds.duplicates import near_duplicate_pairs, perceptual_hashes
 
     hashes = perceptual_hashes(pixels)
     pairs = []
-    for first, second in near_duplicate_pairs(hashes, distance).tolist():
-        upright, mirrored = ((hashes[first, 0] != hashes[second, side]).sum() for side in (0, 1))
-        how = _how(contents[first] == contents[second], pixels[first], pixels[second], bool(mirrored < upright))
-        pairs.append(Pair(first, second, how, int(min(upright, mirrored))))
+    for first, second in near_duplicate_pairs(hashes, max(distance, farthest or 0)).tolist():
+        upright, mirrored = (int((hashes[first, 0] != hashes[second, side]).sum()) for side in (0, 1))
+        bits, how = min(upright, mirrored), "alike"
+        if bits <= distance:
+            how = _how(contents[first] == contents[second], pixels[first], pixels[second], mirrored < upright)
+        pairs.append(Pair(first, second, how, bits))
     return sorted(pairs, key=lambda pair: (pair.first, pair.second))
+
+
+def look_alikes(pairs: Sequence[Pair], rows: int) -> NDArray[np.intp]:
+    """Number the first `rows` rows so that those of a pair have one number, the nearest pairs first: intp (rows,).
+
+    No number has more than LARGEST rows: far pairs would string all faces of one pose together.
+    """
+    members = {row: [row] for row in range(rows)}
+    number = np.arange(rows)
+    for pair in sorted(pairs, key=lambda pair: pair.bits):
+        if pair.second >= rows or number[pair.first] == number[pair.second]:
+            continue
+        one, other = int(number[pair.first]), int(number[pair.second])
+        if len(members[one]) + len(members[other]) <= LARGEST:
+            number[members[other]] = one
+            members[one] += members.pop(other)
+    return number
+
+
+def copies(pairs: Sequence[Pair], groups: Sequence[str], rows: int) -> NDArray[np.intp]:
+    """Number all rows so that copies, and training rows of one group of the ledger, have one number: intp (rows,)."""
+    from ensemble.folds.duplicates import components
+
+    first: dict[str, int] = {}
+    joined = [(first.setdefault(group, row), row) for row, group in enumerate(groups)]
+    joined += [(pair.first, pair.second) for pair in pairs]
+    return components(rows, np.array(joined, dtype=np.intp).reshape(-1, 2))
 
 
 def within_train(pairs: Sequence[Pair], ledger: FoldLedger) -> Check:

@@ -21,6 +21,12 @@ _REMEDY = (
     "A model will learn this instead of the picture. Save all photographs anew in one format, at one quality and "
     "sub-sampling, without metadata; or report the score on such copies beside the other."
 )
+_SIZE = "Format, quality, sub-sampling and metadata"
+_SIZE_REMEDY = (
+    "Saved alike, a file is as large as its picture is rich, so the pictures themselves differ; saving them anew mends "
+    "nothing. Look at some of both classes: smoother fakes are what a model may learn, other scenes, or photographs "
+    "that were scaled or compressed before, are not."
+)
 _TEST_REMEDY = (
     "Out-of-fold scores say little about such photographs. Save the training photographs as the test ones are, or "
     "train with such copies beside them."
@@ -46,13 +52,17 @@ def formats(facts: pd.DataFrame, labels: NDArray[np.int64], folds: NDArray[np.in
     without_size = tree_leak(made, labels, folds)
     tables = (_by_class(facts, labels), _sizes_by_class(facts, labels))
     measured = f"measured on {len(labels)} training photographs, each by a tree that has not seen its fold"
-    if whole.is_alarming or without_size.is_alarming:
+    if without_size.is_alarming or (whole.is_alarming and without_size.is_clear):
         leak = max(without_size, whole, key=lambda leak: leak.area)
         sentence = f"A tree that sees only {_and(leak)} tells real from fake: {leak} ({measured})."
         return Check("formats", TITLE, "alarm", sentence, _REMEDY, tables)
     if without_size.is_clear:
         sentence = f"A tree that sees only {_and(without_size)} knows a little: {without_size} ({measured})."
         return Check("formats", TITLE, "look", sentence, _REMEDY, tables)
+    if whole.is_alarming:
+        equal = "are equal" if bool((made.max() == made.min()).all()) else "tell nothing"
+        sentence = f"A tree that sees only {_and(whole)} tells real from fake: {whole} ({measured}). {_SIZE} {equal}."
+        return Check("formats", TITLE, "look", sentence, _SIZE_REMEDY, tables)
     sentence = f"The files tell next to nothing of the class: {whole}, where 0.5 is chance ({measured})."
     if whole.is_clear:
         sentence = (

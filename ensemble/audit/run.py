@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ensemble.audit.check import Check, not_run
+from ensemble.audit.duplicates import Pair
 from ensemble.audit.store import audit_code, checks_of, read_content, write_audit, write_files
 from ensemble.columns import SPECTRA, columns_missing, make_columns, read_columns
 from ensemble.competition import Competition
@@ -20,12 +21,13 @@ from ensemble.engine import Engine
 from ensemble.errors import UserError
 from ensemble.features import features_key
 from ensemble.folds import FoldLedger
-from ensemble.metrics import is_right
 from ensemble.oof import OofStore
 from ensemble.plain import sentence
 from ensemble.predictions import Predictions
 from ensemble.progress import Board
 from ensemble.provenance import digest
+
+FARTHEST = 60  # bits of 256 in which hashes of look-alikes differ; beyond, all faces of one pose are alike
 
 
 def audit(
@@ -130,12 +132,23 @@ class _Material:
 
         return facts_of(self.competition.encoded, self.competition.identities)
 
+    @property
+    def distance(self) -> int:
+        """Most bits in which the perceptual hashes of one picture differ."""
+        return self.experiment.folds.near_duplicate_distance
+
     @cached_property
-    def pairs(self) -> list[Any]:
+    def look_alikes(self) -> list[Pair]:
+        """Pairs up to twice the distance: those that the folds do not mind, too."""
         from ensemble.audit.duplicates import find_pairs
 
         contents = [self.competition.contents[name] for name in self.competition.identities]
-        return find_pairs(contents, self.pixels, self.experiment.folds.near_duplicate_distance)
+        return find_pairs(contents, self.pixels, self.distance, min(2 * self.distance, FARTHEST))
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """Pairs that show one picture."""
+        return [pair for pair in self.look_alikes if pair.bits <= self.distance]
 
     @cached_property
     def spectra(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -162,15 +175,6 @@ class _Material:
             why = f"It could not be made: {sentence(f'{type(error).__name__}: {error}')}"
         self.unfinished.append(name)
         return not_run(name, title, why)
-
-    @property
-    def best_oof(self) -> float | None:
-        """Accuracy of the best member over all training rows, out of fold."""
-        if self.predictions is None:
-            return None
-        columns = [self.predictions.probabilities(column) for column in range(len(self.predictions.members))]
-        right = [is_right(column, self.ledger.labels).mean() for column in columns if not np.isnan(column).any()]
-        return max(map(float, right), default=None)
 
 
 def _files(material: _Material) -> list[Check]:
@@ -200,17 +204,20 @@ def _files(material: _Material) -> list[Check]:
 
 
 def _learned(material: _Material) -> list[Check]:
-    from ensemble.audit import adversarial, drift, permutation
+    from ensemble.audit import adversarial, drift, duplicates, permutation
 
     ledger, predictions = material.ledger, material.predictions
 
     def told_apart() -> Check:
         train, test = material.spectra
-        return adversarial.adversarial(train, test, ledger.labels, ledger.seed)
+        groups = duplicates.copies(material.pairs, list(ledger.table["group"]), len(train) + len(test))
+        return adversarial.adversarial(train, test, ledger.labels, ledger.seed, groups)
 
     def learned_from() -> Check:
         train, _ = material.spectra
-        return permutation.permutation(train, ledger.labels, ledger.folds, ledger.seed, material.best_oof)
+        alike = duplicates.look_alikes(material.look_alikes, len(train))
+        best = None if predictions is None else permutation.best_auc(predictions)
+        return permutation.permutation(train, ledger.labels, ledger.folds, ledger.seed, best, alike)
 
     def answered() -> Check:
         if predictions is None:

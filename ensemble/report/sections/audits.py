@@ -9,15 +9,17 @@ import pandas as pd
 from ensemble.audit.check import GRAVEST_FIRST, Check, Evidence
 from ensemble.audit.drift import NAME as DRIFT
 from ensemble.audit.drift import drift
+from ensemble.audit.permutation import NAME as PERMUTATION
+from ensemble.audit.permutation import best_auc, judge
 from ensemble.audit.store import read_audit
 from ensemble.report.blocks import Column, Fact, Facts, Finding, Findings, Section, Table, Text
 from ensemble.report.material import Material
 
 
 def audits(material: Material) -> Section:
-    """Every audit with its verdict; drift is that of these very predictions."""
+    """Every audit with its verdict; drift, and what members make of the labels, are of these very predictions."""
     found = read_audit(material.store)
-    checks = [check for check in found or [] if check.id != DRIFT] + [drift(material.predictions)]
+    checks = [_judged(check, material) for check in found or [] if check.id != DRIFT] + [drift(material.predictions)]
     how = "python -m ensemble.audit CONFIG --data PATH looks for shortcuts in it."
     text = () if found is not None else (Text((f"Of the data itself nothing was audited yet: {how}",)),)
     ordered = sorted(checks, key=lambda check: GRAVEST_FIRST.index(check.verdict))
@@ -25,6 +27,12 @@ def audits(material: Material) -> Section:
     facts = Facts(tuple(Fact(verdict, str(counts[verdict])) for verdict in GRAVEST_FIRST if counts[verdict]))
     lead = "Is there anything in the data that would make these scores worth less than they seem?"
     return Section("audits", "Audits", lead, (facts, *text, Findings(tuple(map(_finding, ordered)))))
+
+
+def _judged(check: Check, material: Material) -> Check:
+    """The check; that of the labels, which was mostly made before any member was trained, with what members say."""
+    anew = check.id == PERMUTATION and check.figures
+    return judge(check.figures, best_auc(material.predictions)) if anew else check
 
 
 def _finding(check: Check) -> Finding:

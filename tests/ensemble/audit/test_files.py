@@ -15,13 +15,18 @@ from ensemble.audit.duplicates import across, find_pairs, within_train
 from ensemble.audit.formats import formats, formats_of_test
 from ensemble.audit.header import facts_of, file_facts
 from ensemble.audit.names import names, runs_test
+from ensemble.audit.permutation import best_auc, judge
 from ensemble.audit.run import told
-from ensemble.audit.store import checks_of, read_audit, read_content
+from ensemble.audit.store import checks_of, read_audit, read_content, write_audit
 from ensemble.competition import Competition
 from ensemble.config import FoldSettings, load_experiment
 from ensemble.errors import UserError
 from ensemble.folds import FoldLedger
 from ensemble.oof import OofStore
+from ensemble.predictions import load_predictions
+from ensemble.report.blocks import Findings
+from ensemble.report.material import Material
+from ensemble.report.sections.audits import audits as audits_section
 from ensemble.stores import find_store
 from tests.competitions import LINEAR, write_competition, write_config
 from tests.conftest import train_inline
@@ -112,7 +117,7 @@ def test_a_png_and_a_grey_jpeg() -> None:
     assert table["quality"][1] == 75
 
 
-def test_file_size_alone_is_never_an_alarm_below_the_limit() -> None:
+def test_file_size_alone_is_never_an_alarm() -> None:
     rng = np.random.default_rng(0)
     made = draft(0)
     facts = facts_of(finish(made).encoded[:240], [str(n) for n in range(240)])
@@ -123,7 +128,10 @@ def test_file_size_alone_is_never_an_alarm_below_the_limit() -> None:
     assert check.verdict == "fine"
     assert "file size knows a little" in check.sentence
     large["bytes"] = (rng.normal(10_000, 1000, 4000) + 900 * labels).astype(int)
-    assert formats(large, labels, np.arange(4000) % 5).verdict == "alarm"
+    check = formats(large, labels, np.arange(4000) % 5)
+    assert check.verdict == "look"
+    assert "Format, quality, sub-sampling and metadata are equal." in check.sentence
+    assert "mends nothing" in check.remedy
 
 
 def test_copies_of_one_label_are_fine_in_one_fold_only() -> None:
@@ -207,6 +215,23 @@ def test_a_run_says_what_asks_for_a_look(
         (store.root / "folds.json").read_text().replace('"sha256": "', '"sha256": "0')
     )
     assert read_audit(store) is None, "it is of other folds"
+
+
+def test_the_report_judges_the_labels_with_what_members_say(tmp_path: Path, competition_folder: Path) -> None:
+    store = train_inline(write_config(tmp_path / "c.yaml", LINEAR), competition_folder, tmp_path / "oof")
+    content = read_content(store)
+    assert content is not None
+    unlearned = {"photographs": 900.0, "auc": 0.5, "error": 0.02, "chance_error": 0.02}
+    unlearned |= {"anew_mean": 0.5, "anew_most": 0.52, "anew_spread": 0.02}
+    write_audit(store, [judge(unlearned, None)], {key: content[key] for key in ("data_sha256", "folds_sha256")})
+    experiment = load_experiment(store.root / "experiment.yaml")
+    section = audits_section(Material.of(store, experiment, load_predictions(store, experiment)))
+    assert section is not None
+    (findings,) = (block for block in section.blocks if isinstance(block, Findings))
+    (labels,) = (finding for finding in findings.findings if finding.id == "permutation")
+    best = best_auc(load_predictions(store, experiment))
+    assert f"The best member reaches an AUC of {best} out of fold" in labels.sentence
+    assert labels.verdict == judge(unlearned, best).verdict
 
 
 def command(config: Path, data: Path, oof: Path) -> None:

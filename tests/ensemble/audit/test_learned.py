@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from unittest.mock import patch
@@ -15,8 +16,9 @@ from PIL import Image
 
 from ensemble.audit.adversarial import adversarial
 from ensemble.audit.drift import drift
-from ensemble.audit.permutation import permutation
-from ensemble.audit.probe import told_apart
+from ensemble.audit.duplicates import LARGEST, Pair, copies, look_alikes
+from ensemble.audit.permutation import best_auc, judge, permutation
+from ensemble.audit.probe import Auc, dealt, effective, told_apart, within_folds
 from ensemble.demo.camera import photograph
 from ensemble.demo.generator import Generator, draw_generator, generate
 from ensemble.demo.scene import draw_scene
@@ -30,8 +32,10 @@ TRACE = np.random.default_rng(99).normal(0, 0.5, 24)  # what a generator leaves,
 OTHER = np.random.default_rng(98).normal(0, 0.5, 24)
 
 
-def photographs(rng: np.random.Generator, n: int, trace: NDArray[np.float64] = TRACE) -> tuple[Floats, Labels]:
-    labels = rng.permutation(np.arange(n) % 2)
+def photographs(
+    rng: np.random.Generator, n: int, trace: NDArray[np.float64] = TRACE, fakes: float = 0.5
+) -> tuple[Floats, Labels]:
+    labels = rng.permutation((np.arange(n) < fakes * n).astype(np.int64))
     return (rng.normal(size=(n, 24)) + labels[:, None] * trace).astype(np.float32), labels
 
 
@@ -75,27 +79,116 @@ def test_equal_sources_give_an_area_of_a_half() -> None:
     assert abs(np.mean(areas) - 0.5) < 0.02
 
 
-def test_true_labels_are_learned() -> None:
+@pytest.mark.parametrize("fakes", [0.5, 0.1])
+def test_true_labels_are_learned(fakes: float) -> None:
     for seed in range(10):
-        columns, labels = photographs(np.random.default_rng(seed), 400)
-        assert permutation(columns, labels, np.arange(400) % 5, seed, 0.9).verdict == "fine"
+        columns, labels = photographs(np.random.default_rng(seed), 400, fakes=fakes)
+        assert permutation(columns, labels, np.arange(400) % 5, seed).verdict == "fine"
 
 
-@pytest.mark.parametrize(("best", "verdict"), [(None, "look"), (0.51, "alarm"), (0.9, "look")])
-def test_shuffled_labels_are_found(best: float | None, verdict: str) -> None:
+@pytest.mark.parametrize(("area", "verdict"), [(None, "look"), (0.5, "alarm"), (0.56, "look"), (0.9, "look")])
+def test_shuffled_labels_are_found(area: float | None, verdict: str) -> None:
+    best = None if area is None else Auc(area, 0.02, 400, 400)
+    found = []
     for seed in range(10):
         rng = np.random.default_rng(seed)
-        columns, labels = photographs(rng, 400)
-        assert permutation(columns, rng.permutation(labels), np.arange(400) % 5, seed, best).verdict == verdict
+        columns, labels = photographs(rng, 800)
+        found.append(permutation(columns, rng.permutation(labels), np.arange(800) % 5, seed, best).verdict)
+    assert found.count(verdict) >= 9, found
+
+
+def test_too_few_photographs_tell_nothing_and_alarm_nobody() -> None:
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        columns, labels = photographs(rng, 100)
+        check = permutation(columns, rng.permutation(labels), np.arange(100) % 5, seed, Auc(0.42, 0.05, 50, 50))
+        assert check.verdict == "fine"
+    told = re.search(r"would have to reach (0\.\d\d)", judge(check.figures | {"auc": 0.5}, None).sentence)
+    assert told is not None
+    assert 0.62 < float(told[1]) < 0.8
+
+
+def test_a_verdict_changes_with_what_members_say() -> None:
+    rng = np.random.default_rng(0)
+    columns, labels = photographs(rng, 800)
+    before = permutation(columns, rng.permutation(labels), np.arange(800) % 5, 0)
+    chance = judge(before.figures, Auc(0.5, 0.01, 400, 400))
+    assert (before.verdict, chance.verdict) == ("look", "alarm")
+    assert "The best member reaches an AUC of 0.500 ± 0.010" in chance.sentence
+    assert judge(before.figures, None) == before
+
+
+def test_the_best_member_is_measured_within_folds_where_it_is_whole() -> None:
+    predictions = answers(0)
+    ledger = predictions.ledger
+    areas = [within_folds(column.astype(float), ledger.labels, ledger.folds) for column in predictions.oof_logits.T]
+    best = best_auc(predictions)
+    assert best is not None
+    assert best.value == max(areas) > 0.9
+    assert best.first + best.second == 1000
+    shifted = predictions.oof_logits + 100 * ledger.folds[:, None]
+    moved = best_auc(replace(predictions, oof_logits=shifted.astype(np.float32)))
+    assert moved is not None
+    assert moved.value == pytest.approx(best.value, abs=1e-3), "scores of different models are never compared"
+    predictions.oof_logits[0] = np.nan
+    assert best_auc(predictions) is None
 
 
 def test_copies_on_both_sides_of_a_fold_are_found() -> None:
     rng = np.random.default_rng(0)
     columns, labels = rng.normal(size=(300, 200)).astype(np.float32), rng.permutation(np.arange(300) % 2)
     folds = np.concatenate([np.arange(300), np.arange(300) + 1]) % 5
-    check = permutation(np.tile(columns, (2, 1)), np.tile(labels, 2), folds, 0, 0.9)
+    noise = 0.02 * rng.normal(size=(600, 200)).astype(np.float32)  # saved again: no two are equal
+    pairs = [Pair(row, row + 300, "alike", 50) for row in range(300)]
+    columns = np.tile(columns, (2, 1)) + noise
+    check = permutation(columns, np.tile(labels, 2), folds, 0, groups=look_alikes(pairs, 600))
     assert check.verdict == "alarm"
     assert "held-out rows" in check.sentence
+    together = np.arange(600) % 300 % 5
+    check = permutation(columns, np.tile(labels, 2), together, 0, groups=look_alikes(pairs, 600))
+    assert check.verdict == "fine", check.sentence
+
+
+def test_look_alikes_are_few_and_the_nearest() -> None:
+    chain = [Pair(row, row + 1, "alike", 40 + row) for row in range(20)]
+    assert look_alikes(chain, 12).tolist() == [0] * LARGEST + [10] * 2
+    assert look_alikes([Pair(0, 5, "same file", 0)], 3).tolist() == [0, 1, 2], "test rows have no labels"
+
+
+@pytest.mark.parametrize("test_too", [False, True])
+def test_copies_do_not_make_sets_differ(test_too: bool) -> None:
+    found = []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        train, labels = photographs(rng, 150)
+        test, times = photographs(rng, 150)[0], 2 if test_too else 1
+        both = np.concatenate([np.tile(train, (2, 1)), np.tile(test, (times, 1))])
+        both += 0.05 * rng.normal(size=both.shape).astype(np.float32)
+        groups = np.concatenate([np.arange(300) % 150, 150 + np.arange(150 * times) % 150])
+        found.append(adversarial(both[:300], both[300:], np.tile(labels, 2), seed, groups).verdict)
+    assert found.count("fine") >= 9, found
+
+
+def test_copies_across_sets_stand_in_one_fold() -> None:
+    pairs = [Pair(1, 4, "same file", 0), Pair(4, 5, "mirrored", 9)]
+    groups = copies(pairs, ["a", "a", "b", "c"], 6)
+    assert [len(set(groups[rows])) for rows in ([0, 1, 4, 5], [0, 2, 3])] == [1, 3]
+    folds = dealt(np.array([0, 0, 0, 0, 1, 1]), np.random.default_rng(0), groups=groups)
+    assert len(set(folds[[0, 1, 4, 5]])) == 1
+    assert effective(groups) == 2
+
+
+def test_what_could_be_seen_is_said_of_each_part() -> None:
+    train, labels = photographs(np.random.default_rng(0), 400)
+    sentence = adversarial(train, photographs(np.random.default_rng(1), 200)[0], labels, 0).sentence
+    for part in ("all photographs", "those that look fake", "those that look real"):
+        assert re.search(rf"0\.\d\d among {part}", sentence)
+
+
+def test_few_fakes_are_compared_too() -> None:
+    train, labels = photographs(np.random.default_rng(0), 600, fakes=0.2)
+    check = adversarial(train, photographs(np.random.default_rng(1), 300, fakes=0.2)[0], labels, 0)
+    assert len(check.tables[0].rows) == 3
 
 
 def answers(seed: int, share: float = 0.5, look_real: float = 0.0) -> Predictions:
@@ -128,6 +221,29 @@ def test_another_share_and_fakes_that_look_real_are_found(fault: Callable[[int],
         assert check.verdict in ("look", "alarm")
         assert "fake" in check.sentence
         assert len(check.tables[0].rows) >= 2
+
+
+def test_fakes_that_leave_members_unsure_are_an_alarm() -> None:
+    """Another generator's fakes are still called fake, but barely: no share of fakes explains that."""
+    for seed in range(5):
+        predictions = answers(seed)
+        test = predictions.test_logits
+        unsure = np.where(test > 0, np.float32(0.1) * test, test)
+        check = drift(replace(predictions, test_logits=unsure))
+        assert check.verdict == "alarm"
+        assert "no share of fakes explains" in check.sentence
+
+
+@pytest.mark.parametrize("times", [0.1, 5.0])
+def test_members_that_lose_or_gain_certainty_are_found(times: float) -> None:
+    predictions = answers(0)
+    check = drift(replace(predictions, test_logits=predictions.test_logits * np.float32(times)))
+    assert check.verdict == "look"
+    assert "of the size out of fold" in check.sentence
+
+
+def test_balanced_errors_are_said_to_be_unseen() -> None:
+    assert "Errors that balance" in drift(answers(0)).sentence
 
 
 def rendered(n: int, seed: int, generator: Callable[..., Generator] = draw_generator) -> list[NDArray[np.uint8]]:
