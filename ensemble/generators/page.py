@@ -28,7 +28,7 @@ def verdict(scores: pd.DataFrame, silhouette: float) -> str:
         "figure."
     )
     return (
-        f"On fakes of a cluster that it never saw, {_called(best['member'])} decides "
+        f"With each cluster of fakes left out of training in turn, {_called(best['member'])} decides "
         f"{_with_error(best, 'accuracy')} of {best['n']} photographs rightly, "
         f"against {_with_error(best, 'random_accuracy')} of the same ones in random folds: "
         f"{change_in_words('accuracy', best['accuracy_change'], best['accuracy_change_se'])}. "

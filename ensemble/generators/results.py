@@ -30,12 +30,14 @@ MEASURED_ON = (
     "Out-of-fold on both sides and on the same photographs, decided at 0.5. Random folds hold out some fakes of every "
     "cluster; here each fold holds out one cluster whole, beside its share of the real photographs. Differences are "
     "paired, and their standard errors count photographs, not generators. The clusters are cut by the spectrum: where "
-    "one lies, a member that reads spectra has learned from real photographs alone, so its fall is the harshest."
+    "one lies, a member that reads spectra has learned from real photographs alone, so its fall is the harshest. Without a cluster there are also fewer photographs to learn from than in random "
+    "folds: a part of each fall may be that."
 )
 
 _OF_BLEND = (
-    " The blend is fitted anew on both sides, on the folds that it is not scored on: neither it nor its members have "
-    "seen a fake of the cluster."
+    " The blend is fitted anew on both sides, on the folds that it is not scored on: no fake of the cluster is among "
+    "its rows, though the members whose answers to these rows it learned from had the cluster; and the kind of blender "
+    "was chosen with all rows at hand."
 )
 
 Results = tuple[dict[str, Any], pd.DataFrame]

@@ -180,7 +180,7 @@ def test_what_is_finished_is_not_done_again(done: OofStore, tmp_path: Path, caps
     assert set(scores["member"]) == {"shared"}, "own has not decided every cluster any more"
     assert told["blend"] is None
     assert told["left_out"] == {"own": "not trained without each cluster"}
-    assert told["verdict"].startswith("On fakes of a cluster that it never saw, shared decides")
+    assert told["verdict"].startswith("With each cluster of fakes left out of training in turn, shared decides")
 
 
 def test_another_number_of_clusters_sets_the_finished_work_aside(done: OofStore, tmp_path: Path) -> None:
