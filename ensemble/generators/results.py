@@ -30,8 +30,9 @@ MEASURED_ON = (
     "Out-of-fold on both sides and on the same photographs, decided at 0.5. Random folds hold out some fakes of every "
     "cluster; here each fold holds out one cluster whole, beside its share of the real photographs. Differences are "
     "paired, and their standard errors count photographs, not generators. The clusters are cut by the spectrum: where "
-    "one lies, a member that reads spectra has learned from real photographs alone, so its fall is the harshest. Without a cluster there are also fewer photographs to learn from than in random "
-    "folds: a part of each fall may be that."
+    "one lies, a member that reads spectra has learned from real photographs alone, so its fall is the harshest. "
+    "Without a cluster there are also fewer photographs to learn from than in random folds: a part of each fall may be "
+    "that."
 )
 
 _OF_BLEND = (
