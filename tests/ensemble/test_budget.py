@@ -110,11 +110,14 @@ def test_a_run_ends_on_time_with_whole_members(
 def test_a_guess_that_was_wrong_does_not_make_a_run_late(
     competition_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A fold that hangs is ended when the time is up; what is finished is kept, and can be blended."""
+    """A fold that hangs is ended when the time is up; what is finished is kept, and can be blended.
+
+    The quick one takes half a second more, so that its folds surely come first: the longest do.
+    """
     mark = tmp_path / "mark"
     mark.mkdir()
     hangs = foreign("hangs", "HangsInOneFold", mark=mark)
-    config = write_config(tmp_path / "c.yaml", foreign("quick", "HighPass"), hangs)
+    config = write_config(tmp_path / "c.yaml", foreign("quick", "HighPass", seconds=0.5), hangs)
     store, complete, took = run(config, competition_folder, tmp_path / "oof", "inline", 45)
     assert complete, "what a run has no time for is no failure"
     assert took < 45

@@ -160,7 +160,7 @@ def test_without_a_blend_the_members_are_told(store: OofStore) -> None:
     assert set(table["member"]) == {"linear", "boosted"}
 
 
-@pytest.mark.parametrize("method", ["boosted", "average"])
+@pytest.mark.parametrize("method", ["boosted", pytest.param("average", marks=pytest.mark.slow)])
 def test_a_blend_that_reads_columns_is_asked_with_those_of_the_altered(
     competition_folder: Path, tmp_path: Path, method: str
 ) -> None:
