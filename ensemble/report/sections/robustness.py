@@ -93,9 +93,9 @@ def _figure(table: pd.DataFrame, who: str) -> Figure:
     return Figure(
         "altered",
         f"Altered photographs, decided by {'the blend' if who == BLEND else who}",
-        f"Accuracy, fakes found and real photographs recognised for {len(frame)} kinds of photographs, as they are and altered. The "
-        f"lowest accuracy is {worst['accuracy']:.3f}, for {worst['title']}. Where the two shares part, the decision "
-        "has moved: altered photographs look too real or too fake.",
+        f"Accuracy, fakes found and real photographs recognised for {len(frame)} kinds of photographs, as they are "
+        f"and altered. The lowest accuracy is {worst['accuracy']:.3f}, for {worst['title']}. Where the two shares "
+        "part, the decision has moved: altered photographs look too real or too fake.",
         traces,
         {
             "xaxis": {"title": {"text": "share decided rightly"}, "tickformat": ".2f"},
