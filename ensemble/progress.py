@@ -17,7 +17,7 @@ from ensemble.console import make_console
 from ensemble.durations import spoken
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 _MANY, _TELL_EVERY = 100, 1.0  # tasks; seconds
 _LINE_EVERY = 30.0  # seconds between plain lines about running folds: a job's log should stay readable

@@ -10,12 +10,12 @@ import json
 import pkgutil
 import platform
 import sys
-import sysconfig
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import ensemble
 from ensemble.errors import UserError
 from ensemble.files import Location
 
@@ -33,6 +33,7 @@ LIBRARIES = (
     "optuna",
     "ray",
 )
+_SOURCES = {".py", ".html", ".css", ".js"}
 
 
 def digest(value: Any) -> str:
@@ -123,8 +124,32 @@ def code_version(import_path: str) -> str:
         return installed
     if _source(module) is None:
         raise UserError(f"cannot import {import_path}: there is no module {module!r}; is it installed?")
-    sources = {name: file_sha256(path) for name, path in _closure(module).items()}
+    sources = {name: _source_sha256(path) for name, path in _closure(module).items()}
     return f"{root}:{digest(sources)[:16]}"
+
+
+def _source_sha256(path: Path) -> str:
+    """Return the sha256 of a source; of one whose comments and docstrings alone were edited, that of before."""
+    found = file_sha256(path)
+    return _reworded().get(found, found)
+
+
+@cache
+def _reworded() -> dict[str, str]:
+    """Return earlier hashes of sources that still do the same, so that stores of an earlier version stay finished."""
+    hashes: dict[str, str] = json.loads(Path(__file__).with_name("reworded.json").read_text(encoding="utf-8"))
+    return hashes
+
+
+@cache
+def framework_code() -> str:
+    """Identify the framework's own code by every source file of the package.
+
+    What the framework itself has computed and kept (audits, searches, pages) is as old as this hash says. Following
+    imports would find nearly the same files in fifteen times as long, and a list of names breaks when files move.
+    """
+    package = Path(ensemble.__file__).parent
+    return digest([file_sha256(path) for path in sorted(package.rglob("*")) if path.suffix in _SOURCES])
 
 
 def libraries_behind(import_path: str) -> set[str]:
@@ -142,36 +167,38 @@ def libraries_behind(import_path: str) -> set[str]:
 
 
 @cache
-def distributions_by_module() -> Mapping[str, list[importlib.metadata.Distribution]]:
-    """Installed distributions by the top-level modules that they bring (and by other names, that no module has).
-
-    `importlib.metadata.packages_distributions` tells the same in fifteen times as long, a third of a second where much
-    is installed: it makes a path of each installed file, and parses what each distribution says of itself.
-    """
-    found: dict[str, list[importlib.metadata.Distribution]] = {}
-    for distribution in importlib.metadata.distributions():
-        for module in _top_level(distribution):
-            found.setdefault(module, []).append(distribution)
-    return found
-
-
-def _top_level(distribution: importlib.metadata.Distribution) -> set[str]:
-    """What a distribution declares, or else the first part of each of its files: `six` of `six.py,sha256=...,34549`."""
-    declared = (distribution.read_text("top_level.txt") or "").split()
-    files = (distribution.read_text("RECORD") or "").splitlines()
-    return set(declared) or {file.partition("/")[0].partition(",")[0].partition(".")[0] for file in files}
-
-
-@cache
 def _installed_version(root: str) -> str | None:
-    spec = importlib.util.find_spec(root)
-    site_packages = sysconfig.get_paths()["purelib"]
-    if spec is None or spec.origin is None or not Path(spec.origin).is_relative_to(site_packages):
+    """Return the distributions that own a top-level module, as `name==version`; None for code that is not installed.
+
+    A distribution owns a module only where the module's file lies below the folder that the distribution was installed
+    into, be that the environment's, the system's or the user's. So an editable install and a folder beside the script
+    that is called like a library are code that is being worked on.
+    """
+    origin = _origin(root)
+    if origin is None:
         return None
-    names = {distribution.metadata["Name"] for distribution in distributions_by_module().get(root, [])}
-    if DISTRIBUTION in names:
-        return None  # installed from a checkout, perhaps, whose version says nothing of later edits
-    return ",".join(f"{name}=={importlib.metadata.version(name)}" for name in sorted(names)) or None
+    owners = {importlib.metadata.distribution(name) for name in _owners().get(root, ()) if name != DISTRIBUTION}
+    installed = {f"{owner.metadata['Name']}=={owner.version}" for owner in owners if _holds(owner, origin)}
+    return ",".join(sorted(installed)) or None
+
+
+_owners = cache(importlib.metadata.packages_distributions)  # a quarter of a second where much is installed
+
+
+def _origin(root: str) -> Path | None:
+    """Return the file of a top-level module, found without importing it."""
+    try:
+        spec = importlib.util.find_spec(root)
+    except (ImportError, ValueError):  # `__main__`, say, which has no spec
+        return None
+    return Path(spec.origin) if spec is not None and spec.origin is not None else None
+
+
+def _holds(distribution: importlib.metadata.Distribution, origin: Path) -> bool:
+    """Whether a module's file lies where a distribution was installed, which a source tree built in place is not."""
+    if distribution.read_text("SOURCES.txt") is not None:
+        return False
+    return origin.resolve().is_relative_to(Path(str(distribution.locate_file(""))).resolve())
 
 
 def _closure(module: str) -> dict[str, Path]:
@@ -198,13 +225,9 @@ def _is_own(root: str) -> bool:
 def _source(module: str) -> Path | None:
     """The file of a module, found without importing anything: `find_spec` would import all its parents."""
     root, *parts = module.split(".")
-    try:
-        spec = importlib.util.find_spec(root)
-    except (ImportError, ValueError):
+    path = _origin(root)
+    if path is None:
         return None
-    if spec is None or spec.origin is None:
-        return None
-    path = Path(spec.origin)
     for part in parts:
         if path.name != "__init__.py":
             return None  # `from module import Name`: Name is no module

@@ -20,7 +20,7 @@ from ensemble.errors import UserError
 from ensemble.outage import patiently
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 _Kind = TypeVar("_Kind")
 _AT_ONCE = 32  # requests under way

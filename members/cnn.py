@@ -29,7 +29,7 @@ from members.training.recipe import Recipe
 from members.training.trainer import Trainer
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 
 class ImageClassifier(PhotographClassifier):

@@ -25,8 +25,9 @@ from members.training.prediction import in_halves, views
 from members.training.randomness import private_randomness
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from sklearn.utils import Tags
-    from typing_extensions import Self
 
 _ANY_SIZE = (224, 224)  # the columns are the same for photographs of every size, and all networks take this one
 

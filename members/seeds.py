@@ -20,7 +20,7 @@ from members.training.history import EpochRecord, Report
 from members.training.randomness import seed_of
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 _FACTS_FILE = "seeds.json"
 _SMALLEST_PROBABILITY = 1e-12

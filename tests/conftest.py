@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from ensemble.config import load_experiment
 from ensemble.files import Location
@@ -16,6 +17,8 @@ from ensemble.train import train
 from tests.competitions import BOOSTED, LINEAR, write_competition, write_config
 from tests.storage import KINDS, make_bucket, new_place, s3_at, s3_server
 
+settings.register_profile("busy", deadline=None)  # no test depends on the clock of a busy machine
+settings.load_profile("busy")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 

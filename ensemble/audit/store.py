@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,7 +14,7 @@ from ensemble.errors import UserError
 from ensemble.files import Location, new_file, write_text
 from ensemble.markdown import markdown_rows, without_html
 from ensemble.oof import OofStore
-from ensemble.provenance import digest, file_sha256, versions
+from ensemble.provenance import digest, framework_code, versions
 
 FOLDER, AUDIT, PAGE, FILES = "audit", "audit.json", "audit.md", "files.parquet"
 _LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "pillow")  # that can change a verdict
@@ -69,8 +68,7 @@ def write_files(store: OofStore, facts: pd.DataFrame) -> None:
 
 def audit_code() -> str:
     """Identify the code of all audits and the libraries that they rest on."""
-    sources = [file_sha256(path) for path in sorted(Path(__file__).parent.glob("*.py"))]
-    return digest([sources, {name: versions().get(name) for name in _LIBRARIES}])
+    return digest([framework_code(), {name: versions().get(name) for name in _LIBRARIES}])
 
 
 def _check(fields: dict[str, Any]) -> Check:

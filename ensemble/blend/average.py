@@ -9,7 +9,7 @@ from ensemble.blend.base import Array, Blender, Folds, Labels, Logits, mean_of
 from ensemble.blend.boosted import BoostedStacking
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 
 class AverageOfBlenders(Blender):

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from typing import Self
+
     import optuna
-    from typing_extensions import Self
 
 Logits = NDArray[np.float32]  # (rows, members), a member's column in one piece of memory
 Labels = NDArray[np.int64]

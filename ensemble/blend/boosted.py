@@ -15,9 +15,10 @@ from ensemble.blend.studies import new_study
 from ensemble.submission import sha256_of
 
 if TYPE_CHECKING:
+    from typing import Self
+
     import lightgbm
     import optuna
-    from typing_extensions import Self
 
 _FIXED = {
     "objective": "binary",

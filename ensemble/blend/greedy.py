@@ -11,7 +11,7 @@ from ensemble.blend.base import Array, Folds, Labels, LinearBlender, Logits
 from ensemble.blend.objective import Margins, RightDecisions, softplus_mean
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 Picks = list[int]
 

@@ -14,8 +14,9 @@ from ensemble.blend.studies import new_study
 from ensemble.metrics import to_logits
 
 if TYPE_CHECKING:
+    from typing import Self
+
     import optuna
-    from typing_extensions import Self
 
 _MOST_ROWS_TUNING = 5_000  # a penalty matters where rows are few; more of them need it ever less
 _MOST_INNER_FOLDS = 4

@@ -10,7 +10,7 @@ from ensemble.blend.base import Folds, Labels, LinearBlender, Logits
 from ensemble.blend.objective import wrong_then_log_loss
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 
 class MeanOfLogits(LinearBlender):

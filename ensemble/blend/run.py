@@ -17,7 +17,7 @@ from ensemble.files import Location, new_folder, remove_unfinished, write_text
 from ensemble.metrics import to_probabilities
 from ensemble.oof import BLEND_OOF, MANIFEST, SUBMISSION, OofStore
 from ensemble.predictions import Predictions, load_predictions
-from ensemble.provenance import digest, file_sha256, versions
+from ensemble.provenance import digest, file_sha256, framework_code, versions
 from ensemble.submission import write_submission
 from ensemble.threads import threads
 
@@ -60,7 +60,6 @@ def blend(
 
 def _fingerprint(inputs: Inputs, settings: BlendSettings) -> str:
     """Of all that a search sees. The number of trials is not among it: more of them go on where fewer ended."""
-    code = [file_sha256(path) for path in sorted(Path(__file__).parent.glob("*.py"))]
     seen = [
         inputs.members,
         versions(),
@@ -68,7 +67,7 @@ def _fingerprint(inputs: Inputs, settings: BlendSettings) -> str:
         inputs.predictions.ledger.sha256,
         inputs.columns_sha256,
     ]
-    return digest([seen, settings.seed, settings.rounds, code])
+    return digest([seen, settings.seed, settings.rounds, framework_code()])
 
 
 def _write_oof(path: Path, found: Blend, inputs: Inputs) -> str:

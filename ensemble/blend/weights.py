@@ -14,8 +14,9 @@ from ensemble.blend.objective import wrong_then_log_loss
 from ensemble.blend.studies import new_study, quietly
 
 if TYPE_CHECKING:
+    from typing import Self
+
     import optuna
-    from typing_extensions import Self
 
 
 class SearchedWeights(LinearBlender):

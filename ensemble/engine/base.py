@@ -24,7 +24,7 @@ from ensemble.files import files_below
 from ensemble.progress import Board
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from ensemble.errors import UserError
 from ensemble.progress import Board
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 _POLL_SECONDS = 0.5
 _KNOCK_SECONDS = 10

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from ensemble.generators.scores import score_table
 from ensemble.inquiries import GENERATORS, file_of, made_from, read
 from ensemble.oof import OofStore
 from ensemble.predictions import Logits, Predictions, load_predictions
-from ensemble.provenance import digest, file_sha256, versions
+from ensemble.provenance import digest, framework_code, versions
 from ensemble.report.leaderboard import current_manifest
 from ensemble.report.markdown import to_markdown
 from ensemble.report.sections.generators import section_of
@@ -80,8 +79,7 @@ def results_of(
     manifest = current_manifest(store, sides.random)
     method = blend_method(manifest) if len(members) > 1 else None
     origin = made_from(store, sides.random, manifest, members)
-    code = [file_sha256(path) for path in sorted(Path(__file__).parent.glob("*.py"))]
-    settings = [code, method, experiment.blend.rounds, experiment.blend.seed]
+    settings = [framework_code(), method, experiment.blend.rounds, experiment.blend.seed]
     made_of = digest([settings, found.facts, members, left_out, sides.hashes(), origin])
     known = read(store, GENERATORS)
     if known is not None and known[1].get("made_of") == made_of:

@@ -10,7 +10,6 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from ensemble.files import write_text
 from ensemble.member import build
 from ensemble.models import LIGHTGBM, SKOPS, BoosterClassifier, load_model
 from ensemble.oof import FoldRecord, OofStore
-from ensemble.provenance import digest, file_sha256, libraries_behind
+from ensemble.provenance import digest, framework_code, libraries_behind
 
 Array = NDArray[np.float64]
 
@@ -57,7 +56,7 @@ class FamilyShares:
 
 def kept_family_shares(store: OofStore, records: Sequence[FoldRecord]) -> FamilyShares | None:
     """The same as `family_shares`, kept beside the member's folds: to read models takes seconds of imports."""
-    made_of = digest([file_sha256(Path(__file__)), *({**record.checksums} for record in records)])
+    made_of = digest([framework_code(), *({**record.checksums} for record in records)])
     path = store.member_folder(records[0].member) / KEPT
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))

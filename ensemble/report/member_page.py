@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ensemble.files import Location
 from ensemble.predictions import Predictions
-from ensemble.provenance import digest, file_sha256
-from ensemble.report import member_facts
+from ensemble.provenance import digest, framework_code
 from ensemble.report.curves import CURVES, panel_titles
 from ensemble.report.histories import Histories
 from ensemble.report.member_facts import (
@@ -60,8 +58,7 @@ def member_page(title: str, predictions: Predictions, column: int, scores: pd.Se
 def _identifier(title: str, predictions: Predictions, column: int) -> str:
     """A comment that readers of the page do not see."""
     records = [asdict(record) for record in records_of(predictions, predictions.members[column])]
-    code = [file_sha256(Path(str(file))) for file in (__file__, member_facts.__file__)]
-    return f"<!-- {digest([title, predictions.ledger.sha256, records, code])} -->"
+    return f"<!-- {digest([title, predictions.ledger.sha256, records, framework_code()])} -->"
 
 
 _FOLDS = {  # title: column of `fold_table` and its digits

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,7 +11,7 @@ import pandas as pd
 from ensemble.columns import SPECTRA
 from ensemble.exhibits import EXHIBITS
 from ensemble.files import Location, new_folder, remove_unfinished, write_text
-from ensemble.provenance import digest, file_sha256
+from ensemble.provenance import digest, file_sha256, framework_code
 from ensemble.report.blocks import Block, Details, Figure, Findings, Gallery, Section, Table, Text
 from ensemble.report.markdown import to_markdown
 from ensemble.report.material import Material
@@ -110,17 +108,7 @@ def signature_of(material: Material) -> str:
     predictions = material.predictions
     seen = [predictions.hashes, predictions.left_out, predictions.partial, predictions.ledger.sha256]
     spectra = [material.experiment.report.spectra.model_dump(mode="json"), _stamp(material.store.root / SPECTRA)]
-    return digest([material.store.name, seen, read, spectra, _code()])
-
-
-def _code() -> list[str]:
-    """Hashes of what makes sections, page and figures; the closure of all imports would take a third of a second."""
-    package = Path(__file__).parents[1]
-    folders = (package / "report").rglob("*"), (package / "audit").rglob("*"), package.glob("[imp]*.py")
-    return [file_sha256(path) for path in sorted(chain(*folders)) if path.suffix in _CODE]
-
-
-_CODE = {".py", ".html", ".css", ".js"}
+    return digest([material.store.name, seen, read, spectra, framework_code()])
 
 
 def _stamp(path: Location) -> list[float]:

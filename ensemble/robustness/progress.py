@@ -13,7 +13,7 @@ from rich.status import Status
 from ensemble.durations import spoken
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 _EVERY = 10.0  # seconds
 _TOO_EARLY = 0.01  # of the work: nothing can be told of the rest yet

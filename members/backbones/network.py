@@ -12,7 +12,7 @@ from torch import nn
 from members.backbones.layers import first_layers
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 Features = Any  # what a backbone hands to its head: maps or tokens, or a list of them
 PER_CHANNEL = (1, 3, 1, 1)  # mean and standard deviation against (n, 3, height, width)

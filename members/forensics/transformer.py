@@ -14,8 +14,9 @@ from members.forensics.family import load_families
 from members.forensics.photograph import Floats, Photograph, Pixels, checked_photographs
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from sklearn.utils import Tags
-    from typing_extensions import Self
 
 DEFAULT_FAMILIES = (
     *("spectrum", "dct", "digits", "wavelets", "phase"),

@@ -6,7 +6,7 @@ import copy
 import re
 import shlex
 import subprocess
-import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,6 @@ from packaging.specifiers import SpecifierSet
 
 from ensemble.config import load_experiment
 from ensemble.train import main as train_command
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 ROOT = Path(__file__).parents[2]
 CLUSTER = ROOT / "configs" / "cluster"

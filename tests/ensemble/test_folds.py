@@ -31,7 +31,7 @@ def cut(table: tuple[list[str], list[int], list[str]], n_folds: int = 3, seed: i
     return FoldLedger.cut(names, np.array(labels), groups, FoldSettings(n_folds=n_folds, seed=seed))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows(), st.integers(2, 4), st.integers(0, 5))
 def test_every_row_is_held_out_once_and_no_group_is_split(
     table: tuple[list[str], list[int], list[str]], n_folds: int, seed: int
@@ -45,7 +45,7 @@ def test_every_row_is_held_out_once_and_no_group_is_split(
         assert set(ledger.labels[ledger.heldout(fold)]) == {0, 1}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(rows(), st.randoms())
 def test_the_order_of_rows_does_not_matter(table: tuple[list[str], list[int], list[str]], random: object) -> None:
     shuffled = list(zip(*table, strict=True))

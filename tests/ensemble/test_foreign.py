@@ -214,7 +214,7 @@ def test_a_submission_is_a_test_file_whatever_the_sample_calls_its_columns(store
 
 
 @given(data=st.data())
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_order_and_numbering_do_not_matter(store: OofStore, tmp_path: Path, data: st.DataObject) -> None:
     oof, test = tables(store)
     import_predictions(store, "mine", *write(tmp_path, oof, test))
@@ -233,7 +233,7 @@ def test_order_and_numbering_do_not_matter(store: OofStore, tmp_path: Path, data
     values=st.lists(st.floats(-12, 12), min_size=40, max_size=40).filter(lambda v: sum(x < 0 for x in v) >= 4),
     suffix=st.sampled_from([".csv", ".parquet"]),
 )
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_logits_and_probabilities_are_the_same(
     store: OofStore, tmp_path: Path, values: list[float], suffix: str
 ) -> None:
@@ -483,7 +483,7 @@ def world(seed: int, rows: int = 1500) -> tuple[NDArray[np.int64], Pair, Pair, N
 
 
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_honest_predictions_do_not_smell(seed: int) -> None:
     labels, mine, others, _ = world(seed)
     assert leak_smells(mine, others, labels, 5) == []
@@ -491,7 +491,7 @@ def test_honest_predictions_do_not_smell(seed: int) -> None:
 
 
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_known_labels_smell_by_sureness(seed: int) -> None:
     labels, mine, _, _ = world(seed)
     knowing = Pair(expit(logit(mine.oof) + 2 * (2 * labels - 1)), mine.test)
@@ -499,7 +499,7 @@ def test_known_labels_smell_by_sureness(seed: int) -> None:
 
 
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_gain_beyond_what_the_test_rows_allow_smells(seed: int) -> None:
     """As sure as on the test rows, so that only its decisions betray it."""
     labels, mine, others, _ = world(seed)
@@ -510,7 +510,7 @@ def test_a_gain_beyond_what_the_test_rows_allow_smells(seed: int) -> None:
 
 
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_agreement_that_ends_with_the_training_rows_smells(seed: int) -> None:
     labels, mine, others, _ = world(seed)
     rng = np.random.default_rng([seed, 1])

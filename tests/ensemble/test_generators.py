@@ -261,7 +261,7 @@ def ledgers(draw: st.DrawFn) -> tuple[FoldLedger, np.ndarray[Any, Any]]:
     return ledger, clusters
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ledgers())
 def test_each_fold_holds_one_whole_cluster_out(drawn: tuple[FoldLedger, np.ndarray[Any, Any]]) -> None:
     ledger, clusters = drawn

@@ -86,7 +86,7 @@ def result_of(store: OofStore, member: str, fold: int, **changes: Any) -> FoldRe
 
 
 @pytest.mark.fault("any bit of any file of a fold is flipped, or the file is cut", tries=300)
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_bit_of_any_file_is_watched(fold: OofStore, data: st.DataObject) -> None:
     folder = fold.fold_folder("boosted", 1)

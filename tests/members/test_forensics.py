@@ -104,7 +104,7 @@ def test_read_only_and_strided_photographs(transformer):
     np.testing.assert_array_equal(transformer.transform(X), transformer.transform(strided))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.data(),
     st.tuples(SIDES, SIDES),

@@ -86,7 +86,7 @@ def test_all_rows_in_one_fold_leave_nothing_to_tune_on(title: str) -> None:
     assert np.isfinite(blender.decision_function(logits)).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.integers(0, 10_000),
     st.integers(1, 6),
@@ -121,7 +121,7 @@ def test_greedy_equals_the_walk_by_hand() -> None:
     assert GreedySelection(rounds=6).fit(logits, labels, folds_of(80)).picks_ == picks
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 1000))
 def test_no_search_ends_below_the_best_member(seed: int) -> None:
     """On the rows that it sees; rounding to steps of 1/50 may cost weights a row or two."""

@@ -92,7 +92,7 @@ def test_the_simplest_within_one_standard_error_is_chosen() -> None:
     assert choice.chosen.title in choice.reason
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 1000))
 def test_nothing_below_the_plain_mean_is_chosen(seed: int) -> None:
     here = problem(200, [0.5, 0.6, 0.4, 0.0], seed)

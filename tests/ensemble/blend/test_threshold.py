@@ -37,7 +37,7 @@ def test_temperature_and_bias_undo_what_was_done() -> None:
     assert fit_temperature(logits * 0.5, labels).temperature == pytest.approx(0.5, rel=0.05)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 1000), st.floats(0.2, 5), st.floats(-3, 3))
 def test_the_fit_is_the_minimum_that_a_library_finds(seed: int, scale: float, bias: float) -> None:
     logits, labels = calibrated(300, seed)
@@ -51,7 +51,7 @@ def test_the_fit_is_the_minimum_that_a_library_finds(seed: int, scale: float, bi
     assert loss(np.array([-np.log(found.temperature), found.shift])) <= best + 1e-6
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.integers(-4, 4), st.integers(0, 1)), min_size=2, max_size=40))
 def test_the_plateau_is_that_of_brute_force(rows: list[tuple[int, int]]) -> None:
     """Every threshold between its ends is nearly the best, and one step further on either side none is."""

@@ -99,7 +99,7 @@ def test_disagreements_are_split_and_farther_apart_than_any_other() -> None:
     assert apart[chosen].min() >= np.delete(apart, chosen)[np.delete(split, chosen)].max()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.lists(st.one_of(st.none(), st.floats(0, 1)), min_size=4, max_size=4), min_size=1, max_size=5))
 def test_mean_differences_of_members_that_are_silent(rows: list[list[float | None]]) -> None:
     table = np.array([[np.nan if value is None else value for value in row] for row in rows])
