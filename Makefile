@@ -11,11 +11,11 @@ DATA ?= $(DEMO)
 .PHONY: submit demo test test-all lint bench clean
 
 submit: $(VENV)/.installed $(if $(filter $(DEMO),$(DATA)),$(DEMO)/train.csv)  ## train CONFIG on DATA, blend, print the leaderboard
-	$(BIN)/python -m ensemble.train "$(CONFIG)" --data "$(DATA)" --oof "$(OOF)" --engine $(ENGINE)
-	$(BIN)/python -m ensemble.blend "$(CONFIG)" --oof "$(OOF)"
+	$(BIN)/ensemble train "$(CONFIG)" --data "$(DATA)" --oof "$(OOF)" --engine $(ENGINE)
+	$(BIN)/ensemble blend "$(CONFIG)" --oof "$(OOF)"
 
 $(DEMO)/train.csv: | $(VENV)/.installed
-	$(BIN)/python -m ensemble.demo $(DEMO)
+	$(BIN)/ensemble demo $(DEMO)
 
 test: lint  ## everything but the tests marked slow
 	$(BIN)/python -m pytest -m "not slow"

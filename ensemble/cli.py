@@ -1,37 +1,56 @@
-"""The console script `ensemble`: the same verbs as `python -m ensemble.VERB`."""
+"""The console script `ensemble`. A verb's own module is imported only when that verb is called."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import importlib
+import sys
+from typing import Annotated
 
 import typer
 
-from ensemble.console import guarded, start
+from ensemble.core.console.console import HELP, guarded, start
+
+VERBS = {
+    "demo": "ensemble.competition.demo.command",
+    "audit": "ensemble.audit.command",
+    "train": "ensemble.train",
+    "blend": "ensemble.blend.__main__",
+    "report": "ensemble.report.__main__",
+    "robustness": "ensemble.stress.robustness.command",
+    "generators": "ensemble.stress.generators.command",
+    "folds": "ensemble.folds.command",
+}
 
 
 def main() -> None:
     """Run `ensemble VERB`."""
-    from ensemble.audit.__main__ import main as audit
-    from ensemble.blend.__main__ import app as blend
-    from ensemble.demo import main as demo
-    from ensemble.folds.__main__ import app as folds
-    from ensemble.generators.__main__ import main as generators
-    from ensemble.report.__main__ import main as report
-    from ensemble.robustness.__main__ import main as robustness
-    from ensemble.train import main as train
+    start(make_app(sys.argv[1] if len(sys.argv) > 1 else ""))
 
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
-    commands: dict[str, Callable[..., Any]] = {
-        "demo": demo,
-        "audit": audit,
-        "train": train,
-        "report": report,
-        "robustness": robustness,
-        "generators": generators,
-    }
-    for name, command in commands.items():
-        app.command(name)(guarded(command))
-    app.add_typer(blend, name="blend")
-    app.add_typer(folds, name="folds")
-    start(app)
+
+def make_app(verb: str = "") -> typer.Typer:
+    """Return the command line with one verb, or with all of them where `verb` is none."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, context_settings=HELP)
+    app.callback()(_about)
+    for name in [verb] if verb in VERBS else VERBS:
+        module = importlib.import_module(VERBS[name])
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name)
+        else:
+            app.command(name)(guarded(module.main))
+    return app
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from ensemble.engine.recipes.code import DISTRIBUTION, versions
+
+        typer.echo(f"{DISTRIBUTION} {versions()[DISTRIBUTION]}")
+        raise typer.Exit
+
+
+def _about(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    """Tell photographs from generated pictures with an ensemble, and know how well it does."""

@@ -1,4 +1,4 @@
-"""python -m ensemble.train: every (member, fold) pair that is not finished yet, on an engine, into the store."""
+"""ensemble train: every (member, fold) pair that is not finished yet, on an engine, into the store."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Annotated
 
 import typer
 
-from ensemble.budget import UNLIMITED, Budget, Limits
-from ensemble.checks import check_members
-from ensemble.columns import columns_missing, make_columns
-from ensemble.competition import Competition
+from ensemble.competition.dataset import Competition
 from ensemble.config import Experiment, MemberSettings, load_experiment
-from ensemble.console import run
-from ensemble.durations import seconds_of
-from ensemble.engine import engine_maker
-from ensemble.errors import UserError
-from ensemble.execute import Execution, train_missing
-from ensemble.files import Location, location
-from ensemble.lock import only_writer
-from ensemble.member import build
-from ensemble.oof import OofStore
-from ensemble.plan import choose_members, plan_folds
-from ensemble.prepare import facts_of, note_photographs, prepare
-from ensemble.progress import Board
-from ensemble.report import publish
+from ensemble.core.console.console import run
+from ensemble.core.console.durations import seconds_of
+from ensemble.core.console.progress import Board
+from ensemble.core.errors import UserError
+from ensemble.core.storage.files import Location, location
+from ensemble.core.storage.lock import only_writer
+from ensemble.engine.choose import engine_maker
+from ensemble.engine.recipes.build import build
+from ensemble.report.publish import publish
+from ensemble.store.columns import columns_missing, make_columns
+from ensemble.store.oof import OofStore
+from ensemble.store.opening import facts_of, note_photographs, prepare
+from ensemble.training.budget import UNLIMITED, Budget, Limits
+from ensemble.training.checks import check_members
+from ensemble.training.execute import Execution, train_missing
+from ensemble.training.plan import choose_members, plan_folds
 
 
 def main(

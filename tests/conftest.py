@@ -11,8 +11,8 @@ import pytest
 from hypothesis import settings
 
 from ensemble.config import load_experiment
-from ensemble.files import Location
-from ensemble.oof import OofStore
+from ensemble.core.storage.files import Location
+from ensemble.store.oof import OofStore
 from ensemble.train import train
 from tests.competitions import BOOSTED, LINEAR, write_competition, write_config
 from tests.storage import KINDS, make_bucket, new_place, s3_at, s3_server

@@ -10,14 +10,15 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ensemble.oof import PREDICTIONS, OofStore
+from ensemble.store.oof import OofStore
+from ensemble.store.record import PREDICTIONS
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 PATIENCE = 240.0  # seconds; two busy cores and a Ray that imports PyTorch in every worker
 
 
 class Run:
-    """`python -m ensemble.train` in a process group of its own."""
+    """`ensemble train` in a process group of its own."""
 
     def __init__(
         self,

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from ensemble.audit.check import Check
 from ensemble.audit.run import audit
-from ensemble.competition import Competition
+from ensemble.competition.dataset import Competition
+from ensemble.competition.tables import SampleTable, TrainTable
 from ensemble.config import Experiment, MemberSettings, Recipe
+from ensemble.core.console.progress import Board
 from ensemble.engine.inline import InlineEngine
-from ensemble.oof import OofStore
-from ensemble.prepare import cut
-from ensemble.progress import Board
-from ensemble.tables import SampleTable, TrainTable
+from ensemble.store.checks import Check
+from ensemble.store.oof import OofStore
+from ensemble.store.opening import cut
 
 SIDE = 64
 TRACES = {"usual": 0.30, "other": 0.42}  # cycles a pixel at which a generator leaves its trace

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ensemble.record import PREDICTIONS, from_text, to_text
+from ensemble.store.record import PREDICTIONS, from_text, to_text
 
 
 def change_record(folder: Path, **changes: Any) -> None:

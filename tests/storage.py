@@ -17,8 +17,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from ensemble.console import guarded
-from ensemble.files import Location, location
+from ensemble.core.console.console import guarded
+from ensemble.core.storage.files import Location, location
 
 KINDS = ["local", "memory", "s3"]
 BUCKET = "bucket"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests import ROOT
 
 # Low to high: a room may import from those before it and from its own level, never from a later one.
 LEVELS = [

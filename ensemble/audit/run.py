@@ -11,21 +11,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ensemble.audit.check import Check, not_run
-from ensemble.audit.duplicates import Pair
+from ensemble.audit.files.copies import Pair
 from ensemble.audit.store import audit_code, checks_of, read_content, write_audit, write_files
-from ensemble.columns import SPECTRA, columns_missing, make_columns, read_columns
-from ensemble.competition import Competition
+from ensemble.competition.dataset import Competition
 from ensemble.config import Experiment
-from ensemble.engine import Engine
-from ensemble.errors import UserError
-from ensemble.features import features_key
-from ensemble.folds import FoldLedger
-from ensemble.oof import OofStore
-from ensemble.plain import sentence
-from ensemble.predictions import Predictions
-from ensemble.progress import Board
-from ensemble.provenance import digest
+from ensemble.core.console.progress import Board
+from ensemble.core.console.text import sentence
+from ensemble.core.errors import UserError
+from ensemble.engine.base import Engine
+from ensemble.engine.features.table import features_key
+from ensemble.engine.recipes.code import digest
+from ensemble.folds.ledger import FoldLedger
+from ensemble.store.checks import Check, not_run
+from ensemble.store.columns import SPECTRA, columns_missing, make_columns, read_columns
+from ensemble.store.oof import OofStore
+from ensemble.store.predictions import Predictions
 
 FARTHEST = 60  # bits of 256 in which hashes of look-alikes differ; beyond, all faces of one pose are alike
 
@@ -128,7 +128,7 @@ class _Material:
 
     @cached_property
     def facts(self) -> pd.DataFrame:
-        from ensemble.audit.header import facts_of
+        from ensemble.audit.files.header import facts_of
 
         return facts_of(self.competition.encoded, self.competition.identities)
 
@@ -140,7 +140,7 @@ class _Material:
     @cached_property
     def look_alikes(self) -> list[Pair]:
         """Pairs up to twice the distance: those that the folds do not mind, too."""
-        from ensemble.audit.duplicates import find_pairs
+        from ensemble.audit.files.copies import find_pairs
 
         contents = [self.competition.contents[name] for name in self.competition.identities]
         return find_pairs(contents, self.pixels, self.distance, min(2 * self.distance, FARTHEST))
@@ -156,7 +156,7 @@ class _Material:
         recipe, sample = self.experiment.report.spectra, self.competition.sample.names
         if columns_missing(recipe, self.competition, self.store, SPECTRA):
             if self.quick:
-                raise Skipped("A run with a budget leaves this to python -m ensemble.audit.")
+                raise Skipped("A run with a budget leaves this to ensemble audit.")
             make_columns(
                 recipe, self.competition, self.pixels, self.ledger, self.engine, self.store, self.board, SPECTRA
             )
@@ -178,9 +178,9 @@ class _Material:
 
 
 def _files(material: _Material) -> list[Check]:
-    from ensemble.audit import duplicates as twice
-    from ensemble.audit import formats as made
-    from ensemble.audit import names as called
+    from ensemble.audit.files import copies as twice
+    from ensemble.audit.files import formats as made
+    from ensemble.audit.files import names as called
 
     ledger, rows = material.ledger, material.competition.train_rows
     tested = material.competition.sample.names
@@ -204,7 +204,8 @@ def _files(material: _Material) -> list[Check]:
 
 
 def _learned(material: _Material) -> list[Check]:
-    from ensemble.audit import adversarial, drift, duplicates, permutation
+    from ensemble.audit.files import copies as duplicates
+    from ensemble.audit.learned import adversarial, drift, permutation
 
     ledger, predictions = material.ledger, material.predictions
 

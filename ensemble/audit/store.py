@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from ensemble.audit.check import Check, Evidence
-from ensemble.errors import UserError
-from ensemble.files import Location, new_file, write_text
-from ensemble.markdown import markdown_rows, without_html
-from ensemble.oof import OofStore
-from ensemble.provenance import digest, framework_code, versions
+from ensemble.core.console.markdown import markdown_rows, without_html
+from ensemble.core.errors import UserError
+from ensemble.core.storage.files import Location, new_file, write_text
+from ensemble.engine.recipes.code import digest, framework_code, versions
+from ensemble.store.checks import Check, Evidence
+from ensemble.store.oof import OofStore
 
 FOLDER, AUDIT, PAGE, FILES = "audit", "audit.json", "audit.md", "files.parquet"
 _LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "pillow")  # that can change a verdict

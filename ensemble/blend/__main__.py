@@ -1,4 +1,4 @@
-"""python -m ensemble.blend: the submission, and how good it is; and predictions that were made elsewhere."""
+"""ensemble blend: the submission, and how good it is; and predictions that were made elsewhere."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import typer
 from rich.console import Console
 
 from ensemble.config import Experiment
-from ensemble.console import make_console, start, verbs
-from ensemble.errors import UserError
-from ensemble.files import Location, location
-from ensemble.lock import only_writer
-from ensemble.oof import SUBMISSION, OofStore
-from ensemble.stores import find_store
+from ensemble.core.console.console import make_console, start, verbs
+from ensemble.core.errors import UserError
+from ensemble.core.storage.files import Location, location
+from ensemble.core.storage.lock import only_writer
+from ensemble.store.find import find_store
+from ensemble.store.oof import SUBMISSION, OofStore
 
 _NAMED = "A store or a config; default: the newest store."
 Store = Annotated[Location | None, typer.Argument(parser=location, metavar="STORE", help=_NAMED)]
@@ -76,12 +76,12 @@ def import_member(
     ] = "auto",
 ) -> None:
     """Take in the predictions of a member that was trained elsewhere on the same folds."""
-    from ensemble.foreign import import_predictions
+    from ensemble.store.external.importing import import_predictions
 
     found, _ = find_store(store, root)
     with only_writer(found, "blend"):
         lines = import_predictions(found, name, oof_file, test_file, same_folds=same_folds, scale=scale)
-    for line in (*lines, f"python -m ensemble.blend {found.root} blends it"):
+    for line in (*lines, f"ensemble blend {found.root} blends it"):
         make_console().print(line, markup=False)
 
 
@@ -91,7 +91,7 @@ app = verbs(VERBS, ABOUT, default="run")
 
 
 def _adjusted(experiment: Experiment, quick: bool, correct_prior: bool) -> Experiment:
-    from ensemble.blend.roster import SEARCHING
+    from ensemble.blend.blenders.roster import SEARCHING
 
     settings = experiment.blend
     methods = tuple(method for method in settings.methods if method not in SEARCHING) if quick else settings.methods
@@ -125,8 +125,8 @@ def _rebuild(manifest: Location, store: OofStore, experiment: Experiment, output
 def _blend(store: OofStore, experiment: Experiment, output: Location | None) -> None:
     from ensemble.blend.page import score_line, submission_lines
     from ensemble.blend.run import PAGE, blend
-    from ensemble.predictions import load_predictions
-    from ensemble.report import publish
+    from ensemble.report.publish import publish
+    from ensemble.store.predictions import load_predictions
 
     console = make_console()
     with only_writer(store, "blend"), console.status("reading the store") as status:

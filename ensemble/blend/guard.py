@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ensemble.files import Location
-from ensemble.metrics import THRESHOLD, share_variance
-from ensemble.tables import SampleTable
+from ensemble.competition.tables import SampleTable
+from ensemble.core.metrics.scores import THRESHOLD, share_variance
+from ensemble.core.storage.files import Location
 
 _TOO_FAR = 3.0  # standard errors
 

@@ -8,14 +8,14 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blend.base import Logits
-from ensemble.blend.nested import Problem
-from ensemble.columns import read_columns
+from ensemble.blend.blenders.base import Logits
+from ensemble.blend.evaluation.nested import Problem
 from ensemble.config import Experiment
-from ensemble.errors import UserError
-from ensemble.oof import COLUMNS, OofStore
-from ensemble.predictions import Predictions
-from ensemble.provenance import file_sha256
+from ensemble.core.errors import UserError
+from ensemble.engine.recipes.code import file_sha256
+from ensemble.store.columns import read_columns
+from ensemble.store.oof import COLUMNS, OofStore
+from ensemble.store.predictions import Predictions
 
 _Kind = TypeVar("_Kind", bound=np.generic)
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from ensemble.blend.run import blend
 from ensemble.config import Experiment
-from ensemble.lock import only_writer
-from ensemble.oof import OofStore
-from ensemble.predictions import load_predictions
-from ensemble.progress import Board
+from ensemble.core.console.progress import Board
+from ensemble.core.storage.lock import only_writer
 from ensemble.report.publish import write_leaderboard
+from ensemble.store.oof import OofStore
+from ensemble.store.predictions import load_predictions
 
 _QUICK = ("mean", "single_best", "greedy")
 _SHARE = 0.05  # of a run's time that may go into telling how it stands

@@ -10,24 +10,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blend.base import Logits
-from ensemble.blend.compared import Blend
+from ensemble.blend.blenders.base import Logits
+from ensemble.blend.blenders.roster import restored
+from ensemble.blend.compare import Blend
+from ensemble.blend.evaluation.nested import Evaluation
+from ensemble.blend.evaluation.threshold import Decision, Rule
+from ensemble.blend.evaluation.worth import Worth
 from ensemble.blend.guard import Guard
 from ensemble.blend.inputs import Inputs, test_logits_of
-from ensemble.blend.nested import Evaluation
-from ensemble.blend.objective import decided_rightly
-from ensemble.blend.roster import restored
-from ensemble.blend.threshold import Decision, Rule
-from ensemble.blend.worth import Worth
+from ensemble.competition.submission import sha256_of, submission_text
 from ensemble.config import Experiment
-from ensemble.errors import UserError
-from ensemble.files import Location, write_text
-from ensemble.metrics import score, to_probabilities
-from ensemble.oof import OofStore
-from ensemble.paired import Comparison, compare
-from ensemble.predictions import load_predictions
-from ensemble.provenance import digest, versions
-from ensemble.submission import sha256_of, submission_text
+from ensemble.core.errors import UserError
+from ensemble.core.metrics.decisions import decided_rightly
+from ensemble.core.metrics.paired import Comparison, compare
+from ensemble.core.metrics.scores import score, to_probabilities
+from ensemble.core.storage.files import Location, write_text
+from ensemble.engine.recipes.code import digest, versions
+from ensemble.store.oof import OofStore
+from ensemble.store.predictions import load_predictions
 
 _NEEDED = {
     "members", "blender", "decision", "added_logit", "predictions_sha256", "columns_sha256", "sample_sha256",

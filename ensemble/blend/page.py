@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from ensemble.oof import OofStore
 from ensemble.report.text import heading, markdown_table
+from ensemble.store.oof import OofStore
 
 Content = dict[str, Any]
 

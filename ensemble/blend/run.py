@@ -6,20 +6,20 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ensemble.blend.compared import Blend, Say, compare_blenders
+from ensemble.blend.blenders.studies import Studies
+from ensemble.blend.compare import Blend, Say, compare_blenders
 from ensemble.blend.guard import guard
 from ensemble.blend.inputs import Inputs, load_inputs
 from ensemble.blend.manifest import manifest
 from ensemble.blend.page import blend_page
-from ensemble.blend.studies import Studies
+from ensemble.competition.submission import write_submission
 from ensemble.config import BlendSettings, Experiment
-from ensemble.files import Location, new_folder, remove_unfinished, write_text
-from ensemble.metrics import to_probabilities
-from ensemble.oof import BLEND_OOF, MANIFEST, SUBMISSION, OofStore
-from ensemble.predictions import Predictions, load_predictions
-from ensemble.provenance import digest, file_sha256, framework_code, versions
-from ensemble.submission import write_submission
-from ensemble.threads import threads
+from ensemble.core.metrics.scores import to_probabilities
+from ensemble.core.storage.files import Location, new_folder, remove_unfinished, write_text
+from ensemble.core.threads import threads
+from ensemble.engine.recipes.code import digest, file_sha256, framework_code, versions
+from ensemble.store.oof import BLEND_OOF, MANIFEST, SUBMISSION, OofStore
+from ensemble.store.predictions import Predictions, load_predictions
 
 STUDIES, PAGE = "study.db", "report.md"
 

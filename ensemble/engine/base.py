@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from ensemble.config import MemberSettings, Resources
-from ensemble.engine.amounts import CPU, GPU, Amounts, lacking, spoken, total, wants
+from ensemble.core.console.progress import Board
+from ensemble.core.storage.files import files_below
 from ensemble.engine.capacity import Placement
-from ensemble.engine.failures import Failure
-from ensemble.engine.run import Outcome
+from ensemble.engine.resources import CPU, GPU, Amounts, lacking, spoken, total, wants
 from ensemble.engine.span import Job, makespan
-from ensemble.engine.task import LABELS, PHOTOGRAPHS, AskTask, FeatureTask, PilotTask, Task
-from ensemble.files import files_below
-from ensemble.progress import Board
+from ensemble.engine.tasks.base import LABELS, PHOTOGRAPHS, AskTask, FeatureTask, PilotTask, Task
+from ensemble.engine.tasks.failures import Failure
+from ensemble.engine.tasks.fold import Outcome
 
 if TYPE_CHECKING:
     from typing import Self

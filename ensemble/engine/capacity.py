@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from ensemble.engine.amounts import Amounts, lacking, total, without
-from ensemble.engine.attempts import Attempt
+from ensemble.engine.resources import Amounts, lacking, total, without
+from ensemble.engine.retries import Attempt
 
 _AHEAD = 0.5  # of a cluster that may grow is submitted before it is free: Ray's autoscaler goes by what is pending
 _PENDING = 4  # tasks that wait in Ray for a kind of machine that is not there, so that it is asked for

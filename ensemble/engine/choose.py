@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ensemble.core.errors import UserError
 from ensemble.engine.base import Engine
-from ensemble.errors import UserError
 
 
 def engine_maker(name: str) -> Callable[[], Engine]:
@@ -29,6 +29,6 @@ def _inline() -> Engine:
 
 
 def _ray() -> Engine:
-    from ensemble.engine.on_ray import RayEngine
+    from ensemble.engine.ray_engine import RayEngine
 
     return RayEngine()

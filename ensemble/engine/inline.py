@@ -14,13 +14,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ensemble.engine.amounts import CPU, GPU, MEMORY, Amounts, wants
+from ensemble.core.console.progress import Board
 from ensemble.engine.base import Engine, Finished
-from ensemble.engine.failures import Failure, ended, failure, overdue, timeout_of
-from ensemble.engine.run import Outcome, run_task
+from ensemble.engine.resources import CPU, GPU, MEMORY, Amounts, wants
 from ensemble.engine.span import Job
-from ensemble.engine.task import FOLDS, LABELS, FoldTask, Task
-from ensemble.progress import Board
+from ensemble.engine.tasks.base import FOLDS, LABELS, FoldTask, Task
+from ensemble.engine.tasks.failures import Failure, ended, failure, overdue, timeout_of
+from ensemble.engine.tasks.fold import Outcome, run_task
 
 _AT_ONCE, _YEARS = 1e-3, 1e8  # seconds
 

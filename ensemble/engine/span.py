@@ -6,7 +6,7 @@ import heapq
 import math
 from collections.abc import Sequence
 
-from ensemble.engine.amounts import Amounts, lacking, total, without
+from ensemble.engine.resources import Amounts, lacking, total, without
 
 Job = tuple[float, Amounts]  # seconds, and what it occupies
 

@@ -1,5 +1,1 @@
 """Who is in which fold: cut once for all members, grouped by near-duplicates, signed with a hash."""
-
-from ensemble.folds.ledger import FoldLedger
-
-__all__ = ["FoldLedger"]

@@ -1,5 +1,1 @@
 """What people look at after a run: the leaderboard, and a page for each member. Everything comes from the store."""
-
-from ensemble.report.publish import publish
-
-__all__ = ["publish"]

@@ -1,4 +1,4 @@
-"""python -m ensemble.report: the leaderboard, the members' pages and the whole report, from the store."""
+"""ensemble report: the leaderboard, the members' pages and the whole report, from the store."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from ensemble.competition import Competition
-from ensemble.console import make_console, run
-from ensemble.errors import UserError
-from ensemble.files import Location, location
-from ensemble.report import publish
-from ensemble.stores import find_store
+from ensemble.competition.dataset import Competition
+from ensemble.core.console.console import make_console, run
+from ensemble.core.errors import UserError
+from ensemble.core.storage.files import Location, location
+from ensemble.report.publish import publish
+from ensemble.store.find import find_store
 
 
 def main(

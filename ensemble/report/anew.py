@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ensemble.config import Experiment
-from ensemble.oof import OofStore
-from ensemble.predictions import load_predictions
-from ensemble.report.material import Material
-from ensemble.report.whole import PAGE, write_report
+from ensemble.report.facts.material import Material
+from ensemble.report.write import PAGE, write_report
+from ensemble.store.oof import OofStore
+from ensemble.store.predictions import load_predictions
 
 
 def report_anew(store: OofStore, experiment: Experiment, say: Callable[[str], None]) -> None:
@@ -16,6 +16,6 @@ def report_anew(store: OofStore, experiment: Experiment, say: Callable[[str], No
     try:
         write_report(Material.of(store, experiment, load_predictions(store, experiment)))
     except Exception as error:
-        say(f"the report could not be written ({type(error).__name__}: {error}); run python -m ensemble.report")
+        say(f"the report could not be written ({type(error).__name__}: {error}); run ensemble report")
     else:
         say(f"report: {store.root / PAGE}")

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ensemble.report.blocks import Section
-from ensemble.report.material import Material
+from ensemble.report.card.card import card
+from ensemble.report.facts.material import Material
+from ensemble.report.render.blocks import Section
 from ensemble.report.sections.answer import answer
-from ensemble.report.sections.audits import audits
-from ensemble.report.sections.card import card
 from ensemble.report.sections.cost import cost
 from ensemble.report.sections.decision import decision
 from ensemble.report.sections.diversity import diversity
-from ensemble.report.sections.generators import generators
 from ensemble.report.sections.leaderboard import leaderboard_section
 from ensemble.report.sections.members import members
 from ensemble.report.sections.photographs import photographs
-from ensemble.report.sections.robustness import robustness
+from ensemble.report.sections.stress.audits import audits
+from ensemble.report.sections.stress.generators import generators
+from ensemble.report.sections.stress.robustness import robustness
 
 SectionMaker = Callable[[Material], Section | None]
 SECTIONS: dict[str, SectionMaker] = {

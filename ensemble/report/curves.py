@@ -8,8 +8,8 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ensemble.files import Location
-from ensemble.report.histories import PANELS, Histories, Line, Panel, lines_of, panels_of
+from ensemble.core.storage.files import Location
+from ensemble.report.facts.histories import PANELS, Histories, Line, Panel, lines_of, panels_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,12 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from ensemble.files import Location
-from ensemble.predictions import Predictions
-from ensemble.provenance import digest, framework_code
+from ensemble.core.storage.files import Location
+from ensemble.engine.recipes.code import digest, framework_code
 from ensemble.report.curves import CURVES, panel_titles
-from ensemble.report.histories import Histories
-from ensemble.report.member_facts import (
+from ensemble.report.facts.histories import Histories
+from ensemble.report.facts.members import (
     NAMES_OF_CLASSES,
     fold_table,
     histories_of,
@@ -21,6 +20,7 @@ from ensemble.report.member_facts import (
     worst_errors,
 )
 from ensemble.report.text import markdown_table
+from ensemble.store.predictions import Predictions
 
 
 def is_written(path: Location, title: str, predictions: Predictions, column: int) -> bool:

@@ -9,21 +9,21 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from ensemble.competition import Competition
+from ensemble.competition.dataset import Competition
 from ensemble.config import Experiment
-from ensemble.errors import UserError
-from ensemble.files import Location, new_file, write_text
-from ensemble.oof import OofStore
-from ensemble.predictions import Predictions, load_predictions
+from ensemble.core.errors import UserError
+from ensemble.core.storage.files import Location, new_file, write_text
 from ensemble.report.curves import CURVES, is_drawn, learning_curves, panel_titles
-from ensemble.report.exhibited.bring import bring_photographs
-from ensemble.report.histories import Histories
-from ensemble.report.leaderboard import current_manifest, leaderboard
-from ensemble.report.material import Material
-from ensemble.report.member_facts import histories_of
+from ensemble.report.exhibits.bring import bring_photographs
+from ensemble.report.facts.histories import Histories
+from ensemble.report.facts.leaderboard import current_manifest, leaderboard
+from ensemble.report.facts.material import Material
+from ensemble.report.facts.members import histories_of
 from ensemble.report.member_page import is_written, member_page
 from ensemble.report.text import heading, markdown_table
-from ensemble.report.whole import PAGE, write_report
+from ensemble.report.write import PAGE, write_report
+from ensemble.store.oof import OofStore
+from ensemble.store.predictions import Predictions, load_predictions
 
 
 def publish(

@@ -6,8 +6,8 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from ensemble.markdown import markdown_table, without_html
-from ensemble.oof import OofStore
+from ensemble.core.console.markdown import markdown_table, without_html
+from ensemble.store.oof import OofStore
 
 __all__ = ["BASELINE", "CARD", "SYNTHETIC", "heading", "markdown_table", "print_table", "without_html"]
 

@@ -15,7 +15,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from ensemble.audit.check import Check
+from ensemble.store.checks import Check
 from tests.planted import FAINT, FAULTS, STRONG, Fault, audited, draft, finish
 
 SEEDS = 5

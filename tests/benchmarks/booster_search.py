@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.utils.parallel import Parallel, delayed
 
-from ensemble.competition import Competition
+from ensemble.competition.dataset import Competition
 from ensemble.config import load_experiment
-from ensemble.folds import FoldLedger
-from ensemble.folds.duplicates import near_duplicate_groups
+from ensemble.folds.ledger import FoldLedger
+from ensemble.folds.near_duplicates import near_duplicate_groups
 from members.forensics import ForensicFeatures
 from members.forensics.transformer import DEFAULT_FAMILIES
 

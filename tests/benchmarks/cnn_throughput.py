@@ -23,7 +23,7 @@ import pandas as pd
 import yaml
 
 from ensemble.config import load_experiment
-from ensemble.oof import OofStore
+from ensemble.store.oof import OofStore
 from tests.competitions import write_competition
 
 TRAIN, TEST, EPOCHS, FOLDS, SIDE = 200, 40, 2, 5, 256

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.config import Recipe
-from ensemble.engine.on_ray import RayEngine
-from ensemble.features import CHUNK, feature_table
-from ensemble.progress import Board
+from ensemble.core.console.progress import Board
+from ensemble.engine.features.table import CHUNK, feature_table
+from ensemble.engine.ray_engine import RayEngine
 from tests.benchmarks.forensic_features import SIDE, photographs
 from tests.benchmarks.worker_memory import MIB, Watch
 

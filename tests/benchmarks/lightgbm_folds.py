@@ -27,14 +27,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import PredefinedSplit
 
 from ensemble.config import MemberSettings
-from ensemble.engine import Failure
-from ensemble.engine.on_ray import RayEngine
-from ensemble.engine.task import FOLDS as FOLD_OF
-from ensemble.engine.task import LABELS, PHOTOGRAPHS, FoldTask
-from ensemble.progress import Board
-from ensemble.provenance import recipe_code
-from ensemble.schedule import Agenda, work_off
-from ensemble.speeds import Speeds
+from ensemble.core.console.progress import Board
+from ensemble.engine.agenda import Agenda, work_off
+from ensemble.engine.ray_engine import RayEngine
+from ensemble.engine.recipes.code import recipe_code
+from ensemble.engine.tasks.base import FOLDS as FOLD_OF
+from ensemble.engine.tasks.base import LABELS, PHOTOGRAPHS, FoldTask
+from ensemble.engine.tasks.failures import Failure
+from ensemble.training.speeds import Speeds
 
 TRAIN, TEST, COLUMNS, FOLDS, ROUNDS = 8_000, 4_000, 200, 5, 2
 PROCESSES = os.cpu_count() or 1  # as many as this engine takes

@@ -22,15 +22,17 @@ import numpy as np
 from rich.console import Console
 
 from ensemble.config import MemberSettings, load_experiment
-from ensemble.engine import Engine, engine_maker
-from ensemble.engine.amounts import CPU
+from ensemble.core.console.progress import Board
+from ensemble.engine.agenda import Agenda, work_off
+from ensemble.engine.base import Engine
+from ensemble.engine.choose import engine_maker
+from ensemble.engine.recipes.code import recipe_code
+from ensemble.engine.resources import CPU
 from ensemble.engine.span import makespan
-from ensemble.engine.task import FOLDS as FOLD_OF
-from ensemble.engine.task import LABELS, PHOTOGRAPHS, FoldTask
-from ensemble.oof import FoldResult, OofStore
-from ensemble.progress import Board
-from ensemble.provenance import recipe_code
-from ensemble.schedule import Agenda, work_off
+from ensemble.engine.tasks.base import FOLDS as FOLD_OF
+from ensemble.engine.tasks.base import LABELS, PHOTOGRAPHS, FoldTask
+from ensemble.store.oof import OofStore
+from ensemble.store.record import FoldResult
 from ensemble.train import train
 from tests.competitions import write_competition
 

@@ -19,14 +19,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.competition import Competition
+from ensemble.competition.dataset import Competition
 from ensemble.config import load_experiment
-from ensemble.inquiries import AS_THEY_ARE
-from ensemble.member import build_features, import_object
-from ensemble.models import load_model
-from ensemble.oof import OofStore
-from ensemble.robustness.alterations import ALTERATIONS
-from ensemble.robustness.run import Wanted, robustness
+from ensemble.engine.recipes.build import build_features, import_object
+from ensemble.engine.recipes.saving import load_model
+from ensemble.store.oof import OofStore
+from ensemble.store.results import AS_THEY_ARE
+from ensemble.stress.robustness.alterations import ALTERATIONS
+from ensemble.stress.robustness.run import Wanted, robustness
 from ensemble.train import train
 from tests.competitions import write_competition, write_config
 

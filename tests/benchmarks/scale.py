@@ -29,18 +29,20 @@ import pandas as pd
 from rich.console import Console
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from ensemble.budget import UNLIMITED
+from ensemble.competition.tables import SampleTable
 from ensemble.config import FoldSettings, MemberSettings
-from ensemble.engine import Engine, Finished, engine_maker
-from ensemble.engine.amounts import CPU, Amounts, total, wants, without
-from ensemble.engine.task import FoldTask, Task
-from ensemble.execute import Execution
-from ensemble.folds import FoldLedger
-from ensemble.oof import FoldResult, OofStore, provenance_of
-from ensemble.plan import Plan
-from ensemble.progress import Board
-from ensemble.provenance import recipe_code
-from ensemble.tables import SampleTable
+from ensemble.core.console.progress import Board
+from ensemble.engine.base import Engine, Finished
+from ensemble.engine.choose import engine_maker
+from ensemble.engine.recipes.code import recipe_code
+from ensemble.engine.resources import CPU, Amounts, total, wants, without
+from ensemble.engine.tasks.base import FoldTask, Task
+from ensemble.folds.ledger import FoldLedger
+from ensemble.store.oof import OofStore, provenance_of
+from ensemble.store.record import FoldResult
+from ensemble.training.budget import UNLIMITED
+from ensemble.training.execute import Execution
+from ensemble.training.plan import Plan
 
 MACHINES, FOLDS, SECONDS = 64, 5, 30.0
 SIZES = (500, 1_000, 2_000, 4_000, 10_000)

@@ -58,7 +58,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         data, oof = Path(temporary) / "data", Path(temporary) / "oof"
         train = ("ensemble.train", CONFIG, "--data", data, "--oof", oof)
-        figures = {"demo_seconds": seconds("ensemble.demo", data)}
+        figures = {"demo_seconds": seconds("ensemble", "demo", data)}
         trained = seconds(*train)
         figures["train_and_blend_seconds"] = trained + seconds("ensemble.blend", CONFIG, "--oof", oof)
         figures["nothing_to_do_inline_seconds"] = seconds(*train, "--engine", "inline")

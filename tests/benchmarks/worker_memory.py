@@ -22,7 +22,7 @@ import psutil
 import ray
 
 from ensemble.config import load_experiment
-from ensemble.oof import OofStore
+from ensemble.store.oof import OofStore
 from ensemble.train import train
 from tests.competitions import write_competition
 

@@ -16,7 +16,8 @@ import pandas as pd
 import pytest
 
 from ensemble.blend.run import blend
-from ensemble.oof import OofStore
+from ensemble.store.oof import OofStore
+from tests import ROOT
 from tests.competitions import LINEAR, write_config
 from tests.conftest import train_inline
 
@@ -27,7 +28,7 @@ def ensemble(*arguments: object, cwd: Path, **environment: str) -> Result:
     """Run `python -m ensemble.VERB ...`."""
     verb, *rest = map(str, arguments)
     return subprocess.run(
-        [sys.executable, "-m", f"ensemble.{verb}", *rest],
+        [sys.executable, "-m", "ensemble", verb, *rest],
         cwd=cwd,
         env={**os.environ, **environment},
         capture_output=True,
@@ -37,7 +38,6 @@ def ensemble(*arguments: object, cwd: Path, **environment: str) -> Result:
     )
 
 
-ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 OWN_MEMBER = next(block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "Brightness" in block)
 OWN_CONFIG = next(block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "Brightness" in block)

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from ensemble.checks import check_members
 from ensemble.config import load_experiment
-from ensemble.errors import UserError
-from ensemble.member import build_model
-from ensemble.provenance import recipe_code
+from ensemble.core.errors import UserError
+from ensemble.engine.recipes.build import build_model
+from ensemble.engine.recipes.code import recipe_code
+from ensemble.training.checks import check_members
 from tests.competitions import BOOSTED, LINEAR, write_config
 
 CONFIGS = sorted(Path("configs").glob("*.yaml"))

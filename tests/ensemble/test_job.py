@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from ensemble.oof import OofStore
-from ensemble.predictions import load_predictions
+from ensemble.store.oof import OofStore
+from ensemble.store.predictions import load_predictions
+from tests import ROOT
 from tests.competitions import BOOSTED, LINEAR, write_config
 
-ROOT = Path(__file__).parents[2]
 RAY = Path(sys.executable).with_name("ray")
 
 

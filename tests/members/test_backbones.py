@@ -14,6 +14,7 @@ import timm
 import torch
 
 from members.backbones import PACKAGED, PhotographNetwork, WeightsError, build_network
+from tests import ROOT
 
 LITE0 = "tf_efficientnet_lite0"
 
@@ -132,7 +133,7 @@ def test_an_unreachable_hub_names_the_alternatives(tmp_path: Path) -> None:
         "except WeightsError as error:\n    print(error)\n"
     )
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
-    root = Path(__file__).parents[2]
+    root = ROOT
     run = subprocess.run([sys.executable, "-c", script], env=environment, cwd=root, capture_output=True, text=True)
     for alternative in ("packaged", "path", "none"):
         assert alternative in run.stdout, run.stderr

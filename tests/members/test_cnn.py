@@ -16,6 +16,7 @@ from sklearn.exceptions import NotFittedError
 
 from members.cnn import ImageClassifier
 from members.training import history
+from tests import ROOT
 from tests.members.photographs import classifier, photographs
 
 
@@ -172,7 +173,7 @@ def test_a_loaded_classifier_needs_neither_hub_nor_package(tmp_path: Path) -> No
         "loaded = ImageClassifier.load(here / 'model')\n"
         "np.save(here / 'answer.npy', loaded.predict_proba(np.load(here / 'X.npy')))\n"
     )
-    root = Path(__file__).parents[2]
+    root = ROOT
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=root, check=True, env={"HF_HUB_OFFLINE": "1"})
     assert np.array_equal(np.load(tmp_path / "answer.npy"), model.predict_proba(X))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from members.training.arithmetic import Arithmetic
 from members.training.heap import _glibc
 from members.training.prediction import predict_logits
 from members.training.trainer import Trainer
+from tests import ROOT
 from tests.members.photographs import classifier, photographs
 
 CPU = Arithmetic(torch.device("cpu"), torch.float32)
@@ -107,7 +107,7 @@ def test_freed_memory_is_kept_inside_and_given_back_after(end: str) -> None:
         f"    np.ones(2**23)\n    kept = faults(); inside = resident()\n    {end}\n"
         "print(kept, faults(), inside - resident())\n"
     )
-    root = Path(__file__).parents[2]
+    root = ROOT
     run = subprocess.run([sys.executable, "-c", script], cwd=root, check=True, capture_output=True, text=True)
     kept, usual, given_back = map(int, run.stdout.split())
     assert usual > 1000

@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ensemble.errors import UserError
-from ensemble.inquiries import ALL, AS_THEY_ARE, GENERATORS, ROBUSTNESS, read
-from ensemble.metrics import is_right, wilson_interval
-from ensemble.oof import OofStore
-from ensemble.paired import compare
-from ensemble.predictions import Predictions, load_predictions
-from ensemble.report.blocks import Column, Fact, Facts, Section, Table, Text
-from ensemble.report.inquired import standing
-from ensemble.report.material import BlendRows, Material
-from ensemble.report.sections.rates import FALSE_ALARMS, FOUND, Rate, rates_of
+from ensemble.core.errors import UserError
+from ensemble.core.metrics.paired import compare
+from ensemble.core.metrics.scores import is_right, wilson_interval
+from ensemble.report.facts.freshness import standing
+from ensemble.report.facts.material import BlendRows, Material
+from ensemble.report.facts.rates import FALSE_ALARMS, FOUND, Rate, rates_of
+from ensemble.report.render.blocks import Column, Fact, Facts, Section, Table, Text
 from ensemble.report.sections.tables import frame_of
 from ensemble.report.text import BASELINE
+from ensemble.store.oof import OofStore
+from ensemble.store.predictions import Predictions, load_predictions
+from ensemble.store.results import ALL, AS_THEY_ARE, GENERATORS, ROBUSTNESS, read
 
 
 def answer(material: Material) -> Section:
@@ -134,7 +134,7 @@ def _best_member(material: Material) -> Section:
         f"{best['accuracy']:.2%}",
         f"± {best['standard_error']:.2%} (standard error), {best['measured_on']} on {best['n']:,} training photographs",
     )
-    missing = Text(("There is no submission of these predictions yet: python -m ensemble.blend makes it.",))
+    missing = Text(("There is no submission of these predictions yet: ensemble blend makes it.",))
     return Section("answer", "The answer", _lead(material), (Facts((fact,), lead=True), missing))
 
 

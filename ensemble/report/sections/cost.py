@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ensemble.durations import spoken
-from ensemble.engine.task import feature_group
-from ensemble.errors import UserError
-from ensemble.features import features_key
-from ensemble.report.blocks import Block, Column, Fact, Facts, Figure, Section, Table
-from ensemble.report.material import Material
+from ensemble.core.console.durations import spoken
+from ensemble.core.errors import UserError
+from ensemble.engine.features.table import features_key
+from ensemble.engine.tasks.base import feature_group
+from ensemble.report.facts.material import Material
+from ensemble.report.render.blocks import Block, Column, Fact, Facts, Figure, Section, Table
 
 _MOST_BARS = 400
 _TOLD = 0.05  # of all work: kinds below it are told when pointed at

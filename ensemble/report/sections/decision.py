@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ensemble.metrics import PLATEAU, THRESHOLD, is_right, wilson_interval
-from ensemble.report.blocks import Block, Column, Figure, Section, Table, Text
-from ensemble.report.material import Material
+from ensemble.core.metrics.scores import PLATEAU, THRESHOLD, is_right, wilson_interval
+from ensemble.report.facts.material import Material
+from ensemble.report.render.blocks import Block, Column, Figure, Section, Table, Text
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]

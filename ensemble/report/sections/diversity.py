@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ensemble.report.blocks import Block, Column, Fact, Facts, Figure, Section, Table
-from ensemble.report.material import Material
+from ensemble.report.facts.material import Material
+from ensemble.report.render.blocks import Block, Column, Fact, Facts, Figure, Section, Table
 
 Array = NDArray[np.float64]
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ensemble.metrics import fold_accuracies, is_right
-from ensemble.report.blocks import Block, Column, Section, Table, Text
-from ensemble.report.leaderboard import BLEND
-from ensemble.report.material import Material
+from ensemble.core.metrics.scores import fold_accuracies, is_right
+from ensemble.report.facts.leaderboard import BLEND
+from ensemble.report.facts.material import Material
+from ensemble.report.render.blocks import Block, Column, Section, Table, Text
 from ensemble.report.sections.tables import frame_of
 
 _HEAVIEST = 3  # weights of a blender that are shown

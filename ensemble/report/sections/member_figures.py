@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ensemble.report.blocks import Column, Figure, Kind, Table
-from ensemble.report.families import MEASURES, FamilyShares
-from ensemble.report.histories import PANELS, Histories, Line, Panel, lines_of, panels_of
+from ensemble.report.facts.families import MEASURES, FamilyShares
+from ensemble.report.facts.histories import PANELS, Histories, Line, Panel, lines_of, panels_of
+from ensemble.report.render.blocks import Column, Figure, Kind, Table
 
 _MOST_POINTS = 100  # of a line: more are not seen, and all of them stand in the member's own records
 _KINDS: dict[str, Kind] = {"learning_rate": "number", "photographs_per_second": "number"}

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ensemble.metrics import wilson_interval
-from ensemble.report.blocks import Block, Column, Details, Fact, Facts, Listing, Section, Table, Text
-from ensemble.report.families import kept_family_shares
-from ensemble.report.kinds import kind_of
-from ensemble.report.leaderboard import measured_on
-from ensemble.report.material import Material
-from ensemble.report.member_facts import (
+from ensemble.core.metrics.scores import wilson_interval
+from ensemble.report.facts.families import kept_family_shares
+from ensemble.report.facts.kinds import kind_of
+from ensemble.report.facts.leaderboard import measured_on
+from ensemble.report.facts.material import Material
+from ensemble.report.facts.members import (
     NAMES_OF_CLASSES,
     fold_table,
     histories_of,
@@ -23,8 +22,9 @@ from ensemble.report.member_facts import (
     records_of,
     worst_errors,
 )
+from ensemble.report.facts.rates import rates_of, rates_table
+from ensemble.report.render.blocks import Block, Column, Details, Fact, Facts, Listing, Section, Table, Text
 from ensemble.report.sections.member_figures import curves_figure, families_figure
-from ensemble.report.sections.rates import rates_of, rates_table
 
 
 def members(material: Material) -> Section:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ensemble.exhibits import Exhibits, read_exhibits
-from ensemble.report.blocks import Block, Exhibit, Gallery, Section, Text
-from ensemble.report.exhibited.bring import why_not
-from ensemble.report.exhibited.choosing import Chosen
-from ensemble.report.exhibited.chosen import Choice, choose, wanted
-from ensemble.report.exhibited.pictures import Picture, picture_of
-from ensemble.report.exhibited.spectra import Spectrums, spectra_of
-from ensemble.report.material import Material
+from ensemble.report.exhibits.bring import why_not
+from ensemble.report.exhibits.criteria import Chosen
+from ensemble.report.exhibits.kept import Exhibits, read_exhibits
+from ensemble.report.exhibits.pictures import Picture, picture_of
+from ensemble.report.exhibits.selection import Choice, choose, wanted
+from ensemble.report.exhibits.spectra import Spectrums, spectra_of
+from ensemble.report.facts.material import Material
+from ensemble.report.render.blocks import Block, Exhibit, Gallery, Section, Text
 
 _TRUTHS = {0: "real", 1: "fake", -1: "not known"}
 
@@ -41,7 +41,7 @@ def _missing(kept: Exhibits, names: list[str], pictures: dict[str, Picture]) -> 
     """Which photographs are not at hand, and how to get them."""
     reasons = dict.fromkeys(kept.contents, "unreadable") | kept.why_not
     absent = [reasons.get(name, "not in the store") for name in names if name not in pictures]
-    missing = why_not(absent, len(names), "python -m ensemble.report STORE --data PATH")
+    missing = why_not(absent, len(names), "ensemble report STORE --data PATH")
     return (Text((f"{missing}.",)),) if missing else ()
 
 

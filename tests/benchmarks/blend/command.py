@@ -1,4 +1,4 @@
-"""`python -m ensemble.blend` as a whole process, one thread: 20 members, 70,000 out-of-fold and 70,000 test rows.
+"""`ensemble blend` as a whole process, one thread: 20 members, 70,000 out-of-fold and 70,000 test rows.
 
 `make bench NAME=blend ARGS=command`. The store is as a run leaves it: the members' own reports are written already.
 """

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score
 from threadpoolctl import threadpool_limits
 
-from ensemble.blend.greedy import GreedySelection
-from ensemble.blend.objective import RightDecisions
+from ensemble.blend.blenders.greedy import GreedySelection
+from ensemble.core.metrics.decisions import RightDecisions
 from tests.benchmarks.blend.worlds import World, report
 
 SIZES = {"20 x 10,000 x 25": (20, 10_000, 25, 5.0), "100 x 100,000 x 100": (100, 100_000, 100, 800.0)}

@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from ensemble.blend.choice import choose
-from ensemble.blend.nested import Problem, evaluate, evaluate_average
-from ensemble.blend.roster import blenders
-from ensemble.blend.threshold import place_decision
+from ensemble.blend.blenders.roster import blenders
+from ensemble.blend.evaluation.choice import choose
+from ensemble.blend.evaluation.nested import Problem, evaluate, evaluate_average
+from ensemble.blend.evaluation.threshold import place_decision
 from ensemble.config import BlendSettings
 from tests.benchmarks.blend.worlds import World, folds_of, report
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.competition.tables import SampleTable
 from ensemble.config import Experiment, load_experiment
-from ensemble.folds import FoldLedger
-from ensemble.metrics import to_probabilities
-from ensemble.oof import FoldResult, OofStore, provenance_of
-from ensemble.tables import SampleTable
+from ensemble.core.metrics.scores import to_probabilities
+from ensemble.folds.ledger import FoldLedger
+from ensemble.store.oof import OofStore, provenance_of
+from ensemble.store.record import FoldResult
 
 N_FOLDS = 5
 

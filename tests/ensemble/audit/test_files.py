@@ -11,23 +11,23 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from ensemble.audit import run as audits
-from ensemble.audit.duplicates import across, find_pairs, within_train
-from ensemble.audit.formats import formats, formats_of_test
-from ensemble.audit.header import facts_of, file_facts
-from ensemble.audit.names import names, runs_test
-from ensemble.audit.permutation import best_auc, judge
+from ensemble.audit.files.copies import across, find_pairs, within_train
+from ensemble.audit.files.formats import formats, formats_of_test
+from ensemble.audit.files.header import facts_of, file_facts
+from ensemble.audit.files.names import names, runs_test
+from ensemble.audit.learned.permutation import best_auc, judge
 from ensemble.audit.run import told
 from ensemble.audit.store import checks_of, read_audit, read_content, write_audit
-from ensemble.competition import Competition
+from ensemble.competition.dataset import Competition
 from ensemble.config import FoldSettings, load_experiment
-from ensemble.errors import UserError
-from ensemble.folds import FoldLedger
-from ensemble.oof import OofStore
-from ensemble.predictions import load_predictions
-from ensemble.report.blocks import Findings
-from ensemble.report.material import Material
-from ensemble.report.sections.audits import audits as audits_section
-from ensemble.stores import find_store
+from ensemble.core.errors import UserError
+from ensemble.folds.ledger import FoldLedger
+from ensemble.report.facts.material import Material
+from ensemble.report.render.blocks import Findings
+from ensemble.report.sections.stress.audits import audits as audits_section
+from ensemble.store.find import find_store
+from ensemble.store.oof import OofStore
+from ensemble.store.predictions import load_predictions
 from tests.competitions import LINEAR, write_competition, write_config
 from tests.conftest import train_inline
 from tests.planted import FAULTS, audited, draft, finish, picture
@@ -164,7 +164,7 @@ def test_what_was_found_is_kept_and_not_made_again(tmp_path: Path, monkeypatch: 
 
 
 def test_an_audit_that_fails_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ensemble.audit.header.facts_of", lambda *_: 1 / 0)
+    monkeypatch.setattr("ensemble.audit.files.header.facts_of", lambda *_: 1 / 0)
     checks = audited(finish(draft(0, 60, 40)), tmp_path)
     assert checks["formats"].verdict == "not run"
     assert "ZeroDivisionError" in checks["formats"].sentence
@@ -237,7 +237,7 @@ def test_the_report_judges_the_labels_with_what_members_say(tmp_path: Path, comp
 def command(config: Path, data: Path, oof: Path) -> None:
     import typer
 
-    from ensemble.audit.__main__ import main
+    from ensemble.audit.command import main
 
     app = typer.Typer()
     app.command()(main)

@@ -14,16 +14,16 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from ensemble.audit.adversarial import adversarial
-from ensemble.audit.drift import drift
-from ensemble.audit.duplicates import LARGEST, Pair, copies, look_alikes
-from ensemble.audit.permutation import best_auc, judge, permutation
-from ensemble.audit.probe import Auc, dealt, effective, told_apart, within_folds
-from ensemble.demo.camera import photograph
-from ensemble.demo.generator import Generator, draw_generator, generate
-from ensemble.demo.scene import draw_scene
-from ensemble.folds import FoldLedger
-from ensemble.predictions import Predictions
+from ensemble.audit.files.copies import LARGEST, Pair, copies, look_alikes
+from ensemble.audit.learned.adversarial import adversarial
+from ensemble.audit.learned.drift import drift
+from ensemble.audit.learned.linear_probe import Auc, dealt, effective, told_apart, within_folds
+from ensemble.audit.learned.permutation import best_auc, judge, permutation
+from ensemble.competition.demo.camera import photograph
+from ensemble.competition.demo.generator import Generator, draw_generator, generate
+from ensemble.competition.demo.scene import draw_scene
+from ensemble.folds.ledger import FoldLedger
+from ensemble.store.predictions import Predictions
 from members.forensics import Spectra
 
 Floats = NDArray[np.float32]
@@ -252,7 +252,7 @@ def rendered(n: int, seed: int, generator: Callable[..., Generator] = draw_gener
     for i in range(n):
         rng = np.random.default_rng((seed, i))
         scene = draw_scene(rng)
-        with patch("ensemble.demo.generator.draw_generator", generator):
+        with patch("ensemble.competition.dataset.demo.generator.draw_generator", generator):
             photos.append(generate(scene, rng) if i % 2 else photograph(scene, rng))
     return photos
 

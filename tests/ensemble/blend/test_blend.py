@@ -15,12 +15,12 @@ import yaml
 from ensemble.blend.manifest import rebuild
 from ensemble.blend.run import blend
 from ensemble.config import Recipe
-from ensemble.errors import UserError
-from ensemble.files import remove_unfinished, write_text
-from ensemble.metrics import is_right, to_logits, to_probabilities
-from ensemble.oof import OofStore
-from ensemble.predictions import load_predictions
-from ensemble.report.leaderboard import leaderboard
+from ensemble.core.errors import UserError
+from ensemble.core.metrics.scores import is_right, to_logits, to_probabilities
+from ensemble.core.storage.files import remove_unfinished, write_text
+from ensemble.report.facts.leaderboard import leaderboard
+from ensemble.store.oof import OofStore
+from ensemble.store.predictions import load_predictions
 from tests.benchmarks.blend.worlds import write_store
 from tests.records import reseal
 
@@ -183,7 +183,7 @@ def columns_of(store: OofStore) -> None:
 def chosen_instead(store: OofStore, title: str) -> dict[str, object]:
     """Blend again, as if only the last of the blenders had been good enough."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ensemble.blend.choice._simplest", lambda rights: (len(rights) - 1, len(rights) - 1))
+        patch.setattr("ensemble.blend.evaluation.choice._simplest", lambda rights: (len(rights) - 1, len(rights) - 1))
         blend(store)
     content = manifest(store)
     assert content["chosen"] == title

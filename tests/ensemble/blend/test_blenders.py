@@ -9,16 +9,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from ensemble.blend.base import Blender, LinearBlender, blended
-from ensemble.blend.boosted import BoostedStacking
-from ensemble.blend.greedy import BaggedGreedy, GreedyLogLoss, GreedySelection
-from ensemble.blend.logistic import LogisticStacking, NonNegativeLogistic
-from ensemble.blend.mean import SingleBest
-from ensemble.blend.nested import evaluate, evaluate_average
-from ensemble.blend.objective import RightDecisions, mean_log_loss, right_count, softplus_mean, wrong_then_log_loss
-from ensemble.blend.roster import Maker, blenders, restored
-from ensemble.blend.weights import CmaWeights, rounded
+from ensemble.blend.blenders.base import Blender, LinearBlender, blended
+from ensemble.blend.blenders.boosted import BoostedStacking
+from ensemble.blend.blenders.greedy import BaggedGreedy, GreedyLogLoss, GreedySelection
+from ensemble.blend.blenders.logistic import LogisticStacking, NonNegativeLogistic
+from ensemble.blend.blenders.roster import Maker, blenders, restored
+from ensemble.blend.blenders.search import CmaWeights, rounded
+from ensemble.blend.blenders.simple import SingleBest
+from ensemble.blend.evaluation.nested import evaluate, evaluate_average
 from ensemble.config import BlendSettings
+from ensemble.core.metrics.decisions import (
+    RightDecisions,
+    mean_log_loss,
+    right_count,
+    softplus_mean,
+    wrong_then_log_loss,
+)
 from tests.ensemble.blend.worlds import folds_of, problem, world
 
 ALL = BlendSettings(trials=24)
@@ -180,7 +186,7 @@ def test_a_non_negative_regression_is_never_negative_and_else_the_plain_one() ->
 
 def test_a_tuned_penalty_is_tuned_on_ledger_folds_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Near-duplicates never lie in two folds, so no inner split may cut through one."""
-    from ensemble.blend import logistic
+    from ensemble.blend.blenders import logistic
 
     seen: list[set[int]] = []
     original = logistic._inner_log_loss

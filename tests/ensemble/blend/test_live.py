@@ -11,9 +11,9 @@ import pytest
 
 from ensemble.blend.live import LiveBlend
 from ensemble.blend.run import blend
-from ensemble.lock import only_writer
-from ensemble.oof import OofStore
-from ensemble.progress import Board
+from ensemble.core.console.progress import Board
+from ensemble.core.storage.lock import only_writer
+from ensemble.store.oof import OofStore
 from tests.competitions import BOOSTED, LINEAR, write_config
 from tests.conftest import train_inline
 

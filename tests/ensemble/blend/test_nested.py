@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ensemble.blend.base import at_most
-from ensemble.blend.choice import _simplest, choose
-from ensemble.blend.nested import Problem, evaluate, evaluate_average
-from ensemble.blend.threshold import place_decision
+from ensemble.blend.blenders.base import at_most
+from ensemble.blend.evaluation.choice import _simplest, choose
+from ensemble.blend.evaluation.nested import Problem, evaluate, evaluate_average
+from ensemble.blend.evaluation.threshold import place_decision
 from tests.ensemble.blend.test_blenders import TITLES, maker
 from tests.ensemble.blend.worlds import problem, world
 

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from ensemble.blend.nested import Problem, evaluate
-from ensemble.blend.prior import estimate_prior
-from ensemble.blend.threshold import (
+from ensemble.blend.evaluation.nested import Problem, evaluate
+from ensemble.blend.evaluation.prior import estimate_prior
+from ensemble.blend.evaluation.threshold import (
     Decision,
     fit_plateau,
     fit_temperature,
@@ -16,7 +16,7 @@ from ensemble.blend.threshold import (
     place_decision,
     plateau,
 )
-from ensemble.metrics import log_loss, to_probabilities
+from ensemble.core.metrics.scores import log_loss, to_probabilities
 from tests.ensemble.blend.test_blenders import maker
 from tests.ensemble.blend.worlds import folds_of
 

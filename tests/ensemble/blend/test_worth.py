@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ensemble.blend.greedy import GreedySelection
+from ensemble.blend.blenders.greedy import GreedySelection
+from ensemble.blend.evaluation.nested import Problem
+from ensemble.blend.evaluation.outlook import Outlook, outlook
+from ensemble.blend.evaluation.worth import worth
 from ensemble.blend.inputs import taking_part
-from ensemble.blend.nested import Problem
-from ensemble.blend.outlook import Outlook, outlook
-from ensemble.blend.worth import worth
 from tests.ensemble.blend.worlds import folds_of, problem, world
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ensemble.blend.nested import Problem
+from ensemble.blend.evaluation.nested import Problem
 
 
 def world(n: int, quality: list[float], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

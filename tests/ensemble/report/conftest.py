@@ -12,12 +12,12 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from ensemble.blend.run import blend
-from ensemble.console import make_console
-from ensemble.generators.run import leave_clusters_out
-from ensemble.oof import OofStore
-from ensemble.report import publish
-from ensemble.report.whole import write_sections
-from ensemble.robustness.run import Wanted, robustness
+from ensemble.core.console.console import make_console
+from ensemble.report.publish import publish
+from ensemble.report.write import write_sections
+from ensemble.store.oof import OofStore
+from ensemble.stress.generators.run import leave_clusters_out
+from ensemble.stress.robustness.run import Wanted, robustness
 from tests.competitions import BOOSTED, LINEAR, write_config
 from tests.conftest import train_inline
 from tests.ensemble.report.every_block import every_block

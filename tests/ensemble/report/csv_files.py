@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 from playwright.sync_api import Page
 
-from ensemble.report.blocks import Column
-from ensemble.report.shown import shown_cell
+from ensemble.report.render.blocks import Column
+from ensemble.report.render.formats import shown_cell
 
 _READ = """tables => tables.map((table) => ({
     id: table.id.replace('table-', ''),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ensemble.report.blocks import (
+from ensemble.report.render.blocks import (
     Column,
     Details,
     Exhibit,

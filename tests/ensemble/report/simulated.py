@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.metrics import to_probabilities
-from ensemble.report.exhibited.opinions import Opinions
+from ensemble.core.metrics.scores import to_probabilities
+from ensemble.report.exhibits.opinions import Opinions
 
 
 def opinions(

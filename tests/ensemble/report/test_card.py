@@ -16,16 +16,16 @@ from rich.console import Console
 from scipy.stats import bootstrap
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
-from ensemble.inquiries import made_from
-from ensemble.oof import OofStore
-from ensemble.report import publish
-from ensemble.report.blocks import Section, Text
-from ensemble.report.markdown import to_markdown
-from ensemble.report.material import Material
-from ensemble.report.sections.card import card, source_name
-from ensemble.report.sections.card_numbers import base_rates, figures
-from ensemble.report.sections.rates import Rate, auc_standard_error, share_of_alarms_right
-from ensemble.report.whole import tables_of
+from ensemble.report.card.card import card, source_name
+from ensemble.report.card.numbers import base_rates, figures
+from ensemble.report.facts.material import Material
+from ensemble.report.facts.rates import Rate, auc_standard_error, share_of_alarms_right
+from ensemble.report.publish import publish
+from ensemble.report.render.blocks import Section, Text
+from ensemble.report.render.markdown import to_markdown
+from ensemble.report.write import tables_of
+from ensemble.store.oof import OofStore
+from ensemble.store.results import made_from
 
 
 @pytest.fixture(scope="module")
@@ -132,14 +132,14 @@ def test_it_says_what_was_not_measured_and_how_to(store: OofStore, material: Mat
     said = chapter(card(here) or Section("", "", "", ()), "What else was measured, and what was not")
     assert "measured, and told on the report beside this card (robustness/robustness.json" in said
     assert "This was measured on other photographs than the store's" in said
-    assert f"run python -m ensemble.generators {store.root} again" in said
+    assert f"run ensemble generators {store.root} again" in said
     content = json.loads((store.root / "audit" / "audit.json").read_text())
     (store.root / "audit" / "audit.json").write_text(json.dumps(content | {"data_sha256": "another"}))
     said = chapter(card(here) or Section("", "", "", ()), "What else was measured, and what was not")
-    assert "not measured. python -m ensemble.audit does it" in said
+    assert "not measured. ensemble audit does it" in said
     (store.root / "audit" / "audit.json").unlink()
     said = chapter(card(here) or Section("", "", "", ()), "What else was measured, and what was not")
-    assert "not measured. python -m ensemble.audit does it" in said
+    assert "not measured. ensemble audit does it" in said
 
 
 def test_data_folds_and_hashes_are_the_store_s(told: OofStore, section: Section) -> None:

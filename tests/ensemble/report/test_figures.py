@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble.report.page.figures import as_plotly
+from ensemble.report.render.figures import as_plotly
 from tests.ensemble.report.conftest import PHONE, Opener
 
 _MARKS = ".points path, .lines path, .js-line, .slice path, .heatmaplayer image, .boxlayer path, .imagelayer image"

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ensemble.report.blocks import Exhibit, Gallery, Section
-from ensemble.report.exhibited.pictures import picture_of, spectrum_picture
-from ensemble.report.page import render
+from ensemble.report.exhibits.pictures import picture_of, spectrum_picture
+from ensemble.report.render.blocks import Exhibit, Gallery, Section
+from ensemble.report.render.html import render
 from tests.competitions import photograph
 
 if TYPE_CHECKING:

@@ -13,15 +13,15 @@ import pytest
 
 from ensemble.blend.run import blend
 from ensemble.config import Experiment
-from ensemble.inquiries import ALL, GENERATORS, ROBUSTNESS, read
-from ensemble.oof import OofStore
-from ensemble.predictions import load_predictions
-from ensemble.report.blocks import Section
-from ensemble.report.inquired import stale, standing
-from ensemble.report.material import Material
-from ensemble.report.sections.generators import generators
-from ensemble.report.sections.robustness import robustness
-from ensemble.report.whole import tables_of
+from ensemble.report.facts.freshness import stale, standing
+from ensemble.report.facts.material import Material
+from ensemble.report.render.blocks import Section
+from ensemble.report.sections.stress.generators import generators
+from ensemble.report.sections.stress.robustness import robustness
+from ensemble.report.write import tables_of
+from ensemble.store.oof import OofStore
+from ensemble.store.predictions import load_predictions
+from ensemble.store.results import ALL, GENERATORS, ROBUSTNESS, read
 from tests.records import reseal
 
 SECTIONS = {ROBUSTNESS: robustness, GENERATORS: generators}

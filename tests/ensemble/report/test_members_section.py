@@ -15,16 +15,16 @@ from sklearn.metrics import confusion_matrix, log_loss, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ensemble.oof import OofStore
-from ensemble.report.blocks import Details, Facts, Figure, Listing, Section, Table
-from ensemble.report.families import COEFFICIENTS, GAIN, column_weights, families_of, family_shares
-from ensemble.report.kinds import kind_of
-from ensemble.report.markdown import to_markdown
-from ensemble.report.material import Material
-from ensemble.report.member_facts import records_of
-from ensemble.report.page import render
+from ensemble.report.facts.families import COEFFICIENTS, GAIN, column_weights, families_of, family_shares
+from ensemble.report.facts.kinds import kind_of
+from ensemble.report.facts.material import Material
+from ensemble.report.facts.members import records_of
+from ensemble.report.render.blocks import Details, Facts, Figure, Listing, Section, Table
+from ensemble.report.render.html import render
+from ensemble.report.render.markdown import to_markdown
 from ensemble.report.sections.members import members
-from ensemble.report.whole import tables_of
+from ensemble.report.write import tables_of
+from ensemble.store.oof import OofStore
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +167,7 @@ def test_families_are_what_stands_before_the_slash() -> None:
 def test_features_of_a_network_are_not_even_imported() -> None:
     """Torch would take seconds, for a bar chart that it has nothing to say to."""
     code = (
-        "import sys; from ensemble.report.families import _columns as c;"
+        "import sys; from ensemble.report.facts.families import _columns as c;"
         "assert not c({'features': {'use': 'members.embedding.FrozenEmbedding', 'backbone': 'test_efficientnet'}});"
         "assert 'members.embedding' not in sys.modules and 'torch' not in sys.modules;"
         "assert len(c({'features': {'use': 'members.forensics.ForensicFeatures', 'families': ['colour']}})) > 9;"

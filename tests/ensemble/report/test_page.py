@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ensemble.report.blocks import Column
-from ensemble.report.shown import shown_cell
-from ensemble.report.whole import tables_of
+from ensemble.report.render.blocks import Column
+from ensemble.report.render.formats import shown_cell
+from ensemble.report.write import tables_of
 from tests.ensemble.report.conftest import Opener
 from tests.ensemble.report.csv_files import shown_of_csv, tables_of_page
 from tests.ensemble.report.every_block import every_block

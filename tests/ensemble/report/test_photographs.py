@@ -17,29 +17,29 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ensemble.blend.run import blend
-from ensemble.columns import SPECTRA, make_columns
-from ensemble.competition import Competition
+from ensemble.competition.dataset import Competition
 from ensemble.config import Recipe
-from ensemble.console import make_console
-from ensemble.engine import engine_maker
-from ensemble.exhibits import EXHIBITS, keep_exhibits, read_exhibits
-from ensemble.files import Location
-from ensemble.metrics import is_right
-from ensemble.oof import OofStore
-from ensemble.predictions import load_predictions
-from ensemble.prepare import PHOTOGRAPHS
-from ensemble.progress import Board
-from ensemble.report import publish
+from ensemble.core.console.console import make_console
+from ensemble.core.console.progress import Board
+from ensemble.core.metrics.scores import is_right
+from ensemble.core.storage.files import Location
+from ensemble.engine.choose import engine_maker
 from ensemble.report.__main__ import main as report
-from ensemble.report.blocks import Gallery
-from ensemble.report.exhibited import choosing
-from ensemble.report.exhibited.bring import bring_photographs
-from ensemble.report.exhibited.chosen import choose, wanted
-from ensemble.report.exhibited.opinions import MEAN
-from ensemble.report.exhibited.pictures import MOST_BYTES, picture_of
-from ensemble.report.material import Material
+from ensemble.report.exhibits import criteria as choosing
+from ensemble.report.exhibits.bring import bring_photographs
+from ensemble.report.exhibits.kept import EXHIBITS, keep_exhibits, read_exhibits
+from ensemble.report.exhibits.opinions import MEAN
+from ensemble.report.exhibits.pictures import MOST_BYTES, picture_of
+from ensemble.report.exhibits.selection import choose, wanted
+from ensemble.report.facts.material import Material
+from ensemble.report.publish import publish
+from ensemble.report.render.blocks import Gallery
 from ensemble.report.sections.photographs import photographs
-from ensemble.report.whole import PAGE, signature_of
+from ensemble.report.write import PAGE, signature_of
+from ensemble.store.columns import SPECTRA, make_columns
+from ensemble.store.oof import OofStore
+from ensemble.store.opening import PHOTOGRAPHS
+from ensemble.store.predictions import load_predictions
 from members.forensics import Spectra
 from tests.competitions import write_competition
 from tests.ensemble.report.simulated import opinions, told

@@ -7,13 +7,13 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
-from ensemble.oof import OofStore
-from ensemble.report.blocks import Facts, Figure, Section, Table
-from ensemble.report.material import Material
+from ensemble.report.facts.material import Material
+from ensemble.report.render.blocks import Facts, Figure, Section, Table
 from ensemble.report.sections.answer import answer
 from ensemble.report.sections.decision import decision
 from ensemble.report.sections.diversity import diversity
 from ensemble.report.sections.leaderboard import leaderboard_section
+from ensemble.store.oof import OofStore
 
 
 def tables(section: Section) -> dict[str, pd.DataFrame]:

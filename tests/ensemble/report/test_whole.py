@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 import typer
 
-from ensemble.console import make_console
-from ensemble.errors import UserError
-from ensemble.oof import OofStore
-from ensemble.report import publish
+from ensemble.core.console.console import make_console
+from ensemble.core.errors import UserError
 from ensemble.report.__main__ import main
-from ensemble.report.blocks import Column, Section, Table, Text
-from ensemble.report.whole import write_sections
+from ensemble.report.publish import publish
+from ensemble.report.render.blocks import Column, Section, Table, Text
+from ensemble.report.write import write_sections
+from ensemble.store.oof import OofStore
 from tests.competitions import write_competition
 
 

@@ -11,10 +11,10 @@ import pytest
 from scipy.special import expit
 
 from ensemble.blend.run import blend
-from ensemble.foreign import import_predictions
-from ensemble.oof import OofStore
-from ensemble.predictions import load_predictions
-from ensemble.report.material import Material
+from ensemble.report.facts.material import Material
+from ensemble.store.external.importing import import_predictions
+from ensemble.store.oof import OofStore
+from ensemble.store.predictions import load_predictions
 from tests.competitions import write_config
 from tests.conftest import train_inline
 from tests.records import change_record

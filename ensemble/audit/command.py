@@ -1,0 +1,92 @@
+"""ensemble audit: shortcuts and traps of a competition's data, found before anything is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.text import Text
+
+from ensemble.audit.store import place_of
+from ensemble.competition.dataset import Competition
+from ensemble.config import Experiment, load_experiment
+from ensemble.core.console.progress import Board
+from ensemble.core.errors import UserError
+from ensemble.core.storage.files import Location, location
+from ensemble.core.storage.lock import only_writer
+from ensemble.engine.choose import engine_maker
+from ensemble.folds.ledger import FoldLedger
+from ensemble.store.checks import Check
+from ensemble.store.oof import OofStore
+from ensemble.store.opening import cut, known_ledger
+from ensemble.store.predictions import Predictions
+
+_STYLES = {"fine": "green", "look": "yellow", "alarm": "bold red", "not run": "dim"}
+
+
+def main(
+    config: Annotated[Path, typer.Argument(help="The experiment, a YAML file such as configs/demo.yaml.")],
+    data: Annotated[
+        Location,
+        typer.Option(
+            parser=location,
+            metavar="PATH",
+            help="Folder with the archive (or train/, test/) and the two tables; or the archive; or an address of it.",
+        ),
+    ] = Path("data"),
+    oof: Annotated[
+        Location,
+        typer.Option(parser=location, metavar="PATH", help="Root of the stores; what is found is kept in its audit/."),
+    ] = Path("oof"),
+    engine: Annotated[str, typer.Option(help="ray (local, or the cluster in RAY_ADDRESS) or inline.")] = "ray",
+) -> None:
+    """Look for shortcuts: formats, copies, names, other photographs in test. Nothing needs to be trained."""
+    from ensemble.audit.run import audit, known_checks
+
+    make_engine, experiment, board = engine_maker(engine), load_experiment(config), Board()
+    competition = Competition.open(data, experiment.data)
+    store, pixels, ledger = _place(experiment, competition, OofStore(oof / experiment.name))
+    predictions = _predictions(store, experiment)
+    checks = known_checks(competition, ledger, experiment, store, predictions)
+    if checks is None:
+        with only_writer(store, "train"), make_engine() as working:
+            checks = audit(competition, pixels, ledger, experiment, store, working, board, predictions)
+    for check in checks:
+        _print(check, board.console)
+    board.console.print(f"what is behind it: {place_of(store)}", markup=False)
+
+
+def _place(
+    experiment: Experiment, competition: Competition, store: OofStore
+) -> tuple[OofStore, NDArray[np.uint8] | None, FoldLedger]:
+    """Where to keep what is found, photographs that were decoded on the way, and the folds.
+
+    A store of other data or folds is left alone: what is found then lies beside it.
+    """
+    known = known_ledger(experiment, competition, store)
+    if known is not None:
+        return store, None, known
+    pixels, ledger = cut(experiment, competition)
+    beside = OofStore(store.root.with_name(f"{store.name}~audit"))
+    return beside if store.exists() else store, pixels, ledger
+
+
+def _predictions(store: OofStore, experiment: Experiment) -> Predictions | None:
+    """What members have predicted, if any has."""
+    from ensemble.store.predictions import load_predictions
+
+    try:
+        return load_predictions(store, experiment)
+    except UserError:
+        return None
+
+
+def _print(check: Check, console: Console) -> None:
+    line = Text(f"{check.verdict:>7}  ", style=_STYLES[check.verdict])
+    line.append(f"{check.title} ", style="bold")
+    line.append(f"{check.sentence}{f' {check.remedy}' if check.remedy else ''}", style="default")
+    console.print(line)

@@ -1,0 +1,1 @@
+"""Audits of the files themselves: formats, names, copies."""

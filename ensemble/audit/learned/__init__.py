@@ -1,0 +1,1 @@
+"""Audits that learn something: a probe, training against test, shuffled labels, drift."""

@@ -1,0 +1,1 @@
+"""The blenders, one idea a file."""

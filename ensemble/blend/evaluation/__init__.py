@@ -1,0 +1,1 @@
+"""How good a blender is, honestly, and what follows from it."""

@@ -1,0 +1,195 @@
+"""What each member is worth: the blend without it, the best member with it, what it rescues, whom it resembles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.blend.blenders.base import Array, Labels, Logits, at_most, blended, pieces, take_rows
+from ensemble.blend.blenders.greedy import select, shares
+from ensemble.blend.blenders.simple import MeanOfLogits
+from ensemble.blend.evaluation.nested import Problem
+from ensemble.core.metrics.decisions import RightDecisions, decided_rightly
+from ensemble.core.metrics.paired import Comparison, compare_counts
+
+_RESCUES_SHOWN = 20
+_MOST_ROWS_COMPARED = 20_000  # for correlations
+_MOST_ROWS_FITTED = 15_000  # all are scored
+_POINT = 0.01
+
+Right = NDArray[np.bool_]
+Weigher = Callable[[NDArray[np.intp]], tuple[Array, NDArray[np.bool_]]]
+
+
+@dataclass(frozen=True)
+class MemberWorth:
+    """One member's part in the blend; accuracies are nested.
+
+    Attributes
+    ----------
+    without : float
+        Accuracy of the blend of all others.
+    gain : Comparison
+        The blend of all against that.
+    added_to_best : Comparison or None
+        The blend of the best member and this one against the best member; None for the best itself.
+    seconds : float
+        Of one thread, to train it on all folds.
+    seconds_per_point : float
+        Seconds for each hundredth of accuracy that it gains; infinite where it gains none.
+    rescued : list of int
+        Rows that it alone decides rightly, of all members; the first twenty.
+    rescues : int
+        How many these are.
+    """
+
+    member: str
+    without: float
+    gain: Comparison
+    added_to_best: Comparison | None
+    seconds: float
+    seconds_per_point: float
+    rescued: list[int]
+    rescues: int
+
+
+@dataclass(frozen=True)
+class Worth:
+    """All members, and how alike they are.
+
+    Attributes
+    ----------
+    blender : str
+        What blends them here: the plain mean if that was chosen, else greedy selection, which is quick enough.
+    best : str
+        The member with the best out-of-fold accuracy.
+    logit_correlation, error_correlation : float64 (members, members)
+        Of logits, and of wrong decisions (NaN for a member without any).
+    effective_members : float
+        (sum of l)^2 / (sum of l^2) over the eigenvalues l of the error correlations: as many as there are members when
+        they err independently, one when they err alike.
+    """
+
+    blender: str
+    best: str
+    members: list[MemberWorth]
+    logit_correlation: Array
+    error_correlation: Array
+    effective_members: float
+
+
+def worth(problem: Problem, by: str, rounds: int, names: Sequence[str], seconds: Sequence[float]) -> Worth:
+    """Take each member away, and add each to the best. `by` is mean or greedy."""
+    right_members = sum(_right_alone(problem, member).astype(np.int16) for member in range(problem.members))
+    counts = [int(_right_alone(problem, member).sum()) for member in range(problem.members)]
+    best = int(np.argmax(counts))
+    without, beside = _flips(problem, by, rounds, best)
+    full = without[0].right
+    rows = []
+    for member, name in enumerate(names):
+        gain = without[member].compared()
+        rescued = np.flatnonzero((right_members == 1) & _right_alone(problem, member))
+        rows.append(
+            MemberWorth(
+                name,
+                (full - gain.net) / gain.rows,
+                gain,
+                None if member == best else beside[member].compared(),
+                seconds[member],
+                seconds[member] * _POINT / gain.difference if gain.net > 0 else float("inf"),
+                rescued[:_RESCUES_SHOWN].tolist(),
+                len(rescued),
+            )
+        )
+    return Worth(by, names[best], rows, *_likeness(problem))
+
+
+def _right_alone(problem: Problem, member: int) -> Right:
+    return decided_rightly(problem.logits[:, member], problem.labels)
+
+
+@dataclass
+class _Flips:
+    """What changes between two blends, counted part by part: nothing of the size of the matrix is kept."""
+
+    rows: int = 0
+    right: int = 0
+    gained: int = 0
+    lost: int = 0
+
+    def add(self, after: Right, before: Right) -> None:
+        """Count one part."""
+        self.rows += len(after)
+        self.right += int(after.sum())
+        self.gained += int((after & ~before).sum())
+        self.lost += int((before & ~after).sum())
+
+    def compared(self) -> Comparison:
+        """What it says."""
+        return compare_counts(self.gained, self.lost, self.rows)
+
+
+def _flips(problem: Problem, by: str, rounds: int, best: int) -> tuple[list[_Flips], list[_Flips]]:
+    """For each member: the nested blend of all against that without it, and that of it and the best against the best.
+
+    One part after the other, so that the margins of its rows are made once for all subsets of members.
+    """
+    members = np.arange(problem.members)
+    without, beside = ([_Flips() for _ in members] for _ in range(2))
+    logits = problem.logits[:, : problem.members]
+    for held_out in problem.held_out:
+        seen = problem.rows_for(held_out, _MOST_ROWS_FITTED)
+        weigh = _weigher(by, rounds, take_rows(logits, seen), problem.labels[seen])
+        weights, used = weigh(members)
+        missed = [member for member in members if used[member] and len(members) > 1]
+        rests = {member: weigh(np.delete(members, member))[0] for member in missed}
+        pairs = {member: weigh(np.array([best, member]))[0] for member in members if member != best}
+        for rows in pieces(held_out):
+            decide = partial(_decide, take_rows(logits, rows), problem.labels[rows])
+            full, alone = decide(weights), decide(np.eye(len(members))[best])
+            for member in members:
+                without[member].add(full, decide(rests[member]) if member in rests else full)
+                if member in pairs:
+                    beside[member].add(decide(pairs[member]), alone)
+    return without, beside
+
+
+def _decide(held: Logits, labels: Labels, weights: Array) -> Right:
+    """Whether the blend of these weights decides each held-out row rightly."""
+    return decided_rightly(blended(held, weights, 0.0), labels)
+
+
+def _weigher(by: str, rounds: int, logits: Logits, labels: Labels) -> Weigher:
+    """Gives the weights (members,) of a subset, and which of all members could have made a difference."""
+    members = logits.shape[1]
+    if by == MeanOfLogits.title:
+        return lambda offered: (np.isin(np.arange(members), offered) / len(offered), np.ones(members, dtype=np.bool_))
+    right = RightDecisions(logits, labels)
+
+    def greedy(offered: NDArray[np.intp]) -> tuple[Array, NDArray[np.bool_]]:
+        picks, best = select(right, offered, rounds)
+        return shares(picks[:best], members), shares(picks, members) > 0
+
+    return greedy
+
+
+def _likeness(problem: Problem) -> tuple[Array, Array, float]:
+    rows = at_most(len(problem.labels), _MOST_ROWS_COMPARED)
+    logits = take_rows(problem.logits[:, : problem.members], rows)
+    errors = _correlation((logits.T >= 0) != (problem.labels[rows] == 1))
+    erring = ~np.isnan(np.diag(errors))
+    if not erring.any():
+        return _correlation(logits.T), errors, float("nan")
+    eigenvalues = np.linalg.eigvalsh(errors[np.ix_(erring, erring)])
+    return _correlation(logits.T), errors, float(eigenvalues.sum() ** 2 / (eigenvalues**2).sum())
+
+
+def _correlation(values: NDArray[Any]) -> Array:
+    """Between rows; NaN where one of them never changes."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.atleast_2d(np.corrcoef(values))

@@ -1,0 +1,57 @@
+"""Who is in the demo: the name, class and random stream of every photograph, before any of them is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.core.errors import UserError
+
+SMALLEST_TRAIN, SMALLEST_TEST = 20, 2
+SPLITS = ("train", "test")
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photograph that is to be made."""
+
+    split: str
+    name: str
+    fake: bool
+    stream: tuple[int, int, int]  # seed, split, number: starts a random stream of its own, whatever else is made
+
+    @property
+    def path(self) -> str:
+        """Where it stands inside the archive's top folder."""
+        return f"{self.split}/{self.name}"
+
+    def random(self) -> np.random.Generator:
+        """Start the photograph's own random stream."""
+        return np.random.default_rng(self.stream)
+
+
+def plan(split: str, count: int, seed: int) -> list[Photo]:
+    """List the photographs of a split, sorted by name; half are fake (the smaller half of an odd number)."""
+    number = SPLITS.index(split)
+    fake = np.random.default_rng((seed, number)).permutation(count) < count // 2
+    width = max(5, len(str(count)))
+    return [Photo(split, f"{i + 1:0{width}}.jpg", bool(fake[i]), (seed, number, i)) for i in range(count)]
+
+
+def true_test_labels(test: int = 120, seed: int = 0) -> NDArray[np.int64]:
+    """Return a demo's hidden answers, int64 `(test,)` in the order of the photographs' names; 1 is fake.
+
+    They are written nowhere, as in a competition; a test may ask for them to score a submission.
+    """
+    return np.array([photo.fake for photo in plan("test", test, seed)], dtype=np.int64)
+
+
+def check_sizes(train: int, test: int, seed: int) -> None:
+    """Raise `UserError` for sizes that no competition can be made of."""
+    if train < SMALLEST_TRAIN or test < SMALLEST_TEST:
+        least = f"at least {SMALLEST_TRAIN} training and {SMALLEST_TEST} test photographs"
+        raise UserError(f"the demo needs {least}, not {train} and {test}: give a larger --train or --test")
+    if seed < 0:
+        raise UserError(f"the demo's --seed must be 0 or more, not {seed}")

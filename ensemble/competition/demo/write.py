@@ -1,0 +1,137 @@
+"""Turns a plan into the files of a competition, and marks them as synthetic."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image
+
+from ensemble.competition.dataset import SYNTHETIC_MARKER
+from ensemble.competition.demo.camera import photograph
+from ensemble.competition.demo.generator import generate
+from ensemble.competition.demo.plan import Photo, check_sizes, plan
+from ensemble.competition.demo.scene import draw_scene
+from ensemble.core.errors import UserError
+from ensemble.engine.recipes.code import file_sha256
+
+MARKER = SYNTHETIC_MARKER
+TOP = "data256faces"
+ARCHIVE, TRAIN_CSV, SUBMIT_CSV = f"{TOP}.tar.gz", "train.csv", "submit.csv"
+COMPETITION_FILES = (ARCHIVE, TRAIN_CSV, SUBMIT_CSV)
+JPEG_QUALITY, JPEG_SUBSAMPLING = 92, "4:2:0"  # of both classes, so that the file format tells nothing
+
+NOTICE = """\
+This is synthetic demo data. Nobody in it exists, and neither a camera nor a trained generator made it.
+Formulas drew the faces, the "real" ones through a simulated camera and the "fake" ones through simulated
+up-sampling. It shows that the programs run. A score on it says nothing about real photographs.
+
+Made by: ensemble demo DIR --train {train} --test {test} --seed {seed}
+"""
+
+
+def write_demo(folder: Path, train: int = 240, test: int = 120, seed: int = 0) -> None:
+    """Write a synthetic competition in the organisers' format, byte-identical for the same numbers.
+
+    Parameters
+    ----------
+    folder : Path
+        Receives the archive, `train.csv`, `submit.csv` and `SYNTHETIC.txt`; made where it is missing.
+    train, test : int
+        Photographs of each split, at least 20 and 2; half of each are fake.
+    seed : int
+        Another seed, 0 or more, gives other people.
+
+    Raises
+    ------
+    UserError
+        For sizes that are too small, a folder that cannot be written to, or one that holds a competition
+        that is no demo.
+
+    """
+    check_sizes(train, test, seed)
+    _check_folder(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".demo-", dir=folder) as staging:
+            notice = NOTICE.format(train=train, test=test, seed=seed)
+            _write_files(Path(staging), plan("train", train, seed), plan("test", test, seed), notice)
+            _publish(Path(staging), folder)
+    except OSError as error:
+        raise UserError(f"the demo cannot be written to {folder}: {error.strerror or error}") from error
+
+
+def render(photo: Photo) -> bytes:
+    """Make one photograph, as the bytes of a 256 x 256 px RGB JPEG file."""
+    rng = photo.random()
+    scene = draw_scene(rng)
+    pixels = generate(scene, rng) if photo.fake else photograph(scene, rng)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=JPEG_QUALITY, subsampling=JPEG_SUBSAMPLING)
+    return file.getvalue()
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse to write over anything but a demo: the mark must list every file of the competition there."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file, and the demo needs a folder: give another DIR")
+    marker = folder / MARKER
+    listed = marker.read_text(encoding="utf-8", errors="replace") if marker.is_file() else ""
+    for path in (folder / name for name in COMPETITION_FILES):
+        if path.exists() and _mark(path) not in listed:
+            raise UserError(f"{path} is not from a demo and is left as it is: give another DIR, or move it away")
+
+
+def _write_files(folder: Path, train: list[Photo], test: list[Photo], notice: str) -> None:
+    _write_archive(folder / ARCHIVE, train + test, notice)
+    targets = [f"{photo.name},{int(photo.fake)}" for photo in train]
+    _write_lines(folder / TRAIN_CSV, ["name,target", *targets])
+    _write_lines(folder / SUBMIT_CSV, ["name,pred", *(f"{photo.name},0" for photo in test)])
+    marks = [_mark(folder / name) for name in COMPETITION_FILES]
+    _write_lines(folder / MARKER, [notice, *marks])
+
+
+def _publish(staging: Path, folder: Path) -> None:
+    """Rename the finished files into place; the mark goes first, so that no demo stands without it."""
+    for name in (MARKER, *COMPETITION_FILES):
+        os.replace(staging / name, folder / name)
+
+
+def _write_archive(path: Path, photos: list[Photo], notice: str) -> None:
+    with _reproducible_tar(path) as archive, ThreadPoolExecutor(os.cpu_count()) as pool:
+        _add(archive, MARKER, notice.encode())
+        for photo, content in zip(photos, pool.map(render, photos), strict=True):
+            _add(archive, photo.path, content)
+
+
+@contextmanager
+def _reproducible_tar(path: Path) -> Iterator[tarfile.TarFile]:
+    """Open a `.tar.gz` whose bytes depend on its contents only: its header has no file name and no time."""
+    with (
+        path.open("wb") as file,
+        gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=file, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
+    ):
+        yield archive
+
+
+def _add(archive: tarfile.TarFile, path: str, content: bytes) -> None:
+    entry = tarfile.TarInfo(f"{TOP}/{path}")  # its time and owner are 0 unless set
+    entry.size = len(content)
+    archive.addfile(entry, io.BytesIO(content))
+
+
+def _write_lines(path: Path, lines: list[str]) -> None:
+    path.write_bytes("".join(f"{line}\n" for line in lines).encode())
+
+
+def _mark(path: Path) -> str:
+    """One line that says which bytes a file has, as `sha256sum` writes it."""
+    return f"{file_sha256(path)}  {path.name}"

@@ -1,0 +1,128 @@
+"""How every command starts and ends: typed options, one sentence for a user's mistake, exit codes 0 / 1 / 2."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import gc
+import io
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from ensemble.core.errors import UserError
+
+_UNUSABLE = (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError)  # paths that a user gave
+_NO_ROOM = (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG)
+INTERRUPTED, TERMINATED = 130, 143  # what shells report for a process that Ctrl-C or SIGTERM ended
+
+HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+_LOG_WIDTH = 180  # a log has no width of its own: tables take the room that they need
+
+
+def make_console() -> Console:
+    """Where commands print: as wide as the terminal, or wide enough for every table in a log."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(
+            errors="backslashreplace"
+        )  # a terminal that cannot show a sign must not end hours of work
+    width = None if sys.stdout.isatty() else _LOG_WIDTH
+    return Console(file=sys.stdout, width=width, highlight=False, soft_wrap=True)
+
+
+def run(command: Callable[..., Any]) -> None:
+    """Run one command as a program: parse its options from `sys.argv`, and leave with the right exit code."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=HELP)
+    app.command()(guarded(command))
+    start(app)
+
+
+def start(app: typer.Typer) -> None:
+    """Run what the command line says, and leave with its exit code."""
+    gc.freeze()  # modules stay to the end: the collector need not walk through them then, a tenth of a second
+    app()
+
+
+def verbs(commands: dict[str, Callable[..., Any]], about: str, default: str | None = None) -> typer.Typer:
+    """Commands under one name. What does not begin with one of their verbs is said to the default one, if there is."""
+
+    class Group(TyperGroup):
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            spoken = args if default is None or (args and args[0] in commands) else [default, *args]
+            return super().parse_args(ctx, spoken)
+
+    app = typer.Typer(
+        cls=Group,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        no_args_is_help=default is None,
+        help=about,
+        context_settings=HELP,
+    )
+    app.callback()(lambda: None)  # one verb is a verb too
+    for name, command in commands.items():
+        app.command(name, epilog=about if name == default else None)(guarded(command))
+    return app
+
+
+def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a command: a `UserError` becomes its message and exit code 2, Ctrl-C a word on how to go on.
+
+    Members beside the place where a command is called are found, by `python -m` and by the console script alike.
+    """
+
+    @functools.wraps(command)
+    def guarded_command(*args: Any, **options: Any) -> Any:
+        here = str(Path.cwd())
+        if here not in sys.path:
+            sys.path.append(here)
+        try:
+            with terminable() as terminated:
+                return command(*args, **options)
+        except UserError as error:
+            sys.stderr.write(f"{error}\n")
+            raise SystemExit(2) from None
+        except _UNUSABLE as error:
+            sys.stderr.write(f"{error.filename}: {error.strerror}; give another path\n")
+            raise SystemExit(2) from None
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            sys.stderr.write(f"{error.filename or 'the disk'}: {error.strerror}; make room, or give another path\n")
+            raise SystemExit(2) from None
+        except KeyboardInterrupt:
+            sys.stderr.write("interrupted; what was finished is kept, run the same command to go on\n")
+            raise SystemExit(TERMINATED if terminated else INTERRUPTED) from None
+
+    return guarded_command
+
+
+@contextmanager
+def terminable() -> Iterator[list[int]]:
+    """Let SIGTERM end the block as Ctrl-C does: what is being written is finished or left away, and workers end.
+
+    Schedulers, containers and `ray job stop` send it. The list that is given holds the signal once it has come.
+    """
+    came: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  as signals call it
+        came.append(number)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGTERM, before)

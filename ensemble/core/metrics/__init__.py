@@ -1,0 +1,1 @@
+"""Scores of probabilities, their intervals, and the decisions behind them."""

@@ -1,0 +1,1 @@
+"""Stateless features of all photographs, computed in chunks and cached by content."""

@@ -1,0 +1,115 @@
+"""What a member is, and building one from its recipe. The framework meets members only through their import path."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.config import MemberSettings, Recipe
+from ensemble.core.errors import UserError
+
+
+class Model(Protocol):
+    """A scikit-learn classifier over photographs (uint8, (n, height, width, 3), RGB) or over their features.
+
+    Two optional capabilities, both plain attributes: `reads_rows_lazily = True` says that `X` is only ever used as
+    `len(X)`, `X.shape`, `X.dtype` and `X[rows]`, so that photographs need not be copied; `on_progress` is set to a
+    function of (fraction done in [0, 1], text) that `fit` may call.
+    """
+
+    def fit(self, X: Any, y: NDArray[np.int64]) -> Any:
+        """Learn from photographs (or features) and labels 0/1."""
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Probabilities (n, 2); the second column is that of fake."""
+
+
+class Features(Protocol):
+    """A stateless scikit-learn transformer of photographs into a float32 matrix."""
+
+    def transform(self, X: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Columns for each photograph; the same whatever other photographs come along."""
+
+
+class Spectra(Features, Protocol):
+    """Features that are spectra, and can be looked at. The first columns are the curve of the luminance."""
+
+    @property
+    def frequencies(self) -> NDArray[np.float64]:
+        """Cycles a pixel of these first columns (points,)."""
+
+    def picture(self, photograph: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Log10 of the power (height, width) of one photograph (height, width, 3), zero frequency in the middle."""
+
+
+def import_object(path: str) -> Any:
+    """The object at `package.module.Name`."""
+    module, _, name = path.rpartition(".")
+    if not module or module.startswith("."):
+        raise UserError(f"{path!r} is no import path; write it as package.module.Name")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise UserError(f"cannot import {path}: there is no module {error.name!r}; is it installed?") from None
+    except AttributeError:
+        raise UserError(f"cannot import {path}: module {module} has no {name}") from None
+    except (ImportError, SyntaxError, OSError) as error:
+        raise UserError(f"cannot import {path}: {type(error).__name__}: {error}") from None
+
+
+def build(recipe: Recipe | dict[str, Any]) -> Any:
+    """Build the object of a recipe; recipes among its parameters, at any depth, are built first."""
+    recipe = Recipe.model_validate(recipe) if isinstance(recipe, dict) else recipe
+    factory = import_object(recipe.use)
+    parameters = {name: _build_nested(value) for name, value in recipe.parameters.items()}
+    try:
+        return factory(**parameters)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"cannot build {recipe.use}: {error}") from None
+
+
+def _build_nested(value: Any) -> Any:
+    if isinstance(value, dict):
+        if "use" in value:
+            return build(value)
+        return {key: _build_nested(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_build_nested(item) for item in value]
+    return value
+
+
+def build_model(member: MemberSettings, fold: int) -> Model:
+    """The unfitted classifier of one fold, seeded by the member's seed plus the fold, with `num_cpus` threads."""
+    model = build(member.model)
+    for method in ("fit", "predict_proba", "get_params"):
+        if not hasattr(model, method):
+            raise UserError(f"{member.model.use} has no {method}, so it is no probabilistic classifier")
+    parameters = model.get_params(deep=True)
+    seeds = {key: member.seed + fold for key in _ending_in(parameters, "random_state") if parameters[key] is None}
+    threads = {key: member.resources.num_cpus for key in _ending_in(parameters, "n_jobs") if _threaded(model, key)}
+    seeded: Model = model.set_params(**seeds, **threads)
+    return seeded
+
+
+def build_features(member: MemberSettings) -> Features | None:
+    """The transformer in front of the classifier, if the member has one."""
+    if member.features is None:
+        return None
+    features: Features = build(member.features)
+    if not hasattr(features, "transform"):
+        raise UserError(f"{member.features.use} has no transform, so it gives no features")
+    return features
+
+
+def _threaded(model: Any, key: str) -> bool:
+    """Whether `n_jobs` must be set: scikit-learn reads None as one job, others as all cores."""
+    parameters = model.get_params(deep=True)
+    owner = parameters.get(key.rpartition("__")[0], model)
+    return parameters[key] is not None or not type(owner).__module__.startswith("sklearn.")
+
+
+def _ending_in(parameters: dict[str, Any], suffix: str) -> list[str]:
+    return [key for key in parameters if key == suffix or key.endswith(f"__{suffix}")]

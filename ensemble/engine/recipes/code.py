@@ -1,0 +1,255 @@
+"""What made a prediction: content hashes of settings and code, and the versions of the libraries at work."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import pkgutil
+import platform
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import ensemble
+from ensemble.core.errors import UserError
+from ensemble.core.storage.files import Location
+
+PROTOCOL = 1  # raised when the framework itself comes to call members differently: seeds, rows, decoding
+DISTRIBUTION = "who-took-this-photo"
+LIBRARIES = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "scikit-learn",
+    "lightgbm",
+    "torch",
+    "timm",
+    "pillow",
+    "optuna",
+    "ray",
+)
+_SOURCES = {".py", ".html", ".css", ".js"}
+
+
+def digest(value: Any) -> str:
+    """Sha256 (hex) of a JSON-able value; the order of keys does not matter."""
+    return hashlib.sha256(_canonical(value)).hexdigest()
+
+
+def digest_of_chunks(chunks: Iterable[list[Any]], *rest: Any) -> str:
+    """What `digest([all chunks as one list, *rest])` gives, of chunks that are not empty: never all rows as text."""
+    hashed, between = hashlib.sha256(b"[["), b""
+    for chunk in chunks:
+        hashed.update(between + _canonical(chunk)[1:-1])
+        between = b","
+    hashed.update(b"]" + b"".join(b"," + _canonical(value) for value in rest) + b"]")
+    return hashed.hexdigest()
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def file_sha256(path: Location) -> str:
+    """Sha256 (hex) of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of Python, this package and the libraries that can change a prediction."""
+    found = {"python": platform.python_version(), "machine": platform.machine()}
+    for name in (DISTRIBUTION, *LIBRARIES):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def recipe_code(recipe: dict[str, Any]) -> str:
+    """Identify what a recipe names, at any depth: all code, and the content of files such as weights."""
+    texts = dict(_texts(recipe))
+    code = {text: code_version(text) for text, key in texts.items() if key == "use"}
+    files = {text: _content(text) for text, key in texts.items() if key != "use" and _is_file(text)}
+    return digest([PROTOCOL, code, files])
+
+
+def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """All texts in a nested recipe, each with the key that it stands under."""
+    if isinstance(value, str):
+        yield value, key
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _texts(item, name)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item, key)
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long for a name, or with a zero byte: some other text
+        return False
+
+
+def _content(text: str) -> str:
+    return file_sha256(Path(text))
+
+
+def code_version(import_path: str) -> str:
+    """Identify the code behind `package.module.Name`.
+
+    An installed library is identified by its version. This project's own code, and code that is being worked on, is
+    identified by a sha256 over its module and everything that this module imports, however far, short of installed
+    libraries; of a sub-package all modules count, since it may find them by name. A change to `members/cnn.py`
+    leaves the finished folds of forensic members alone, a new feature family does not.
+
+    Raises
+    ------
+    UserError
+        There is no such module.
+    """
+    module = import_path.rpartition(".")[0]
+    root = module.partition(".")[0]
+    installed = _installed_version(root)
+    if installed is not None:
+        return installed
+    if _source(module) is None:
+        raise UserError(f"cannot import {import_path}: there is no module {module!r}; is it installed?")
+    sources = {name: _source_sha256(path) for name, path in _closure(module).items()}
+    return f"{root}:{digest(sources)[:16]}"
+
+
+def _source_sha256(path: Path) -> str:
+    """Return the sha256 of a source; of one whose comments and docstrings alone were edited, that of before."""
+    found = file_sha256(path)
+    return _reworded().get(found, found)
+
+
+@cache
+def _reworded() -> dict[str, str]:
+    """Return earlier hashes of sources that still do the same, so that stores of an earlier version stay finished."""
+    hashes: dict[str, str] = json.loads(Path(__file__).with_name("reworded.json").read_text(encoding="utf-8"))
+    return hashes
+
+
+@cache
+def framework_code() -> str:
+    """Identify the framework's own code by every source file of the package.
+
+    What the framework itself has computed and kept (audits, searches, pages) is as old as this hash says. Following
+    imports would find nearly the same files in fifteen times as long, and a list of names breaks when files move.
+    """
+    package = Path(ensemble.__file__).parent
+    return digest([file_sha256(path) for path in sorted(package.rglob("*")) if path.suffix in _SOURCES])
+
+
+def libraries_behind(import_path: str) -> set[str]:
+    """Top-level modules of installed libraries that an object's own code imports, however far; nothing is imported.
+
+    Of an object of an installed library it is that library alone.
+    """
+    module = import_path.rpartition(".")[0]
+    root = module.partition(".")[0]
+    if not root or _installed_version(root) is not None:
+        return {root} - {""}
+    imported = {other for name, path in _closure(module).items() for other in _imports(name, path)}
+    roots = {name.partition(".")[0] for name in imported} - set(sys.stdlib_module_names)
+    return {name for name in roots if _installed_version(name) is not None}
+
+
+@cache
+def _installed_version(root: str) -> str | None:
+    """Return the distributions that own a top-level module, as `name==version`; None for code that is not installed.
+
+    A distribution owns a module only where the module's file lies below the folder that the distribution was installed
+    into, be that the environment's, the system's or the user's. So an editable install and a folder beside the script
+    that is called like a library are code that is being worked on.
+    """
+    origin = _origin(root)
+    if origin is None:
+        return None
+    owners = {importlib.metadata.distribution(name) for name in _owners().get(root, ()) if name != DISTRIBUTION}
+    installed = {f"{owner.metadata['Name']}=={owner.version}" for owner in owners if _holds(owner, origin)}
+    return ",".join(sorted(installed)) or None
+
+
+_owners = cache(importlib.metadata.packages_distributions)  # a quarter of a second where much is installed
+
+
+def _origin(root: str) -> Path | None:
+    """Return the file of a top-level module, found without importing it."""
+    try:
+        spec = importlib.util.find_spec(root)
+    except (ImportError, ValueError):  # `__main__`, say, which has no spec
+        return None
+    return Path(spec.origin) if spec is not None and spec.origin is not None else None
+
+
+def _holds(distribution: importlib.metadata.Distribution, origin: Path) -> bool:
+    """Whether a module's file lies where a distribution was installed, which a source tree built in place is not."""
+    if distribution.read_text("SOURCES.txt") is not None:
+        return False
+    return origin.resolve().is_relative_to(Path(str(distribution.locate_file(""))).resolve())
+
+
+def _closure(module: str) -> dict[str, Path]:
+    """The module and all that it imports which is not installed, by name."""
+    found: dict[str, Path] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        path = _source(name)
+        if path is None or name in found:
+            continue
+        found[name] = path
+        if path.name == "__init__.py" and "." in name:
+            waiting += [f"{name}.{module.name}" for module in pkgutil.iter_modules([str(path.parent)])]
+        waiting += [other for other in _imports(name, path) if _is_own(other.partition(".")[0])]
+    return found
+
+
+def _is_own(root: str) -> bool:
+    """Whether a top-level module is neither Python's nor an installed library's."""
+    return root not in sys.stdlib_module_names and _installed_version(root) is None
+
+
+def _source(module: str) -> Path | None:
+    """The file of a module, found without importing anything: `find_spec` would import all its parents."""
+    root, *parts = module.split(".")
+    path = _origin(root)
+    if path is None:
+        return None
+    for part in parts:
+        if path.name != "__init__.py":
+            return None  # `from module import Name`: Name is no module
+        package = path.parent / part / "__init__.py"
+        path = package if package.exists() else path.parent / f"{part}.py"
+    return path if path.suffix == ".py" and path.exists() else None
+
+
+def _imports(module: str, path: Path) -> tuple[str, ...]:
+    """What a module imports; parsed again only when its file has changed."""
+    stat = path.stat()
+    return _parsed(module, path, stat.st_mtime_ns, stat.st_size)
+
+
+@cache
+def _parsed(module: str, path: Path, changed: int, size: int) -> tuple[str, ...]:  # noqa: ARG001  of the key
+    package, found = module if path.name == "__init__.py" else module.rpartition(".")[0], []
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            relative = "." * node.level + (node.module or "")
+            base = importlib.util.resolve_name(relative, package) if node.level else relative
+            found += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return tuple(found)

@@ -1,0 +1,105 @@
+"""Trained models as files without pickles: a model's own `save`, LightGBM's text, or skops for scikit-learn."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.core.storage.files import Location, local_copy
+
+if TYPE_CHECKING:
+    from lightgbm import Booster
+
+LIGHTGBM = "lightgbm.txt"
+SKOPS = "model.skops"
+# Plain holders of numbers and of a fitted estimator inside scikit-learn's own CalibratedClassifierCV.
+_TRUSTED = ["sklearn.calibration._CalibratedClassifier", "sklearn.calibration._SigmoidCalibration"]
+
+
+def model_files(model: Any) -> tuple[dict[str, bytes], str]:
+    """A fitted model's files by name, and a note when it cannot be saved (predictions are kept all the same)."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        try:
+            save_model(model, folder)
+        except Exception as error:  # a member of any package: whatever it raises, its predictions are not to be lost
+            return {}, f"the model was not saved: {type(error).__name__}: {error}"
+        return {
+            path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+        }, ""
+
+
+def model_of_files(files: dict[str, bytes], kind: Any) -> Any:
+    """The classifier of which `model_files` gave these files; `kind` is that of `load_model`."""
+    with tempfile.TemporaryDirectory() as temporary:
+        for name, content in files.items():
+            path = Path(temporary) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        return load_model(Path(temporary), kind)
+
+
+def save_model(model: Any, folder: Path) -> None:
+    """Write a fitted classifier into a folder.
+
+    Raises
+    ------
+    ValueError
+        skops would not load the model again, since it holds types that it does not trust.
+    """
+    import lightgbm  # here, since a run that has nothing to do should not wait for it; nor for skops
+    import skops.io
+
+    if hasattr(model, "save"):
+        model.save(folder)
+    elif isinstance(model, lightgbm.LGBMClassifier):
+        (folder / LIGHTGBM).write_text(model.booster_.model_to_string(num_iteration=-1), encoding="utf-8")
+    else:
+        skops.io.dump(model, folder / SKOPS)
+        strangers = sorted(set(skops.io.get_untrusted_types(file=folder / SKOPS)) - set(_TRUSTED))
+        if strangers:
+            raise ValueError(
+                f"it holds {', '.join(strangers)}, which skops does not trust; give the class a save and a load"
+            )
+
+
+def load_model(folder: Location, kind: Any) -> Any:
+    """Read a classifier back, wherever its folder lies.
+
+    Parameters
+    ----------
+    kind : class
+        What the member's recipe names; its own `load(folder)` is called if it has one. Nothing in the folder says
+        what is to be imported, and no file in it is executed.
+    """
+    with local_copy(folder) as local:
+        return _load(local, kind)
+
+
+def _load(folder: Path, kind: Any) -> Any:
+    if (folder / LIGHTGBM).exists():
+        import lightgbm
+
+        return BoosterClassifier(lightgbm.Booster(model_file=folder / LIGHTGBM))
+    if (folder / SKOPS).exists():
+        import skops.io  # here, since it takes seconds, and a booster does not need it
+
+        return skops.io.load(folder / SKOPS, trusted=_TRUSTED)
+    return kind.load(folder)
+
+
+class BoosterClassifier:
+    """A LightGBM booster read from text, as a classifier of two classes."""
+
+    def __init__(self, booster: Booster) -> None:
+        self.booster_ = booster
+        self.classes_ = np.array([0, 1])
+
+    def predict_proba(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Probabilities (n, 2)."""
+        fake = np.asarray(self.booster_.predict(X), dtype=np.float64)
+        return np.stack([1 - fake, fake], axis=1)

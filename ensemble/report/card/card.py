@@ -1,0 +1,222 @@
+"""The model card: what this ensemble is, what it was measured on, and what nobody may conclude from it."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ensemble.audit.store import read_audit
+from ensemble.folds.ledger import ALGORITHM
+from ensemble.report.card.numbers import base_rates, error_rates, figures
+from ensemble.report.card.words import AUDITS, BLENDERS, FORBIDDEN, INTENDED, LEAD, LIMITS, NEVER, RULES
+from ensemble.report.facts.freshness import stale
+from ensemble.report.facts.kinds import kind_of
+from ensemble.report.facts.material import BlendRows, Material
+from ensemble.report.facts.members import recipe_of, records_of
+from ensemble.report.render.blocks import Block, Column, Section, Table, Text
+from ensemble.report.text import CARD
+from ensemble.store.results import GENERATORS, ROBUSTNESS, read
+
+
+def card(material: Material) -> Section | None:
+    """The card of the blend; None where there is no blend of these predictions."""
+    manifest, blend = material.manifest, material.blend
+    if manifest is None or blend is None:
+        return None
+    blocks: tuple[Block, ...] = (
+        _what(material, manifest),
+        _data(material),
+        _folds(material),
+        *_method(material, manifest),
+        *_measured(material, manifest, blend),
+        _not_measured(material),
+        Text(("Where it may be wrong in ways that no number on this page shows:",), "Limits", LIMITS),
+        Text((), "Intended use", INTENDED),
+        Text((), "Forbidden use", FORBIDDEN),
+        Text((), "Versions and hashes"),
+        _versions(manifest),
+        _hashes(material, manifest),
+    )
+    return Section(CARD, "Model card", LEAD, blocks)
+
+
+def _what(material: Material, manifest: dict[str, Any]) -> Text:
+    members = manifest["members"]
+    records = [record for name in members for record in records_of(material.predictions, name)]
+    made = time.strftime("%d %B %Y", time.gmtime(max(record.finished for record in records)))
+    return Text(
+        (
+            f"{material.store.name} makes one number of the outputs of {_counted(len(members), 'classifier')}: how "
+            "probable it is that a generator made a photograph rather than a camera. At 0.5 or above a photograph is "
+            f"called fake, below it real. Its last fold was trained on {made} (UTC).",
+            "It gives a probability, not a finding. It does not say which generator, which part of a picture, or why.",
+        ),
+        "What it is",
+    )
+
+
+def _data(material: Material) -> Text:
+    facts, labels = material.facts, material.labels
+    groups = material.predictions.ledger.table["group"].value_counts()
+    shared = groups[groups > 1]
+    source = source_name(str(facts.get("source", "")))
+    return Text(
+        (
+            f"Source: {source}, as it was handed out; nobody checked its labels one by one.",
+            *(["It is synthetic demo data: these scores say nothing about real photographs."] * facts["synthetic"]),
+        ),
+        "Data",
+        (
+            f"Training photographs: {len(labels):,}, of them {int((labels == 0).sum()):,} real and "
+            f"{int((labels == 1).sum()):,} fake.",
+            f"Test photographs, without labels: {facts['test_rows']:,}. No score on this page is of these.",
+            f"Near-duplicates: {_duplicates(int(shared.sum()), len(shared))}",
+        ),
+    )
+
+
+def _duplicates(photographs: int, groups: int) -> str:
+    if not groups:
+        return "none were found among the training photographs."
+    return (
+        f"{photographs:,} training photographs are in {_counted(groups, 'group')} of photographs that look alike or "
+        "belong together; a group is never split over folds."
+    )
+
+
+def source_name(source: str) -> str:
+    """The last part of a path or an address: what a data set is called, not where somebody keeps it.
+
+    Examples
+    --------
+    >>> source_name("/home/somebody/faces.tar.gz")
+    'faces.tar.gz'
+    """
+    parts = [part for part in re.split(r"[\\/]+", source) if part.strip(".")]
+    return parts[-1] if parts else "not named"
+
+
+def _folds(material: Material) -> Text:
+    ledger = material.predictions.ledger
+    return Text(
+        (
+            f"{ledger.n_folds} folds, cut once for all members with seed {ledger.seed} ({ALGORITHM}): stratified by "
+            f"class, grouped by near-duplicates (at most {ledger.distance} of 256 bits of a perceptual hash apart). "
+            "Each photograph is scored by models that were trained without it and without its group.",
+        ),
+        "Folds",
+    )
+
+
+def _method(material: Material, manifest: dict[str, Any]) -> list[Block]:
+    chosen, rule = manifest["chosen"], manifest["decision_rule"]
+    said = [
+        f"Blended by {chosen}: {BLENDERS.get(chosen, 'a blender of its own')}. The decision falls at 0.5: "
+        f"{RULES.get(rule, rule)}.",
+        f"Why this blender: {manifest['reason']}.",
+    ]
+    if manifest["added_logit"]:
+        said.append(f"The test probabilities allow for another share of fakes: {manifest['prior']['in_words']}.")
+    return [Text(tuple(said), "Method"), _members(material, manifest)]
+
+
+def _members(material: Material, manifest: dict[str, Any]) -> Table:
+    board = material.board.set_index("member")
+    weights = manifest["weights"] or [np.nan] * len(manifest["members"])
+    rows = [
+        {
+            "member": name,
+            "kind": kind_of(recipe_of(material.predictions, name)),
+            "accuracy": board.loc[name, "accuracy"],
+            "standard_error": board.loc[name, "standard_error"],
+            "measured_on": board.loc[name, "measured_on"],
+            "n": board.loc[name, "n"],
+            "weight": weight,
+        }
+        for name, weight in zip(manifest["members"], weights, strict=True)
+    ]
+    columns = (
+        Column("member", "Member"),
+        Column("accuracy", "Accuracy", "score", error="standard_error"),
+        Column("measured_on", "Measured on"),
+        Column("n", "Photographs", "count"),
+        Column("weight", "Weight", "weight", note="Empty where the blender is no weighted sum"),
+        Column("kind", "Kind"),
+    )
+    return Table("card-members", "The members that are blended", pd.DataFrame(rows), columns)
+
+
+def _measured(material: Material, manifest: dict[str, Any], blend: BlendRows) -> list[Block]:
+    probabilities, labels = blend.probabilities, material.labels[blend.rows]
+    on = f"{manifest['measured_on']} on {len(labels):,} training photographs"
+    is_nested = manifest["measured_on"].startswith("nested")
+    nested = " Nested: neither the members nor the blender that scored a photograph had seen it." * is_nested
+    text = Text(
+        (
+            f"Measured: {on}.{nested} Intervals cover the chance of drawing these photographs and not others like "
+            "them; they count photographs as independent, and they cover no other source.",
+        ),
+        "Figures",
+    )
+    return [
+        text,
+        figures(probabilities, labels, on),
+        error_rates(probabilities, labels, manifest["measured_on"].partition(",")[0]),
+        *base_rates(probabilities, labels),
+    ]
+
+
+def _not_measured(material: Material) -> Text:
+    never = (f"{what}: not measured." for what in NEVER)
+    audits = (_audit(material, file) for file in AUDITS)
+    return Text((), "What else was measured, and what was not", (*audits, *never))
+
+
+def _audit(material: Material, file: str) -> str:
+    """Whether results lie in the store and speak of what it holds; what makes them, where they do not."""
+    what, command = AUDITS[file]
+    which = file.partition("/")[0]
+    if which in (ROBUSTNESS, GENERATORS):
+        found = read(material.store, which)
+        why_not = None if found is None else stale(material, found[1], which)
+    else:
+        why_not = None if read_audit(material.store) is None else ""
+    if why_not is None:
+        return f"{what}: not measured. {command} does it."
+    if why_not:
+        return f"{what}: {why_not}"
+    return f"{what}: measured, and told on the report beside this card ({file} in the store)."
+
+
+def _versions(manifest: dict[str, Any]) -> Table:
+    versions = {**manifest["versions"], "seed of the blend": manifest["seed"]}
+    frame = pd.DataFrame([(what, str(version)) for what, version in versions.items()], columns=["what", "version"])
+    columns = (Column("what", "What"), Column("version", "Version"))
+    return Table("card-versions", "Versions at work when it was blended", frame, columns)
+
+
+def _hashes(material: Material, manifest: dict[str, Any]) -> Table:
+    """What must be equal for a card to speak of the same thing."""
+    rows = [
+        ("data", manifest["data_sha256"]),
+        ("folds", manifest["folds_sha256"]),
+        ("sample submission", manifest["sample_sha256"]),
+        ("submit.csv", manifest.get("submission_sha256")),
+        ("the blend's out-of-fold predictions", manifest.get("oof_sha256")),
+        *((f"code of {name}", _code(material, name)) for name in manifest["members"]),
+    ]
+    frame = pd.DataFrame([row for row in rows if row[1]], columns=["what", "sha256"])
+    columns = (Column("what", "What"), Column("sha256", "Sha256"))
+    return Table("card-hashes", "Hashes: what must be equal for this card to speak of the same thing", frame, columns)
+
+
+def _code(material: Material, name: str) -> str:
+    return records_of(material.predictions, name)[0].provenance.code
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,176 @@
+"""Choosing the photographs that a person should look at. Pure functions of what the members say, out-of-fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.core.metrics.scores import THRESHOLD, is_right
+from ensemble.report.exhibits.opinions import Array, Opinions, certainty
+
+AT_MOST = 12  # photographs of a kind
+UNSURE_AT_MOST = 8
+_CLASSES = ("real", "fake")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A row that is shown, and why."""
+
+    row: int
+    note: str
+
+
+@dataclass(frozen=True)
+class LabelDoubts:
+    """Photographs of which everybody says the opposite of the label.
+
+    Attributes
+    ----------
+    chosen : list of Chosen
+        The most doubtful first.
+    found : int
+        How many meet the rule; more than are chosen, perhaps.
+    all_wrong : int
+        On how many all members are wrong, confident or not.
+    by_chance : float
+        On how many they would be, if they erred independently of one another.
+    thresholds : tuple of float
+        How sure of real, and of fake, one must be to doubt the other label.
+    """
+
+    chosen: list[Chosen]
+    found: int
+    all_wrong: int
+    by_chance: float
+    thresholds: tuple[float, float]
+
+
+def word(probability: float) -> str:
+    """The decision at 0.5, in words."""
+    return _CLASSES[int(probability >= THRESHOLD)]
+
+
+def confident_errors(opinions: Opinions, count: int = AT_MOST) -> list[Chosen]:
+    """The surest wrong decisions, of both directions if there are both."""
+    wrong = ~np.isnan(opinions.lead) & ~is_right(opinions.lead, opinions.labels)
+    rows = _surest_first(np.flatnonzero(wrong), opinions.lead)
+    half = count // 2
+    first = np.concatenate([rows[opinions.labels[rows] == label][:half] for label in (0, 1)])
+    more = rows[~np.isin(rows, first)][: count - len(first)]
+    return [
+        Chosen(
+            row, f"a {_CLASSES[opinions.labels[row]]} taken for {word(opinions.lead[row])}; {_how_many(opinions, row)}"
+        )
+        for row in _surest_first(np.concatenate([first, more]), opinions.lead)
+    ]
+
+
+def _how_many(opinions: Opinions, row: int) -> str:
+    wrong, voters = int((opinions.right[row] == 0).sum()), int(opinions.voters[row])
+    return f"{wrong} of {voters} members are wrong" if voters > 1 else "the only member is wrong"
+
+
+def disagreements(opinions: Opinions, count: int = AT_MOST) -> list[Chosen]:
+    """Where members decide differently, and the probabilities of two of them lie furthest apart on average.
+
+    The mean absolute difference of pairs (Gini, 1912) is largest where the votes are split evenly and both sides sure.
+    """
+    fakes = np.nansum(opinions.says_fake, axis=1)
+    split = np.flatnonzero((fakes > 0) & (fakes < opinions.voters))
+    apart = mean_differences(opinions.members[split])
+    order = np.argsort(-apart, kind="stable")[:count]
+    return [
+        Chosen(
+            int(split[place]),
+            f"{fakes[split[place]]:.0f} of {opinions.voters[split[place]]} members say fake; "
+            f"two of them lie {apart[place]:.2f} apart on average",
+        )
+        for place in order
+    ]
+
+
+def mean_differences(probabilities: Array) -> Array:
+    """Mean absolute difference of two probabilities of a row (n,), over all pairs that are there; 0 without a pair."""
+    ordered = np.sort(probabilities, axis=1)  # what is not there comes last
+    n = (~np.isnan(ordered)).sum(axis=1)
+    weights = 2 * np.arange(ordered.shape[1]) - n[:, None] + 1  # how often each is the greater, less the smaller, one
+    differences: Array = np.nansum(weights * ordered, axis=1) / np.maximum(n * (n - 1) / 2, 1)
+    return differences
+
+
+def likely_label_errors(opinions: Opinions, count: int = AT_MOST) -> LabelDoubts | None:
+    """Where all members decide against the label, and the blend is surer of the other class than it usually is.
+
+    The second half is the rule of confident learning (Northcutt, Jiang and Chuang, 2021): the threshold of a class is
+    the mean probability that photographs labelled so are given of being so. None with fewer than two members.
+    """
+    known = ~np.isnan(opinions.lead) & (opinions.voters > 1)
+    if not known.any():
+        return None
+    of_label = np.stack([1 - opinions.lead, opinions.lead], axis=1)
+    thresholds = [float(of_label[known & (opinions.labels == label), label].mean()) for label in (0, 1)]
+    other = 1 - opinions.labels
+    sure = known & (of_label[np.arange(len(other)), other] >= np.maximum(np.array(thresholds)[other], THRESHOLD))
+    all_wrong = known & (np.nansum(opinions.right, axis=1) == 0)
+    rows = _surest_first(np.flatnonzero(sure & all_wrong), opinions.lead)
+    chosen = [Chosen(int(row), _doubt(opinions, int(row))) for row in rows[:count]]
+    by_chance = float(_all_wrong_by_chance(opinions)[known].sum())
+    return LabelDoubts(chosen, len(rows), int(all_wrong.sum()), by_chance, (thresholds[0], thresholds[1]))
+
+
+def _doubt(opinions: Opinions, row: int) -> str:
+    said = opinions.members[row][~np.isnan(opinions.members[row])]
+    label = opinions.labels[row]
+    least = said.max() if label == 1 else said.min()
+    everybody = "both members" if len(said) == 2 else f"all {len(said)} members"
+    return f"labelled {_CLASSES[label]}; {everybody} say {_CLASSES[1 - label]}, the least sure of them with {least:.2f}"
+
+
+def _all_wrong_by_chance(opinions: Opinions) -> Array:
+    """Probability (n,) that all members are wrong, if each errs by itself, as often as it does on that class."""
+    right, chance = opinions.right, np.ones(len(opinions.labels))
+    for label in (0, 1):
+        rows = opinions.labels == label
+        votes = ~np.isnan(right[rows])
+        rates = (right[rows] == 0).sum(axis=0) / np.maximum(votes.sum(axis=0), 1)
+        chance[rows] = np.where(votes, rates, 1.0).prod(axis=1)
+    return chance
+
+
+def only_one_right(opinions: Opinions, count: int = AT_MOST) -> list[Chosen]:
+    """Where one member of three or more is right, alone: for each in turn the one of which it is surest."""
+    alone = np.flatnonzero((np.nansum(opinions.right, axis=1) == 1) & (opinions.voters > 2))
+    who = np.nanargmax(opinions.right[alone], axis=1) if len(alone) else np.zeros(0, dtype=np.intp)
+    queues = [_surest_first(alone[who == place], opinions.members[:, place]) for place in range(len(opinions.who))]
+    return [Chosen(row, _alone(opinions, row, place)) for row, place in _in_turn(queues)[:count]]
+
+
+def _in_turn(queues: Sequence[NDArray[np.intp]]) -> list[tuple[int, int]]:
+    """The first of each, then the second of each, and so on: (item, number of its queue)."""
+    longest = max((len(queue) for queue in queues), default=0)
+    return [(int(q[turn]), place) for turn in range(longest) for place, q in enumerate(queues) if turn < len(q)]
+
+
+def _alone(opinions: Opinions, row: int, place: int) -> str:
+    others, label = int(opinions.voters[row]) - 1, opinions.labels[row]
+    return f"only {opinions.who[place]} says {_CLASSES[label]}; the {others} others say {_CLASSES[1 - label]}"
+
+
+def least_sure(opinions: Opinions, count: int = UNSURE_AT_MOST) -> list[Chosen]:
+    """What is nearest to 0.5."""
+    sure = certainty(opinions.lead)
+    rows = np.argsort(np.where(np.isnan(sure), np.inf, sure), kind="stable")[:count]
+    fakes = np.nansum(opinions.says_fake, axis=1)
+    return [
+        Chosen(int(row), f"{fakes[row]:.0f} of {opinions.voters[row]} members say fake")
+        for row in rows
+        if not np.isnan(sure[row])
+    ]
+
+
+def _surest_first(rows: NDArray[np.intp], probabilities: Array) -> NDArray[np.intp]:
+    return rows[np.argsort(-certainty(probabilities[rows]), kind="stable")]

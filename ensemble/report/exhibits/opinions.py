@@ -1,0 +1,111 @@
+"""Who says what of the photographs: the blend, or the mean of the members where there is no blend, and every member."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ensemble.core.metrics.scores import THRESHOLD, is_right, to_logits, to_probabilities
+from ensemble.core.storage.files import local_copy
+from ensemble.report.facts.material import Material
+from ensemble.store.oof import SUBMISSION
+
+Array = NDArray[np.float64]
+UNKNOWN = -1
+MEAN = "mean of the members"
+
+
+@dataclass(frozen=True)
+class Opinions:
+    """Probabilities of fake for some photographs, by models that had not seen them.
+
+    Attributes
+    ----------
+    split : str
+        train or test.
+    names : list of str
+        The photographs (n,).
+    labels : int64 (n,)
+        0 real, 1 fake; -1 where nobody knows.
+    lead_title : str
+        Who is believed: the blend, or the mean of the members' logits.
+    lead : float64 (n,)
+        Its probabilities; NaN where it says nothing.
+    who : list of str
+        The members.
+    members : float64 (n, members)
+        Their probabilities; NaN where a fold is not there.
+    """
+
+    split: str
+    names: list[str]
+    labels: NDArray[np.int64]
+    lead_title: str
+    lead: Array
+    who: list[str]
+    members: Array
+
+    def identity(self, row: int) -> str:
+        """`split/name`: the same name may stand in train and in test."""
+        return f"{self.split}/{self.names[row]}"
+
+    def votes(self, row: int) -> tuple[tuple[str, float], ...]:
+        """Who gives a photograph which probability, the one that is believed first; without those that are silent."""
+        everybody = [(self.lead_title, float(self.lead[row])), *zip(self.who, self.members[row].tolist(), strict=True)]
+        return tuple((who, probability) for who, probability in everybody if not np.isnan(probability))
+
+    @property
+    def says_fake(self) -> Array:
+        """1 where a member says fake, 0 where real, NaN where it is silent: (n, members)."""
+        return np.where(np.isnan(self.members), np.nan, self.members >= THRESHOLD)
+
+    @property
+    def voters(self) -> NDArray[np.int64]:
+        """How many members say anything of a photograph (n,)."""
+        voters: NDArray[np.int64] = (~np.isnan(self.members)).sum(axis=1)
+        return voters
+
+    @property
+    def right(self) -> Array:
+        """1 where a member is right, 0 where it is wrong, NaN where it is silent: (n, members)."""
+        right = is_right(self.members, self.labels[:, None])
+        return np.where(np.isnan(self.members), np.nan, right)
+
+
+def opinions_of_training(material: Material) -> Opinions:
+    """Out-of-fold of the training photographs; the blend's are nested."""
+    blend, members = material.blend, material.member_probabilities
+    title, lead = MEAN, _mean(material.predictions.oof_logits)
+    if blend is not None:
+        title, lead = material.blend_title, np.full(len(material.names), np.nan)
+        lead[blend.rows] = blend.probabilities
+    return Opinions("train", material.names, material.labels, title, lead, material.predictions.members, members)
+
+
+def opinions_of_test(material: Material) -> Opinions:
+    """Of the test photographs: the submission, and the means over each member's fold models."""
+    logits, sample = material.predictions.test_logits, material.store.sample()
+    title, lead = MEAN, _mean(logits)
+    if material.manifest is not None:
+        with local_copy(material.store.blend_folder / SUBMISSION) as file:
+            submitted = pd.read_csv(file, dtype={sample.name_column: str}, keep_default_na=False)
+        title, lead = material.blend_title, submitted[sample.prediction_column].to_numpy(np.float64)
+    members = to_probabilities(logits.astype(np.float64))
+    labels = np.full(len(sample.names), UNKNOWN)
+    return Opinions("test", list(sample.names), labels, title, lead, material.predictions.members, members)
+
+
+def _mean(logits: NDArray[np.float32]) -> Array:
+    """Probability of the mean logit of those that say anything (n,)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # rows of which nobody says anything stay NaN
+        return to_probabilities(np.nanmean(logits.astype(np.float64), axis=1))
+
+
+def certainty(probabilities: Array) -> Array:
+    """How far probabilities lie from undecided: the size of their logits; NaN where there is none."""
+    return np.abs(to_logits(probabilities))

@@ -1,0 +1,75 @@
+"""What is known of one member, as numbers: its folds, its worst errors, its histories, its recipe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from numpy.typing import NDArray
+
+from ensemble.core.metrics.scores import is_right, score
+from ensemble.store.predictions import Predictions
+from ensemble.store.record import FoldRecord
+
+NAMES_OF_CLASSES = {0: "real", 1: "fake"}
+_ERRORS_SHOWN = 20
+_COST = ("fit", "predict", "threads", "memory")
+
+
+def records_of(predictions: Predictions, member: str) -> list[FoldRecord]:
+    """The records of the folds that are there."""
+    records = (predictions.record(member, fold) for fold in range(predictions.ledger.n_folds))
+    return [record for record in records if record is not None]
+
+
+def histories_of(predictions: Predictions, member: str) -> dict[int, list[dict[str, Any]]]:
+    """What the member's folds tell of their training, by fold."""
+    return {record.fold: record.history for record in records_of(predictions, member)}
+
+
+def fold_table(predictions: Predictions, column: int) -> pd.DataFrame:
+    """A row for each fold that is there.
+
+    `fold`, `rows`, `accuracy`, `standard_error`, `auc`, `log_loss`, `fit` and `predict` (seconds), `threads`, `memory`
+    (MiB at the peak) and `model` (saved, or why not). What it cost is NaN where it was trained elsewhere.
+    """
+    ledger, probabilities = predictions.ledger, predictions.probabilities(column)
+    rows = []
+    for record in records_of(predictions, predictions.members[column]):
+        here = ledger.heldout(record.fold)
+        scores = score(probabilities[here], ledger.labels[here])
+        cost = (record.seconds_fit, record.seconds_predict, record.threads, record.peak_memory_mib)
+        rows.append(
+            {
+                "fold": record.fold,
+                "rows": scores.n,
+                "accuracy": scores.accuracy,
+                "standard_error": scores.standard_error,
+                "auc": scores.auc,
+                "log_loss": scores.log_loss,
+                **dict(zip(_COST, (np.nan,) * len(cost) if record.trained_elsewhere else cost, strict=True)),
+                "model": record.model_note or "saved",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def worst_errors(predictions: Predictions, column: int, most: int = _ERRORS_SHOWN) -> NDArray[np.intp]:
+    """Rows of the ledger that a member decides wrongly, the most confident first, `most` of them."""
+    probabilities = predictions.probabilities(column)
+    wrong = np.flatnonzero(~is_right(probabilities, predictions.ledger.labels) & ~np.isnan(probabilities))
+    order = np.argsort(-np.abs(predictions.oof_logits[wrong, column]), kind="stable")
+    worst: NDArray[np.intp] = wrong[order][:most]
+    return worst
+
+
+def recipe_of(predictions: Predictions, member: str) -> dict[str, Any]:
+    """What made the predictions, as the fold itself says."""
+    return records_of(predictions, member)[0].provenance.recipe
+
+
+def recipe_text(predictions: Predictions, member: str) -> str:
+    """The same as YAML."""
+    return yaml.safe_dump(recipe_of(predictions, member), sort_keys=False, allow_unicode=True).strip()

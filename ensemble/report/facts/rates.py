@@ -1,0 +1,100 @@
+"""Error rates with their intervals, and what they come to where fakes are rare."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.core.metrics.scores import THRESHOLD, wilson_interval
+from ensemble.report.render.blocks import Column, Table
+from ensemble.report.sections.tables import frame_of
+
+Array = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+FOUND, FALSE_ALARMS = "fakes called fake", "real ones called fake"
+
+
+@dataclass(frozen=True)
+class Rate:
+    """`count` of `of` photographs; all that is told is NaN where there is none."""
+
+    count: int
+    of: int
+
+    @property
+    def share(self) -> float:
+        """The share itself."""
+        return self.count / self.of if self.of else math.nan
+
+    @property
+    def standard_error(self) -> float:
+        """Its standard error, sqrt(p (1 - p) / n)."""
+        return math.sqrt(self.share * (1 - self.share) / self.of) if self.of else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Its 95% interval (Wilson, 1927)."""
+        return wilson_interval(self.count, self.of) if self.of else (math.nan, math.nan)
+
+
+def rates_of(probabilities: Array, labels: Labels) -> dict[str, Rate]:
+    """How many fakes are called fake at 0.5, and how many real photographs."""
+    called, fake = probabilities >= THRESHOLD, labels == 1
+    return {
+        FOUND: Rate(int((called & fake).sum()), int(fake.sum())),
+        FALSE_ALARMS: Rate(int((called & ~fake).sum()), int((~fake).sum())),
+    }
+
+
+def rates_table(identifier: str, caption: str, rates: dict[str, Rate]) -> Table:
+    """Error rates by class, each with its standard error and its 95% interval."""
+    rows = [
+        {"what": what, "count": rate.count, "of": rate.of, "share": rate.share, "standard_error": rate.standard_error,
+         "low": rate.interval[0], "high": rate.interval[1]}
+        for what, rate in rates.items()
+    ]  # fmt: skip
+    columns = (
+        Column("what", "What"),
+        Column("count", "Photographs", "count"),
+        Column("of", "of", "count"),
+        Column("share", "Share", "score", error="standard_error"),
+        Column("low", "from", "score"),
+        Column("high", "to", "score", note="95% interval (Wilson)"),
+    )
+    return Table(identifier, f"{caption}. From and to: 95% interval", frame_of(rows), columns)
+
+
+def share_of_alarms_right(prior: float, found: float, false_alarms: float) -> float:
+    """Of photographs that are called fake, the share that are: Bayes' rule.
+
+    `prior` is the share of fakes among all photographs, `found` of fakes that are called fake, `false_alarms` of real
+    ones that are; NaN where nothing is ever called fake.
+
+    Examples
+    --------
+    >>> round(share_of_alarms_right(0.01, 0.9, 0.1), 4)
+    0.0833
+    """
+    right, wrong = prior * found, (1 - prior) * false_alarms
+    return right / (right + wrong) if right + wrong > 0 else math.nan
+
+
+def auc_standard_error(scores: Array, labels: Labels) -> float:
+    """Standard error of the AUC (DeLong et al., 1988); NaN with fewer than two of a class."""
+    fakes, reals = np.sort(scores[labels == 1]), np.sort(scores[labels != 1])
+    if min(len(fakes), len(reals)) < 2:
+        return math.nan
+    above = _share_below(reals, fakes).var(ddof=1) / len(fakes)
+    below = _share_below(fakes, reals).var(ddof=1) / len(reals)
+    return math.sqrt(above + below)
+
+
+def _share_below(others: Array, values: Array) -> Array:
+    """Of the sorted others, the share below each value; ties count half."""
+    ranks = np.searchsorted(others, values, "left") + np.searchsorted(others, values, "right")
+    shares: Array = ranks / (2 * len(others))
+    return shares

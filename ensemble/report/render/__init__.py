@@ -1,0 +1,1 @@
+"""The report as one HTML file that needs no network: sections in, text out."""

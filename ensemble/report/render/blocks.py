@@ -1,0 +1,254 @@
+"""What a report is made of: sections of facts, tables, figures, verdicts and photographs, as plain data.
+
+Sections make blocks and know no HTML; `page`, `markdown` and the CSV files are three ways to write the same blocks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pandas as pd
+
+from ensemble.store.checks import Verdict
+
+Kind = Literal[
+    "text",  # as it is
+    "count",  # 12,000
+    "score",  # 0.9781: a share, an AUC, a loss
+    "gain",  # +0.0120
+    "weight",  # 0.25
+    "number",  # three significant digits
+    "seconds",  # 4.3, 1,132
+    "bytes",  # MiB
+    "dots",  # a list of scores, drawn as dots on one common scale
+]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes
+    ----------
+    key : str
+        Its name in the frame and in the CSV.
+    title : str
+        What stands above it.
+    error : str
+        Column with the standard error that is shown behind the value, after ±.
+    shade : bool
+        Whether cells are tinted by their value, from the smallest to the largest of all shaded columns.
+    note : str
+        What the column means, where the title does not say it.
+    """
+
+    key: str
+    title: str
+    kind: Kind = "text"
+    error: str = ""
+    shade: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that can be sorted; the CSV file `report/<id>.csv` holds all columns of `frame`, unrounded.
+
+    Attributes
+    ----------
+    caption : str
+        What it shows, and on what it was measured.
+    strong : tuple of int
+        Rows that stand out: what was chosen.
+    """
+
+    id: str
+    caption: str
+    frame: pd.DataFrame
+    columns: tuple[Column, ...]
+    strong: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A Plotly figure, and the same in words and in numbers.
+
+    Attributes
+    ----------
+    description : str
+        The text alternative: what is to be seen, with the numbers that matter.
+    traces, layout : list of dict, dict
+        As Plotly.js takes them. Colours are names that follow the light or dark theme: `$real`, `$fake`, `$accent`,
+        `$muted`, `$ink`, `$ground`, `$line`, and `$1` to `$8`. The page sets fonts, margins and backgrounds.
+    table : Table
+        What is drawn, as numbers.
+    height : int
+        Pixels.
+    """
+
+    id: str
+    title: str
+    description: str
+    traces: list[dict[str, Any]]
+    layout: dict[str, Any]
+    table: Table
+    height: int = 320
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A figure that is read at a glance: what it is, how much, measured on what."""
+
+    label: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A few facts side by side; the first is the answer where `lead` says so."""
+
+    facts: tuple[Fact, ...]
+    lead: bool = False
+
+
+@dataclass(frozen=True)
+class Text:
+    """Paragraphs, plain text; a heading above them and a list below them where these are given."""
+
+    paragraphs: tuple[str, ...]
+    title: str = ""
+    items: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Lines as they are, in letters of one width: a config, say."""
+
+    title: str
+    lines: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one audit found: a question, a verdict, a sentence, what to do, and the tables behind it."""
+
+    id: str
+    title: str
+    verdict: Verdict
+    sentence: str
+    remedy: str = ""
+    tables: tuple[Table, ...] = ()
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Audits with their verdicts."""
+
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """One photograph, with what was said of it.
+
+    Attributes
+    ----------
+    name : str
+        As the competition calls it.
+    truth : str
+        real, fake, or not known.
+    picture, spectrum : str
+        Data URIs of the photograph and of its log power spectrum; empty where the photograph is not at hand.
+    curve : tuple of float
+        Its luminance spectrum at the gallery's `frequencies`.
+    votes : tuple of (str, float)
+        Who gave it which probability of fake, the blend first.
+    note : str
+        Why it is shown.
+    split : str
+        train or test: the same name may stand in both.
+    width, height : int
+        Pixels of the photograph; 0 where it is not at hand.
+    """
+
+    name: str
+    truth: str
+    picture: str
+    spectrum: str
+    curve: tuple[float, ...]
+    votes: tuple[tuple[str, float], ...]
+    note: str
+    split: str = "train"
+    width: int = 0
+    height: int = 0
+
+    @property
+    def key(self) -> str:
+        """What follows `#photograph-` in a link to it."""
+        return self.name if self.split == "train" else f"{self.split}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Photographs that a person should look at; a click shows one large, with its spectrum beside the class means.
+
+    Attributes
+    ----------
+    frequencies : tuple of float
+        Cycles a pixel of the curves.
+    means : dict of str to tuple of float
+        Curves to compare with, such as those of all real and of all fake training photographs.
+    bands : dict of str to (tuple of float, tuple of float)
+        Their 5th and 95th percentiles.
+    """
+
+    id: str
+    title: str
+    caption: str
+    exhibits: tuple[Exhibit, ...]
+    frequencies: tuple[float, ...] = ()
+    means: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    bands: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = field(default_factory=dict)
+
+    @property
+    def table(self) -> Table:
+        """The same in numbers: for the CSV, and for whoever reads without scripts."""
+        who = list(dict.fromkeys(who for exhibit in self.exhibits for who, _ in exhibit.votes))
+        rows = [
+            {"photograph": e.key, "truth": e.truth, "why": e.note, **{f"fake_by_{who}": p for who, p in e.votes}}
+            for e in self.exhibits
+        ]
+        columns = (
+            Column("photograph", "Photograph"),
+            Column("truth", "Truth"),
+            *(Column(f"fake_by_{each}", each, "score") for each in who),
+            Column("why", "Why it is shown"),
+        )
+        keys = [column.key for column in columns]
+        caption = f"{self.title}: probabilities of fake"
+        return Table(f"{self.id}-votes", caption, pd.DataFrame(rows, columns=keys), columns)
+
+
+@dataclass(frozen=True)
+class Details:
+    """Blocks that are shown when somebody opens them: a member's own page, say."""
+
+    id: str
+    title: str
+    summary: str
+    blocks: tuple[Block, ...]
+
+
+Block = Facts | Text | Listing | Table | Figure | Findings | Gallery | Details
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report under one heading."""
+
+    id: str
+    title: str
+    lead: str
+    blocks: tuple[Block, ...]

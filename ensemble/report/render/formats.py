@@ -1,0 +1,50 @@
+"""How values of a table are written for people: with the digits that they deserve."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ensemble.report.render.blocks import Column, Kind
+
+NOTHING = ""
+
+
+def shown(value: Any, kind: Kind) -> str:
+    """A value in words; empty for what is missing."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return NOTHING
+    if isinstance(value, list | tuple):
+        return " ".join(shown(each, "score") for each in value)
+    if kind == "text" or isinstance(value, str):
+        return str(value)
+    return _WRITERS[kind](float(value))
+
+
+def shown_cell(row: Mapping[Any, Any], column: Column) -> str:
+    """A cell, with its standard error if the column has one."""
+    text, error = shown(row[column.key], column.kind), error_of(row, column)
+    return f"{text} ± {error}" if error else text
+
+
+def error_of(row: Mapping[Any, Any], column: Column) -> str:
+    """The standard error behind a cell's value; empty where there is none, or no value."""
+    there = column.error and shown(row[column.key], column.kind)
+    return shown(row.get(column.error), "score") if there else NOTHING
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.1f}" if abs(value) < 10 else f"{value:,.0f}"
+
+
+_WRITERS: dict[str, Callable[[float], str]] = {
+    "count": lambda value: f"{value:,.0f}",
+    "score": lambda value: f"{value:.4f}",
+    "gain": lambda value: f"{value:+.4f}",
+    "weight": lambda value: f"{value:.2f}",
+    "number": lambda value: f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}",
+    "seconds": _seconds,
+    "bytes": lambda value: f"{value:,.0f}",
+    "dots": lambda value: f"{value:.4f}",
+}

@@ -1,0 +1,1 @@
+"""Sections about audits, altered photographs, and fakes never seen."""

@@ -1,0 +1,169 @@
+"""What becomes of the answers when photographs were saved again, resized, blurred or cut on their way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from ensemble.report.facts.freshness import stale, standing
+from ensemble.report.facts.material import Material
+from ensemble.report.render.blocks import Block, Column, Details, Fact, Facts, Figure, Section, Table, Text
+from ensemble.store.results import AS_THEY_ARE, BLEND, ROBUSTNESS, command_of, read
+
+_TITLE = "Robustness"
+
+
+def robustness(material: Material) -> Section:
+    """From what ensemble robustness has found; how to find it where it has not run."""
+    found = read(material.store, ROBUSTNESS)
+    if found is None:
+        how = f"{command_of(material.store, ROBUSTNESS)} alters held-out photographs and asks the models again."
+        return Section(ROBUSTNESS, _TITLE, "Not measured yet.", (Text((how,)),))
+    table, facts = found
+    return section_of(standing(material, table, facts), facts, stale(material, facts, ROBUSTNESS))
+
+
+def section_of(table: pd.DataFrame, facts: dict[str, Any], changed: str = "") -> Section:
+    """The section of the rows that still stand; `changed` says which do not."""
+    warning = (Text((changed,)),) if changed else ()
+    if table.empty:
+        return Section(ROBUSTNESS, _TITLE, "Measured, but not of what the store holds now.", warning)
+    sample = facts["sample"]
+    lead = (
+        f"{sample['photographs']:,} of {sample['of']:,} training photographs, altered, each decided by the models of "
+        "the fold that held it out; the blend by blenders fitted on the other folds."
+    )
+    who, *others = _members(table)
+    blocks: list[Block] = [*warning, _worst(table, who), _figure(table, who), _of_one(table, who), _of_all(table)]
+    blocks += [_details(table, member) for member in others]
+    blocks.append(_alterations(facts))
+    if facts["notes"]:
+        blocks.append(Text(tuple(f"{note[0].upper()}{note[1:]}." for note in facts["notes"])))
+    return Section(ROBUSTNESS, _TITLE, lead, tuple(blocks))
+
+
+def _members(table: pd.DataFrame) -> list[str]:
+    """The blend first, if it is there at all."""
+    found = [str(name) for name in pd.unique(table["member"])]
+    return sorted(found, key=lambda name: name != BLEND)
+
+
+def _worst(table: pd.DataFrame, who: str) -> Facts:
+    """As they are, and where it is worst."""
+    mine = table[table["member"] == who].set_index("alteration")
+    facts = []
+    if AS_THEY_ARE in mine.index:
+        clean = mine.loc[AS_THEY_ARE]
+        facts.append(Fact("As they are", f"{clean['accuracy']:.3f}", f"± {clean['standard_error']:.3f}, {who}"))
+    altered = mine.drop(index=AS_THEY_ARE, errors="ignore")
+    if len(altered):
+        worst = altered.iloc[int(altered["accuracy"].argmin())]
+        alarms = altered.iloc[int(altered["false_positive_rate"].argmax())]
+        facts += [
+            Fact("Worst accuracy", f"{worst['accuracy']:.3f}", f"± {worst['standard_error']:.3f}, {worst['title']}"),
+            Fact(
+                "Most real photographs called fake",
+                f"{alarms['false_positive_rate']:.3f}",
+                f"± {alarms['false_positive_rate_error']:.3f}, {alarms['title']}",
+            ),
+        ]
+    return Facts(tuple(facts))
+
+
+def _figure(table: pd.DataFrame, who: str) -> Figure:
+    """Accuracy of the blend by alteration, with the shares of fakes found and of real ones recognised."""
+    mine = table[table["member"] == who]
+    frame = mine[["title", "accuracy", "standard_error", "fakes_found"]].reset_index(drop=True)
+    frame["real_kept"] = 1 - mine["false_positive_rate"].to_numpy()
+    kinds = [("fakes_found", "fakes found", "$fake", "diamond"), ("real_kept", "real recognised", "$real", "square")]
+    traces: list[dict[str, Any]] = [
+        {"type": "scatter", "mode": "markers", "orientation": "h", "name": name, "x": frame[key], "y": frame["title"],
+         "marker": {"color": colour, "symbol": symbol, "size": 8, "opacity": 0.85},
+         "hovertemplate": f"%{{y}}: {name} %{{x:.3f}}<extra></extra>"}
+        for key, name, colour, symbol in kinds
+    ]  # fmt: skip
+    bars = {"type": "data", "array": 1.96 * frame["standard_error"], "color": "$ink", "thickness": 1}
+    traces.append(
+        {"type": "scatter", "mode": "markers", "name": "accuracy, 95% interval", "x": frame["accuracy"],
+         "y": frame["title"], "error_x": bars, "marker": {"color": "$ink", "size": 9},
+         "hovertemplate": "%{y}: accuracy %{x:.3f}<extra></extra>"}
+    )  # fmt: skip
+    worst = frame.iloc[int(frame["accuracy"].argmin())]
+    return Figure(
+        "altered",
+        f"Altered photographs, decided by {'the blend' if who == BLEND else who}",
+        f"Accuracy, fakes found and real photographs recognised for {len(frame)} kinds of photographs, as they are "
+        f"and altered. The lowest accuracy is {worst['accuracy']:.3f}, for {worst['title']}. Where the two shares "
+        "part, the decision has moved: altered photographs look too real or too fake.",
+        traces,
+        {
+            "xaxis": {"title": {"text": "share decided rightly"}, "tickformat": ".2f"},
+            "yaxis": {"autorange": "reversed", "type": "category"},
+        },
+        Table(
+            "altered-numbers",
+            "Shares decided rightly by alteration",
+            frame,
+            (
+                Column("title", "Photographs"),
+                Column("accuracy", "Accuracy", "score", error="standard_error"),
+                Column("fakes_found", "Fakes found", "score"),
+                Column("real_kept", "Real recognised", "score"),
+            ),
+        ),
+        height=90 + 26 * len(frame),
+    )
+
+
+def _of_one(table: pd.DataFrame, who: str) -> Table:
+    """All that is told of one."""
+    frame = table[table["member"] == who].reset_index(drop=True)
+    name = "robustness-of-the-blend" if who == BLEND else f"robustness-of-member-{who}"
+    return Table(
+        name,
+        f"{'The blend' if who == BLEND else who} on altered photographs, {frame['measured_on'].iloc[0]}; changes are "
+        "paired with the same photographs as they are",
+        frame,
+        (
+            Column("title", "Photographs"),
+            Column("accuracy", "Accuracy", "score", error="standard_error"),
+            Column("change", "Change", "gain", error="change_error"),
+            Column("auc", "AUC", "score", error="auc_error"),
+            Column("false_positive_rate", "Real called fake", "score", error="false_positive_rate_error"),
+            Column("fakes_found", "Fakes found", "score", error="fakes_found_error"),
+            Column("abstained", "Unsure", "score", error="abstained_error", note="Probability between 0.2 and 0.8"),
+            Column("n", "Rows", "count"),
+        ),
+    )
+
+
+def _details(table: pd.DataFrame, member: str) -> Details:
+    """A member's own table, closed, under where it is worst."""
+    mine = table[table["member"] == member]
+    worst = mine.iloc[int(mine["accuracy"].argmin())]
+    summary = f"lowest accuracy {worst['accuracy']:.3f} ± {worst['standard_error']:.3f}, {worst['title']}"
+    return Details(f"robustness-member-{member}", member, summary, (_of_one(table, member),))
+
+
+def _of_all(table: pd.DataFrame) -> Table:
+    """Accuracy of everybody; shades are on one scale."""
+    wide = table.pivot_table(index="title", columns="member", values="accuracy", aggfunc="first")
+    members = [str(name) for name in pd.unique(table["member"])]
+    wide = wide.reindex(index=pd.unique(table["title"]), columns=members).reset_index()
+    columns = [Column(member, member, "score", shade=True) for member in members]
+    caption = "Accuracy of the blend and of each member; the stronger the colour, the better"
+    return Table("robustness-of-members", caption, wide, (Column("title", "Photographs"), *columns))
+
+
+def _alterations(facts: dict[str, Any]) -> Details:
+    """What each alteration stands for."""
+    rows = [(each["title"], each["imitates"], name) for name, each in facts["alterations"].items()]
+    columns = (
+        Column("title", "Photographs"),
+        Column("imitates", "Imitates"),
+        Column("name", "Name", note="As --alterations takes it"),
+    )
+    frame = pd.DataFrame(rows, columns=[column.key for column in columns])
+    table = Table("alterations", "What was done to the photographs, and what it imitates", frame, columns)
+    return Details("robustness-alterations", "What was done to the photographs", f"{len(rows)} ways", (table,))

@@ -1,0 +1,105 @@
+"""Feature columns of every photograph, kept in the store: for blenders beside the logits, and spectra for audits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyarrow import parquet
+
+from ensemble.competition.dataset import Competition
+from ensemble.config import Recipe
+from ensemble.core.console.progress import Board
+from ensemble.core.storage.files import local_copy, new_file
+from ensemble.engine.base import Engine
+from ensemble.engine.features.table import FeatureLine, FeaturesFailed, feature_table, features_key
+from ensemble.engine.recipes.code import digest
+from ensemble.folds.ledger import FoldLedger
+from ensemble.store.oof import COLUMNS, OofStore
+
+_MADE_OF = b"made_of"  # in the file's metadata: recipe, code and data
+_RECIPE = b"recipe"  # alone: a blend knows no photographs, and takes what a run has made
+
+
+SPECTRA = "spectra.parquet"
+
+
+def columns_missing(recipe: Recipe | None, competition: Competition, store: OofStore, file: str = COLUMNS) -> bool:
+    """Whether an experiment asks for columns that a file of the store does not hold."""
+    if recipe is None:
+        return False
+    try:
+        with local_copy(store.root / file) as local:
+            metadata = parquet.read_schema(local).metadata or {}
+    except (OSError, pa.ArrowInvalid):
+        return True
+    return any(metadata.get(key) != value for key, value in _made_of(recipe, competition).items())
+
+
+def make_columns(
+    recipe: Recipe,
+    competition: Competition,
+    pixels: NDArray[np.uint8] | None,
+    ledger: FoldLedger,
+    engine: Engine,
+    store: OofStore,
+    board: Board,
+    file: str = COLUMNS,
+) -> None:
+    """Compute the columns of all photographs and write them into a file of the store.
+
+    The table is cached as those of members are.
+
+    Whatever a transformer raises is told, and costs no member.
+    """
+    pixels = competition.decode() if pixels is None else pixels
+    report = FeatureLine(recipe.use, board)
+    try:
+        values = feature_table(recipe, pixels, engine, store.feature_cache, board, report)
+    except FeaturesFailed as error:
+        board.say(f"{file} could not be made: {error}")
+        return
+    frame = pd.DataFrame(values).add_prefix("column_")
+    frame.insert(0, "name", [*ledger.table["name"], *competition.sample.names])
+    frame.insert(1, "split", ["oof"] * len(ledger.table) + ["test"] * len(competition.sample.names))
+    arrow = pa.Table.from_pandas(frame, preserve_index=False)
+    arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **_made_of(recipe, competition)})
+    with new_file(store.root / file) as temporary:
+        parquet.write_table(arrow, temporary)
+
+
+def read_columns(
+    store: OofStore,
+    ledger: FoldLedger,
+    recipe: Recipe | None = None,
+    file: str = COLUMNS,
+    sample: Sequence[str] | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    """Columns float32 of the ledger's rows and of the sample's (default: the sample that the store knows).
+
+    None where the store holds none for all of them, or none of this recipe (default: whatever it holds).
+    """
+    try:
+        with local_copy(store.root / file) as local:
+            arrow = parquet.read_table(local, use_threads=False)
+        if recipe is not None and (arrow.schema.metadata or {}).get(_RECIPE) != _recipe(recipe):
+            return None
+        table: Any = arrow.to_pandas()
+        splits = [table[table["split"] == split].set_index("name").drop(columns="split") for split in ("oof", "test")]
+        wanted = [ledger.table["name"], store.sample().names if sample is None else list(sample)]
+        train, test = (part.loc[names].to_numpy(np.float32) for part, names in zip(splits, wanted, strict=True))
+    except (OSError, KeyError, pa.ArrowInvalid):
+        return None
+    return train, test
+
+
+def _recipe(recipe: Recipe) -> bytes:
+    return digest(recipe.model_dump(mode="json")).encode()
+
+
+def _made_of(recipe: Recipe, competition: Competition) -> dict[bytes, bytes]:
+    return {_MADE_OF: digest([features_key(recipe), competition.sha256]).encode(), _RECIPE: _recipe(recipe)}

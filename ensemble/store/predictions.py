@@ -1,0 +1,213 @@
+"""The store's predictions as matrices, one column a member, verified row by row against the fold ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ensemble.config import Experiment
+from ensemble.core.errors import UserError
+from ensemble.core.metrics.scores import to_logits, to_probabilities
+from ensemble.folds.ledger import FoldLedger
+from ensemble.store.oof import OofStore
+from ensemble.store.parquet import PredictionsFile
+from ensemble.store.record import PREDICTIONS, FoldRecord
+
+Array = NDArray[np.float64]
+Logits = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the members predicted, on the same folds.
+
+    Attributes
+    ----------
+    members : list of str
+        The columns.
+    oof_logits : float32 (training rows, members)
+        Out-of-fold, in the order of the ledger; NaN where a fold is not there yet.
+    test_logits : float32 (test rows, members)
+        In the order of the sample: the mean over the fold models that are there.
+    ledger : FoldLedger
+        Labels and folds of the training rows.
+    left_out : dict
+        Members with no fold that can be used, and why.
+    partial : dict
+        Members of which some folds are missing, and why.
+    hashes : dict
+        `member/fold-k` to the sha256 of its predictions.
+    records : dict
+        `member/fold-k` to its record.
+    """
+
+    members: list[str]
+    oof_logits: Logits
+    test_logits: Logits
+    ledger: FoldLedger
+    left_out: dict[str, str]
+    partial: dict[str, str]
+    hashes: dict[str, str]
+    records: dict[str, FoldRecord]
+
+    def probabilities(self, column: int) -> Array:
+        """Out-of-fold probabilities (training rows,) of one member; NaN where a fold is not there."""
+        return to_probabilities(self.oof_logits[:, column].astype(np.float64))
+
+    def record(self, member: str, fold: int) -> FoldRecord | None:
+        """The record of a fold that is among these predictions."""
+        return self.records.get(f"{member}/fold-{fold}")
+
+
+def load_predictions(store: OofStore, experiment: Experiment | None = None) -> Predictions:
+    """Read every member of an experiment (default: the one that the store was last trained for), and those imported.
+
+    Raises
+    ------
+    UserError
+        No member has a fold, or a fold was made on other folds or data than the store's: the rows are named.
+    """
+    reader = _Reader(store)
+    members = {member.name: member.recipe for member in (experiment or store.experiment()).members}
+    members |= {name: reader.any_recipe for name in store.imported() if name not in members}
+    oof, test = reader.matrices(len(members))
+    found: list[str] = []
+    left_out: dict[str, str] = {}
+    partial: dict[str, str] = {}
+    records: dict[str, FoldRecord] = {}
+    for name, recipe in members.items():
+        folds, reasons = reader.folds(name, recipe)
+        missing = f"{len(folds)} of {reader.ledger.n_folds} folds ({'; '.join(dict.fromkeys(reasons))})"
+        if len({fold.record.provenance.code for fold in folds.values()}) > 1:
+            left_out[name] = "folds made by different versions of its code; train again"
+        elif not folds:
+            left_out[name] = missing
+        else:
+            reader.fill(oof[len(found)], test[len(found)], folds)
+            records |= {f"{name}/fold-{k}": fold.record for k, fold in folds.items()}
+            found.append(name)
+            if reasons:
+                partial[name] = missing
+    if not found:
+        raise UserError(f"{store.root}: no member has a finished fold ({_sentence(left_out)}); train first")
+    hashes = {fold: record.predictions_sha256 for fold, record in records.items()}
+    oof, test = oof[: len(found)], test[: len(found)]
+    pa.default_memory_pool().release_unused()  # what the files took to read, a tenth of a large store's memory
+    return Predictions(found, oof.T, test.T, reader.ledger, left_out, partial, hashes, records)
+
+
+@dataclass(frozen=True)
+class _Fold:
+    heldout: Array
+    test: Array
+    record: FoldRecord
+
+
+class _Reader:
+    """Reads folds of one store, each checked against the same rows."""
+
+    any_recipe: dict[str, Any] = {}  # noqa: RUF012  (never changed)
+
+    def __init__(self, store: OofStore) -> None:
+        self.store = store
+        self.ledger = store.ledger()
+        self.data: str = store.facts()["sha256"]
+        self.sample = store.sample().names
+        self._rows = [self.ledger.heldout(fold) for fold in range(self.ledger.n_folds)]
+        self._pages: dict[int, bytes] = {}
+        names, sample = (_strings(column) for column in (self.ledger.table["name"], self.sample))
+        self._names = [pa.concat_arrays([names.take(rows), sample]) for rows in self._rows]
+
+    def matrices(self, members: int) -> tuple[Logits, Logits]:
+        """Room for the logits of all members: (members, training rows) of NaN, and (members, test rows)."""
+        oof = np.full((members, len(self.ledger.table)), np.nan, dtype=np.float32)
+        return oof, np.zeros((members, len(self.sample)), dtype=np.float32)
+
+    def folds(self, member: str, recipe: dict[str, Any]) -> tuple[dict[int, _Fold], list[str]]:
+        """The folds of a member that may be blended, and why the others are not there."""
+        read = {fold: self._verified(member, recipe, fold) for fold in range(self.ledger.n_folds)}
+        there = {number: fold for number, fold in read.items() if not isinstance(fold, str)}
+        return there, [reason for reason in read.values() if isinstance(reason, str)]
+
+    def fill(self, oof: Logits, test: Logits, folds: dict[int, _Fold]) -> None:
+        """Write a member's logits into its rows of the matrices."""
+        for number, fold in folds.items():
+            oof[self._rows[number]] = to_logits(fold.heldout)
+        test[:] = np.mean([to_logits(fold.test) for fold in folds.values()], axis=0)
+
+    def _verified(self, member: str, recipe: dict[str, Any], fold: int) -> _Fold | str:
+        """A fold, or why it is not there; a fold of other folds or data is an error."""
+        record = self.store.record(member, fold)
+        if record is None:
+            return "not trained"
+        file = self.store.file(member, fold, record)
+        if file is None:
+            return f"fold-{fold} is damaged, train again"
+        rows, where = self._rows[fold], f"{self.store.fold_folder(member, fold)}"
+        if self._has_its_names(file, fold):
+            table = file.read(["label", "pred"])
+            labels, pred = table["label"].to_numpy(), table["pred"].to_numpy()
+        else:
+            labels, pred = self._in_order(file.read().to_pandas(), fold, where)
+        self._same_labels(labels[: len(rows)], rows, where)
+        if pred.dtype.kind != "f" or not ((pred >= 0) & (pred <= 1)).all():  # NaN fails both
+            raise UserError(f"{where}/{PREDICTIONS} holds values that are no probabilities; train again")
+        if record.provenance.folds != self.ledger.sha256 or record.provenance.data != self.data:
+            raise UserError(
+                f"{where} was made on other folds or data (its hash differs, though its rows agree); train again"
+            )
+        if recipe is not self.any_recipe and record.provenance.recipe != recipe:
+            return "made with another config"
+        return _Fold(pred[: len(rows)], pred[len(rows) :], record)
+
+    def _has_its_names(self, file: PredictionsFile, fold: int) -> bool:
+        """Whether a file holds the names of a fold in their order; of equal bytes it is looked at once."""
+        pages = file.name_pages()
+        if pages != self._pages.get(fold):
+            names = _strings(file.read(["name"])["name"])
+            if not names.equals(self._names[fold]):
+                return False
+            self._pages[fold] = pages
+        return True
+
+    def _in_order(self, table: pd.DataFrame, fold: int, where: str) -> tuple[NDArray[np.int64], Array]:
+        """Labels and predictions in the order of the ledger and of the sample, which may come again in another one."""
+        expected = self.ledger.table["name"].iloc[self._rows[fold]]
+        heldout, test = (table[table["split"] == split] for split in ("oof", "test"))
+        _same_rows(where, expected, heldout["name"], "out-of-fold rows")
+        _same_rows(where, pd.Series(sorted(self.sample)), test["name"].sort_values(), "test rows")
+        ordered = pd.concat([heldout, test.set_index("name").loc[self.sample]])
+        return ordered["label"].to_numpy(np.int64), ordered["pred"].to_numpy(np.float64)
+
+    def _same_labels(self, labels: NDArray[np.int64], rows: NDArray[np.intp], where: str) -> None:
+        relabelled = rows[labels != self.ledger.labels[rows]]
+        if len(relabelled):
+            names = list(self.ledger.table["name"].iloc[relabelled])
+            raise UserError(f"{where} was made with other labels for {_some(names)}; train again")
+
+
+def _strings(column: pa.ChunkedArray | pd.Series[str] | list[str]) -> pa.LargeStringArray:
+    """A column of names in one piece, of one type whatever it was stored as."""
+    chunks = column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([pa.array(column, pa.large_string())])
+    return chunks.combine_chunks().cast(pa.large_string())
+
+
+def _same_rows(where: str, expected: pd.Series[str], found: pd.Series[str], what: str) -> None:
+    if list(expected) == list(found):
+        return
+    differing = sorted(set(expected) ^ set(found)) or ["their order"]
+    raise UserError(f"{where} was made on other {what}: {_some(differing)}; train again")
+
+
+def _some(names: Sequence[str], shown: int = 5) -> str:
+    return ", ".join(names[:shown]) + (f" (+{len(names) - shown} more)" if len(names) > shown else "")
+
+
+def _sentence(left_out: dict[str, str]) -> str:
+    return "; ".join(f"{name} has {reason}" for name, reason in left_out.items())

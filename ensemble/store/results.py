@@ -1,0 +1,75 @@
+"""What is asked of a store after training, and kept beside it: how its files are called, and what they were made from.
+
+The names of an inquiry are those of its command, its folder and its files: ensemble robustness writes
+`robustness/robustness.parquet`, `.csv`, `.md`, and last `.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from ensemble.core.storage.files import Location, local_copy
+from ensemble.engine.recipes.code import digest
+from ensemble.store.oof import OofStore
+from ensemble.store.predictions import Predictions
+
+ROBUSTNESS, GENERATORS = "robustness", "generators"
+BLEND = "blend"  # the row of the blend; no member may be called so
+AS_THEY_ARE = "as_they_are"  # photographs that nobody altered
+ALL = -1  # in a column of clusters: every cluster, each by the models that never saw it
+_OF_A_BLEND = ("chosen", "elected", "decision_rule", "oof_sha256", "submission_sha256")
+
+Manifest = dict[str, Any]
+
+
+def file_of(store: OofStore, which: str, kind: str) -> Location:
+    """Where the results of an inquiry lie; `kind` is parquet, csv, md or json."""
+    return store.root / which / f"{which}.{kind}"
+
+
+def command_of(store: OofStore, which: str) -> str:
+    """The command that asks, as it can be pasted."""
+    return f"ensemble {which} {shlex.quote(str(store.root))}"
+
+
+def read(store: OofStore, which: str) -> tuple[pd.DataFrame, dict[str, Any]] | None:
+    """The table and the facts of an inquiry; None where there are none, or none that can be read."""
+    try:
+        facts: dict[str, Any] = dict(json.loads(file_of(store, which, "json").read_text(encoding="utf-8")))
+        with local_copy(file_of(store, which, "parquet")) as local:
+            table = pd.read_parquet(local, use_threads=False)
+    except (OSError, ValueError, TypeError):
+        return None
+    return (table, facts) if len(table) else None
+
+
+def made_from(
+    store: OofStore, predictions: Predictions, manifest: Manifest | None, members: Sequence[str]
+) -> dict[str, Any]:
+    """What results of these members were made from, to be kept among their facts.
+
+    Keys `data_sha256`, `folds_sha256`, `predictions_sha256` (by member) and `blend_sha256` (None without a blend).
+    `manifest` is that of the blend of these predictions.
+    """
+    return {
+        "data_sha256": store.facts()["sha256"],
+        "folds_sha256": predictions.ledger.sha256,
+        "predictions_sha256": {member: predictions_sha256(predictions, member) for member in members},
+        "blend_sha256": blend_sha256(manifest),
+    }
+
+
+def predictions_sha256(predictions: Predictions, member: str) -> str | None:
+    """Changes when any fold of a member does; None where it has none."""
+    folds = {fold: sha for fold, sha in predictions.hashes.items() if fold.rpartition("/")[0] == member}
+    return digest(folds) if folds else None
+
+
+def blend_sha256(manifest: Manifest | None) -> str | None:
+    """Changes with what the blend says and how it was chosen, not with the seconds that it took."""
+    return None if manifest is None else digest([manifest.get(key) for key in _OF_A_BLEND])

@@ -1,0 +1,159 @@
+"""Clusters of fakes by their spectra, found before anybody looks at a score. They serve evaluation only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ensemble.core.errors import UserError
+from ensemble.core.threads import threads
+
+NUMBERS = range(2, 7)
+REASONABLE, WEAK = 0.5, 0.25  # silhouettes, as Kaufman and Rousseeuw (1990) read them
+METHOD = "StandardScaler, PCA of 20 components, KMeans of 10 starts, 1"
+RULE = (
+    "of 2 to 6 clusters the number with the largest silhouette, 2 only where they stand apart (above 0.5); a cluster "
+    "of fewer than one in twenty fakes joins the next"
+)
+_COMPONENTS, _STARTS, _LEAST_SHARE, _NEAREST = 20, 10, 0.05, 5
+_MOST_ROWS = 5_000  # of a silhouette, which compares each with each
+
+Points = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Which cluster each fake belongs to.
+
+    Attributes
+    ----------
+    labels : int64 (fakes,)
+        0 is the largest cluster.
+    silhouette : float
+        Mean over the fakes (Rousseeuw, 1987): near 0 where clusters are parts of one cloud, 1 where each is a point.
+    each : list of float
+        The same within every cluster.
+    tried : dict
+        Silhouette of each number of clusters that was tried.
+    nearest : list of list of str
+        The names nearest to the centre of every cluster, the nearest first.
+    """
+
+    labels: Labels
+    silhouette: float
+    each: list[float]
+    tried: dict[int, float]
+    nearest: list[list[str]]
+
+    @property
+    def number(self) -> int:
+        """How many there are."""
+        return len(self.each)
+
+
+def find_clusters(
+    spectra: NDArray[np.float32], names: Sequence[str], groups: Sequence[str], seed: int, asked: int | None = None
+) -> Clusters:
+    """Cluster fakes by their spectra (fakes, columns); the same for any order of the fakes that keeps them sorted.
+
+    Fakes of one group stay together: they go where most of them are. `asked` is the number of clusters (default: by
+    `RULE`).
+
+    Raises
+    ------
+    UserError
+        There are too few fakes, or they do not give so many clusters.
+    """
+    if len(set(groups)) < 2 * (asked or 2):
+        raise UserError(f"{len(set(groups))} different fakes cannot be cut into {asked or 2} clusters or more")
+    if (spectra == spectra[0]).all():
+        raise UserError("all fakes have the same spectrum, so they do not fall into clusters")
+    with threads(1):  # sums in one order: the same clusters on any machine
+        points = _points(spectra)
+        numbers = [asked] if asked else [n for n in NUMBERS if n < len(set(groups))]
+        partitions = [_partition(points, n, groups, seed, merge=asked is None) for n in numbers]
+        found = {int(labels.max()) + 1: labels for labels in reversed(partitions) if labels.max() > 0}
+        silhouettes = {n: _silhouettes(points, found[n], seed) for n in sorted(found)}
+    tried = {n: float(values.mean()) for n, (values, _) in silhouettes.items()}
+    if not tried or asked not in (None, *tried):
+        raise UserError(f"the fakes do not fall into {asked or 'two'} clusters; give another --clusters")
+    number = choose_number(tried)
+    labels, (values, rows) = found[number], silhouettes[number]
+    each = [float(values[labels[rows] == cluster].mean()) for cluster in range(number)]
+    return Clusters(labels, tried[number], each, tried, _nearest(points, labels, names))
+
+
+def choose_number(tried: dict[int, float]) -> int:
+    """The number of clusters with the largest silhouette, by `RULE`.
+
+    Half of one cloud of fakes is too much to leave out: what is learned from the other half would be worse anyway.
+    """
+    apart = {number: value for number, value in tried.items() if number > 2 or value > REASONABLE}
+    return max(apart or tried, key=lambda number: (tried[number], -number))
+
+
+def separation(silhouette: float) -> str:
+    """A silhouette in words, after Kaufman and Rousseeuw (1990)."""
+    if silhouette > REASONABLE:
+        return "they stand apart, as fakes of several generators would"
+    if silhouette > WEAK:
+        return "they stand apart weakly; they may be parts of one generator's fakes"
+    return "they hardly stand apart: parts of one cloud, as one generator's fakes are"
+
+
+def _points(spectra: NDArray[np.float32]) -> Points:
+    """The spectra in a few directions that matter (fakes, components)."""
+    from sklearn.decomposition import PCA  # takes seconds, and only new clusters need it
+    from sklearn.preprocessing import StandardScaler
+
+    scaled = StandardScaler().fit_transform(spectra.astype(np.float64))
+    points: Points = PCA(min(_COMPONENTS, *scaled.shape), svd_solver="full").fit_transform(scaled)
+    return points
+
+
+def _partition(points: Points, number: int, groups: Sequence[str], seed: int, *, merge: bool) -> Labels:
+    """Clusters by k-means, groups whole, the largest first."""
+    from sklearn.cluster import KMeans
+
+    found = KMeans(number, n_init=_STARTS, random_state=seed).fit(points)
+    labels = found.labels_
+    if merge:
+        kept = np.flatnonzero(np.bincount(labels, minlength=number) >= _LEAST_SHARE * len(labels))
+        labels = found.transform(points)[:, kept].argmin(axis=1)
+    return _by_size(_majority(labels, groups))
+
+
+def _majority(labels: NDArray[np.integer], groups: Sequence[str]) -> Labels:
+    counts = pd.crosstab(np.asarray(groups), labels)
+    return counts.idxmax(axis=1).loc[list(groups)].to_numpy().astype(np.int64)
+
+
+def _by_size(labels: Labels) -> Labels:
+    """Number the clusters anew by size; of equal ones the first to appear is first."""
+    numbers, first, sizes = np.unique(labels, return_index=True, return_counts=True)
+    ordered = numbers[np.lexsort((first, -sizes))]
+    rank = {number: place for place, number in enumerate(ordered)}
+    return np.array([rank[label] for label in labels], dtype=np.int64)
+
+
+def _silhouettes(points: Points, labels: Labels, seed: int) -> tuple[Points, NDArray[np.intp]]:
+    """Silhouettes, and the fakes that they belong to: all, or as many as can be compared with each other."""
+    from sklearn.metrics import silhouette_samples
+
+    rows = np.sort(np.random.default_rng(seed).permutation(len(labels))[:_MOST_ROWS])
+    values: Points = silhouette_samples(points[rows], labels[rows])
+    return values, rows
+
+
+def _nearest(points: Points, labels: Labels, names: Sequence[str]) -> list[list[str]]:
+    found = []
+    for cluster in range(int(labels.max()) + 1):
+        rows = np.flatnonzero(labels == cluster)
+        distances = np.linalg.norm(points[rows] - points[rows].mean(axis=0), axis=1)
+        found.append([names[row] for row in rows[np.argsort(distances, kind="stable")[:_NEAREST]]])
+    return found

@@ -1,0 +1,47 @@
+"""ensemble generators: what members decide on clusters of fakes that they never saw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ensemble.core.console.progress import Board
+from ensemble.core.storage.files import Location, location
+from ensemble.report.anew import report_anew
+from ensemble.store.find import find_store
+from ensemble.stress.generators.run import leave_clusters_out
+
+
+def main(
+    store: Annotated[
+        Location | None,
+        typer.Argument(parser=location, metavar="STORE", help="A store or a config; default: the newest store."),
+    ] = None,
+    data: Annotated[
+        Location | None,
+        typer.Option(
+            parser=location,
+            metavar="PATH",
+            help="The competition that the store was trained on; default: where it was.",
+        ),
+    ] = None,
+    oof: Annotated[Location, typer.Option(parser=location, metavar="PATH", help="Root of the stores.")] = Path("oof"),
+    engine: Annotated[str, typer.Option(help="ray (local, or the cluster in RAY_ADDRESS) or inline.")] = "ray",
+    clusters: Annotated[
+        int | None,
+        typer.Option(min=2, max=20, help="How many; default: those that are there, else the number that fits best."),
+    ] = None,
+    members: Annotated[str, typer.Option(help="Train only these members, separated by commas.")] = "",
+) -> None:
+    """Cluster the fakes by spectrum, train every member once more without each cluster, and tell how it decides it.
+
+    Beside it stands what the same member decides on the same photographs in random folds. What is finished already is
+    not done again.
+    """
+    found, experiment = find_store(store, oof)
+    complete = leave_clusters_out(found, experiment, members, data, engine, clusters)
+    report_anew(found, experiment, Board().say)
+    if not complete:
+        raise typer.Exit(1)

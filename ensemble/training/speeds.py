@@ -1,0 +1,53 @@
+"""How long folds and features take: measured in this run, else by earlier ones, else guessed by a pilot."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from ensemble.store.oof import OofStore
+
+
+class Speeds:
+    """Seconds of one fold of each member, and of the features of one photograph, as well as they are known.
+
+    What this run measures counts more than what was known before: another config, another machine.
+    """
+
+    def __init__(self, folds: dict[str, float] | None = None, photographs: dict[str, float] | None = None) -> None:
+        self._folds = dict(folds or {})
+        self._photographs = dict(photographs or {})
+        self._measured: dict[str, list[float]] = {}
+
+    def fold(self, member: str) -> float:
+        """Seconds of a fold; infinite where nobody knows."""
+        fresh = self._measured.get(member)
+        return sum(fresh) / len(fresh) if fresh else self._folds.get(member, math.inf)
+
+    def photograph(self, member: str) -> float:
+        """Seconds of one photograph's features; 0 where there are none, or nobody knows."""
+        return self._photographs.get(member, 0.0)
+
+    def measured(self, member: str, seconds: float) -> None:
+        """A fold of this run is finished."""
+        self._measured.setdefault(member, []).append(seconds)
+
+    def guess(self, member: str, fold: float, photograph: float) -> None:
+        """What a pilot has found."""
+        self._folds[member], self._photographs[member] = fold, photograph
+
+    def known(self, member: str) -> bool:
+        """Whether anything is known of its folds."""
+        return math.isfinite(self.fold(member))
+
+
+def speeds_of(store: OofStore, members: Iterable[str], n_folds: int) -> Speeds:
+    """Means over the folds that a store holds of each member, be it with another config: it is a guess."""
+    folds: dict[str, float] = {}
+    photographs: dict[str, float] = {}
+    for member in members:
+        records = [record for fold in range(n_folds) if (record := store.record(member, fold)) is not None]
+        if records:
+            folds[member] = sum(record.finished - record.started for record in records) / len(records)
+            photographs[member] = sum(record.seconds_features_per_photograph for record in records) / len(records)
+    return Speeds(folds, photographs)

@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ensemble.competition.dataset import Competition
+from ensemble.config import DataSettings
+from ensemble.core.errors import InputProblems, UserError
+from tests.competitions import pack, photograph, read_rows, write_competition, write_rows
+
+
+@pytest.fixture
+def folder(tmp_path: Path, competition_folder: Path) -> Path:
+    """A competition that a test may change."""
+    return Path(shutil.copytree(competition_folder, tmp_path / "data"))
+
+
+def problems(folder: Path, settings: DataSettings | None = None) -> dict[str, list[str]]:
+    with pytest.raises(InputProblems) as caught:
+        Competition.open(folder, settings).decode()
+    return caught.value.problems
+
+
+@pytest.mark.parametrize("suffix", [".tar.gz", ".tgz", ".tar", ".zip"])
+@pytest.mark.parametrize("root", ["", "data256faces"])
+@pytest.mark.parametrize("tables", [True, False])
+def test_every_way_of_handing_out_gives_the_same_competition(
+    tmp_path: Path, competition_folder: Path, suffix: str, root: str, tables: bool
+) -> None:
+    expected = Competition.open(competition_folder)
+    archive = pack(competition_folder, tmp_path / f"data256faces{suffix}", root, tables)
+    if not tables:
+        for name in ("train.csv", "submit.csv"):
+            shutil.copy(competition_folder / name, tmp_path / name)
+    for path in (archive, tmp_path):
+        found = Competition.open(path)
+        assert found.sha256 == expected.sha256
+        np.testing.assert_array_equal(found.decode(), expected.decode())
+
+
+def test_folder_one_down(tmp_path: Path, competition_folder: Path) -> None:
+    shutil.copytree(competition_folder, tmp_path / "data256faces")
+    assert Competition.open(tmp_path).sha256 == Competition.open(competition_folder).sha256
+
+
+def test_rows_and_pixels_belong_together(competition_folder: Path) -> None:
+    competition = Competition.open(competition_folder)
+    pixels = competition.decode()
+    assert pixels.shape == (52, 32, 32, 3)
+    assert pixels.dtype == np.uint8
+    assert competition.train.names == sorted(competition.train.names)
+    for row in (0, 7, 39):
+        np.testing.assert_array_equal(pixels[row], photograph(row, row % 2 == 1))
+        assert competition.train.labels[row] == row % 2
+    np.testing.assert_array_equal(pixels[45], photograph(10_005, True))
+    assert competition.identities[0] == "train/00000.png"
+    assert competition.identities[40] == "test/00000.png"
+
+
+def test_names_without_extension_and_columns_by_content(folder: Path) -> None:
+    rows = read_rows(folder / "train.csv")[1:]
+    mixed = [[label, name.removesuffix(".png"), 0.5] for name, label in rows]
+    write_rows(folder / "train.csv", ["answer", "photo", "noise"], mixed[::-1])
+    competition = Competition.open(folder)
+    assert competition.train.names[:2] == ["00000", "00001"]
+    assert competition.train.labels.tolist() == [0, 1] * 20
+    assert competition.train.files[0] == "00000.png"
+
+
+def test_the_order_of_rows_does_not_matter(folder: Path) -> None:
+    before = Competition.open(folder).sha256
+    rows = read_rows(folder / "train.csv")
+    write_rows(folder / "train.csv", rows[0], rows[:0:-1])
+    assert Competition.open(folder).sha256 == before
+
+
+def test_columns_can_be_named(folder: Path) -> None:
+    rows = read_rows(folder / "train.csv")[1:]
+    write_rows(folder / "train.csv", ["name", "a", "b"], [[name, label, 1 - int(label)] for name, label in rows])
+    with pytest.raises(UserError, match="label_column"):
+        Competition.open(folder)
+    assert Competition.open(folder, DataSettings(label_column="b")).train.labels.tolist() == [1, 0] * 20
+    with pytest.raises(UserError, match="no column 'c'"):
+        Competition.open(folder, DataSettings(label_column="c"))
+
+
+def test_all_problems_in_one_report(folder: Path) -> None:
+    rows = read_rows(folder / "train.csv")[1:]
+    rows[3][1] = ""
+    rows[4][1] = "2"
+    rows[5][0] = "lost.png"
+    write_rows(folder / "train.csv", ["name", "target"], [*rows, rows[6]])
+    (folder / "test" / "00002.png").write_bytes((folder / "test" / "00002.png").read_bytes()[:300])
+    (folder / "test" / "00003.png").write_bytes(b"no photograph")
+    Image.fromarray(photograph(1, False, 40)).save(folder / "train" / "00008.png")
+    Image.new("CMYK", (32, 32)).save(folder / "train" / "00009.tif")
+    (folder / "train" / "00009.tif").rename(folder / "train" / "00009.png")
+    Image.new("I;16", (32, 32)).save(folder / "train" / "00010.png")
+    found = problems(folder)
+    assert {kind.split(" than")[0]: len(examples) for kind, examples in found.items()} == {
+        "label missing or not 0/1": 2,
+        "row without a photograph": 1,
+        "photograph without a row": 1,
+        "duplicate row": 1,
+        "unreadable or truncated photograph": 2,
+        "another size": 1,
+        "not three 8-bit channels (nor grey, nor RGBA)": 2,
+    }
+    assert "train.csv line 5: 00003.png has ''" in found["label missing or not 0/1"]
+    assert found["photograph without a row"] == ["train/00005.png is not in train.csv"]
+
+
+def test_at_most_ten_examples_are_shown(folder: Path) -> None:
+    rows = read_rows(folder / "train.csv")[1:]
+    write_rows(folder / "train.csv", ["name", "target"], [[name, label] for name, label in rows[:20]])
+    with pytest.raises(InputProblems, match=r"\(\+10 more\)"):
+        Competition.open(folder)
+
+
+def test_only_one_class(folder: Path) -> None:
+    rows = read_rows(folder / "train.csv")[1:]
+    write_rows(folder / "train.csv", ["name", "target"], [[name, 1] for name, _ in rows])
+    assert list(problems(folder)) == ["only one class"]
+
+
+def test_sixteen_bit_colour_is_no_photograph(folder: Path) -> None:
+    import struct
+    import zlib
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 32, 32, 16, 2, 0, 0, 0)
+    lines = (b"\0" + b"\x12\x34" * 96) * 32
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    (folder / "train" / "00000.png").write_bytes(png)
+    assert list(problems(folder)) == ["not three 8-bit channels (nor grey, nor RGBA)"]
+
+
+def test_grey_and_alpha_are_converted(folder: Path) -> None:
+    colour = photograph(0, False)
+    Image.fromarray(colour[..., 0]).save(folder / "train" / "00000.png")
+    alpha = np.concatenate([colour, np.zeros((32, 32, 1), np.uint8)], axis=2)
+    Image.fromarray(alpha).save(folder / "train" / "00001.png")
+    pixels = Competition.open(folder).decode()
+    np.testing.assert_array_equal(pixels[0], np.repeat(colour[..., :1], 3, axis=2))
+    np.testing.assert_array_equal(pixels[1], colour)  # what lies under a transparent pixel is kept
+
+
+def test_crop_on_size_mismatch_keeps_the_grid(folder: Path) -> None:
+    large = photograph(3, True, 60)
+    Image.fromarray(large).save(folder / "train" / "00000.png")
+    pixels = Competition.open(folder, DataSettings(on_size_mismatch="crop")).decode()
+    assert pixels.shape[1:3] == (32, 32)
+    np.testing.assert_array_equal(pixels[0], large[8:40, 8:40])
+
+
+def test_missing_parts_are_named(tmp_path: Path, folder: Path) -> None:
+    with pytest.raises(UserError, match="does not exist"):
+        Competition.open(tmp_path / "nowhere")
+    (folder / "submit.csv").unlink()
+    with pytest.raises(UserError, match=r"no submit\.csv"):
+        Competition.open(folder)
+    with pytest.raises(UserError, match="one archive"):
+        Competition.open(write_rows(tmp_path / "x.csv", ["a"], []) or tmp_path / "data" / "train")
+
+
+def test_a_sample_with_more_columns_is_refused_before_anything_is_trained(folder: Path) -> None:
+    rows = [["1", *row] for row in read_rows(folder / "submit.csv")[1:]]
+    write_rows(folder / "submit.csv", ["id", "name", "pred"], rows)
+    with pytest.raises(UserError, match=r"beside name there must be one column"):
+        Competition.open(folder)
+
+
+def test_semicolons_and_trailing_commas(folder: Path) -> None:
+    text = (folder / "train.csv").read_text()
+    (folder / "train.csv").write_text(text.replace(",", ";"))
+    with pytest.raises(UserError, match="separated by commas"):
+        Competition.open(folder)
+    (folder / "train.csv").write_text(text.replace("\n", ",\n").replace("target,", "target"))
+    assert Competition.open(folder).train.labels.tolist() == [0, 1] * 20
+
+
+def test_photographs_cannot_be_written_to(competition_folder: Path) -> None:
+    assert not Competition.open(competition_folder).decode().flags.writeable
+
+
+def test_what_else_lies_in_the_folder_is_not_read(folder: Path) -> None:
+    before = Competition.open(folder).sha256
+    (folder / "notes.csv").write_text("this,is,no,table\n1\n")
+    (folder / "models").mkdir()
+    (folder / "models" / "large.bin").write_bytes(b"x" * 1000)
+    pack(folder, folder / "original.tar.gz")
+    assert Competition.open(folder).sha256 == before
+
+
+def test_two_photographs_for_one_row(folder: Path) -> None:
+    rows = [[name.removesuffix(".png"), label] for name, label in read_rows(folder / "train.csv")[1:]]
+    write_rows(folder / "train.csv", ["name", "target"], rows)
+    Image.fromarray(photograph(9, False)).save(folder / "train" / "00004.jpg")
+    assert "two photographs for one row" in problems(folder)
+
+
+def test_another_label_or_pixel_is_another_competition(tmp_path: Path, folder: Path) -> None:
+    hashes = {Competition.open(folder).sha256}
+    rows = read_rows(folder / "train.csv")
+    rows[1][1] = "1"
+    write_rows(folder / "train.csv", rows[0], rows[1:])
+    hashes.add(Competition.open(folder).sha256)
+    Image.fromarray(photograph(99, False)).save(folder / "test" / "00000.png")
+    hashes.add(Competition.open(folder).sha256)
+    hashes.add(Competition.open(write_competition(tmp_path / "other", first=500)).sha256)
+    assert len(hashes) == 4

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import expit, logit
+from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
+
+from ensemble.core.metrics.scores import (
+    expected_calibration_error,
+    is_right,
+    paired_standard_error,
+    score,
+    standard_error,
+    to_logits,
+    to_probabilities,
+)
+
+probabilities = st.lists(st.floats(0, 1), min_size=4, max_size=60)
+
+
+def labels_for(n: int) -> np.ndarray:
+    return np.arange(n) % 2
+
+
+def test_one_half_is_fake() -> None:
+    assert is_right(np.array([0.5, 0.5, np.nextafter(0.5, 0)]), np.array([1, 0, 0])).tolist() == [True, False, True]
+
+
+@given(probabilities)
+def test_scores_equal_those_of_scikit_learn(values: list[float]) -> None:
+    p, y = np.array(values), labels_for(len(values))
+    found = score(p, y)
+    assert found.accuracy == accuracy_score(y, p >= 0.5)
+    assert found.auc == pytest.approx(roc_auc_score(y, p))
+    assert found.log_loss == pytest.approx(log_loss(y, np.clip(p, 1e-7, 1 - 1e-7)))
+    assert found.standard_error == pytest.approx(math.sqrt(found.accuracy * (1 - found.accuracy) / len(y)))
+
+
+@given(probabilities)
+def test_logits_keep_every_decision(values: list[float]) -> None:
+    p = np.array(values)
+    logits = to_logits(p)
+    assert np.isfinite(logits).all()
+    assert ((logits >= 0) == (p >= 0.5)).all()
+    np.testing.assert_allclose(to_probabilities(logits), p, atol=1.1e-7)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40))
+def test_probabilities_equal_those_of_scipy(values: list[float]) -> None:
+    logits = np.array(values)
+    np.testing.assert_allclose(to_probabilities(logits), expit(logits), rtol=1e-14, atol=0)
+    p = np.clip(expit(logits), 1e-7, 1 - 1e-7)
+    np.testing.assert_allclose(to_logits(p), logit(p), rtol=1e-12, atol=1e-12)
+
+
+def test_calibration_error() -> None:
+    y = labels_for(1000)
+    assert expected_calibration_error(np.full(1000, 0.5), y) == pytest.approx(0.0)
+    assert expected_calibration_error(np.full(1000, 0.8), y) == pytest.approx(0.3)
+    assert expected_calibration_error(y.astype(float), y) == 0.0
+
+
+def test_paired_error_counts_only_differences() -> None:
+    a = np.array([True] * 90 + [False] * 10)
+    assert paired_standard_error(a, a) == 0.0
+    b = a.copy()
+    b[0] = False
+    assert paired_standard_error(a, b) == pytest.approx(math.sqrt(0.01 * 0.99 / 100))
+    assert paired_standard_error(a, b) < standard_error(a)

@@ -1,0 +1,179 @@
+"""One writer at a time on an object store: the second is refused, a dead one's place is taken, a slow one is told."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ensemble.core.errors import UserError
+from ensemble.core.storage import lease as signs
+from ensemble.core.storage.files import Location
+from ensemble.core.storage.lock import only_writer
+from ensemble.core.storage.remote import RemotePath
+from ensemble.store.oof import OofStore
+from tests.storage import new_place
+
+HOLDER = """
+import sys, time
+from ensemble import signs
+from ensemble.files import location
+from ensemble.lock import only_writer
+from ensemble.oof import OofStore
+signs.RENEWED = 0.1
+with only_writer(OofStore(location(sys.argv[1])), "train"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signs, "RENEWED", 0.1)
+    monkeypatch.setattr(signs, "SILENCE", 3.0)  # a busy machine may stand still for a second
+
+
+def lock_folder(store: OofStore) -> RemotePath:
+    folder = store.root.with_name(f".{store.name}.train.lock")
+    assert isinstance(folder, RemotePath)
+    return folder
+
+
+def held(store: OofStore) -> bool:
+    return bool(signs._signs(lock_folder(store)))
+
+
+def test_the_second_writer_is_refused(place: Location) -> None:
+    store = OofStore(place)
+    for _ in range(2):  # a lock that was released can be held again
+        with only_writer(store, "train"), only_writer(store, "blend"):
+            with pytest.raises(UserError, match=r"another train.* is writing to .*; wait for it"):
+                only_writer(store, "train").__enter__()
+            with only_writer(OofStore(place.with_name("other")), "train"):
+                pass
+
+
+def test_an_error_releases_it(place: Location) -> None:
+    store = OofStore(place)
+    with contextlib.suppress(RuntimeError), only_writer(store, "train"):
+        raise RuntimeError("no")
+    with only_writer(store, "train"):
+        pass
+
+
+@pytest.fixture
+def store(s3: str, tmp_path: Path) -> OofStore:
+    return OofStore(new_place("s3", tmp_path))
+
+
+@pytest.mark.fault("a driver dies that holds the lock of an object store")
+def test_the_lock_of_a_killed_driver_is_taken_over(store: OofStore, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two processes on one server."""
+    other = subprocess.Popen([sys.executable, "-c", HOLDER, str(store.root)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(UserError, match=rf"another train \(process {other.pid} on "):
+            only_writer(store, "train").__enter__()
+    finally:
+        other.kill()
+        other.communicate()
+    assert f"locked by process {other.pid} on " in capsys.readouterr().err
+    begun = time.monotonic()
+    with only_writer(store, "train"):
+        assert time.monotonic() - begun > 2
+        (sign,) = signs._signs(lock_folder(store)).values()
+        assert len(sign.instead_of) == 1
+    assert not held(store)
+
+
+def lose(store: OofStore, happens: Callable[[str], None]) -> str:
+    """Hold the lock while something happens to its sign, see that this is noticed, and give the sign's name."""
+    mine: list[str] = []
+
+    def hold() -> None:
+        with only_writer(store, "train"):
+            mine.extend(signs._signs(lock_folder(store)))
+            happens(mine[0])
+            time.sleep(10)
+
+    begun = time.monotonic()
+    with pytest.raises(UserError, match="took over"):
+        hold()
+    assert time.monotonic() - begun < 5
+    return mine[0]
+
+
+def test_a_writer_that_lost_its_place_stops(store: OofStore) -> None:
+    """As a laptop that slept: another driver put up a sign instead of its own."""
+    mine = lose(store, lambda token: signs._write(lock_folder(store), signs._Sign(instead_of=(token,))))
+    (left,) = signs._signs(lock_folder(store)).values()
+    assert left.instead_of == (mine,)  # only its own sign was taken down
+
+
+def test_a_sign_that_was_taken_down_stops_its_writer(store: OofStore) -> None:
+    lose(store, lambda token: (lock_folder(store) / token).unlink())
+    assert not held(store)
+
+
+def test_a_damaged_sign_is_a_strangers(store: OofStore, capsys: pytest.CaptureFixture[str]) -> None:
+    (lock_folder(store) / "x").write_bytes(b"{half")
+    with only_writer(store, "train"):
+        pass
+    assert "watching for up to" in capsys.readouterr().err
+    assert not held(store)
+
+
+def test_an_outage_is_not_silence(store: OofStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While nobody can look nobody is silent: the holder could renew nothing either."""
+    signs._write(lock_folder(store), signs._Sign())
+    real, looks = signs._signs, []
+
+    def slow(folder: RemotePath) -> dict[str, signs._Sign]:
+        looks.append(time.monotonic())
+        if len(looks) == 3:
+            time.sleep(2)
+        return real(folder)
+
+    monkeypatch.setattr(signs, "_signs", slow)
+    begun = time.monotonic()
+    with only_writer(store, "train"):
+        assert time.monotonic() - begun > 4.5
+
+
+def test_renewals_are_written(store: OofStore) -> None:
+    with only_writer(store, "train"):
+        time.sleep(1)
+        (path,) = lock_folder(store).iterdir()
+        assert json.loads(path.read_text())["renewal"] >= 2
+
+
+def test_of_many_at_the_same_moment_one_at_most_is_inside(tmp_path: Path) -> None:
+    store = OofStore(new_place("memory", tmp_path))
+    inside, most, entered = [0], [0], [0]
+    begin = threading.Barrier(6)
+
+    def work() -> None:
+        for _ in range(5):
+            begin.wait()
+            with contextlib.suppress(UserError), only_writer(store, "train"):
+                inside[0] += 1
+                most[0], entered[0] = max(most[0], inside[0]), entered[0] + 1
+                time.sleep(0.05)
+                inside[0] -= 1
+
+    workers = [threading.Thread(target=work) for _ in range(6)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert most == [1]
+    assert entered[0] >= 1
+    assert not held(store)

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ensemble.core.errors import UserError
+from ensemble.engine.recipes.code import code_version, digest, digest_of_chunks, file_sha256
+from tests import ROOT
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "plugged"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "model.py").write_text(
+        "from plugged.helper import help\nfrom . import other\nimport json\nclass Model: pass\n"
+    )
+    for name in ("helper", "other", "unrelated"):
+        (folder / f"{name}.py").write_text("def help(): pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "plugged"]:
+        monkeypatch.delitem(sys.modules, name)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("file", "changes"), [("model", True), ("helper", True), ("other", True), ("unrelated", False)]
+)
+def test_only_what_a_member_imports_is_its_code(package: Path, file: str, changes: bool) -> None:
+    before = code_version("plugged.model.Model")
+    (package / f"{file}.py").write_text("# changed\n" + (package / f"{file}.py").read_text())
+    assert (code_version("plugged.model.Model") != before) == changes
+
+
+def test_a_module_beside_it_is_its_code_too(package: Path) -> None:
+    (package.parent / "beside.py").write_text("one = 1\n")
+    (package / "model.py").write_text("import beside\nclass Model: pass\n")
+    before = code_version("plugged.model.Model")
+    (package.parent / "beside.py").write_text("one = 2\n")
+    assert code_version("plugged.model.Model") != before
+
+
+def test_a_module_that_is_not_there_is_a_sentence() -> None:
+    with pytest.raises(UserError, match="no module 'nowhere'"):
+        code_version("nowhere.Model")
+
+
+def test_a_library_is_known_by_its_version() -> None:
+    import lightgbm
+
+    assert code_version("lightgbm.LGBMClassifier") == f"lightgbm=={lightgbm.__version__}"
+
+
+@pytest.mark.parametrize("way", ["site", "path"])
+def test_a_library_is_known_wherever_it_was_installed(tmp_path: Path, way: str) -> None:
+    """As `pip --user`, `--system-site-packages` or a .pth file have it: not in the environment's own folder."""
+    library = tmp_path / "elsewhere"
+    (library / "borrowed").mkdir(parents=True)
+    (library / "borrowed" / "__init__.py").write_text("class Model: pass\n")
+    facts = library / "borrowed_things-1.2.3.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: borrowed-things\nVersion: 1.2.3\n")
+    (facts / "RECORD").write_text("borrowed/__init__.py,,\n")
+    add = (
+        f"import site; site.addsitedir({str(library)!r})"
+        if way == "pth"
+        else f"import sys; sys.path.append({str(library)!r})"
+    )
+    environment = {
+        **os.environ,
+        **({"PYTHONPATH": f"{ROOT}:{library}"} if way == "user" else {"PYTHONPATH": str(ROOT)}),
+    }
+    code = f"{add}; from ensemble.engine.recipes.code import code_version; print(code_version('borrowed.Model'))"
+    found = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "borrowed-things==1.2.3"
+
+
+def test_code_in_a_folder_called_like_a_library_is_not_that_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lightgbm.py").write_text("class LGBMClassifier: pass\n")
+    code = "from ensemble.engine.recipes.code import code_version; print(code_version('lightgbm.LGBMClassifier'))"
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    found = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout.startswith("lightgbm:")
+
+
+def test_a_module_that_looks_at_main_is_read_too(package: Path) -> None:
+    (package / "model.py").write_text("import __main__\nfrom plugged.helper import help\nclass Model: pass\n")
+    assert code_version("plugged.model.Model").startswith("plugged:")
+
+
+def test_every_source_of_the_framework_is_its_code(tmp_path: Path) -> None:
+    """In a copy, so that a file may change: wherever it lies and whatever it is called, the hash says so."""
+    shutil.copytree(ROOT / "ensemble", tmp_path / "ensemble", ignore=shutil.ignore_patterns("__pycache__"))
+    script = "from ensemble.engine.recipes.code import framework_code; print(framework_code())"
+
+    def code() -> str:
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        return subprocess.run(
+            [sys.executable, "-c", script], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout
+
+    found = {code(), code()}
+    assert len(found) == 1
+    for file in ("report/render/page.js", "audit/run.py", "core/errors.py"):
+        (tmp_path / "ensemble" / file).open("a").write("\n")
+        found.add(code())
+    assert len(found) == 4
+
+
+def test_the_order_of_keys_does_not_matter() -> None:
+    assert digest({"a": 1, "b": [2, 3]}) == digest({"b": [2, 3], "a": 1}) != digest({"a": 1, "b": [3, 2]})
+
+
+@given(st.lists(st.lists(st.tuples(st.text(), st.integers()), min_size=1)), st.integers())
+def test_a_digest_made_chunk_by_chunk_is_that_of_the_whole(chunks: list[list[tuple[str, int]]], rest: int) -> None:
+    assert digest_of_chunks(chunks, rest, "an end") == digest(
+        [[row for chunk in chunks for row in chunk], rest, "an end"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("members.cnn.ImageClassifier", "members:50dea07dc1e6f92d"),
+        ("members.embedding.FrozenEmbedding", "members:e7cb957d95454e3a"),
+        ("members.forensics.ForensicFeatures", "members:bf8386290c20014a"),
+        ("members.seeds.SeedAverage", "members:f0ce26028b6c67eb"),
+    ],
+)
+def test_folds_of_version_0_1_0_are_still_finished(path: str, code: str) -> None:
+    """As stores of that version have noted it; change a line here only when the member computes something else."""
+    assert code_version(path) == code
+
+
+def test_every_edited_source_is_one_of_today() -> None:
+    sources = {file_sha256(path) for path in (ROOT / "members").rglob("*.py")}
+    edited = json.loads((ROOT / "ensemble" / "engine" / "recipes" / "reworded.json").read_text())
+    assert not edited.keys() - sources, "make the list again: these sources are no longer there"

@@ -1,0 +1,25 @@
+"""The peak of one piece of work is its own, whatever its process did before."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from ensemble.engine.tasks.memory import forget_peak, peak_mib
+
+MIB = 1024 * 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot forget a peak")
+def test_a_peak_is_forgotten_and_measured_anew() -> None:
+    forget_peak()
+    before = peak_mib()
+    np.ones(300 * MIB, dtype=np.uint8)
+    large = peak_mib()
+    forget_peak()
+    np.ones(50 * MIB, dtype=np.uint8)
+    small = peak_mib()
+    assert large - before == pytest.approx(300, abs=30)
+    assert small - before == pytest.approx(50, abs=30)

@@ -1,0 +1,118 @@
+"""The engine on real Ray: the same results as in-process, and what happens when things break."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ensemble.config import load_experiment
+from ensemble.store.oof import OofStore
+from ensemble.store.predictions import load_predictions
+from ensemble.train import train
+from tests.competitions import BOOSTED, CNN, LINEAR, write_config
+from tests.conftest import train_inline
+from tests.ensemble.training.test_train import foreign
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory, competition_folder: Path) -> tuple[OofStore, OofStore, bool, str]:
+    """One experiment in-process and on Ray, with members that fail, die and tell their threads; what Ray's run said."""
+    folder = tmp_path_factory.mktemp("both")
+    mark = folder / "mark"
+    mark.mkdir()
+    good = write_config(folder / "good.yaml", CNN, LINEAR, BOOSTED)
+    inline = train_inline(good, competition_folder, folder / "inline")
+    hard = write_config(
+        folder / "hard.yaml",
+        CNN,
+        LINEAR,
+        BOOSTED,
+        foreign("threads", "Threads", "{num_cpus: 2}"),
+        foreign("raises", "Raises"),
+        foreign("dies", "KillsItsWorkerOnce", mark=mark),
+        foreign("humble", "HighPass", "{num_gpus: 0.5}"),
+        foreign("huge", "HighPass", "{num_cpus: 4096}"),
+    )
+    experiment = load_experiment(hard)
+    store = OofStore(folder / "ray" / experiment.name)
+    said = pytest.MonkeyPatch()
+    import io
+    import sys
+
+    buffer = io.StringIO()
+    said.setattr(sys, "stdout", buffer)
+    said.delenv("RAY_ADDRESS", raising=False)
+    try:
+        complete = train(experiment, list(experiment.members), competition_folder, store, "ray")
+    finally:
+        said.undo()
+    return inline, store, complete, buffer.getvalue()
+
+
+Both = tuple[OofStore, OofStore, bool, str]
+
+
+@pytest.mark.parametrize("member", ["linear", "boosted"])
+def test_equal_bytes(both: Both, member: str) -> None:
+    inline, on_ray, _, _ = both
+    for fold in range(3):
+        files = [store.fold_folder(member, fold) / "predictions.parquet" for store in (inline, on_ray)]
+        assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_the_cnn_agrees(both: Both) -> None:
+    inline, on_ray, _, _ = both
+    for fold in range(3):
+        one, two = inline.predictions("cnn", fold), on_ray.predictions("cnn", fold)
+        assert one is not None
+        assert two is not None
+        assert list(one.columns) == list(two.columns)
+        np.testing.assert_allclose(one["pred"], two["pred"], atol=1e-5)
+
+
+def test_a_failing_fold_leaves_the_others(both: Both) -> None:
+    _, store, complete, said = both
+    assert not complete
+    assert "raises/fold-1 FAILED: RuntimeError: this fold cannot be learned" in said
+    assert [store.record("raises", fold) is not None for fold in range(3)] == [True, False, True]
+    assert "RuntimeError" in store.log_file("raises", 1).read_text()
+
+
+def test_a_worker_that_dies_is_tried_again(both: Both) -> None:
+    _, store, _, _ = both
+    assert "dies" in load_predictions(store).members
+
+
+def test_threads_are_those_asked_for(both: Both) -> None:
+    _, store, _, _ = both
+    record = store.record("threads", 0)
+    assert record is not None
+    assert record.history == [{"torch": 2, "pools": 2, "omp": "2", "score": 0.5}]
+
+
+def test_hardware_that_is_not_there(both: Both) -> None:
+    _, store, _, said = both
+    assert "huge cannot run: asks for 4096 CPUs" in said
+    assert "humble" in load_predictions(store).members
+    assert "huge" in load_predictions(store).left_out
+
+
+def test_progress_is_told_in_plain_lines(both: Both) -> None:
+    said = both[3]
+    assert "24 folds to train" in said
+    assert "of 21 folds" in said
+    ours = [line for line in said.splitlines() if "(raylet)" not in line]  # Ray speaks up when a worker dies
+    assert not [line for line in ours if "\x1b" in line]
+
+
+def test_a_cluster_that_is_not_there_is_a_sentence(
+    competition_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ensemble.core.errors import UserError
+
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    experiment = load_experiment(write_config(tmp_path / "c.yaml", LINEAR))
+    with pytest.raises(UserError, match="RAY_ADDRESS"):
+        train(experiment, list(experiment.members), competition_folder, OofStore(tmp_path / "oof" / "small"), "ray")

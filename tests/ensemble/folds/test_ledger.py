@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from ensemble.config import FoldSettings
+from ensemble.core.errors import UserError
+from ensemble.folds.ledger import FoldLedger
+from ensemble.folds.near_duplicates import near_duplicate_groups
+from tests.competitions import photograph
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> tuple[list[str], list[int], list[str]]:
+    """Names, labels and groups; every class has at least six groups."""
+    singles = [(f"s{i}", i % 2, f"s{i}") for i in range(draw(st.integers(12, 40)))]
+    sizes = draw(st.lists(st.integers(2, 5), max_size=4))
+    grouped = [(f"g{g}-{i}", draw(st.integers(0, 1)), f"g{g}-0") for g, size in enumerate(sizes) for i in range(size)]
+    table = draw(st.permutations(singles + grouped))
+    return [row[0] for row in table], [row[1] for row in table], [row[2] for row in table]
+
+
+def cut(table: tuple[list[str], list[int], list[str]], n_folds: int = 3, seed: int = 0) -> FoldLedger:
+    names, labels, groups = table
+    return FoldLedger.cut(names, np.array(labels), groups, FoldSettings(n_folds=n_folds, seed=seed))
+
+
+@settings(max_examples=40)
+@given(rows(), st.integers(2, 4), st.integers(0, 5))
+def test_every_row_is_held_out_once_and_no_group_is_split(
+    table: tuple[list[str], list[int], list[str]], n_folds: int, seed: int
+) -> None:
+    ledger = cut(table, n_folds, seed)
+    heldout = np.concatenate([ledger.heldout(fold) for fold in range(n_folds)])
+    assert sorted(heldout) == list(range(len(table[0])))
+    for fold in range(n_folds):
+        training, held = (set(ledger.table["group"].iloc[r]) for r in (ledger.training(fold), ledger.heldout(fold)))
+        assert not training & held
+        assert set(ledger.labels[ledger.heldout(fold)]) == {0, 1}
+
+
+@settings(max_examples=20)
+@given(rows(), st.randoms())
+def test_the_order_of_rows_does_not_matter(table: tuple[list[str], list[int], list[str]], random: object) -> None:
+    shuffled = list(zip(*table, strict=True))
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    names, labels, groups = (list(column) for column in zip(*shuffled, strict=True))
+    assert cut(table).sha256 == cut((names, labels, groups)).sha256
+
+
+def simple(n: int = 30) -> tuple[list[str], list[int], list[str]]:
+    names = [f"{i:03d}" for i in range(n)]
+    return names, [i % 2 for i in range(n)], names
+
+
+def test_known_hash() -> None:
+    """The same input gives the same ledger on any machine: this hash was computed once and must not move."""
+    assert cut(simple()).sha256.startswith("397abd42b11ffe5c")
+
+
+def test_the_hash_sees_everything() -> None:
+    names, labels, groups = simple()
+    hashes = {
+        cut((names, labels, groups)).sha256,
+        cut((names, labels, groups), seed=1).sha256,
+        cut((names, labels, groups), n_folds=4).sha256,
+        cut((["x", *names[1:]], labels, groups)).sha256,
+        cut((names, [1, 0, *labels[2:]], groups)).sha256,
+        cut((names, labels, [groups[1], *groups[1:]])).sha256,
+    }
+    assert len(hashes) == 6
+
+
+def test_saved_twice_same_bytes_and_loaded_equal(tmp_path: Path) -> None:
+    ledger = cut(simple())
+    contents = []
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        ledger.save(folder)
+        contents.append([(folder / name).read_bytes() for name in ("folds.parquet", "folds.json")])
+        assert FoldLedger.load(folder).difference(ledger) == ""
+    assert contents[0] == contents[1]
+
+
+def test_a_changed_file_is_noticed(tmp_path: Path) -> None:
+    cut(simple()).save(tmp_path)
+    table = pd.read_parquet(tmp_path / "folds.parquet")
+    table.loc[3, "fold"] = (table.loc[3, "fold"] + 1) % 3
+    table.to_parquet(tmp_path / "folds.parquet", index=False)
+    with pytest.raises(UserError, match="was changed"):
+        FoldLedger.load(tmp_path)
+
+
+def test_difference_names_the_rows() -> None:
+    names, labels, groups = simple()
+    other = cut((["new", *names[1:]], [*labels[:-1], 0], groups))
+    text = cut((names, labels, groups)).difference(other)
+    assert "rows only in the first: 000" in text
+    assert "rows only in the second: new" in text
+    assert "another label: 029" in text
+
+
+def test_too_few_groups_is_a_sentence() -> None:
+    with pytest.raises(UserError, match=r"lower folds\.n_folds"):
+        cut((["a", "b", "c", "d"], [0, 1, 0, 1], ["a", "b", "c", "d"]), n_folds=3)
+
+
+def test_a_split_group_is_an_assertion() -> None:
+    ledger = cut(simple())
+    ledger.table["group"] = "one"
+    with pytest.raises(AssertionError, match="split over folds"):
+        ledger.check()
+
+
+def smooth(seed: int) -> Image.Image:
+    """A photograph-like picture: low frequencies only, so that compression changes its hash little."""
+    return Image.fromarray(photograph(seed, False, 8)).resize((64, 64), Image.Resampling.BICUBIC)
+
+
+def test_near_duplicates_and_their_mirrors_share_a_group(tmp_path: Path) -> None:
+    first, second = smooth(1), smooth(2)
+    first.save(tmp_path / "again.jpg", quality=70)
+    mirrored = second.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    with Image.open(tmp_path / "again.jpg") as again:
+        photographs = np.array([np.asarray(image) for image in (first, second, again, mirrored, smooth(3))])
+    names = ["a", "b", "c", "d", "e"]
+    assert near_duplicate_groups(names, photographs, [None] * 5, 30) == ["a", "b", "a", "b", "e"]
+    assert near_duplicate_groups(names, photographs, ["x", None, None, None, "x"], 30) == ["a", "b", "a", "b", "a"]

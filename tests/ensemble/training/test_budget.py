@@ -1,0 +1,144 @@
+"""What fits into the time that there is: which members are chosen, and that the run ends when it said it would."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ensemble.config import MemberSettings, load_experiment
+from ensemble.engine.span import makespan
+from ensemble.store.oof import OofStore
+from ensemble.store.predictions import load_predictions
+from ensemble.train import train
+from ensemble.training.budget import Budget, Limits, by_gain, that_fit
+from ensemble.training.selection import pilot_rows
+from tests.competitions import write_config
+from tests.ensemble.training.test_train import foreign
+
+
+def member(name: str, kind: str = "a.B", value: float = 1.0) -> MemberSettings:
+    return MemberSettings.model_validate({"name": name, "model": {"use": kind}, "value": value})
+
+
+def test_unlike_members_are_worth_more() -> None:
+    members = [member("cnn", "m.CNN"), member("cnn2", "m.CNN"), member("tree", "l.GBM"), member("dear", "x.Y", 3.0)]
+    assert [m.name for m in by_gain(members, [], [])] == ["dear", "cnn", "tree", "cnn2"]
+    assert [m.name for m in by_gain(members, [], [member("old", "m.CNN")])] == ["dear", "tree", "cnn", "cnn2"]
+    assert [m.name for m in by_gain(members, ["cnn2"], [])][:2] == ["cnn2", "dear"]
+
+
+def test_what_does_not_fit_makes_room_for_what_does() -> None:
+    seconds = {"long": 100.0, "short": 10.0, "unknown": math.inf}
+    members = [member(name) for name in ("unknown", "long", "short")]
+    found = that_fit(
+        members, lambda m, _: [(seconds[m.name], {"CPU": 1})], lambda jobs: sum(j[0] for j in jobs), lambda _: 50
+    )
+    assert [m.name for m in found] == ["short"]
+
+
+JOBS = st.lists(st.tuples(st.floats(0.01, 1e4), st.fixed_dictionaries({"CPU": st.integers(1, 4)})), min_size=1)
+
+
+@given(JOBS, st.integers(4, 16))
+def test_a_span_is_no_shorter_than_the_work_and_no_longer_than_a_queue(jobs: list, cpus: int) -> None:  # type: ignore[type-arg]
+    found = makespan(jobs, [{"CPU": cpus / 2}, {"CPU": cpus / 2}])
+    work = sum(seconds * wants["CPU"] for seconds, wants in jobs)
+    assert found >= max(work / cpus, max(seconds for seconds, _ in jobs)) * (1 - 1e-9)
+    assert found <= sum(seconds for seconds, _ in jobs) * (1 + 1e-9)
+
+
+def test_what_never_fits_takes_for_ever() -> None:
+    assert makespan([(1.0, {"GPU": 1})], [{"CPU": 2}]) == math.inf
+    assert makespan([], [{"CPU": 2}]) == 0.0
+
+
+def test_the_last_blend_has_its_time() -> None:
+    now = time.monotonic()
+    assert Budget(7200, now).left == pytest.approx(7140, abs=1)
+    assert Budget(4, now).left == pytest.approx(2, abs=0.5)
+    assert Budget(math.inf, now).left == math.inf
+    assert not Budget(math.inf, now).limited
+
+
+def test_a_pilot_sees_training_rows_of_both_kinds_only() -> None:
+    labels, folds = np.arange(4000) % 2, np.arange(4000) // 2 % 5
+    rows = pilot_rows(labels, folds)
+    assert len(rows) == len(set(rows.tolist())) == 60
+    assert not (folds[rows] == 0).any()
+    assert labels[rows[:20]].sum() == 10
+
+
+def run(config: Path, data: Path, oof: Path, engine: str, seconds: float) -> tuple[OofStore, bool, float]:
+    """The store, whether the run was complete, and the seconds that it took."""
+    experiment, begun = load_experiment(config), time.monotonic()
+    store, limits = OofStore(oof / "small"), Limits(budget=Budget(seconds, begun))
+    complete = train(experiment, list(experiment.members), data, store, engine, limits)
+    return store, complete, time.monotonic() - begun
+
+
+@pytest.mark.parametrize(
+    ("engine", "seconds"), [("inline", 30), pytest.param("ray", 60, marks=pytest.mark.slow)]
+)  # workers import PyTorch first
+def test_a_run_ends_on_time_with_whole_members(
+    engine: str,
+    seconds: float,
+    competition_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The quick member fits; the other is more valuable, but its pilot tells that it would take too long."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    slow = foreign("slow", "HighPass", seconds=90).replace("resources", "value: 9\n    resources")
+    config = write_config(tmp_path / "c.yaml", slow, foreign("quick", "HighPass", seconds=0.1))
+    store, complete, took = run(config, competition_folder, tmp_path / "oof", engine, seconds)
+    said = capsys.readouterr().out
+    assert complete
+    assert took < seconds
+    assert "trying slow, quick on a few photographs" in said
+    assert "left out: slow" in said
+    assert load_predictions(store).members == ["quick"]
+    assert load_predictions(store).partial == {}
+
+
+def test_a_guess_that_was_wrong_does_not_make_a_run_late(
+    competition_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A fold that hangs is ended when the time is up; what is finished is kept, and can be blended.
+
+    The quick one takes half a second more, so that its folds surely come first: the longest do.
+    """
+    mark = tmp_path / "mark"
+    mark.mkdir()
+    hangs = foreign("hangs", "HangsInOneFold", mark=mark)
+    config = write_config(tmp_path / "c.yaml", foreign("quick", "HighPass", seconds=0.5), hangs)
+    store, complete, took = run(config, competition_folder, tmp_path / "oof", "inline", 45)
+    assert complete, "what a run has no time for is no failure"
+    assert took < 45
+    assert "the time is up; what is finished is kept" in capsys.readouterr().out
+    assert load_predictions(store).members == ["quick", "hangs"]
+    assert load_predictions(store).partial == {"hangs": "1 of 3 folds (not trained)"}
+
+
+def test_what_earlier_folds_took_decides(
+    competition_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(tmp_path / "c.yaml", foreign("slow", "HighPass", seconds=3), foreign("quick", "HighPass"))
+    run(config, competition_folder, tmp_path / "oof", "inline", math.inf)
+    config.write_text(
+        config.read_text().replace("seconds: 3", "seconds: 3.1").replace("HighPass}", "HighPass, seconds: 0.1}")
+    )
+    capsys.readouterr()
+    store, complete, took = run(config, competition_folder, tmp_path / "oof", "inline", 12)
+    said = capsys.readouterr().out
+    assert complete
+    assert took < 12
+    assert "left out: slow (about 9 s by itself)" in said
+    assert "few photographs" not in said
+    assert load_predictions(store).members == ["quick"]

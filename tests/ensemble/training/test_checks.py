@@ -1,0 +1,70 @@
+"""Members are looked at before anything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ensemble.config import MemberSettings
+from ensemble.core.errors import UserError
+from ensemble.training.checks import check_members
+
+
+def test_a_fold_is_no_beginning_for_others(tmp_path: Path) -> None:
+    """Its model has learned rows that other folds are scored on; features are shared by all of them."""
+    folder = tmp_path / "oof" / "first" / "members" / "cnn" / "fold-0"
+    (folder / "model").mkdir(parents=True)
+    weights = folder / "model" / "model.safetensors"
+    weights.touch()
+    recipe = {"use": "members.embedding.FrozenEmbedding", "backbone": "test_efficientnet", "weights": str(weights)}
+    settings = {"name": "frozen", "features": recipe, "model": {"use": "sklearn.linear_model.LogisticRegression"}}
+    member = MemberSettings.model_validate(settings)
+    (folder / "fold.json").touch()
+    with pytest.raises(UserError, match=r"member frozen: .*model\.safetensors is the model of a fold"):
+        check_members([member])
+    (folder / "fold.json").unlink()
+    with pytest.raises(UserError, match="cannot be read as a plain state dict"):
+        check_members([member])
+
+
+def test_a_link_to_a_fold_is_a_fold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "oof" / "first" / "members" / "cnn" / "fold-0" / "model"
+    folder.mkdir(parents=True)
+    (folder.parent / "fold.json").touch()
+    (folder / "model.safetensors").touch()
+    (tmp_path / "linked.safetensors").symlink_to(folder / "model.safetensors")
+    monkeypatch.chdir(folder)
+    for weights in ("model.safetensors", str(tmp_path / "linked.safetensors")):
+        with pytest.raises(UserError, match="is the model of a fold"):
+            check_members([image_classifier(weights=weights)])
+
+
+def image_classifier(**parameters: object) -> MemberSettings:
+    recipe = {"use": "members.cnn.ImageClassifier", "backbone": "test_efficientnet", "weights": "none", **parameters}
+    return MemberSettings.model_validate({"name": "cnn", "model": recipe})
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"backbone": "test_efficientnit"}, "did you mean test_efficientnet"),
+        ({"weights": "/no/such.safetensors"}, "nor a file that exists"),
+        ({"weights": "packaged"}, "no package holds weights for test_efficientnet"),
+        ({"crop": 100}, "crop=100 is no multiple of 8"),
+        ({"average_last": 9, "epochs": 2}, "more than the 2 epochs"),
+        ({"backbone": "test_vit", "stem_stride": 1}, "stem"),
+        ({"frozen_layers": 40}, "freeze fewer"),
+    ],
+    ids=str,
+)
+def test_a_network_that_cannot_be_is_found_before_anything_runs(parameters: dict[str, object], words: str) -> None:
+    with pytest.raises(UserError, match=f"member cnn: .*{words}"):
+        check_members([image_classifier(**parameters)])
+    average = {"use": "members.seeds.SeedAverage", "estimator": image_classifier(**parameters).model.model_dump()}
+    with pytest.raises(UserError, match=words):
+        check_members([MemberSettings.model_validate({"name": "seeds", "model": average})])
+
+
+def test_networks_that_can_be_pass() -> None:
+    check_members([image_classifier(stem_stride=1, frozen_layers=2, crop=96, moving_average=0.9, weights="hub")])
