@@ -7,15 +7,23 @@ OOF ?= oof
 ENGINE ?= ray
 DEMO := data/demo
 DATA ?= $(DEMO)
+MARKED := training or process or ray or browser or s3 or slow
 
-.PHONY: submit demo test test-all lint bench clean
+.DEFAULT_GOAL := help
+.PHONY: help submit check test test-all lint bench clean
 
-submit: $(VENV)/.installed $(if $(filter $(DEMO),$(DATA)),$(DEMO)/train.csv)  ## train CONFIG on DATA, blend, print the leaderboard
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+submit: $(VENV)/.installed $(if $(filter $(DEMO),$(DATA)),$(DEMO)/train.csv)  ## train CONFIG on DATA, blend, and print the leaderboard
 	$(BIN)/ensemble train "$(CONFIG)" --data "$(DATA)" --oof "$(OOF)" --engine $(ENGINE)
 	$(BIN)/ensemble blend "$(CONFIG)" --oof "$(OOF)"
 
 $(DEMO)/train.csv: | $(VENV)/.installed
 	$(BIN)/ensemble demo $(DEMO)
+
+check: lint  ## lint, types, and the tests that need no training, process, Ray, browser or S3 server: before each commit
+	$(BIN)/python -m pytest -q -n auto -m "not ($(MARKED))"
 
 test: lint  ## everything but the tests marked slow
 	$(BIN)/python -m pytest -m "not slow"
@@ -23,9 +31,10 @@ test: lint  ## everything but the tests marked slow
 test-all: lint  ## the slow tests too
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/.installed-dev
+lint: $(VENV)/.installed-dev  ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
 
 bench: $(VENV)/.installed-dev  ## make bench NAME=cnn_throughput; some take ARGS="..."

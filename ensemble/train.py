@@ -12,8 +12,8 @@ import typer
 from ensemble.competition.dataset import Competition
 from ensemble.config import Experiment, MemberSettings, load_experiment
 from ensemble.core.console.console import run
-from ensemble.core.console.durations import seconds_of
-from ensemble.core.console.progress import Board
+from ensemble.core.console.durations import parse_duration
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, location
 from ensemble.core.storage.lock import only_writer
@@ -62,8 +62,8 @@ def main(
     experiment = load_experiment(config)
     chosen = choose_members(experiment, members)
     limits = Limits(
-        math.inf if timeout is None else seconds_of(timeout, "--timeout"),
-        Budget(math.inf if budget is None else seconds_of(budget, "--budget"), started),
+        math.inf if timeout is None else parse_duration(timeout, "--timeout"),
+        Budget(math.inf if budget is None else parse_duration(budget, "--budget"), started),
     )
     if not train(experiment, chosen, data, OofStore(oof / experiment.name), engine, limits):
         raise typer.Exit(1)
@@ -82,11 +82,11 @@ def train(
     Returns whether every fold is there that was asked for and that the budget has room for.
     """
     started = time.time()
-    board = Board()
+    board = ProgressBoard()
     make_engine = engine_maker(engine_name)
     if not store.exists():
         check_members(members)
-    with only_writer(store, "train"):
+    with only_writer(store.root, "train"):
         competition = Competition.open(data, experiment.data)
         pixels, ledger = prepare(experiment, competition, store, board)
         plan = plan_folds(members, ledger, competition, store)
@@ -94,13 +94,13 @@ def train(
         store.begin(experiment, ledger, competition.sample, facts_of(competition))
         note_photographs(store, competition)
         for line in plan.reasons:
-            board.say(line)
+            board.log(line)
         complete, columns = True, experiment.blend.columns
         to_make = columns if columns_missing(columns, competition, store) else None
         if to_make:
             build(to_make)  # a wrong path or parameter is told before anything runs
         if plan.missing or to_make:
-            board.say(f"{len(plan.missing)} folds to train, {len(plan.kept)} finished already")
+            board.log(f"{len(plan.missing)} folds to train, {len(plan.kept)} finished already")
             from ensemble.audit.run import audit_and_tell  # a run that has nothing to do should not wait for these
             from ensemble.blend.live import LiveBlend
 
@@ -116,11 +116,11 @@ def train(
                 complete = train_missing(execution, pixels, engine_name, limits, started)
             live.refresh()
         else:
-            board.say(f"nothing to do: all {len(plan.kept)} folds of {store.root} are finished")
+            board.log(f"nothing to do: all {len(plan.kept)} folds of {store.root} are finished")
         try:
             publish(store, board.console, experiment, competition=competition)
         except (OSError, UserError) as error:  # a full disk, say: the folds that are there are as good
-            board.say(f"the report could not be written: {error}")
+            board.log(f"the report could not be written: {error}")
     return complete
 
 

@@ -17,7 +17,7 @@ from ensemble.audit.run import audit
 from ensemble.competition.dataset import Competition
 from ensemble.competition.tables import SampleTable, TrainTable
 from ensemble.config import Experiment, MemberSettings, Recipe
-from ensemble.core.console.progress import Board
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.engine.inline import InlineEngine
 from ensemble.store.checks import Check
 from ensemble.store.oof import OofStore
@@ -90,7 +90,7 @@ def audited(competition: Competition, folder: Path) -> dict[str, Check]:
     pixels, ledger = cut(experiment, competition)
     store = OofStore(folder / "planted")
     with InlineEngine() as engine:
-        checks = audit(competition, pixels, ledger, experiment, store, engine, Board())
+        checks = audit(competition, pixels, ledger, experiment, store, engine, ProgressBoard())
     return {check.id: check for check in checks}
 
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from ensemble.audit.store import place_of
 from ensemble.competition.dataset import Competition
 from ensemble.config import Experiment, load_experiment
-from ensemble.core.console.progress import Board
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, location
 from ensemble.core.storage.lock import only_writer
@@ -47,13 +47,13 @@ def main(
     """Look for shortcuts: formats, copies, names, other photographs in test. Nothing needs to be trained."""
     from ensemble.audit.run import audit, known_checks
 
-    make_engine, experiment, board = engine_maker(engine), load_experiment(config), Board()
+    make_engine, experiment, board = engine_maker(engine), load_experiment(config), ProgressBoard()
     competition = Competition.open(data, experiment.data)
     store, pixels, ledger = _place(experiment, competition, OofStore(oof / experiment.name))
     predictions = _predictions(store, experiment)
     checks = known_checks(competition, ledger, experiment, store, predictions)
     if checks is None:
-        with only_writer(store, "train"), make_engine() as working:
+        with only_writer(store.root, "train"), make_engine() as working:
             checks = audit(competition, pixels, ledger, experiment, store, working, board, predictions)
     for check in checks:
         _print(check, board.console)

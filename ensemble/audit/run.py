@@ -15,12 +15,12 @@ from ensemble.audit.files.copies import Pair
 from ensemble.audit.store import audit_code, checks_of, read_content, write_audit, write_files
 from ensemble.competition.dataset import Competition
 from ensemble.config import Experiment
-from ensemble.core.console.progress import Board
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.console.text import sentence
 from ensemble.core.errors import UserError
+from ensemble.core.storage.hashing import digest
 from ensemble.engine.base import Engine
 from ensemble.engine.features.table import features_key
-from ensemble.engine.recipes.code import digest
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.checks import Check, not_run
 from ensemble.store.columns import SPECTRA, columns_missing, make_columns, read_columns
@@ -37,7 +37,7 @@ def audit(
     experiment: Experiment,
     store: OofStore,
     engine: Engine,
-    board: Board,
+    board: ProgressBoard,
     predictions: Predictions | None = None,
     *,
     quick: bool = False,
@@ -64,7 +64,7 @@ def audit(
         made_of = _made_of(competition, ledger, experiment, predictions)
         write_audit(store, checks, {**made_of, "unfinished": material.unfinished})
     except (OSError, UserError) as error:
-        board.say(f"what the audits found could not be kept: {error}")
+        board.log(f"what the audits found could not be kept: {error}")
     return checks
 
 
@@ -75,13 +75,13 @@ def audit_and_tell(
     experiment: Experiment,
     store: OofStore,
     engine: Engine,
-    board: Board,
+    board: ProgressBoard,
     *,
     quick: bool,
 ) -> None:
     """Look for shortcuts in the data before hours are spent on them, and say what asks for a look."""
     for line in told(audit(competition, pixels, ledger, experiment, store, engine, board, quick=quick)):
-        board.say(line)
+        board.log(line)
 
 
 def known_checks(
@@ -117,7 +117,7 @@ class _Material:
     experiment: Experiment
     store: OofStore
     engine: Engine
-    board: Board
+    board: ProgressBoard
     predictions: Predictions | None
     quick: bool
     unfinished: list[str] = field(default_factory=list)  # audits that could not be made

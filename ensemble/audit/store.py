@@ -12,7 +12,8 @@ import pandas as pd
 from ensemble.core.console.markdown import markdown_rows, without_html
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, new_file, write_text
-from ensemble.engine.recipes.code import digest, framework_code, versions
+from ensemble.core.storage.hashing import digest
+from ensemble.engine.recipes.code import framework_code, versions
 from ensemble.store.checks import Check, Evidence
 from ensemble.store.oof import OofStore
 

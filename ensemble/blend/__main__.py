@@ -79,7 +79,7 @@ def import_member(
     from ensemble.store.external.importing import import_predictions
 
     found, _ = find_store(store, root)
-    with only_writer(found, "blend"):
+    with only_writer(found.root, "blend"):
         lines = import_predictions(found, name, oof_file, test_file, same_folds=same_folds, scale=scale)
     for line in (*lines, f"ensemble blend {found.root} blends it"):
         make_console().print(line, markup=False)
@@ -117,7 +117,7 @@ def _rebuild(manifest: Location, store: OofStore, experiment: Experiment, output
     from ensemble.blend.manifest import rebuild
 
     target = output or manifest.with_name(SUBMISSION)
-    with only_writer(store, "blend"):
+    with only_writer(store.root, "blend"):
         sha256 = rebuild(manifest, store, target, experiment)
     make_console().print(f"{target} rebuilt, sha256 {sha256}", markup=False)
 
@@ -129,7 +129,7 @@ def _blend(store: OofStore, experiment: Experiment, output: Location | None) -> 
     from ensemble.store.predictions import load_predictions
 
     console = make_console()
-    with only_writer(store, "blend"), console.status("reading the store") as status:
+    with only_writer(store.root, "blend"), console.status("reading the store") as status:
         predictions = load_predictions(store, experiment)
         content = blend(store, experiment, output, status.update if console.is_terminal else Told(console), predictions)
     publish(store, console, experiment, predictions)

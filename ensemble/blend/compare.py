@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.blend.blenders.average import AverageOfBlenders
-from ensemble.blend.blenders.base import Array, Logits, blended
+from ensemble.blend.blenders.base import blended
 from ensemble.blend.blenders.greedy import GreedySelection
 from ensemble.blend.blenders.roster import Maker, blenders
 from ensemble.blend.blenders.simple import MeanOfLogits, SingleBest
@@ -24,10 +24,11 @@ from ensemble.blend.evaluation.threshold import CALIBRATION, Rule, as_it_is, pla
 from ensemble.blend.evaluation.worth import Worth, worth
 from ensemble.blend.inputs import Inputs
 from ensemble.config import BlendSettings
+from ensemble.core.arrays import Array, Logits
 from ensemble.core.metrics.decisions import decided_rightly, right_count
-from ensemble.report.facts.leaderboard import member_cost
+from ensemble.store.predictions import member_cost
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Blend:
         return self.rule.decision(blender.decision_function(seen)) + self.added_logit
 
 
-def compare_blenders(inputs: Inputs, settings: BlendSettings, studies: Studies | None, say: Say) -> Blend:
+def compare_blenders(inputs: Inputs, settings: BlendSettings, studies: Studies | None, log: Log) -> Blend:
     """Fit and score every blender, choose, place the decision, and weigh the members.
 
     As long as all rows are of one fold nothing can be held out: then the plain mean, which learns nothing, is taken.
@@ -80,12 +81,12 @@ def compare_blenders(inputs: Inputs, settings: BlendSettings, studies: Studies |
         rule = as_it_is(evaluation, problem)
         return Blend([evaluation], choice, rule, [rule], None, 0.0, None, None, rivals, {evaluation.title: 0.0})
     makers = blenders(settings, problem.members, studies)
-    evaluations, seconds = _evaluated(makers or [(MeanOfLogits, MeanOfLogits)], settings, problem, say)
-    say("choosing")
+    evaluations, seconds = _evaluated(makers or [(MeanOfLogits, MeanOfLogits)], settings, problem, log)
+    log("choosing")
     choice = choose(evaluations, problem)
     rule, rules = place_decision(choice.choosing, problem)
     prior, added = _prior(choice.chosen, rule, rules, inputs)
-    say("weighing the members")
+    log("weighing the members")
     found = _worth(choice.chosen, inputs, settings.rounds)
     return Blend(
         evaluations,
@@ -102,14 +103,14 @@ def compare_blenders(inputs: Inputs, settings: BlendSettings, studies: Studies |
 
 
 def _evaluated(
-    makers: list[tuple[Maker, Maker]], settings: BlendSettings, problem: Problem, say: Say
+    makers: list[tuple[Maker, Maker]], settings: BlendSettings, problem: Problem, log: Log
 ) -> tuple[list[Evaluation], dict[str, float]]:
     """Every blender scored, and the seconds that it took; the average of all but the best member comes last."""
     evaluations: list[Evaluation] = []
     seconds: dict[str, float] = {}
     for place, (make_final, make) in enumerate(makers, start=1):
         begun = time.perf_counter()
-        say(f"blender {place} of {len(makers)}: {make().title}")
+        log(f"blender {place} of {len(makers)}: {make().title}")
         evaluations.append(evaluate(make_final, make, problem))
         seconds[evaluations[-1].title] = time.perf_counter() - begun
     averaged = [evaluation for evaluation in evaluations if evaluation.title != SingleBest.title]

@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ensemble.competition.tables import SampleTable
-from ensemble.core.metrics.scores import THRESHOLD, share_variance
+from ensemble.core.metrics.intervals import share_variance
+from ensemble.core.metrics.scores import THRESHOLD
 from ensemble.core.storage.files import Location
 
 _TOO_FAR = 3.0  # standard errors

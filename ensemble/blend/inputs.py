@@ -8,11 +8,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blend.blenders.base import Logits
 from ensemble.blend.evaluation.nested import Problem
 from ensemble.config import Experiment
+from ensemble.core.arrays import Logits
 from ensemble.core.errors import UserError
-from ensemble.engine.recipes.code import file_sha256
+from ensemble.core.storage.hashing import file_sha256
 from ensemble.store.columns import read_columns
 from ensemble.store.oof import COLUMNS, OofStore
 from ensemble.store.predictions import Predictions

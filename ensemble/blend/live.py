@@ -7,7 +7,7 @@ from typing import Any
 
 from ensemble.blend.run import blend
 from ensemble.config import Experiment
-from ensemble.core.console.progress import Board
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.storage.lock import only_writer
 from ensemble.report.publish import write_leaderboard
 from ensemble.store.oof import OofStore
@@ -20,7 +20,7 @@ _SHARE = 0.05  # of a run's time that may go into telling how it stands
 class LiveBlend:
     """Called after each stored fold; refreshes unless that would take more than a twentieth of the run's time."""
 
-    def __init__(self, store: OofStore, experiment: Experiment, board: Board) -> None:
+    def __init__(self, store: OofStore, experiment: Experiment, board: ProgressBoard) -> None:
         wanted = tuple(method for method in _QUICK if method in experiment.blend.methods) or _QUICK[:1]
         settings = experiment.blend.model_copy(update={"methods": wanted, "columns": None})
         self.experiment = experiment.model_copy(update={"blend": settings})
@@ -41,12 +41,12 @@ class LiveBlend:
         begun, self._pending = time.monotonic(), False
         try:
             predictions = load_predictions(self.store, self.experiment)
-            with only_writer(self.store, "blend"):
+            with only_writer(self.store.root, "blend"):
                 content = blend(self.store, self.experiment, predictions=predictions)
             write_leaderboard(self.store, predictions)
             self._tell(content)
         except Exception as error:  # members of any kind are worth more than the news of them
-            self.board.say(f"the blend was not refreshed: {error}")
+            self.board.log(f"the blend was not refreshed: {error}")
         self._ended = time.monotonic()
         self._took = self._ended - begun
 

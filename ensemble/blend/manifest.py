@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blend.blenders.base import Logits
 from ensemble.blend.blenders.roster import restored
 from ensemble.blend.compare import Blend
 from ensemble.blend.evaluation.nested import Evaluation
@@ -20,12 +19,14 @@ from ensemble.blend.guard import Guard
 from ensemble.blend.inputs import Inputs, test_logits_of
 from ensemble.competition.submission import sha256_of, submission_text
 from ensemble.config import Experiment
+from ensemble.core.arrays import Logits
 from ensemble.core.errors import UserError
 from ensemble.core.metrics.decisions import decided_rightly
 from ensemble.core.metrics.paired import Comparison, compare
 from ensemble.core.metrics.scores import score, to_probabilities
 from ensemble.core.storage.files import Location, write_text
-from ensemble.engine.recipes.code import digest, versions
+from ensemble.core.storage.hashing import digest
+from ensemble.engine.recipes.code import versions
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ensemble.blend.blenders.studies import Studies
-from ensemble.blend.compare import Blend, Say, compare_blenders
+from ensemble.blend.compare import Blend, Log, compare_blenders
 from ensemble.blend.guard import guard
 from ensemble.blend.inputs import Inputs, load_inputs
 from ensemble.blend.manifest import manifest
@@ -16,8 +16,9 @@ from ensemble.competition.submission import write_submission
 from ensemble.config import BlendSettings, Experiment
 from ensemble.core.metrics.scores import to_probabilities
 from ensemble.core.storage.files import Location, new_folder, remove_unfinished, write_text
+from ensemble.core.storage.hashing import digest, file_sha256
 from ensemble.core.threads import threads
-from ensemble.engine.recipes.code import digest, file_sha256, framework_code, versions
+from ensemble.engine.recipes.code import framework_code, versions
 from ensemble.store.oof import BLEND_OOF, MANIFEST, SUBMISSION, OofStore
 from ensemble.store.predictions import Predictions, load_predictions
 
@@ -28,7 +29,7 @@ def blend(
     store: OofStore,
     experiment: Experiment | None = None,
     submission: Location | None = None,
-    say: Say = lambda _: None,
+    log: Log = lambda _: None,
     predictions: Predictions | None = None,
 ) -> dict[str, Any]:
     """Blend what the members have predicted; write the store's `blend/` as a whole, and a copy of the submission.
@@ -40,9 +41,9 @@ def blend(
     inputs, settings = load_inputs(store, experiment, predictions), experiment.blend
     studies = Studies(store.blend_folder / STUDIES, _fingerprint(inputs, settings))
     with threads(1):  # matrices this small only wait for each other's threads
-        found = compare_blenders(inputs, settings, studies, say)
+        found = compare_blenders(inputs, settings, studies, log)
         probabilities = to_probabilities(found.final_logits(inputs.test, inputs.problem))
-    say("writing")
+    log("writing")
     guarded = guard(store.sample(), probabilities, found.rule.nested, store.blend_folder / SUBMISSION)
     content = manifest(found, inputs, store, guarded, settings.seed)
     content["made_of"] = studies.fingerprint

@@ -19,7 +19,7 @@ from ensemble.competition.tables import SAMPLE_NAMES, TRAIN_NAME, SampleTable, T
 from ensemble.config import DataSettings
 from ensemble.core.errors import InputProblems, UserError
 from ensemble.core.storage.files import Location
-from ensemble.engine.recipes.code import digest
+from ensemble.core.storage.hashing import digest
 
 SYNTHETIC_MARKER = "SYNTHETIC.txt"
 _TABLES = (TRAIN_NAME, *SAMPLE_NAMES, SYNTHETIC_MARKER)

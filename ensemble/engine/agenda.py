@@ -8,10 +8,10 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from ensemble.core.console.progress import Board
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.engine.base import Engine, Finished
 from ensemble.engine.capacity import Placement
-from ensemble.engine.resources import Amounts, lacking, spoken, wants
+from ensemble.engine.resources import Amounts, format_resources, missing_resources, requested
 from ensemble.engine.tasks.base import FoldTask, Task
 
 _PATIENCE, _REMIND = 60.0, 600.0  # seconds in which nothing runs, before it is told, and told again
@@ -52,7 +52,7 @@ class Agenda:
             number = next(self._numbers)
             self._groups.setdefault(task.group, {})[task.title] = task
             self._entered[task.title] = number
-            queue = self._queues.setdefault(tuple(sorted(wants(task.resources).items())), [])
+            queue = self._queues.setdefault(tuple(sorted(requested(task.resources).items())), [])
             heapq.heappush(queue, (-self._seconds(task), _turn(task), number, task))
 
     def sort_in(self, group: str) -> None:
@@ -76,7 +76,7 @@ class Agenda:
         left = dict(free)
         for shape, queue in sorted(self._queues.items(), key=lambda item: self._head(item[1])):
             where = placement(dict(shape)) if queue else "aside"
-            missing = lacking(dict(shape), left) if where == "here" else []
+            missing = missing_resources(dict(shape), left) if where == "here" else []
             if where != "aside" and not missing:
                 return self._taken(heapq.heappop(queue)[-1])
             left |= dict.fromkeys(missing, 0.0)
@@ -111,27 +111,27 @@ def _turn(task: Task) -> int:
     return task.fold if isinstance(task, FoldTask) else 0
 
 
-def work_off(agenda: Agenda, engine: Engine, board: Board) -> Iterator[Finished]:
+def work_off(agenda: Agenda, engine: Engine, board: ProgressBoard) -> Iterator[Finished]:
     """Run what is on the agenda, and what is put there meanwhile; yield each task as soon as it is over."""
     patience = _Patience(board)
     while (len(agenda) and not engine.time_is_up) or engine.busy:
         while not engine.time_is_up and (task := agenda.take(engine.free(), engine.placement)) is not None:
             engine.submit(task)
         patience.look(agenda, engine)
-        board.in_use, board.slots = engine.in_use(), engine.slots()
+        board.usage, board.slots = engine.usage(), engine.slots()
         yield from (finished for finished in engine.wait(board) if agenda.over(finished.task))
 
 
 class _Patience:
     """Tells when nothing has run for a while, for want of a machine that fits."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: ProgressBoard) -> None:
         self.board, self.since, self.limit = board, time.monotonic(), _PATIENCE
 
     def look(self, agenda: Agenda, engine: Engine) -> None:
-        if engine.taken():
+        if engine.in_use():
             self.since, self.limit = time.monotonic(), _PATIENCE
         elif time.monotonic() - self.since > self.limit and (task := agenda.first()):
-            asked = spoken(wants(task.resources))
-            self.board.say(f"  nothing runs: {task.title} waits for a machine with {asked}, and none is free")
+            asked = format_resources(requested(task.resources))
+            self.board.log(f"  nothing runs: {task.title} waits for a machine with {asked}, and none is free")
             self.limit += _REMIND

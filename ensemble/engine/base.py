@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from ensemble.config import MemberSettings, Resources
-from ensemble.core.console.progress import Board
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.storage.files import files_below
 from ensemble.engine.capacity import Placement
-from ensemble.engine.resources import CPU, GPU, Amounts, lacking, spoken, total, wants
+from ensemble.engine.resources import CPU, GPU, Amounts, format_resources, missing_resources, requested, total
 from ensemble.engine.span import Job, makespan
 from ensemble.engine.tasks.base import LABELS, PHOTOGRAPHS, AskTask, FeatureTask, PilotTask, Task
 from ensemble.engine.tasks.failures import Failure
@@ -89,14 +89,14 @@ class Engine(ABC):
 
     def placement(self, want: Amounts) -> Placement:
         """Where a task goes; `aside` while no machine could hold it, lest it should keep others from running."""
-        return "here" if any(not lacking(want, node) for node in self.nodes()) else "aside"
+        return "here" if any(not missing_resources(want, node) for node in self.nodes()) else "aside"
 
     @abstractmethod
     def submit(self, task: Task) -> None:
         """Take a task; whoever calls has seen that it fits on what is free."""
 
     @abstractmethod
-    def wait(self, board: Board) -> list[Finished]:
+    def wait(self, board: ProgressBoard) -> list[Finished]:
         """What is over by now, waited for a little; an engine without workers does the work here.
 
         Tells the board how running folds advance.
@@ -112,14 +112,14 @@ class Engine(ABC):
         """Whether a submitted task is not over yet."""
 
     @abstractmethod
-    def taken(self) -> Amounts:
+    def in_use(self) -> Amounts:
         """What the tasks occupy that run."""
 
-    def in_use(self) -> str:
+    def usage(self) -> str:
         """How much of the machines is at work, in words."""
-        have, taken = total(self.nodes()), self.taken()
+        have, in_use = total(self.nodes()), self.in_use()
         shown = [name for name in (CPU, GPU) if have.get(name)]
-        return ", ".join(f"{taken.get(name, 0):g} of {have[name]:g} {name}s" for name in shown) + " at work"
+        return ", ".join(f"{in_use.get(name, 0):g} of {have[name]:g} {name}s" for name in shown) + " at work"
 
     def slots(self) -> float:
         """CPUs of all machines."""
@@ -141,8 +141,8 @@ class Engine(ABC):
             fold, features = (_settled(each, nodes) for each in (member.resources, member.features_resources))
             missing = [each for each in (fold, features) if not self._possible(each, nodes)]
             if missing:
-                have = "; ".join(dict.fromkeys(spoken(node) for node in nodes))
-                asked = spoken(wants(missing[0]))
+                have = "; ".join(dict.fromkeys(format_resources(node) for node in nodes))
+                asked = format_resources(requested(missing[0]))
                 unable[member.name] = f"asks for {asked}, and no node has that much ({have}); change resources"
             else:
                 able.append(member.model_copy(update={"resources": fold, "features_resources": features}))
@@ -151,7 +151,7 @@ class Engine(ABC):
     def _possible(self, resources: Resources, nodes: Sequence[Amounts]) -> bool:
         if self.grows and resources.without_gpu == "wait":
             return True
-        return any(not lacking(wants(resources), node) for node in nodes)
+        return any(not missing_resources(requested(resources), node) for node in nodes)
 
     def __enter__(self) -> Self:
         return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from ensemble.engine.resources import Amounts, lacking, total, without
+from ensemble.engine.resources import Amounts, missing_resources, subtract, total
 from ensemble.engine.retries import Attempt
 
 _AHEAD = 0.5  # of a cluster that may grow is submitted before it is free: Ray's autoscaler goes by what is pending
@@ -36,7 +36,7 @@ class Capacity:
 
     def holds(self, want: Amounts) -> bool:
         """Whether a task with these wants fits on an empty node."""
-        return any(not lacking(want, node) for node in self.nodes.values())
+        return any(not missing_resources(want, node) for node in self.nodes.values())
 
     def promise(self, attempt: Attempt) -> list[str]:
         """Count an attempt in; gives the nodes on which it must not run: those on which its worker died.
@@ -44,8 +44,8 @@ class Capacity:
         Where no other could hold it, it goes back to them.
         """
         others = {key: node for key, node in self.nodes.items() if key not in attempt.avoid}
-        fits = any(not lacking(attempt.wants([]), node) for node in others.values())
-        attempt.occupies = attempt.wants((others if fits else self.nodes).values())
+        fits = any(not missing_resources(attempt.requested([]), node) for node in others.values())
+        attempt.occupies = attempt.requested((others if fits else self.nodes).values())
         self._promised[attempt.name] = (attempt.occupies, self.holds(attempt.occupies))
         return sorted(attempt.avoid) if fits else []
 
@@ -56,7 +56,7 @@ class Capacity:
     def free(self) -> Amounts:
         """What is not promised, and a little more where the cluster may grow."""
         have = {name: amount * (1 + _AHEAD * self.grows) for name, amount in total(self.nodes.values()).items()}
-        return without(have, total(want for want, held in self._promised.values() if held))
+        return subtract(have, total(want for want, held in self._promised.values() if held))
 
     def placement(self, want: Amounts) -> Placement:
         """Where a task goes: onto a node, into Ray's queue for one that may come, or nowhere yet."""

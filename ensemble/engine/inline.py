@@ -14,9 +14,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ensemble.core.console.progress import Board
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.engine.base import Engine, Finished
-from ensemble.engine.resources import CPU, GPU, MEMORY, Amounts, wants
+from ensemble.engine.resources import CPU, GPU, MEMORY, Amounts, requested
 from ensemble.engine.span import Job
 from ensemble.engine.tasks.base import FOLDS, LABELS, FoldTask, Task
 from ensemble.engine.tasks.failures import Failure, ended, failure, overdue, timeout_of
@@ -48,15 +48,15 @@ class InlineEngine(Engine):
         """Everything, or nothing."""
         return {} if self.busy else self.nodes()[0]
 
-    def taken(self) -> Amounts:
+    def in_use(self) -> Amounts:
         """What the task wants that runs."""
-        return {} if self._next is None else wants(self._next.resources)
+        return {} if self._next is None else requested(self._next.resources)
 
     def submit(self, task: Task) -> None:
         """Take the task that is run next."""
         self._next = task
 
-    def wait(self, board: Board) -> list[Finished]:
+    def wait(self, board: ProgressBoard) -> list[Finished]:
         """Run the task that was submitted."""
         if self._next is None:
             return []
@@ -78,7 +78,7 @@ class InlineEngine(Engine):
         """Whether a task is to be run."""
         return self._next is not None
 
-    def _run(self, task: Task, board: Board) -> Outcome | Failure:
+    def _run(self, task: Task, board: ProgressBoard) -> Outcome | Failure:
         here = Path.cwd()
         try:
             with time_limit(min(timeout_of(task), self.deadline - time.monotonic())):

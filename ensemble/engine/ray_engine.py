@@ -18,7 +18,7 @@ import ray
 from numpy.typing import NDArray
 from ray.exceptions import NodeDiedError, OutOfMemoryError, RayError, RayTaskError
 
-from ensemble.core.console.progress import Board
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.errors import UserError
 from ensemble.engine.base import Engine, Finished
 from ensemble.engine.capacity import Capacity, Placement
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 _POLL_SECONDS = 0.5
-_KNOCK_SECONDS = 10
+_REACHABLE_SECONDS = 10
 _NODES_SECONDS = 2  # for which the list of nodes is believed
 _GIB = 2**30
 
@@ -56,7 +56,7 @@ class RayEngine(Engine):
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         try:
             if address:
-                _knock(address)
+                _check_reachable(address)
                 ray.init(address=address, **quiet)
             else:
                 # A private Ray answers on loopback only, to those who know its token. Without one in the environment
@@ -109,7 +109,7 @@ class RayEngine(Engine):
         """Where a task goes: onto a node, into Ray's queue for one that may come, or nowhere yet."""
         return self._capacity.placement(want)
 
-    def taken(self) -> Amounts:
+    def in_use(self) -> Amounts:
         """What the tasks occupy that have begun."""
         return total(attempt.occupies for attempt in self._running.values() if attempt.began is not None)
 
@@ -143,7 +143,7 @@ class RayEngine(Engine):
             self._references[key] = ray.put(self.shared[key])
         return self._references[key]
 
-    def wait(self, board: Board) -> list[Finished]:
+    def wait(self, board: ProgressBoard) -> list[Finished]:
         """What is over by now; a task whose worker died is tried again."""
         references = list(self._running)
         awaited = [*references, *self._mailbox.reference()]
@@ -154,14 +154,14 @@ class RayEngine(Engine):
         late = [ref for ref, attempt in self._running.items() if attempt.overdue or self.time_is_up]
         return [each for each in found if each is not None] + [self._end(reference) for reference in late]
 
-    def _read_news(self, board: Board) -> None:
+    def _read_news(self, board: ProgressBoard) -> None:
         running = {attempt.name: attempt for attempt in self._running.values()}
         for news in self._mailbox.news():
             if attempt := running.get(news.attempt):
                 attempt.begins(news.node)
                 board.advanced(attempt.task.title, news.fraction, news.text)
 
-    def _settle(self, reference: Any, board: Board) -> Finished | None:
+    def _settle(self, reference: Any, board: ProgressBoard) -> Finished | None:
         """What came of a task; None when it is tried again."""
         attempt = self._forget(reference)
         try:
@@ -170,7 +170,7 @@ class RayEngine(Engine):
             again = self._next_try(attempt, error)
             if again is None:
                 return Finished(attempt.task, failure(error), attempt.place, attempt.since, time.time())
-            board.say(f"  {attempt.task.title}: {_told(error)}; it is tried again")
+            board.log(f"  {attempt.task.title}: {_told(error)}; it is tried again")
             self._try(again)
             return None
         return replace(ran, task=attempt.task)
@@ -202,11 +202,11 @@ class RayEngine(Engine):
         return bool(self._running)
 
 
-def _knock(address: str) -> None:
+def _check_reachable(address: str) -> None:
     """Fail at once where nobody listens: Ray itself would go on trying for many minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if port.isdigit():
-        socket.create_connection((host, int(port)), timeout=_KNOCK_SECONDS).close()
+        socket.create_connection((host, int(port)), timeout=_REACHABLE_SECONDS).close()
 
 
 def _amounts(resources: dict[str, float]) -> dict[str, float]:

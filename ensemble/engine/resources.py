@@ -12,13 +12,13 @@ Amounts = Mapping[str, float]
 _ROUNDING = 1e-6  # ten tenths of a GPU are one
 
 
-def wants(resources: Resources) -> dict[str, float]:
+def requested(resources: Resources) -> dict[str, float]:
     """What a task occupies, without zeros."""
     asked = {CPU: resources.num_cpus, GPU: resources.num_gpus, MEMORY: resources.memory_gib or 0, **resources.custom}
     return {name: float(amount) for name, amount in asked.items() if amount}
 
 
-def lacking(want: Amounts, have: Amounts) -> list[str]:
+def missing_resources(want: Amounts, have: Amounts) -> list[str]:
     """Names of which there is not enough."""
     return [name for name, amount in want.items() if amount > have.get(name, 0.0) + _ROUNDING]
 
@@ -32,12 +32,12 @@ def total(several: Iterable[Amounts]) -> dict[str, float]:
     return found
 
 
-def without(have: Amounts, taken: Amounts) -> dict[str, float]:
+def subtract(have: Amounts, in_use: Amounts) -> dict[str, float]:
     """What is left."""
-    return {name: amount - taken.get(name, 0.0) for name, amount in have.items()}
+    return {name: amount - in_use.get(name, 0.0) for name, amount in have.items()}
 
 
-def spoken(amounts: Amounts) -> str:
+def format_resources(amounts: Amounts) -> str:
     """As it is told to people: `2 CPUs, 0 GPUs, 4 GiB`; memory that nobody counts is not told."""
     words = [f"{amounts.get(CPU, 0):g} CPUs", f"{amounts.get(GPU, 0):g} GPUs"]
     if 0 < amounts.get(MEMORY, 0) < math.inf:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from ensemble.engine.resources import CPU, Amounts, lacking, wants
+from ensemble.engine.resources import CPU, Amounts, missing_resources, requested
 from ensemble.engine.tasks.base import Task
 from ensemble.engine.tasks.failures import timeout_of
 
@@ -62,10 +62,10 @@ class Attempt:
         """Whether it has run too long; one that waits for a worker has not begun."""
         return self.began is not None and time.monotonic() - self.began > timeout_of(self.task)
 
-    def wants(self, nodes: Collection[Amounts]) -> dict[str, float]:
+    def requested(self, nodes: Collection[Amounts]) -> dict[str, float]:
         """What it occupies; alone on a machine, all CPUs of the largest that it fits on."""
-        asked = wants(self.task.resources)
-        largest = max((node.get(CPU, 0.0) for node in nodes if not lacking(asked, node)), default=0.0)
+        asked = requested(self.task.resources)
+        largest = max((node.get(CPU, 0.0) for node in nodes if not missing_resources(asked, node)), default=0.0)
         return {**asked, CPU: max(asked[CPU], largest)} if self.alone else asked
 
     def again(self, node_lives: bool, out_of_memory: bool) -> Attempt | None:

@@ -6,7 +6,7 @@ import heapq
 import math
 from collections.abc import Sequence
 
-from ensemble.engine.resources import Amounts, lacking, total, without
+from ensemble.engine.resources import Amounts, missing_resources, subtract, total
 
 Job = tuple[float, Amounts]  # seconds, and what it occupies
 
@@ -18,12 +18,12 @@ def makespan(jobs: Sequence[Job], nodes: Sequence[Amounts]) -> float:
     """
     free, now = total(nodes), 0.0
     running: list[tuple[float, int, Amounts]] = []
-    for number, (seconds, wants) in enumerate(sorted(jobs, key=lambda job: -job[0])):
-        while lacking(wants, free):
+    for number, (seconds, requested) in enumerate(sorted(jobs, key=lambda job: -job[0])):
+        while missing_resources(requested, free):
             if not running:
                 return math.inf
             now, _, ended = heapq.heappop(running)
             free = total([free, ended])
-        free = without(free, wants)
-        heapq.heappush(running, (now + seconds, number, wants))
+        free = subtract(free, requested)
+        heapq.heappush(running, (now + seconds, number, requested))
     return max((end for end, _, _ in running), default=now)

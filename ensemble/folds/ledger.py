@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ensemble.config import FoldSettings
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, local_copy, new_file, write_text
-from ensemble.engine.recipes.code import digest_of_chunks
+from ensemble.core.storage.hashing import digest_of_chunks
 
 ALGORITHM = "StratifiedGroupKFold over dHash-256 components, 1"
 _CHUNK = 65_536  # rows that are text at a time

@@ -11,11 +11,11 @@ from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 
 
-def report_anew(store: OofStore, experiment: Experiment, say: Callable[[str], None]) -> None:
+def report_anew(store: OofStore, experiment: Experiment, log: Callable[[str], None]) -> None:
     """Write it and say where; that it could not be written is said too, for what was found out is kept all the same."""
     try:
         write_report(Material.of(store, experiment, load_predictions(store, experiment)))
     except Exception as error:
-        say(f"the report could not be written ({type(error).__name__}: {error}); run ensemble report")
+        log(f"the report could not be written ({type(error).__name__}: {error}); run ensemble report")
     else:
-        say(f"report: {store.root / PAGE}")
+        log(f"report: {store.root / PAGE}")

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from ensemble.core.storage.files import Location
-from ensemble.engine.recipes.code import digest, framework_code
+from ensemble.core.storage.hashing import digest
+from ensemble.engine.recipes.code import framework_code
 from ensemble.report.curves import CURVES, panel_titles
 from ensemble.report.facts.histories import Histories
 from ensemble.report.facts.members import (

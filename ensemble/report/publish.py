@@ -16,7 +16,7 @@ from ensemble.core.storage.files import Location, new_file, write_text
 from ensemble.report.curves import CURVES, is_drawn, learning_curves, panel_titles
 from ensemble.report.exhibits.bring import bring_photographs
 from ensemble.report.facts.histories import Histories
-from ensemble.report.facts.leaderboard import current_manifest, leaderboard
+from ensemble.report.facts.leaderboard import leaderboard
 from ensemble.report.facts.material import Material
 from ensemble.report.facts.members import histories_of
 from ensemble.report.member_page import is_written, member_page
@@ -24,6 +24,7 @@ from ensemble.report.text import heading, markdown_table
 from ensemble.report.write import PAGE, write_report
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import Predictions, load_predictions
+from ensemble.store.results import current_manifest
 
 
 def publish(

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from ensemble.core.storage.files import Location, new_folder, remove_unfinished, write_text
-from ensemble.engine.recipes.code import digest, file_sha256, framework_code
+from ensemble.core.storage.hashing import digest, file_sha256
+from ensemble.engine.recipes.code import framework_code
 from ensemble.report.exhibits.kept import EXHIBITS
 from ensemble.report.facts.material import Material
 from ensemble.report.render.blocks import Block, Details, Figure, Findings, Gallery, Section, Table, Text

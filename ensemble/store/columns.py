@@ -13,11 +13,11 @@ from pyarrow import parquet
 
 from ensemble.competition.dataset import Competition
 from ensemble.config import Recipe
-from ensemble.core.console.progress import Board
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.storage.files import local_copy, new_file
+from ensemble.core.storage.hashing import digest
 from ensemble.engine.base import Engine
 from ensemble.engine.features.table import FeatureLine, FeaturesFailed, feature_table, features_key
-from ensemble.engine.recipes.code import digest
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.oof import COLUMNS, OofStore
 
@@ -47,7 +47,7 @@ def make_columns(
     ledger: FoldLedger,
     engine: Engine,
     store: OofStore,
-    board: Board,
+    board: ProgressBoard,
     file: str = COLUMNS,
 ) -> None:
     """Compute the columns of all photographs and write them into a file of the store.
@@ -61,7 +61,7 @@ def make_columns(
     try:
         values = feature_table(recipe, pixels, engine, store.feature_cache, board, report)
     except FeaturesFailed as error:
-        board.say(f"{file} could not be made: {error}")
+        board.log(f"{file} could not be made: {error}")
         return
     frame = pd.DataFrame(values).add_prefix("column_")
     frame.insert(0, "name", [*ledger.table["name"], *competition.sample.names])

@@ -15,20 +15,12 @@ from ensemble.competition.tables import SampleTable
 from ensemble.config import Experiment, MemberSettings, load_experiment
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, new_folder, remove_unfinished, write_text
+from ensemble.core.storage.hashing import file_sha256
 from ensemble.core.storage.version import FORMAT, refuse_newer
-from ensemble.engine.recipes.code import file_sha256
+from ensemble.engine.tasks.fold import FoldResult
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.parquet import PredictionsFile
-from ensemble.store.record import (
-    IMPORTED_RECIPE,
-    PREDICTIONS,
-    FoldRecord,
-    FoldResult,
-    Provenance,
-    from_text,
-    record_of,
-    to_text,
-)
+from ensemble.store.record import IMPORTED_RECIPE, PREDICTIONS, FoldRecord, Provenance, from_text, record_of, to_text
 
 __all__ = ["IMPORTED_RECIPE", "PREDICTIONS", "FoldRecord", "FoldResult", "OofStore", "Provenance", "provenance_of"]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ensemble.competition.dataset import Competition
 from ensemble.config import DataSettings, Experiment
-from ensemble.core.console.progress import Board
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, location, move_folder, write_text
 from ensemble.folds.ledger import ALGORITHM, FoldLedger
@@ -22,13 +22,13 @@ _SHOWN = 5
 
 
 def prepare(
-    experiment: Experiment, competition: Competition, store: OofStore, board: Board
+    experiment: Experiment, competition: Competition, store: OofStore, board: ProgressBoard
 ) -> tuple[NDArray[np.uint8] | None, FoldLedger]:
     """Cut the folds, or take those of the store when data and settings are the same; only the first needs pixels."""
     pixels = None
     ledger = known_ledger(experiment, competition, store)
     if ledger is None:
-        board.say(f"reading {len(competition.encoded)} photographs from {competition.source}")
+        board.log(f"reading {len(competition.encoded)} photographs from {competition.source}")
         pixels, ledger = cut(experiment, competition)
         set_aside(store, ledger, competition, board)
     return pixels, ledger
@@ -112,7 +112,7 @@ def _other_photographs(store: OofStore, competition: Competition) -> str:
     return f"other photographs: {', '.join(other[:_SHOWN])}{more}" if other else ""
 
 
-def set_aside(store: OofStore, ledger: FoldLedger, competition: Competition, board: Board) -> None:
+def set_aside(store: OofStore, ledger: FoldLedger, competition: Competition, board: ProgressBoard) -> None:
     """Keep finished work of other data or folds: move it out of the way rather than train over it."""
     if not any(store.root.glob("members/*/fold-*")):
         return
@@ -124,4 +124,4 @@ def set_aside(store: OofStore, ledger: FoldLedger, competition: Competition, boa
     difference = "; ".join(parts) or "the photographs themselves changed"
     aside = store.root.with_name(f"{store.name}~{time.strftime('%Y%m%d-%H%M%S')}")
     move_folder(store.root, aside, *STORE_MARKERS)
-    board.say(f"the data or folds changed ({difference}); the finished work is kept in {aside}")
+    board.log(f"the data or folds changed ({difference}); the finished work is kept in {aside}")

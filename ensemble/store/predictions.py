@@ -12,15 +12,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ensemble.config import Experiment
+from ensemble.core.arrays import Array, Logits
 from ensemble.core.errors import UserError
 from ensemble.core.metrics.scores import to_logits, to_probabilities
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.oof import OofStore
 from ensemble.store.parquet import PredictionsFile
 from ensemble.store.record import PREDICTIONS, FoldRecord
-
-Array = NDArray[np.float64]
-Logits = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -211,3 +209,26 @@ def _some(names: Sequence[str], shown: int = 5) -> str:
 
 def _sentence(left_out: dict[str, str]) -> str:
     return "; ".join(f"{name} has {reason}" for name, reason in left_out.items())
+
+
+def measured_on(predictions: Predictions, member: str) -> str:
+    """OOF, and on how many folds where it is not all."""
+    return (
+        f"OOF, {predictions.partial[member].partition(' folds')[0]} folds" if member in predictions.partial else "OOF"
+    )
+
+
+def member_cost(member: str, predictions: Predictions) -> dict[str, float]:
+    """What a member costs, in its own terms; NaN for one that was trained elsewhere.
+
+    `seconds`: the features of all photographs, then fit and predict of all folds, as if no other member shared the
+    features. `photographs_per_second`: one fold's model on new photographs, features included.
+    """
+    ledger, test_rows = predictions.ledger, len(predictions.test_logits)
+    folds = {fold: record for fold in range(ledger.n_folds) if (record := predictions.record(member, fold)) is not None}
+    if any(record.trained_elsewhere for record in folds.values()):
+        return {"seconds": np.nan, "photographs_per_second": np.nan}
+    features = float(np.mean([record.seconds_features_per_photograph for record in folds.values()]))
+    predict = [record.seconds_predict / (len(ledger.heldout(fold)) + test_rows) for fold, record in folds.items()]
+    seconds = features * (len(ledger.labels) + test_rows) + sum(record.seconds for record in folds.values())
+    return {"seconds": seconds, "photographs_per_second": 1 / (features + float(np.mean(predict)))}

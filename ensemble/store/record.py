@@ -7,8 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from ensemble.engine.tasks.fold import FoldResult
 
 IMPORTED_RECIPE = "imported"  # the key by which the recipe of a member that was trained elsewhere tells so
 PREDICTIONS = "predictions.parquet"
@@ -29,38 +28,6 @@ class Provenance:
         """In words, what differs in the other."""
         found = [name for name in ("data", "folds", "code") if getattr(self, name) != getattr(other, name)]
         return found + _config_changes(self.recipe, other.recipe)
-
-
-@dataclass(frozen=True)
-class FoldResult:
-    """What one (member, fold) task brings home.
-
-    Attributes
-    ----------
-    heldout, test : float64 arrays
-        Probability of fake for the rows that this fold held out (in ledger order) and for the test rows.
-    model : dict of bytes
-        The files of the trained model, by name; empty when it could not be saved (`model_note` says why).
-    started, finished : float
-        Seconds since the epoch.
-    peak_memory_mib : float
-        Highest resident memory of the process that did the work.
-    """
-
-    member: str
-    fold: int
-    heldout: NDArray[np.float64]
-    test: NDArray[np.float64]
-    seconds_fit: float
-    seconds_predict: float
-    started: float
-    finished: float
-    peak_memory_mib: float
-    threads: int
-    versions: dict[str, str]
-    model: dict[str, bytes] = field(default_factory=dict, repr=False)
-    model_note: str = ""
-    history: list[dict[str, Any]] = field(default_factory=list, repr=False)
 
 
 @dataclass(frozen=True)

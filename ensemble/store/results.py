@@ -14,8 +14,8 @@ from typing import Any
 import pandas as pd
 
 from ensemble.core.storage.files import Location, local_copy
-from ensemble.engine.recipes.code import digest
-from ensemble.store.oof import OofStore
+from ensemble.core.storage.hashing import digest, file_sha256
+from ensemble.store.oof import BLEND_OOF, MANIFEST, OofStore
 from ensemble.store.predictions import Predictions
 
 ROBUSTNESS, GENERATORS = "robustness", "generators"
@@ -73,3 +73,18 @@ def predictions_sha256(predictions: Predictions, member: str) -> str | None:
 def blend_sha256(manifest: Manifest | None) -> str | None:
     """Changes with what the blend says and how it was chosen, not with the seconds that it took."""
     return None if manifest is None else digest([manifest.get(key) for key in _OF_A_BLEND])
+
+
+def current_manifest(store: OofStore, predictions: Predictions) -> dict[str, Any] | None:
+    """The manifest of the last blend, if it was made from these very predictions and its files are as written."""
+    try:
+        manifest: dict[str, Any] = json.loads((store.blend_folder / MANIFEST).read_text(encoding="utf-8"))
+        oof = file_sha256(store.blend_folder / BLEND_OOF)
+        same = manifest["predictions_sha256"] == predictions.hashes and manifest["oof_sha256"] == oof
+        weights = manifest["weights"]
+        same &= all(isinstance(manifest[key], str) for key in ("chosen", "measured_on", "reason"))
+        same &= set(manifest["members"]) <= set(predictions.members)
+        same &= weights is None or len(weights) == len(manifest["members"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return manifest if same else None

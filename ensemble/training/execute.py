@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.competition.dataset import Competition
-from ensemble.core.console.progress import Board
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.errors import UserError
 from ensemble.core.metrics.scores import is_right
 from ensemble.core.storage.files import Location, write_text
@@ -16,9 +16,9 @@ from ensemble.engine.agenda import work_off
 from ensemble.engine.base import Engine, Finished
 from ensemble.engine.tasks.base import Features, FeatureTask, FoldTask
 from ensemble.engine.tasks.failures import Ended, Failure
+from ensemble.engine.tasks.fold import FoldResult
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.oof import OofStore
-from ensemble.store.record import FoldResult
 from ensemble.training.budget import Budget, Limits
 from ensemble.training.plan import Plan
 from ensemble.training.run_log import note_run
@@ -44,7 +44,7 @@ class Execution:
         ledger: FoldLedger,
         store: OofStore,
         engine: Engine,
-        board: Board,
+        board: ProgressBoard,
         stored: Callable[[], None],
     ) -> None:
         self.plan, self.competition, self.ledger, self.store = plan, competition, ledger, store
@@ -68,7 +68,7 @@ class Execution:
         if self.engine.time_is_up:
             done = any(entry["outcome"] == "done" for entry in self.timeline.entries)
             how = "run the same command to go on" if done else "give it more time"
-            self.board.say(f"the time is up; what is finished is kept, {how}")
+            self.board.log(f"the time is up; what is finished is kept, {how}")
         return self.complete
 
     def _begin(self, budget: Budget) -> None:
@@ -76,7 +76,7 @@ class Execution:
         self.board.slots = self.engine.slots()
         able, unable = self.engine.fit_to_hardware(self.plan.members)
         for name, reason in unable.items():
-            self.board.say(f"{name} cannot run: {reason}")
+            self.board.log(f"{name} cannot run: {reason}")
             self.complete = False
         for member, fold in self.plan.kept:
             self.board.add(f"{member.name}/fold-{fold}", member.name, 0, kept=True)

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.config import MemberSettings
-from ensemble.core.console.durations import spoken
-from ensemble.core.console.progress import Board
+from ensemble.core.console.durations import format_duration
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.engine.agenda import Agenda, work_off
 from ensemble.engine.base import Engine
-from ensemble.engine.resources import wants
+from ensemble.engine.resources import requested
 from ensemble.engine.span import Job
 from ensemble.engine.tasks.base import FOLDS, LABELS, PHOTOGRAPHS, Pilot, PilotTask
 from ensemble.engine.tasks.failures import Failure
@@ -44,7 +44,7 @@ class Selection:
         there: Iterable[MemberSettings],
         work: Work,
         engine: Engine,
-        board: Board,
+        board: ProgressBoard,
         budget: Budget,
     ) -> None:
         self.members, self.there = list(members), list(there)
@@ -113,10 +113,12 @@ class Selection:
         speeds, name = self.work.speeds, member.name
         fold = speeds.fold(name)
         chunks = [
-            (speeds.photograph(name) * photographs, wants(member.features_resources))
+            (speeds.photograph(name) * photographs, requested(member.features_resources))
             for photographs in self.work.chunks_to_come(member)
         ]
-        folds = [(self.board.seconds_of(task.title, fold), wants(task.resources)) for task in self.work.folds(member)]
+        folds = [
+            (self.board.seconds_of(task.title, fold), requested(task.resources)) for task in self.work.folds(member)
+        ]
         return [*(chunks if with_features else []), *folds]
 
     def _begin(self, member: MemberSettings) -> None:
@@ -128,7 +130,7 @@ class Selection:
     def _give_up(self, member: MemberSettings) -> None:
         if self._has_begun(member):
             self._given_up.add(member.name)
-            self.board.say(f"{member.name} is given up: it would not be finished in time; its finished folds are kept")
+            self.board.log(f"{member.name} is given up: it would not be finished in time; its finished folds are kept")
         self.board.forget(member.name)
         self.work.lose(member.name)
 
@@ -138,7 +140,7 @@ class Selection:
             return
         ordered = by_gain(members, [], self.there)
         names = ", ".join(member.name for member in ordered)
-        self.board.say(f"trying {names} on a few photographs, to see how long a fold takes")
+        self.board.log(f"trying {names} on a few photographs, to see how long a fold takes")
         rows = pilot_rows(self.engine.shared[LABELS], self.engine.shared[FOLDS])
         agenda = Agenda(lambda _: 0.0)
         left = self.budget.left
@@ -154,7 +156,7 @@ class Selection:
         """From a pilot's end. One that was cut short may be slow, one that failed have had too few photographs."""
         if isinstance(found, Failure):
             self._unknown.add(name)
-            self.board.say(f"  {name} could not be tried: {found.cause}")
+            self.board.log(f"  {name} could not be tried: {found.cause}")
         elif isinstance(found, Pilot):
             photographs, folds = self.engine.shared[PHOTOGRAPHS], self.engine.shared[FOLDS]
             held_out = len(folds) / (folds.max() + 1)
@@ -166,12 +168,13 @@ class Selection:
         chosen = [member.name for member in self.members if member.name in self.work.members]
         begun = [member for member in self.members if member.name in self.work.members]
         takes = self.engine.span(all_jobs(begun, self._jobs))
-        self.board.say(f"in {spoken(self.budget.left)}: {', '.join(chosen) or 'no member'}, about {spoken(takes)}")
+        names = ", ".join(chosen) or "no member"
+        self.board.log(f"in {format_duration(self.budget.left)}: {names}, about {format_duration(takes)}")
         for member in self.left_out:
             alone = self.engine.span(self._jobs(member))
             unknown = "nobody knows how long; it begins if time is left"
-            long = f"about {spoken(alone)} by itself" if math.isfinite(alone) else unknown
-            self.board.say(f"  left out: {member.name} ({long})")
+            long = f"about {format_duration(alone)} by itself" if math.isfinite(alone) else unknown
+            self.board.log(f"  left out: {member.name} ({long})")
 
 
 def pilot_rows(labels: NDArray[np.int64], folds: NDArray[np.int64]) -> NDArray[np.intp]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.config import MemberSettings
-from ensemble.core.console.progress import Board
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.storage.files import Location
 from ensemble.engine.agenda import Agenda
 from ensemble.engine.base import Engine
@@ -36,7 +36,7 @@ class Work:
         photographs: NDArray[np.uint8],
         ledger: FoldLedger,
         engine: Engine,
-        board: Board,
+        board: ProgressBoard,
         speeds: Speeds,
         cache: Location,
         timeout: float,
@@ -73,7 +73,7 @@ class Work:
         told = table.uncached is not None
         table.accept(task, features)
         if table.uncached is not None and not told:
-            self.board.say(f"features {task.recipe.use} cannot be kept for other runs: {table.uncached}")
+            self.board.log(f"features {task.recipe.use} cannot be kept for other runs: {table.uncached}")
         self._offer(table)
 
     def lose(self, name: str) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.config import Recipe
-from ensemble.core.console.progress import Board
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.engine.features.table import CHUNK, feature_table
 from ensemble.engine.ray_engine import RayEngine
 from tests.benchmarks.forensic_features import SIDE, photographs
@@ -44,7 +44,7 @@ def measured(X: NDArray[np.uint8], cache: Path) -> dict[str, float]:
     watch.start()
     with RayEngine() as engine:
         begun = time.perf_counter()
-        table = feature_table(recipe, X, engine, cache, Board(), progress)
+        table = feature_table(recipe, X, engine, cache, ProgressBoard(), progress)
         seconds = time.perf_counter() - begun
     watch.ended.set()
     return {

@@ -27,7 +27,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import PredefinedSplit
 
 from ensemble.config import MemberSettings
-from ensemble.core.console.progress import Board
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.engine.agenda import Agenda, work_off
 from ensemble.engine.ray_engine import RayEngine
 from ensemble.engine.recipes.code import recipe_code
@@ -66,7 +66,7 @@ def with_ours(engine: RayEngine, X: Any, labels: Any, folds: Any, scale: float =
     begun, speeds = time.perf_counter(), Speeds()
     agenda = Agenda(lambda task: speeds.fold(task.group))
     agenda.add(FoldTask(member, fold, recipe_code(member.recipe)) for member in members for fold in range(FOLDS))
-    for finished in work_off(agenda, engine, Board(console=Console(quiet=True))):
+    for finished in work_off(agenda, engine, ProgressBoard(console=Console(quiet=True))):
         assert not isinstance(finished.value, Failure), finished.value
         speeds.measured(finished.task.group, finished.finished - finished.started)
         agenda.sort_in(finished.task.group)

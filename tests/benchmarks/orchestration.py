@@ -22,7 +22,7 @@ import numpy as np
 from rich.console import Console
 
 from ensemble.config import MemberSettings, load_experiment
-from ensemble.core.console.progress import Board
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.engine.agenda import Agenda, work_off
 from ensemble.engine.base import Engine
 from ensemble.engine.choose import engine_maker
@@ -31,8 +31,8 @@ from ensemble.engine.resources import CPU
 from ensemble.engine.span import makespan
 from ensemble.engine.tasks.base import FOLDS as FOLD_OF
 from ensemble.engine.tasks.base import LABELS, PHOTOGRAPHS, FoldTask
+from ensemble.engine.tasks.fold import FoldResult
 from ensemble.store.oof import OofStore
-from ensemble.store.record import FoldResult
 from ensemble.train import train
 from tests.competitions import write_competition
 
@@ -59,7 +59,7 @@ def run_folds(engine: Engine, lengths: Sequence[float], folds: int, known: bool)
     agenda = Agenda(lambda task: expected[task.group])
     agenda.add(FoldTask(m, fold, recipe_code(m.recipe)) for m in members for fold in range(folds))
     begun, own = time.perf_counter(), []
-    for finished in work_off(agenda, engine, Board(console=Console(file=io.StringIO()))):
+    for finished in work_off(agenda, engine, ProgressBoard(console=Console(file=io.StringIO()))):
         assert isinstance(finished.value, FoldResult), finished.value
         own.append(finished.value.finished - finished.value.started)
     return time.perf_counter() - begun, own

@@ -31,15 +31,15 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from ensemble.competition.tables import SampleTable
 from ensemble.config import FoldSettings, MemberSettings
-from ensemble.core.console.progress import Board
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.engine.base import Engine, Finished
 from ensemble.engine.choose import engine_maker
 from ensemble.engine.recipes.code import recipe_code
-from ensemble.engine.resources import CPU, Amounts, total, wants, without
+from ensemble.engine.resources import CPU, Amounts, requested, subtract, total
 from ensemble.engine.tasks.base import FoldTask, Task
+from ensemble.engine.tasks.fold import FoldResult
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.oof import OofStore, provenance_of
-from ensemble.store.record import FoldResult
 from ensemble.training.budget import UNLIMITED
 from ensemble.training.execute import Execution
 from ensemble.training.plan import Plan
@@ -69,24 +69,24 @@ class SimulatedEngine(Engine):
         return [{CPU: 1.0}] * self.machines
 
     def free(self) -> Amounts:
-        return without({CPU: float(self.machines)}, self._taken)
+        return subtract({CPU: float(self.machines)}, self._taken)
 
-    def taken(self) -> Amounts:
+    def in_use(self) -> Amounts:
         return self._taken
 
     def submit(self, task: Task) -> None:
         self._pass_real_time()
         self._count += 1
         heapq.heappush(self._running, (self.now + LATENCY + self.seconds[task.group], self._count, task))
-        self._taken = total([self._taken, wants(task.resources)])
+        self._taken = total([self._taken, requested(task.resources)])
 
-    def wait(self, board: Board) -> list[Finished]:
+    def wait(self, board: ProgressBoard) -> list[Finished]:
         self._pass_real_time()
         self.now = max(self.now, self._running[0][0])
         found = []
         while self._running and self._running[0][0] <= self.now:
             end, _, task = heapq.heappop(self._running)
-            self._taken = without(self._taken, wants(task.resources))
+            self._taken = subtract(self._taken, requested(task.resources))
             found.append(self._finished(task, end))
         self._mark = time.perf_counter()
         return found
@@ -223,7 +223,7 @@ def carry_out(engine: Engine, members: list[MemberSettings], folder: Path) -> No
         [],
         {member.name: None for member in members},
     )
-    board, store = Board(console=Console(file=io.StringIO())), OofStore(folder)
+    board, store = ProgressBoard(console=Console(file=io.StringIO())), OofStore(folder)
     execution = Execution(plan, data, folds, store, engine, board, lambda: None)  # type: ignore[arg-type]
     assert execution.run(np.zeros((TRAIN + TEST, 1, 1, 3), np.uint8), UNLIMITED)
 

@@ -130,7 +130,7 @@ def test_a_second_driver_is_refused(remote: OofStore, config: Path, monkeypatch:
     monkeypatch.setattr(signs, "RENEWED", 0.1)
     root = remote.root.parent
     command = [sys.executable, "-m", "ensemble.train", config, "--data", root.parent / "data", "--oof", root]
-    with only_writer(remote, "train"):
+    with only_writer(remote.root, "train"):
         run = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
     assert run.returncode == 2
     told = run.stderr.splitlines()

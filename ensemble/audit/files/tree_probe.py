@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
-from ensemble.core.metrics.scores import area_under_curve, auc_standard_error
+from ensemble.core.metrics.intervals import auc_standard_error
+from ensemble.core.metrics.scores import area_under_curve
 
 ALARM = 0.6  # area under the curve
 CLEAR = 3.5  # standard errors over chance

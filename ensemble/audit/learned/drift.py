@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import kstwo, norm
 
 from ensemble.audit.learned.linear_probe import MOST_ROWS, Auc, sampled, told_apart
-from ensemble.core.metrics.scores import share_variance
+from ensemble.core.metrics.intervals import share_variance
 from ensemble.store.checks import Check, Evidence, Verdict, not_run
 from ensemble.store.predictions import Predictions
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.core.metrics.scores import area_under_curve, auc_standard_error
+from ensemble.core.metrics.intervals import auc_standard_error
+from ensemble.core.metrics.scores import area_under_curve
 from ensemble.core.threads import threads
 
 Floats = NDArray[np.float32]

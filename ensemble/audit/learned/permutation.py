@@ -18,7 +18,7 @@ from ensemble.audit.learned.linear_probe import (
     sampled,
     within_folds,
 )
-from ensemble.core.metrics.scores import auc_standard_error
+from ensemble.core.metrics.intervals import auc_standard_error
 from ensemble.store.checks import Check, Evidence, Verdict, not_run
 from ensemble.store.predictions import Predictions
 

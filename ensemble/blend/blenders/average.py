@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ensemble.blend.blenders.base import Array, Blender, Folds, Labels, Logits, mean_of
+from ensemble.blend.blenders.base import Blender, mean_of
 from ensemble.blend.blenders.boosted import BoostedStacking
+from ensemble.core.arrays import Array, Folds, Labels, Logits
 
 if TYPE_CHECKING:
     from typing import Self

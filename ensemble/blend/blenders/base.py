@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.core.arrays import Array, Folds, Labels, Logits
+
 if TYPE_CHECKING:
     from typing import Self
 
     import optuna
 
-Logits = NDArray[np.float32]  # (rows, members), a member's column in one piece of memory
-Labels = NDArray[np.int64]
-Folds = NDArray[np.int64]
-Array = NDArray[np.float64]
 _PIECE = 16_384
 
 

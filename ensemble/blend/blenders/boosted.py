@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ensemble.blend.blenders.base import Array, Blender, Folds, Labels, Logits, at_most, pieces, take_rows
+from ensemble.blend.blenders.base import Blender, at_most, pieces, take_rows
 from ensemble.blend.blenders.logistic import Split, inner_splits
 from ensemble.blend.blenders.studies import new_study
 from ensemble.competition.submission import sha256_of
+from ensemble.core.arrays import Array, Folds, Labels, Logits
 from ensemble.core.metrics.decisions import mean_log_loss
 
 if TYPE_CHECKING:

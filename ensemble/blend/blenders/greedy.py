@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blend.blenders.base import Array, Folds, Labels, LinearBlender, Logits
+from ensemble.blend.blenders.base import LinearBlender
+from ensemble.core.arrays import Array, Folds, Labels, Logits
 from ensemble.core.metrics.decisions import Margins, RightDecisions, softplus_mean
 
 if TYPE_CHECKING:

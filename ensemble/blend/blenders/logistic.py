@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blend.blenders.base import Array, Folds, Labels, LinearBlender, Logits, at_most, parts_of, take_rows
+from ensemble.blend.blenders.base import LinearBlender, at_most, parts_of, take_rows
 from ensemble.blend.blenders.studies import new_study
+from ensemble.core.arrays import Array, Folds, Labels, Logits
 from ensemble.core.metrics.decisions import mean_log_loss
 from ensemble.core.metrics.scores import to_logits
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blend.blenders.base import Array, Folds, Labels, LinearBlender, Logits
+from ensemble.blend.blenders.base import LinearBlender
 from ensemble.blend.blenders.greedy import GreedySelection
 from ensemble.blend.blenders.studies import new_study, quietly
+from ensemble.core.arrays import Array, Folds, Labels, Logits
 from ensemble.core.metrics.decisions import wrong_then_log_loss
 
 if TYPE_CHECKING:

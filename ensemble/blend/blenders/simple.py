@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ensemble.blend.blenders.base import Folds, Labels, LinearBlender, Logits
+from ensemble.blend.blenders.base import LinearBlender
+from ensemble.core.arrays import Folds, Labels, Logits
 from ensemble.core.metrics.decisions import wrong_then_log_loss
 
 if TYPE_CHECKING:

@@ -10,18 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.blend.blenders.average import AverageOfBlenders
-from ensemble.blend.blenders.base import (
-    Array,
-    Blender,
-    Folds,
-    Labels,
-    Logits,
-    at_most,
-    mean_of,
-    parts_of,
-    pieces,
-    take_rows,
-)
+from ensemble.blend.blenders.base import Blender, at_most, mean_of, parts_of, pieces, take_rows
+from ensemble.core.arrays import Array, Folds, Labels, Logits
 from ensemble.core.metrics.scores import Scores, score, to_probabilities
 
 _MOST_PARTS = 10  # leaving out a tenth is honest enough

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.blend.blenders.base import Array, blended, pieces, take_rows
+from ensemble.blend.blenders.base import blended, pieces, take_rows
 from ensemble.blend.blenders.greedy import GreedySelection, shares
 from ensemble.blend.evaluation.nested import Problem
 from ensemble.blend.evaluation.worth import Worth
+from ensemble.core.arrays import Array
 from ensemble.core.metrics.decisions import right_count
 
 _MOST_ROWS = 30_000  # tell whom greedy selection takes first

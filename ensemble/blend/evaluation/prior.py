@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ensemble.blend.blenders.base import Array, Labels
-from ensemble.core.metrics.scores import share_variance, to_probabilities
+from ensemble.core.arrays import Array, Labels
+from ensemble.core.metrics.intervals import share_variance
+from ensemble.core.metrics.scores import to_probabilities
 
 _AGREE = 0.03  # two estimates further apart than this tell that more than the share has changed
 _ITERATIONS = 1000

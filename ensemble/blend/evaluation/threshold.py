@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ensemble.blend.blenders.base import Array, Labels, at_most, take_rows
+from ensemble.blend.blenders.base import at_most, take_rows
 from ensemble.blend.evaluation.nested import Evaluation, Part, Problem
+from ensemble.core.arrays import Array, Labels
 from ensemble.core.metrics.decisions import decided_rightly
 from ensemble.core.metrics.paired import Comparison, compare
 from ensemble.core.metrics.scores import PLATEAU, log_loss, to_probabilities

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blend.blenders.base import Array, Labels, Logits, at_most, blended, pieces, take_rows
+from ensemble.blend.blenders.base import at_most, blended, pieces, take_rows
 from ensemble.blend.blenders.greedy import select, shares
 from ensemble.blend.blenders.simple import MeanOfLogits
 from ensemble.blend.evaluation.nested import Problem
+from ensemble.core.arrays import Array, Labels, Logits
 from ensemble.core.metrics.decisions import RightDecisions, decided_rightly
 from ensemble.core.metrics.paired import Comparison, compare_counts
 

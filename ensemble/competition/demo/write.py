@@ -20,7 +20,7 @@ from ensemble.competition.demo.generator import generate
 from ensemble.competition.demo.plan import Photo, check_sizes, plan
 from ensemble.competition.demo.scene import draw_scene
 from ensemble.core.errors import UserError
-from ensemble.engine.recipes.code import file_sha256
+from ensemble.core.storage.hashing import file_sha256
 
 MARKER = SYNTHETIC_MARKER
 TOP = "data256faces"

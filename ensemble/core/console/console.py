@@ -57,8 +57,8 @@ def verbs(commands: dict[str, Callable[..., Any]], about: str, default: str | No
 
     class Group(TyperGroup):
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-            spoken = args if default is None or (args and args[0] in commands) else [default, *args]
-            return super().parse_args(ctx, spoken)
+            words = args if default is None or (args and args[0] in commands) else [default, *args]
+            return super().parse_args(ctx, words)
 
     app = typer.Typer(
         cls=Group,

@@ -11,7 +11,7 @@ _SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 _PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)")
 
 
-def spoken(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A duration as people say it: `45 s`, `12 min`, `3 h 20 min`."""
     if math.isinf(seconds):
         return "for ever"
@@ -21,7 +21,7 @@ def spoken(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def seconds_of(text: str, option: str) -> float:
+def parse_duration(text: str, option: str) -> float:
     """Seconds of a duration as it stands on the command line: `90s`, `15min`, `1h30m`, `2 h`.
 
     Raises

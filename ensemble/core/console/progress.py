@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ensemble.core.console.console import make_console
-from ensemble.core.console.durations import spoken
+from ensemble.core.console.durations import format_duration
 
 if TYPE_CHECKING:
     from typing import Self
@@ -58,7 +58,7 @@ class _Task:
 
 
 @dataclass
-class Board:
+class ProgressBoard:
     """The state of all folds of a run. Engines tell it what happens; it tells the person.
 
     Parameters
@@ -73,7 +73,7 @@ class Board:
 
     slots: float = 1.0
     standing: str = ""
-    in_use: str = ""
+    usage: str = ""
     console: Console = field(default_factory=make_console)
     _tasks: dict[str, _Task] = field(default_factory=dict)
     _live: Live | None = None
@@ -132,19 +132,19 @@ class Board:
             self.started(title)
         task.fraction, task.text = fraction, text
         if self._live is None and time.monotonic() - self._last_line > _LINE_EVERY:
-            self.say(f"  {title}: {text}{self._time_left()}")
+            self.log(f"  {title}: {text}{self._time_left()}")
 
     def finished(self, title: str, seconds: float, text: str) -> None:
         """A fold is stored."""
         task = self._close(title, "done")
         task.seconds, task.fraction, task.text = seconds, 1.0, text
         if self._live is None:
-            self.say(f"  {title} done in {spoken(seconds)}: {text} [{self._count()}{self._time_left()}]")
+            self.log(f"  {title} done in {format_duration(seconds)}: {text} [{self._count()}{self._time_left()}]")
 
     def failed(self, title: str, cause: str) -> None:
         """A fold is lost."""
         self._close(title, "failed").text = cause
-        self.say(f"  {title} FAILED: {cause}")
+        self.log(f"  {title} FAILED: {cause}")
 
     def ended(self, title: str) -> None:
         """A fold was ended because the run's time was up."""
@@ -154,9 +154,9 @@ class Board:
         """All folds of a member that have not begun are lost."""
         for title in [title for title in self._open if self._tasks[title].member == member]:
             self._close(title, "failed").text = cause
-        self.say(f"{member} FAILED: {cause}")
+        self.log(f"{member} FAILED: {cause}")
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """Print a line, above the live table if there is one."""
         self._last_line = time.monotonic()
         self.console.print(line, markup=False)
@@ -192,12 +192,12 @@ class Board:
         now = time.monotonic()
         if len(self._tasks) < _MANY or now - self._told[0] > _TELL_EVERY:
             seconds, known = self.seconds_left()
-            text = f", {'about' if known else 'at least'} {spoken(seconds)} left" if seconds >= 1 else ""
+            text = f", {'about' if known else 'at least'} {format_duration(seconds)} left" if seconds >= 1 else ""
             self._told = (now, text)
         return self._told[1]
 
     def _table(self) -> Table:
-        title = self._count() + self._time_left() + (f"; {self.in_use}" if self.in_use else "")
+        title = self._count() + self._time_left() + (f"; {self.usage}" if self.usage else "")
         table = Table("member", "folds", "now", "a fold takes", "left", title=title, title_justify="left", box=None)
         now = time.monotonic()
         table.caption, table.caption_justify = Text(self.standing) if self.standing else None, "left"
@@ -210,8 +210,8 @@ class Board:
                 Text(member),
                 marks,
                 Text("; ".join(running) or (tasks[-1].text if tasks[-1].state == "done" else "")),
-                "" if typical is None else spoken(typical),
-                spoken(left) if left and typical is not None else "",
+                "" if typical is None else format_duration(typical),
+                format_duration(left) if left and typical is not None else "",
             )
         return table
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.status import Status
 
-from ensemble.core.console.durations import spoken
+from ensemble.core.console.durations import format_duration
 
 if TYPE_CHECKING:
     from typing import Self
@@ -52,8 +52,8 @@ class Progress:
         """What is done, how much of it, and the time that is left."""
         fraction, passed = self.fraction, time.monotonic() - self._begun
         if fraction is None:
-            return f"{self.doing}, {spoken(passed)} so far"
-        left = f", about {spoken(passed / fraction * (1 - fraction))} left" if fraction > _TOO_EARLY else ""
+            return f"{self.doing}, {format_duration(passed)} so far"
+        left = f", about {format_duration(passed / fraction * (1 - fraction))} left" if fraction > _TOO_EARLY else ""
         return f"{self.doing}: {fraction:.0%}{left}"
 
     def __enter__(self) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blend.blenders.base import Array, Labels, Logits
+from ensemble.core.arrays import Array, Labels, Logits
 
 _ALMOST_ONE = 1 - 1e-9
 _STEP = np.float32(2**18)  # whole numbers to a logit: sums of 200 members of |logit| <= 16.2 still fit into 32 bits

@@ -6,14 +6,13 @@ every command would pay. The tests hold both to the same values.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Labels = NDArray[np.int64]
+from ensemble.core.arrays import Array, Labels
+from ensemble.core.metrics.intervals import standard_error
 
 THRESHOLD = 0.5  # fixed by the competition: at or above is fake
 PLATEAU = 0.004  # accuracies this close to the best are the same hill: its top jumps from sample to sample
@@ -47,37 +46,6 @@ def fold_accuracies(right: NDArray[np.bool_], folds: NDArray[np.int64]) -> Array
     return accuracies
 
 
-def standard_error(right: NDArray[np.bool_]) -> float:
-    """Standard error of an accuracy, sqrt(p (1 - p) / n)."""
-    accuracy = float(right.mean())
-    return math.sqrt(accuracy * (1 - accuracy) / len(right))
-
-
-def wilson_interval(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    """95% interval of a share (Wilson, 1927): within [0, 1], and of some width where all are right, too."""
-    share, reach = right / n, z * z / n
-    centre = (share + reach / 2) / (1 + reach)
-    half = z * math.sqrt(share * (1 - share) / n + reach / (4 * n)) / (1 + reach)
-    return max(centre - half, 0.0), min(centre + half, 1.0)
-
-
-def share_variance(found: NDArray[np.bool_]) -> float:
-    """Variance of a share (n,), with one row of each kind added to it: none among three does not mean never."""
-    share = (int(found.sum()) + 1) / (len(found) + 2)
-    return share * (1 - share) / len(found)
-
-
-def share_error(found: NDArray[np.bool_]) -> float:
-    """Standard error of a share of few rows (n,), which is not zero where none was found; NaN of no rows."""
-    return math.sqrt(share_variance(found)) if len(found) else math.nan
-
-
-def paired_standard_error(right: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    """Standard error of the difference of two accuracies on the same rows: only the rows in which they differ count."""
-    difference = right.astype(float) - other.astype(float)
-    return float(difference.std() / math.sqrt(len(difference)))
-
-
 def expected_calibration_error(probabilities: Array, labels: Labels, bins: int = 15) -> float:
     """ECE (Naeini et al., 2015) over equal-width bins: how far the probability of fake lies from the share of fakes."""
     index = np.minimum((probabilities * bins).astype(int), bins - 1)
@@ -98,14 +66,6 @@ def area_under_curve(scores: Array, labels: Labels) -> float:
         return float("nan")
     below, upto = np.searchsorted(reals, fakes, "left"), np.searchsorted(reals, fakes, "right")
     return float((below.sum() + upto.sum()) / 2 / (len(fakes) * len(reals)))
-
-
-def auc_standard_error(area: float, first: int, second: int) -> float:
-    """Standard error of an AUC over so many rows of each class (Hanley and McNeil, 1982), above and below one half."""
-    larger = max(area, 1 - area)
-    one, two = larger / (2 - larger), 2 * larger**2 / (1 + larger)
-    variance = larger * (1 - larger) + (first - 1) * (one - larger**2) + (second - 1) * (two - larger**2)
-    return math.sqrt(max(variance, 0.0) / (first * second))
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ensemble.core.errors import UserError
-from ensemble.store.oof import OofStore
+from ensemble.core.storage.files import Location
 
 
 @contextmanager
-def only_writer(store: OofStore, what: str) -> Iterator[None]:
+def only_writer(root: Location, what: str) -> Iterator[None]:
     """Hold a store's lock for `what` ("train", "blend" or "robustness": they do not disturb each other).
 
     Raises
@@ -22,11 +22,11 @@ def only_writer(store: OofStore, what: str) -> Iterator[None]:
         Somebody else holds it; or, on an object store, has taken it over since we were not heard of for a minute.
     """
     # Beside the store, not in it: a store may be set aside while the lock is held.
-    place = store.root.with_name(f".{store.name}.{what}.lock")
+    place = root.with_name(f".{root.name}.{what}.lock")
     if not isinstance(place, Path):
         from ensemble.core.storage.lease import alone  # only a store that is not local should wait for fsspec
 
-        with alone(place, what, str(store.root)):
+        with alone(place, what, str(root)):
             yield
         return
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -34,7 +34,7 @@ def only_writer(store: OofStore, what: str) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        raise UserError(f"another {what} is writing to {store.root}; wait for it, or give another --oof") from None
+        raise UserError(f"another {what} is writing to {root}; wait for it, or give another --oof") from None
     try:
         yield
     finally:

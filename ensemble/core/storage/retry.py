@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from ensemble.core.console.durations import spoken
+from ensemble.core.console.durations import format_duration
 from ensemble.core.errors import UserError
 
 _Kind = TypeVar("_Kind")
@@ -61,7 +61,7 @@ def patiently(do: Callable[[], _Kind], where: str) -> _Kind:
 
 def _given_up(error: Exception, where: str, seconds: float) -> UserError:
     return UserError(
-        f"{where} could not be reached for {spoken(seconds)} ({_reason(error)}); what was finished is kept, "
+        f"{where} could not be reached for {format_duration(seconds)} ({_reason(error)}); what was finished is kept, "
         "run the same command again when the store answers"
     )
 
@@ -71,13 +71,13 @@ def _tell_once(where: str, error: Exception, begun: float) -> None:
     store = _store(where)
     if store not in _begun:
         _begun[store] = begun
-        _say(f"{store} cannot be reached ({_reason(error)}); trying again for up to {spoken(PATIENCE)}")
+        _say(f"{store} cannot be reached ({_reason(error)}); trying again for up to {format_duration(PATIENCE)}")
 
 
 def _tell_the_end(where: str) -> None:
     begun = _begun.pop(_store(where), None) if _begun else None
     if begun is not None:
-        _say(f"{_store(where)} is reached again, after {spoken(time.monotonic() - begun)}")
+        _say(f"{_store(where)} is reached again, after {format_duration(time.monotonic() - begun)}")
 
 
 def _store(where: str) -> str:

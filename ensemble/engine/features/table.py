@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.config import Recipe, Resources
-from ensemble.core.console.durations import spoken
-from ensemble.core.console.progress import Board
+from ensemble.core.console.durations import format_duration
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, new_folder
+from ensemble.core.storage.hashing import digest
 from ensemble.engine.agenda import Agenda, work_off
 from ensemble.engine.base import Engine
-from ensemble.engine.recipes.code import digest, recipe_code
+from ensemble.engine.recipes.code import recipe_code
 from ensemble.engine.tasks.base import PHOTOGRAPHS, Features, FeatureTask
 from ensemble.engine.tasks.failures import Failure
 
@@ -118,7 +119,7 @@ def feature_table(
     photographs: NDArray[np.uint8],
     engine: Engine,
     cache: Location,
-    board: Board,
+    board: ProgressBoard,
     report: Callable[[int, int], None],
 ) -> NDArray[np.float32]:
     """Features of all photographs, waited for. `report` takes (photographs done, photographs in all).
@@ -204,7 +205,7 @@ def _write(folder: Location, table: Chunk) -> None:
 class FeatureLine:
     """Says how far a feature table is, not too often."""
 
-    def __init__(self, what: str, board: Board, every: float = 10.0) -> None:
+    def __init__(self, what: str, board: ProgressBoard, every: float = 10.0) -> None:
         self.what, self.board, self.every = what, board, every
         self.begun = self.last = time.monotonic()
         self.first: int | None = None
@@ -217,5 +218,9 @@ class FeatureLine:
             return
         self.last = now
         fresh = done - self.first
-        left = f", about {spoken((now - self.begun) / fresh * (total - done))} left" if fresh and done < total else ""
-        self.board.say(f"features {self.what}: {done} of {total} photographs{left}")
+        left = (
+            f", about {format_duration((now - self.begun) / fresh * (total - done))} left"
+            if fresh and done < total
+            else ""
+        )
+        self.board.log(f"features {self.what}: {done} of {total} photographs{left}")

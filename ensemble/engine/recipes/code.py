@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 import importlib.metadata
 import importlib.util
 import json
 import pkgutil
 import platform
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import ensemble
 from ensemble.core.errors import UserError
-from ensemble.core.storage.files import Location
+from ensemble.core.storage.hashing import digest, file_sha256
 
 PROTOCOL = 1  # raised when the framework itself comes to call members differently: seeds, rows, decoding
 DISTRIBUTION = "who-took-this-photo"
@@ -34,31 +33,6 @@ LIBRARIES = (
     "ray",
 )
 _SOURCES = {".py", ".html", ".css", ".js"}
-
-
-def digest(value: Any) -> str:
-    """Sha256 (hex) of a JSON-able value; the order of keys does not matter."""
-    return hashlib.sha256(_canonical(value)).hexdigest()
-
-
-def digest_of_chunks(chunks: Iterable[list[Any]], *rest: Any) -> str:
-    """What `digest([all chunks as one list, *rest])` gives, of chunks that are not empty: never all rows as text."""
-    hashed, between = hashlib.sha256(b"[["), b""
-    for chunk in chunks:
-        hashed.update(between + _canonical(chunk)[1:-1])
-        between = b","
-    hashed.update(b"]" + b"".join(b"," + _canonical(value) for value in rest) + b"]")
-    return hashed.hexdigest()
-
-
-def _canonical(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def file_sha256(path: Location) -> str:
-    """Sha256 (hex) of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @cache

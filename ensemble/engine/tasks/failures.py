@@ -6,7 +6,7 @@ import math
 import traceback
 from dataclasses import dataclass
 
-from ensemble.core.console.durations import spoken
+from ensemble.core.console.durations import format_duration
 from ensemble.core.console.text import plain, sentence
 from ensemble.engine.tasks.base import FeatureTask, PilotTask, Task
 
@@ -37,7 +37,7 @@ def overdue(task: Task) -> Failure:
     """What is told of a task that was ended because it ran too long; of a pilot that is no failure."""
     if isinstance(task, PilotTask):
         return Ended("it would take too long", "")
-    cause = f"it ran longer than --timeout allows ({spoken(timeout_of(task))}) and was ended"
+    cause = f"it ran longer than --timeout allows ({format_duration(timeout_of(task))}) and was ended"
     return Failure(cause, cause + "\n")
 
 

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,39 @@ from ensemble.engine.recipes.code import recipe_code, versions
 from ensemble.engine.recipes.saving import model_files, model_of_files
 from ensemble.engine.tasks.base import Answers, AskTask, Features, FeatureTask, FoldTask, Pilot, PilotTask, Task
 from ensemble.engine.tasks.memory import forget_peak, peak_mib
-from ensemble.store.record import FoldResult
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """What one (member, fold) task brings home.
+
+    Attributes
+    ----------
+    heldout, test : float64 arrays
+        Probability of fake for the rows that this fold held out (in ledger order) and for the test rows.
+    model : dict of bytes
+        The files of the trained model, by name; empty when it could not be saved (`model_note` says why).
+    started, finished : float
+        Seconds since the epoch.
+    peak_memory_mib : float
+        Highest resident memory of the process that did the work.
+    """
+
+    member: str
+    fold: int
+    heldout: NDArray[np.float64]
+    test: NDArray[np.float64]
+    seconds_fit: float
+    seconds_predict: float
+    started: float
+    finished: float
+    peak_memory_mib: float
+    threads: int
+    versions: dict[str, str]
+    model: dict[str, bytes] = field(default_factory=dict, repr=False)
+    model_note: str = ""
+    history: list[dict[str, Any]] = field(default_factory=list, repr=False)
+
 
 Report = Callable[[float, str], None]
 Outcome = FoldResult | Features | Pilot | Answers

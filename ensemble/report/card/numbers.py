@@ -7,15 +7,14 @@ import math
 import numpy as np
 import pandas as pd
 
+from ensemble.core.arrays import Array, Labels
+from ensemble.core.metrics.intervals import wilson_interval
 from ensemble.core.metrics.scores import (
-    Array,
-    Labels,
     area_under_curve,
     expected_calibration_error,
     is_right,
     log_loss,
     to_logits,
-    wilson_interval,
 )
 from ensemble.report.facts.rates import (
     FALSE_ALARMS,

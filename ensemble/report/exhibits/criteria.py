@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.core.arrays import Array
 from ensemble.core.metrics.scores import THRESHOLD, is_right
-from ensemble.report.exhibits.opinions import Array, Opinions, certainty
+from ensemble.report.exhibits.opinions import Opinions, certainty
 
 AT_MOST = 12  # photographs of a kind
 UNSURE_AT_MOST = 8

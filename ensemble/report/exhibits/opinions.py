@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ensemble.core.arrays import Array
 from ensemble.core.metrics.scores import THRESHOLD, is_right, to_logits, to_probabilities
 from ensemble.core.storage.files import local_copy
 from ensemble.report.facts.material import Material
 from ensemble.store.oof import SUBMISSION
 
-Array = NDArray[np.float64]
 UNKNOWN = -1
 MEAN = "mean of the members"
 

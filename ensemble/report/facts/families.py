@@ -14,17 +14,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from ensemble.core.arrays import Array
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import write_text
+from ensemble.core.storage.hashing import digest
 from ensemble.engine.recipes.build import build
-from ensemble.engine.recipes.code import digest, framework_code, libraries_behind
+from ensemble.engine.recipes.code import framework_code, libraries_behind
 from ensemble.engine.recipes.saving import LIGHTGBM, SKOPS, BoosterClassifier, load_model
 from ensemble.store.oof import OofStore
 from ensemble.store.record import FoldRecord
-
-Array = NDArray[np.float64]
 
 GAIN = "gain"
 COEFFICIENTS = "coefficients"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
@@ -11,10 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ensemble.core.metrics.scores import fold_accuracies, is_right, score
-from ensemble.engine.recipes.code import file_sha256
-from ensemble.store.oof import BLEND_OOF, MANIFEST, OofStore
+from ensemble.store.oof import BLEND_OOF, OofStore
 from ensemble.store.parquet import read_arrays
-from ensemble.store.predictions import Predictions
+from ensemble.store.predictions import Predictions, measured_on, member_cost
+from ensemble.store.results import current_manifest
 
 COLUMNS = [
     "member", "measured_on", "n", "accuracy", "standard_error", "fold_min", "fold_max", "log_loss", "auc", "ece",
@@ -39,29 +38,6 @@ def leaderboard(store: OofStore, predictions: Predictions) -> pd.DataFrame:
     return pd.DataFrame(blend + rows, columns=COLUMNS)
 
 
-def measured_on(predictions: Predictions, member: str) -> str:
-    """OOF, and on how many folds where it is not all."""
-    return (
-        f"OOF, {predictions.partial[member].partition(' folds')[0]} folds" if member in predictions.partial else "OOF"
-    )
-
-
-def member_cost(member: str, predictions: Predictions) -> dict[str, float]:
-    """What a member costs, in its own terms; NaN for one that was trained elsewhere.
-
-    `seconds`: the features of all photographs, then fit and predict of all folds, as if no other member shared the
-    features. `photographs_per_second`: one fold's model on new photographs, features included.
-    """
-    ledger, test_rows = predictions.ledger, len(predictions.test_logits)
-    folds = {fold: record for fold in range(ledger.n_folds) if (record := predictions.record(member, fold)) is not None}
-    if any(record.trained_elsewhere for record in folds.values()):
-        return {"seconds": np.nan, "photographs_per_second": np.nan}
-    features = float(np.mean([record.seconds_features_per_photograph for record in folds.values()]))
-    predict = [record.seconds_predict / (len(ledger.heldout(fold)) + test_rows) for fold, record in folds.items()]
-    seconds = features * (len(ledger.labels) + test_rows) + sum(record.seconds for record in folds.values())
-    return {"seconds": seconds, "photographs_per_second": 1 / (features + float(np.mean(predict)))}
-
-
 def _scores(probabilities: NDArray[np.float64], labels: NDArray[np.int64], folds: NDArray[np.int64]) -> dict[str, Any]:
     """Scores of the rows that are predicted."""
     there = ~np.isnan(probabilities)
@@ -69,21 +45,6 @@ def _scores(probabilities: NDArray[np.float64], labels: NDArray[np.int64], folds
         probabilities, labels, folds = probabilities[there], labels[there], folds[there]
     by_fold = fold_accuracies(is_right(probabilities, labels), folds)
     return {**asdict(score(probabilities, labels)), "fold_min": by_fold.min(), "fold_max": by_fold.max()}
-
-
-def current_manifest(store: OofStore, predictions: Predictions) -> dict[str, Any] | None:
-    """The manifest of the last blend, if it was made from these very predictions and its files are as written."""
-    try:
-        manifest: dict[str, Any] = json.loads((store.blend_folder / MANIFEST).read_text(encoding="utf-8"))
-        oof = file_sha256(store.blend_folder / BLEND_OOF)
-        same = manifest["predictions_sha256"] == predictions.hashes and manifest["oof_sha256"] == oof
-        weights = manifest["weights"]
-        same &= all(isinstance(manifest[key], str) for key in ("chosen", "measured_on", "reason"))
-        same &= set(manifest["members"]) <= set(predictions.members)
-        same &= weights is None or len(weights) == len(manifest["members"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-    return manifest if same else None
 
 
 def _weights(manifest: dict[str, Any] | None) -> dict[str, float]:

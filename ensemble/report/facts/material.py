@@ -11,13 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ensemble.config import Experiment
+from ensemble.core.arrays import Array
 from ensemble.core.metrics.scores import is_right
-from ensemble.report.facts.leaderboard import current_manifest, leaderboard
+from ensemble.report.facts.leaderboard import leaderboard
 from ensemble.store.oof import BLEND_OOF, OofStore
 from ensemble.store.parquet import read_arrays
 from ensemble.store.predictions import Predictions
-
-Array = NDArray[np.float64]
+from ensemble.store.results import current_manifest
 
 
 @dataclass(frozen=True)

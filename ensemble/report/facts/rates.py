@@ -6,14 +6,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ensemble.core.metrics.scores import THRESHOLD, wilson_interval
+from ensemble.core.arrays import Array, Labels
+from ensemble.core.metrics.intervals import wilson_interval
+from ensemble.core.metrics.scores import THRESHOLD
 from ensemble.report.render.blocks import Column, Table
 from ensemble.report.sections.tables import frame_of
-
-Array = NDArray[np.float64]
-Labels = NDArray[np.int64]
 
 FOUND, FALSE_ALARMS = "fakes called fake", "real ones called fake"
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.core.metrics.scores import THRESHOLD, Array
+from ensemble.core.arrays import Array
+from ensemble.core.metrics.scores import THRESHOLD
 from ensemble.report.render.blocks import Block, Details, Exhibit, Gallery, Section
 
 _DECIMALS = 4

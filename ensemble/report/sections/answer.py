@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from ensemble.core.errors import UserError
+from ensemble.core.metrics.intervals import wilson_interval
 from ensemble.core.metrics.paired import compare
-from ensemble.core.metrics.scores import is_right, wilson_interval
+from ensemble.core.metrics.scores import is_right
 from ensemble.report.facts.freshness import standing
 from ensemble.report.facts.material import BlendRows, Material
 from ensemble.report.facts.rates import FALSE_ALARMS, FOUND, Rate, rates_of

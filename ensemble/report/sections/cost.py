@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ensemble.core.console.durations import spoken
+from ensemble.core.console.durations import format_duration
 from ensemble.core.errors import UserError
 from ensemble.engine.features.table import features_key
 from ensemble.engine.tasks.base import feature_group
@@ -48,9 +48,11 @@ def _last_run(material: Material) -> dict[str, Any] | None:
 def _of_run(run: dict[str, Any]) -> Facts:
     return Facts(
         (
-            Fact("The last run took", spoken(run["seconds"]), f"engine {run['engine']}, {run['slots']:g} CPUs"),
+            Fact(
+                "The last run took", format_duration(run["seconds"]), f"engine {run['engine']}, {run['slots']:g} CPUs"
+            ),
             Fact("Tasks in it", f"{len(run['timeline']):,}", f"{len(run['folds'])} folds among them"),
-            Fact("Work in it", spoken(_busy(run)), "seconds of all its tasks, features and folds"),
+            Fact("Work in it", format_duration(_busy(run)), "seconds of all its tasks, features and folds"),
             Fact("Workers at work", f"{_share_busy(run):.0%}", "of the time between its first and its last task"),
         )
     )
@@ -97,7 +99,10 @@ def _timeline(run: dict[str, Any], called: dict[str, str]) -> list[Figure]:
     traces = []
     for number, group in enumerate(groups):
         here = bars[bars["group"] == group]
-        said = [f"{row.group}: {row.tasks} tasks, {spoken(row.finished - row.started)}" for row in here.itertuples()]
+        said = [
+            f"{row.group}: {row.tasks} tasks, {format_duration(row.finished - row.started)}"
+            for row in here.itertuples()
+        ]
         traces.append(
             {
                 "type": "bar",
@@ -117,7 +122,7 @@ def _timeline(run: dict[str, Any], called: dict[str, str]) -> list[Figure]:
             "timeline",
             "What ran when",
             f"Timeline of the last run: {len(workers)} workers, {len(groups)} kinds of work. Most time went into "
-            f"{work.idxmax()}: {spoken(float(work.max()))} of work. What took less than {_TOLD:.0%} has no "
+            f"{work.idxmax()}: {format_duration(float(work.max()))} of work. What took less than {_TOLD:.0%} has no "
             "entry in the legend.",
             traces,
             {

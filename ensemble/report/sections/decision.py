@@ -6,12 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ensemble.core.metrics.scores import PLATEAU, THRESHOLD, is_right, wilson_interval
+from ensemble.core.arrays import Array, Labels
+from ensemble.core.metrics.intervals import wilson_interval
+from ensemble.core.metrics.scores import PLATEAU, THRESHOLD, is_right
 from ensemble.report.facts.material import Material
 from ensemble.report.render.blocks import Block, Column, Figure, Section, Table, Text
-
-Array = NDArray[np.float64]
-Labels = NDArray[np.int64]
 
 _BINS = 10
 _NARROW_BINS = 20

@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ensemble.core.arrays import Array
 from ensemble.report.facts.material import Material
 from ensemble.report.render.blocks import Block, Column, Fact, Facts, Figure, Section, Table
-
-Array = NDArray[np.float64]
 
 _GROUPS = 15  # of members that err together
 _SHORT = 24

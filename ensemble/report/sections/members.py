@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ensemble.core.metrics.scores import wilson_interval
+from ensemble.core.metrics.intervals import wilson_interval
 from ensemble.report.facts.families import kept_family_shares
 from ensemble.report.facts.kinds import kind_of
-from ensemble.report.facts.leaderboard import measured_on
 from ensemble.report.facts.material import Material
 from ensemble.report.facts.members import (
     NAMES_OF_CLASSES,
@@ -25,6 +24,7 @@ from ensemble.report.facts.members import (
 from ensemble.report.facts.rates import rates_of, rates_table
 from ensemble.report.render.blocks import Block, Column, Details, Fact, Facts, Listing, Section, Table, Text
 from ensemble.report.sections.member_figures import curves_figure, families_figure
+from ensemble.store.predictions import measured_on
 
 
 def members(material: Material) -> Section:

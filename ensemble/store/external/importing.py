@@ -8,23 +8,23 @@ import time
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ensemble.core.arrays import Array, Labels
 from ensemble.core.errors import InputProblems, UserError
-from ensemble.core.metrics.scores import is_right, standard_error, to_probabilities
+from ensemble.core.metrics.intervals import standard_error
+from ensemble.core.metrics.scores import is_right, to_probabilities
 from ensemble.core.storage.files import Location, new_folder, remove_unfinished, write_text
+from ensemble.engine.tasks.fold import FoldResult
 from ensemble.folds.ledger import FoldLedger
-from ensemble.store.external.leakage import Labels, Pair, leak_smells
+from ensemble.store.external.leakage import Pair, leak_smells
 from ensemble.store.external.reading import Given, Problems, in_order, read_given
 from ensemble.store.oof import IMPORTED, RECORD, OofStore
 from ensemble.store.predictions import load_predictions
-from ensemble.store.record import IMPORTED_RECIPE, FoldResult, Provenance, from_text
+from ensemble.store.record import IMPORTED_RECIPE, Provenance, from_text
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")  # as the config's members
 _SCALES = ("auto", "probability", "logit")
 _NEGATIVE = 0.1  # from this share of negative values on, they are taken for logits
-
-Array = NDArray[np.float64]
 
 
 def import_predictions(

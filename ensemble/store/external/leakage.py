@@ -7,12 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.core.metrics.scores import THRESHOLD, is_right, paired_standard_error, standard_error, to_logits
+from ensemble.core.arrays import Array, Labels
+from ensemble.core.metrics.intervals import paired_standard_error, standard_error
+from ensemble.core.metrics.scores import THRESHOLD, is_right, to_logits
 
 _SMELL = 3.0  # standard errors
-
-Array = NDArray[np.float64]
-Labels = NDArray[np.int64]
 
 
 class Pair(NamedTuple):

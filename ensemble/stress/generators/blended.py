@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ensemble.blend.blenders.base import Array, Logits
 from ensemble.blend.blenders.roster import blenders
 from ensemble.blend.evaluation.nested import Problem, evaluate
 from ensemble.config import BlendSettings
+from ensemble.core.arrays import Array, Logits
 from ensemble.core.threads import threads
 from ensemble.folds.ledger import FoldLedger
 

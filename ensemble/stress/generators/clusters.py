@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ensemble.core.arrays import Labels
 from ensemble.core.errors import UserError
 from ensemble.core.threads import threads
 
@@ -23,7 +24,6 @@ _COMPONENTS, _STARTS, _LEAST_SHARE, _NEAREST = 20, 10, 0.05, 5
 _MOST_ROWS = 5_000  # of a silhouette, which compares each with each
 
 Points = NDArray[np.float64]
-Labels = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ensemble.core.console.progress import Board
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.storage.files import Location, location
 from ensemble.report.anew import report_anew
 from ensemble.store.find import find_store
@@ -42,6 +42,6 @@ def main(
     """
     found, experiment = find_store(store, oof)
     complete = leave_clusters_out(found, experiment, members, data, engine, clusters)
-    report_anew(found, experiment, Board().say)
+    report_anew(found, experiment, ProgressBoard().log)
     if not complete:
         raise typer.Exit(1)

@@ -10,15 +10,16 @@ import numpy as np
 import pandas as pd
 
 from ensemble.config import Experiment
+from ensemble.core.arrays import Logits
 from ensemble.core.storage.files import new_file, write_text
-from ensemble.engine.recipes.code import digest, framework_code, versions
-from ensemble.report.facts.leaderboard import current_manifest
+from ensemble.core.storage.hashing import digest
+from ensemble.engine.recipes.code import framework_code, versions
 from ensemble.report.render.markdown import to_markdown
 from ensemble.report.sections.stress.generators import section_of
 from ensemble.report.text import heading
 from ensemble.store.oof import OofStore
-from ensemble.store.predictions import Logits, Predictions, load_predictions
-from ensemble.store.results import GENERATORS, file_of, made_from, read
+from ensemble.store.predictions import Predictions, load_predictions
+from ensemble.store.results import GENERATORS, current_manifest, file_of, made_from, read
 from ensemble.stress.generators.blend_method import blend_method, called
 from ensemble.stress.generators.clusters import separation
 from ensemble.stress.generators.page import verdict

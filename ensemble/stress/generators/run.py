@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ensemble.competition.dataset import Competition
 from ensemble.config import Experiment
-from ensemble.core.console.progress import Board
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location
 from ensemble.core.storage.lock import only_writer
@@ -39,7 +39,7 @@ class _Run:
     competition: Competition
     ledger: FoldLedger
     engine_name: str
-    board: Board
+    board: ProgressBoard
     pixels: NDArray[np.uint8] | None = None
 
     def decoded(self) -> NDArray[np.uint8]:
@@ -69,9 +69,9 @@ def leave_clusters_out(
     started = time.time()
     engine_maker(engine_name)  # a wrong name is told before anything runs
     chosen = {member.name for member in choose_members(experiment, names)}
-    with only_writer(store, "train"):
+    with only_writer(store.root, "train"):
         competition = competition_of(store, experiment.data, data)
-        run = _Run(store, experiment, competition, _random_ledger(store), engine_name, Board())
+        run = _Run(store, experiment, competition, _random_ledger(store), engine_name, ProgressBoard())
         ready, left_out = _trained(run, chosen if names else set())
         held = OofStore(store.root / GENERATORS, store.feature_cache)
         found = _clusters(run, held, asked)
@@ -116,7 +116,7 @@ def _clusters(run: _Run, held: OofStore, asked: int | None) -> Found:
             set_aside(held, found.ledger, run.competition, run.board)
         write_clusters(held, found)
     sizes = ", ".join(str(cluster["fakes"]) for cluster in found.facts["clusters"])
-    run.board.say(f"{found.ledger.n_folds} clusters of {sizes} fakes, silhouette {found.facts['silhouette']:.2f}")
+    run.board.log(f"{found.ledger.n_folds} clusters of {sizes} fakes, silhouette {found.facts['silhouette']:.2f}")
     folds = run.experiment.folds.model_copy(update={"n_folds": found.ledger.n_folds, "seed": found.ledger.seed})
     experiment = run.experiment.model_copy(update={"folds": folds})
     held.begin(experiment, found.ledger, run.competition.sample, facts_of(run.competition))
@@ -141,11 +141,11 @@ def _only(plan: Plan, names: set[str]) -> Plan:
 def _train(run: _Run, held: OofStore, found: Found, plan: Plan, started: float) -> bool:
     """Whatever is missing, by the machinery of `ensemble.train`; returns whether no fold failed."""
     for line in plan.reasons:
-        run.board.say(line)
+        run.board.log(line)
     if not plan.missing:
-        run.board.say(f"nothing to train: all {len(plan.kept)} folds of {held.root} are finished")
+        run.board.log(f"nothing to train: all {len(plan.kept)} folds of {held.root} are finished")
         return True
-    run.board.say(f"{len(plan.missing)} folds to train, {len(plan.kept)} finished already")
+    run.board.log(f"{len(plan.missing)} folds to train, {len(plan.kept)} finished already")
     check_members(plan.members)
     pixels = run.decoded()
     with engine_maker(run.engine_name)() as engine:
@@ -156,8 +156,8 @@ def _train(run: _Run, held: OofStore, found: Found, plan: Plan, started: float) 
 def _tell(run: _Run, held: OofStore, found: Found, members: list[str], left_out: dict[str, str]) -> None:
     """Write the scores, unless they are there already, and print them."""
     if not members:
-        run.board.say("no member has decided every cluster, so there is nothing to compare yet")
+        run.board.log("no member has decided every cluster, so there is nothing to compare yet")
         return
     results = results_of(run.store, held, run.experiment, found, members, left_out)
     print_scores(*results, run.board.console)
-    run.board.say(f"written: {file_of(run.store, GENERATORS, 'md')}, .csv, .parquet, .json")
+    run.board.log(f"written: {file_of(run.store, GENERATORS, 'md')}, .csv, .parquet, .json")

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ensemble.core.metrics.scores import area_under_curve, paired_standard_error, share_error, standard_error
+from ensemble.core.metrics.intervals import paired_standard_error, share_error, standard_error
+from ensemble.core.metrics.scores import area_under_curve
 from ensemble.report.facts.rates import auc_standard_error
 from ensemble.store.results import ALL
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.config import Recipe, Resources
-from ensemble.core.console.progress import Board
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.metrics.scores import to_logits
 from ensemble.core.storage.files import Location, local_copy
 from ensemble.engine.agenda import Agenda, work_off
@@ -78,7 +78,7 @@ class Asking:
         kept: Kept,
         store: OofStore,
         engine: Engine,
-        board: Board,
+        board: ProgressBoard,
         cache: Location,
         report: Callable[[float], None],
     ) -> None:
@@ -230,7 +230,7 @@ class Asking:
     def _trouble(self, this: Round, name: str, failure: Failure, size: tuple[int, int] | None) -> None:
         trouble = Trouble(this.alteration, name, failure.cause, size, failure.traceback)
         self.troubles.append(trouble)
-        self.board.say(f"  {trouble.in_words()}")
+        self.board.log(f"  {trouble.in_words()}")
         if name in this.subjects:
             self.kept.note(trouble, this.subjects[name].signature)
 

@@ -39,17 +39,17 @@ def main(
     """Alter held-out photographs, ask each fold's stored models again, and tell how the scores of all change."""
     found, experiment = find_store(store, oof)
     named = [member.name for member in choose_members(experiment, members)] if members else []
-    from ensemble.core.console.progress import Board
+    from ensemble.core.console.progress import ProgressBoard
     from ensemble.report.anew import report_anew
     from ensemble.stress.robustness.page import print_accuracies
     from ensemble.stress.robustness.run import Wanted, robustness
 
-    board = Board()
+    board = ProgressBoard()
     wanted = Wanted(_alterations(alterations), named, photographs)
     table, content, complete = robustness(found, experiment, data, engine, wanted, board)
     print_accuracies(board.console, found, table, content)
     board.console.print(f"AUC, false positives, abstention: {file_of(found, ROBUSTNESS, 'md')}", markup=False)
-    report_anew(found, experiment, board.say)
+    report_anew(found, experiment, board.log)
     if not complete:
         raise typer.Exit(1)
 

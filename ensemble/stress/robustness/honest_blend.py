@@ -15,18 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.blend.blenders.average import AverageOfBlenders
-from ensemble.blend.blenders.base import Array, Blender
+from ensemble.blend.blenders.base import Blender
 from ensemble.blend.blenders.roster import blenders
 from ensemble.blend.blenders.simple import MeanOfLogits, SingleBest
 from ensemble.blend.evaluation.nested import Part, Problem, fitted
 from ensemble.blend.evaluation.threshold import Decision, decision_of
 from ensemble.blend.inputs import Inputs, load_inputs
 from ensemble.config import BlendSettings, Experiment
+from ensemble.core.arrays import Array
 from ensemble.core.threads import threads
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import Predictions
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class HonestBlend:
 
 
 def fit_honest_blend(
-    store: OofStore, experiment: Experiment, predictions: Predictions, manifest: dict[str, Any] | None, say: Say
+    store: OofStore, experiment: Experiment, predictions: Predictions, manifest: dict[str, Any] | None, log: Log
 ) -> HonestBlend | str:
     """Fit what the manifest tells of the last blend; or a sentence that says why that cannot be done."""
     if manifest is None:
@@ -80,7 +81,7 @@ def fit_honest_blend(
         return "the last blend read other members or columns than the experiment names; blend again"
     if not inputs.problem.held_out:
         return "all rows are of one fold: nothing could be held out of the blend"
-    say("fitting the blend again, without the rows that it is to decide")
+    log("fitting the blend again, without the rows that it is to decide")
     with threads(1):  # as when it was made
         return _fitted(inputs, manifest, experiment.blend)
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 
 from ensemble.core.storage.files import Location, local_copy, new_file, write_text
-from ensemble.engine.recipes.code import code_version, digest, versions
+from ensemble.core.storage.hashing import digest
+from ensemble.engine.recipes.code import code_version, versions
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.oof import OofStore
 from ensemble.store.results import ROBUSTNESS

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ensemble.core.metrics.scores import Array, to_probabilities
+from ensemble.core.arrays import Array
+from ensemble.core.metrics.scores import to_probabilities
 from ensemble.core.storage.files import local_copy, new_file, write_text
 from ensemble.engine.recipes.code import versions
 from ensemble.report.render.markdown import to_markdown

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ensemble.config import Experiment
-from ensemble.core.console.progress import Board
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.console.status import Progress
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, remove_unfinished
@@ -19,11 +19,10 @@ from ensemble.core.storage.lock import only_writer
 from ensemble.engine.base import Engine
 from ensemble.engine.choose import engine_maker
 from ensemble.engine.features.table import features_key
-from ensemble.report.facts.leaderboard import current_manifest
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import competition_of
 from ensemble.store.predictions import Predictions, load_predictions
-from ensemble.store.results import AS_THEY_ARE, ROBUSTNESS
+from ensemble.store.results import AS_THEY_ARE, ROBUSTNESS, current_manifest
 from ensemble.stress.robustness.alterations import ALTERATIONS
 from ensemble.stress.robustness.asking import COLUMNS, Asking
 from ensemble.stress.robustness.honest_blend import fit_honest_blend
@@ -58,7 +57,7 @@ def robustness(
     data: Location | None,
     engine_name: str,
     wanted: Wanted,
-    board: Board | None = None,
+    board: ProgressBoard | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any], bool]:
     """Ask, write into `<store>/robustness/`, and return the table, the facts, and whether no member failed.
 
@@ -70,8 +69,8 @@ def robustness(
     UserError
         No member can be asked, or the competition is not at hand, or is not the one of the store.
     """
-    board, make_engine = board or Board(), engine_maker(engine_name)
-    with only_writer(store, ROBUSTNESS), Progress(board.console) as progress:
+    board, make_engine = board or ProgressBoard(), engine_maker(engine_name)
+    with only_writer(store.root, ROBUSTNESS), Progress(board.console) as progress:
         remove_unfinished(store.root / ROBUSTNESS)
         predictions = load_predictions(store, experiment)
         manifest = current_manifest(store, predictions)

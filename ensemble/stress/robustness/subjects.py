@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from ensemble.config import MemberSettings
 from ensemble.core.storage.files import Location
+from ensemble.core.storage.hashing import digest
 from ensemble.engine.features.table import features_key
-from ensemble.engine.recipes.code import digest, recipe_code
+from ensemble.engine.recipes.code import recipe_code
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import Predictions
 from ensemble.store.record import FoldRecord

@@ -10,16 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ensemble.core.metrics.scores import (
-    Array,
-    Labels,
-    area_under_curve,
-    is_right,
-    paired_standard_error,
-    share_error,
-    standard_error,
-    to_probabilities,
-)
+from ensemble.core.arrays import Array, Labels
+from ensemble.core.metrics.intervals import paired_standard_error, share_error, standard_error
+from ensemble.core.metrics.scores import area_under_curve, is_right, to_probabilities
 from ensemble.report.facts.rates import auc_standard_error
 from ensemble.store.results import AS_THEY_ARE, BLEND
 from ensemble.stress.robustness.alterations import ALTERATIONS

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from ensemble.competition.tables import SampleTable
 from ensemble.config import Experiment, load_experiment
 from ensemble.core.metrics.scores import to_probabilities
+from ensemble.engine.tasks.fold import FoldResult
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.oof import OofStore, provenance_of
-from ensemble.store.record import FoldResult
 
 N_FOLDS = 5
 

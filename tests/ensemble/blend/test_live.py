@@ -11,7 +11,7 @@ import pytest
 
 from ensemble.blend.live import LiveBlend
 from ensemble.blend.run import blend
-from ensemble.core.console.progress import Board
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.storage.lock import only_writer
 from ensemble.store.oof import OofStore
 from tests.competitions import BOOSTED, LINEAR, write_config
@@ -35,7 +35,7 @@ def test_a_run_leaves_leaderboard_blend_and_submission(competition_folder: Path,
 
 
 def test_after_each_fold_the_blend_is_of_the_folds_there_are(store: OofStore) -> None:
-    live = LiveBlend(store, store.experiment(), Board())
+    live = LiveBlend(store, store.experiment(), ProgressBoard())
     folders = {fold: store.fold_folder("boosted", fold) for fold in range(3)}
     for fold, folder in folders.items():
         folder.rename(store.root / f"aside-{fold}")
@@ -53,7 +53,7 @@ def test_after_each_fold_the_blend_is_of_the_folds_there_are(store: OofStore) ->
 
 
 def test_telling_takes_no_more_than_its_share_of_time(store: OofStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    live = LiveBlend(store, store.experiment(), Board())
+    live = LiveBlend(store, store.experiment(), ProgressBoard())
     times = []
     monkeypatch.setattr(LiveBlend, "_tell", lambda self, content: times.append(1))
     for _ in range(5):
@@ -68,8 +68,8 @@ def test_telling_takes_no_more_than_its_share_of_time(store: OofStore, monkeypat
 def test_a_blend_at_work_or_a_fault_never_stops_the_training(
     store: OofStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    live = LiveBlend(store, store.experiment(), Board())
-    with only_writer(store, "blend"):
+    live = LiveBlend(store, store.experiment(), ProgressBoard())
+    with only_writer(store.root, "blend"):
         live.fold_stored()
     assert "the blend was not refreshed: another blend is writing" in capsys.readouterr().out
     shutil.rmtree(store.root / "members")
@@ -81,6 +81,6 @@ def test_a_blend_at_work_or_a_fault_never_stops_the_training(
 def test_the_searches_of_a_whole_blend_outlive_a_quick_one(store: OofStore) -> None:
     blend(store)
     before = (store.blend_folder / "study.db").read_bytes()
-    live = LiveBlend(store, store.experiment(), Board())
+    live = LiveBlend(store, store.experiment(), ProgressBoard())
     live.fold_stored()
     assert (store.blend_folder / "study.db").read_bytes() == before

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ensemble.config import MemberSettings, load_experiment
 from ensemble.engine.agenda import Agenda
-from ensemble.engine.resources import wants, without
+from ensemble.engine.resources import requested, subtract
 from ensemble.engine.tasks.base import FoldTask, Task
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
@@ -41,29 +41,29 @@ def agenda(seconds: dict[str, float], *waiting: Task) -> Agenda:
     return found
 
 
-def taken(agenda: Agenda, free: dict[str, float]) -> list[str]:
+def in_use(agenda: Agenda, free: dict[str, float]) -> list[str]:
     """Titles of what begins, and what is free is less by it."""
     titles = []
     while (task := agenda.take(free)) is not None:
         titles.append(task.title)
-        free = without(free, wants(task.resources))
+        free = subtract(free, requested(task.resources))
     return titles
 
 
 def test_the_unknown_come_first_and_the_longest_next() -> None:
     found = agenda({"quick": 1.0, "slow": 60.0}, *tasks("quick", "new", "slow", "other"))
     expected = ["new/fold-0", "other/fold-0", "new/fold-1", "other/fold-1"]
-    assert taken(found, {"CPU": 8}) == [*expected, "slow/fold-0", "slow/fold-1", "quick/fold-0", "quick/fold-1"]
+    assert in_use(found, {"CPU": 8}) == [*expected, "slow/fold-0", "slow/fold-1", "quick/fold-0", "quick/fold-1"]
     assert len(found) == 0
 
 
 def test_what_is_measured_takes_its_place() -> None:
     seconds = {"slow": 60.0}
     found = agenda(seconds, *tasks("new", "slow"))
-    assert taken(found, {"CPU": 1}) == ["new/fold-0"]
+    assert in_use(found, {"CPU": 1}) == ["new/fold-0"]
     seconds["new"] = 1.0
     found.sort_in("new")
-    assert taken(found, {"CPU": 8}) == ["slow/fold-0", "slow/fold-1", "new/fold-1"]
+    assert in_use(found, {"CPU": 8}) == ["slow/fold-0", "slow/fold-1", "new/fold-1"]
 
 
 def test_what_does_not_fit_keeps_what_it_lacks() -> None:
@@ -71,14 +71,14 @@ def test_what_does_not_fit_keeps_what_it_lacks() -> None:
     seconds = {"wide": 60.0, "graphics": 90.0, "small": 1.0}
     small = tasks("small", n_folds=3)
     found = agenda(seconds, *tasks("wide", n_folds=1, resources={"num_cpus": 2}), *small)
-    assert taken(found, {"CPU": 1}) == []
+    assert in_use(found, {"CPU": 1}) == []
     found = agenda(seconds, *tasks("graphics", n_folds=1, resources={"num_gpus": 1}), *small)
-    assert taken(found, {"CPU": 2, "GPU": 0.5}) == ["small/fold-0", "small/fold-1"]
+    assert in_use(found, {"CPU": 2, "GPU": 0.5}) == ["small/fold-0", "small/fold-1"]
 
 
 def test_ten_tenths_of_a_gpu_are_one() -> None:
     found = agenda({}, *tasks("tenth", n_folds=12, resources={"num_gpus": 0.1}))
-    assert len(taken(found, {"CPU": 99, "GPU": 1})) == 10
+    assert len(in_use(found, {"CPU": 99, "GPU": 1})) == 10
 
 
 _MOVES = st.lists(st.tuples(st.sampled_from(["add", "drop", "sort_in", "take"]), st.sampled_from("abc")), max_size=40)
@@ -100,12 +100,12 @@ def test_nothing_is_lost_and_nothing_runs_twice(moves: list[tuple[str, str]]) ->
         elif (begun := found.take({"CPU": 1})) is not None:
             expected.remove(begun.title)
         assert len(found) == len(expected)
-    assert set(taken(found, {"CPU": 1000})) == expected
+    assert set(in_use(found, {"CPU": 1000})) == expected
 
 
 @given(st.dictionaries(st.sampled_from("abcdefgh"), st.floats(1e-3, 1e6), min_size=1), st.integers(1, 3))
 def test_at_most_a_third_longer_than_the_best_order(seconds: dict[str, float], slots: int) -> None:
-    titles = taken(agenda(seconds, *tasks(*seconds, n_folds=1)), {"CPU": 8})
+    titles = in_use(agenda(seconds, *tasks(*seconds, n_folds=1)), {"CPU": 8})
     found = [seconds[title.partition("/")[0]] for title in titles]
     ends = [0.0] * slots
     for length in found:

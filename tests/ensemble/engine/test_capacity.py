@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ensemble.config import MemberSettings
 from ensemble.engine.agenda import Agenda
 from ensemble.engine.capacity import Capacity
-from ensemble.engine.resources import lacking
+from ensemble.engine.resources import missing_resources
 from ensemble.engine.retries import Attempt
 from ensemble.engine.tasks.base import FoldTask
 
@@ -27,9 +27,9 @@ def capacity(*nodes: dict[str, float], grows: bool = True) -> Capacity:
 def begun(agenda: Agenda, cluster: Capacity) -> list[str]:
     """What is handed to Ray."""
     titles = []
-    while (taken := agenda.take(cluster.free(), cluster.placement)) is not None:
-        cluster.promise(Attempt(taken))
-        titles.append(taken.title)
+    while (in_use := agenda.take(cluster.free(), cluster.placement)) is not None:
+        cluster.promise(Attempt(in_use))
+        titles.append(in_use.title)
     return titles
 
 
@@ -86,4 +86,4 @@ def test_no_more_is_promised_than_there_is(asked: list[tuple[int, float]], grows
     if len(agenda):  # what waits does not fit, or stands behind one that does not
         first = agenda.first()
         assert first is not None
-        assert lacking({"CPU": float(first.resources.num_cpus), "GPU": first.resources.num_gpus}, left)
+        assert missing_resources({"CPU": float(first.resources.num_cpus), "GPU": first.resources.num_gpus}, left)

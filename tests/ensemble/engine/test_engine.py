@@ -13,7 +13,7 @@ from ray.cluster_utils import Cluster
 
 from ensemble.config import MemberSettings, Resources
 from ensemble.engine.inline import InlineEngine
-from ensemble.engine.resources import spoken, total, wants, without
+from ensemble.engine.resources import format_resources, requested, subtract, total
 from ensemble.engine.retries import DEATHS, LOSSES, Attempt
 from ensemble.engine.tasks.base import FoldTask
 from ensemble.store.oof import OofStore
@@ -55,15 +55,15 @@ def test_machines_that_are_taken_back_are_nobodys_fault() -> None:
 def test_after_a_death_for_want_of_memory_a_fold_is_alone_on_a_machine() -> None:
     tried = attempt().again(node_lives=True, out_of_memory=True)
     assert tried is not None
-    assert tried.wants(NODES) == {"CPU": 16.0}
-    assert attempt().wants(NODES) == {"CPU": 2.0}
+    assert tried.requested(NODES) == {"CPU": 16.0}
+    assert attempt().requested(NODES) == {"CPU": 2.0}
 
 
 def test_amounts() -> None:
-    asked = wants(Resources(num_cpus=2, num_gpus=0.5, memory_gib=3, custom={"disk": 1}))
+    asked = requested(Resources(num_cpus=2, num_gpus=0.5, memory_gib=3, custom={"disk": 1}))
     assert asked == {"CPU": 2, "GPU": 0.5, "memory": 3, "disk": 1}
-    assert spoken(asked) == "2 CPUs, 0.5 GPUs, 3 GiB, 1 disk"
-    assert without(total(NODES), asked) == {"CPU": 18.0, "memory": 37.0}
+    assert format_resources(asked) == "2 CPUs, 0.5 GPUs, 3 GiB, 1 disk"
+    assert subtract(total(NODES), asked) == {"CPU": 18.0, "memory": 37.0}
 
 
 def test_a_machine_by_itself_waits_for_nobody() -> None:

@@ -20,7 +20,7 @@ from ensemble.blend.run import blend
 from ensemble.competition.dataset import Competition
 from ensemble.config import Recipe
 from ensemble.core.console.console import make_console
-from ensemble.core.console.progress import Board
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.metrics.scores import is_right
 from ensemble.core.storage.files import Location
 from ensemble.engine.choose import engine_maker
@@ -338,7 +338,7 @@ def test_curves_are_the_columns_of_the_transformer(store: OofStore, competition_
         assert exhibit.spectrum.startswith("data:image/webp")
     with engine_maker("inline")() as engine:
         recipe = store.experiment().report.spectra
-        make_columns(recipe, competition, None, store.ledger(), engine, store, Board(), SPECTRA)
+        make_columns(recipe, competition, None, store.ledger(), engine, store, ProgressBoard(), SPECTRA)
     shown = galleries(store)
     assert shown[0].exhibits == alone[0].exhibits
     labels = np.array([*store.ledger().labels, *[-1] * 12])

@@ -18,9 +18,10 @@ from ensemble.core.storage.files import Location
 from ensemble.core.storage.remote import RemotePath
 from ensemble.core.storage.version import FORMAT
 from ensemble.engine.recipes.saving import load_model
+from ensemble.engine.tasks.fold import FoldResult
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
-from ensemble.store.record import FoldResult, Provenance, from_text, to_text
+from ensemble.store.record import Provenance, from_text, to_text
 from tests.storage import content, fill, invoke, new_place
 
 

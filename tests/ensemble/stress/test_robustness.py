@@ -18,7 +18,7 @@ from rich.console import Console
 
 from ensemble.blend.run import blend
 from ensemble.config import BlendMethod
-from ensemble.core.console.progress import Board
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.console.status import Progress
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import write_text
@@ -66,7 +66,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asked]:
 
 def ask(store: OofStore, *alterations: str, photographs: int = 0, engine: str = "inline", **more: Any) -> Any:
     wanted = Wanted(alterations, photographs=photographs, **more)
-    return robustness(store, store.experiment(), None, engine, wanted, Board(console=Console(file=StringIO())))
+    return robustness(store, store.experiment(), None, engine, wanted, ProgressBoard(console=Console(file=StringIO())))
 
 
 @pytest.mark.parametrize("name", ALTERATIONS)

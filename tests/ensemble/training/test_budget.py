@@ -48,7 +48,7 @@ JOBS = st.lists(st.tuples(st.floats(0.01, 1e4), st.fixed_dictionaries({"CPU": st
 @given(JOBS, st.integers(4, 16))
 def test_a_span_is_no_shorter_than_the_work_and_no_longer_than_a_queue(jobs: list, cpus: int) -> None:  # type: ignore[type-arg]
     found = makespan(jobs, [{"CPU": cpus / 2}, {"CPU": cpus / 2}])
-    work = sum(seconds * wants["CPU"] for seconds, wants in jobs)
+    work = sum(seconds * requested["CPU"] for seconds, requested in jobs)
     assert found >= max(work / cpus, max(seconds for seconds, _ in jobs)) * (1 - 1e-9)
     assert found <= sum(seconds for seconds, _ in jobs) * (1 + 1e-9)
 

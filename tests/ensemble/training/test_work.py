@@ -14,14 +14,14 @@ from rich.console import Console
 
 from ensemble.competition.dataset import Competition
 from ensemble.config import Experiment, load_experiment
-from ensemble.core.console.progress import Board
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.engine.base import Engine, Finished
 from ensemble.engine.resources import Amounts
 from ensemble.engine.tasks.base import Features, FeatureTask, FoldTask, Task
 from ensemble.engine.tasks.failures import Failure
+from ensemble.engine.tasks.fold import FoldResult
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import facts_of, prepare
-from ensemble.store.record import FoldResult
 from ensemble.training.budget import Budget, Limits
 from ensemble.training.execute import Execution
 from ensemble.training.plan import plan_folds
@@ -44,7 +44,7 @@ class Batches(Engine):
     def free(self) -> Amounts:
         return {"CPU": float(self.cpus - len(self._waiting))}
 
-    def taken(self) -> Amounts:
+    def in_use(self) -> Amounts:
         return {"CPU": float(len(self._waiting))}
 
     def submit(self, task: Task) -> None:
@@ -58,7 +58,7 @@ class Batches(Engine):
     def busy(self) -> bool:
         return bool(self._waiting)
 
-    def wait(self, board: Board) -> list[Finished]:
+    def wait(self, board: ProgressBoard) -> list[Finished]:
         done, self._waiting = self._waiting, []
         return [Finished(task, self._outcome(task), "here", 0.0, self.seconds) for task in done]
 
@@ -78,7 +78,7 @@ class Batches(Engine):
 def execution(config: Path, data: Path, oof: Path, engine: Engine) -> tuple[Execution, Experiment, io.StringIO]:
     experiment, said = load_experiment(config), io.StringIO()
     competition, store = Competition.open(data, experiment.data), OofStore(oof / "small")
-    board = Board(console=Console(file=said, width=200))
+    board = ProgressBoard(console=Console(file=said, width=200))
     _, ledger = prepare(experiment, competition, store, board)
     store.begin(experiment, ledger, competition.sample, facts_of(competition))
     plan = plan_folds(list(experiment.members), ledger, competition, store)

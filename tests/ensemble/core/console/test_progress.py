@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from ensemble.core.console import progress
-from ensemble.core.console.progress import Board
+from ensemble.core.console.progress import ProgressBoard
 
 
 @pytest.fixture
@@ -16,10 +16,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def board_on(terminal: bool, slots: float = 2) -> tuple[Board, io.StringIO]:
+def board_on(terminal: bool, slots: float = 2) -> tuple[ProgressBoard, io.StringIO]:
     file = io.StringIO()
     console = Console(file=file, force_terminal=terminal, width=120, highlight=False)
-    board = Board(slots=slots, console=console)
+    board = ProgressBoard(slots=slots, console=console)
     for fold in range(4):
         board.add(f"cnn/fold-{fold}", "cnn", 1)
     board.add("tree/fold-0", "tree", 1)
@@ -71,7 +71,7 @@ def test_a_live_table_in_a_terminal() -> None:
 
 
 def test_what_earlier_runs_took_is_believed_until_there_is_news(clock: list[float]) -> None:
-    board = Board(slots=1, console=Console(file=io.StringIO()))
+    board = ProgressBoard(slots=1, console=Console(file=io.StringIO()))
     for fold in range(2):
         board.add(f"cnn/fold-{fold}", "cnn", 1, 30.0)
     assert board.seconds_left() == (60.0, True)

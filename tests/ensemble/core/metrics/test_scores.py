@@ -9,15 +9,8 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
-from ensemble.core.metrics.scores import (
-    expected_calibration_error,
-    is_right,
-    paired_standard_error,
-    score,
-    standard_error,
-    to_logits,
-    to_probabilities,
-)
+from ensemble.core.metrics.intervals import paired_standard_error, standard_error
+from ensemble.core.metrics.scores import expected_calibration_error, is_right, score, to_logits, to_probabilities
 
 probabilities = st.lists(st.floats(0, 1), min_size=4, max_size=60)
 

@@ -23,12 +23,12 @@ from tests.storage import new_place
 
 HOLDER = """
 import sys, time
-from ensemble import signs
+from ensemble.core.storage import lease as signs
 from ensemble.files import location
 from ensemble.lock import only_writer
 from ensemble.oof import OofStore
 signs.RENEWED = 0.1
-with only_writer(OofStore(location(sys.argv[1])), "train"):
+with only_writer(OofStore(location(sys.argv[1])).root, "train"):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -53,18 +53,18 @@ def held(store: OofStore) -> bool:
 def test_the_second_writer_is_refused(place: Location) -> None:
     store = OofStore(place)
     for _ in range(2):  # a lock that was released can be held again
-        with only_writer(store, "train"), only_writer(store, "blend"):
+        with only_writer(store.root, "train"), only_writer(store.root, "blend"):
             with pytest.raises(UserError, match=r"another train.* is writing to .*; wait for it"):
-                only_writer(store, "train").__enter__()
-            with only_writer(OofStore(place.with_name("other")), "train"):
+                only_writer(store.root, "train").__enter__()
+            with only_writer(OofStore(place.with_name("other")).root, "train"):
                 pass
 
 
 def test_an_error_releases_it(place: Location) -> None:
     store = OofStore(place)
-    with contextlib.suppress(RuntimeError), only_writer(store, "train"):
+    with contextlib.suppress(RuntimeError), only_writer(store.root, "train"):
         raise RuntimeError("no")
-    with only_writer(store, "train"):
+    with only_writer(store.root, "train"):
         pass
 
 
@@ -81,13 +81,13 @@ def test_the_lock_of_a_killed_driver_is_taken_over(store: OofStore, capsys: pyte
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
         with pytest.raises(UserError, match=rf"another train \(process {other.pid} on "):
-            only_writer(store, "train").__enter__()
+            only_writer(store.root, "train").__enter__()
     finally:
         other.kill()
         other.communicate()
     assert f"locked by process {other.pid} on " in capsys.readouterr().err
     begun = time.monotonic()
-    with only_writer(store, "train"):
+    with only_writer(store.root, "train"):
         assert time.monotonic() - begun > 2
         (sign,) = signs._signs(lock_folder(store)).values()
         assert len(sign.instead_of) == 1
@@ -99,7 +99,7 @@ def lose(store: OofStore, happens: Callable[[str], None]) -> str:
     mine: list[str] = []
 
     def hold() -> None:
-        with only_writer(store, "train"):
+        with only_writer(store.root, "train"):
             mine.extend(signs._signs(lock_folder(store)))
             happens(mine[0])
             time.sleep(10)
@@ -125,7 +125,7 @@ def test_a_sign_that_was_taken_down_stops_its_writer(store: OofStore) -> None:
 
 def test_a_damaged_sign_is_a_strangers(store: OofStore, capsys: pytest.CaptureFixture[str]) -> None:
     (lock_folder(store) / "x").write_bytes(b"{half")
-    with only_writer(store, "train"):
+    with only_writer(store.root, "train"):
         pass
     assert "watching for up to" in capsys.readouterr().err
     assert not held(store)
@@ -144,12 +144,12 @@ def test_an_outage_is_not_silence(store: OofStore, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(signs, "_signs", slow)
     begun = time.monotonic()
-    with only_writer(store, "train"):
+    with only_writer(store.root, "train"):
         assert time.monotonic() - begun > 4.5
 
 
 def test_renewals_are_written(store: OofStore) -> None:
-    with only_writer(store, "train"):
+    with only_writer(store.root, "train"):
         time.sleep(1)
         (path,) = lock_folder(store).iterdir()
         assert json.loads(path.read_text())["renewal"] >= 2
@@ -163,7 +163,7 @@ def test_of_many_at_the_same_moment_one_at_most_is_inside(tmp_path: Path) -> Non
     def work() -> None:
         for _ in range(5):
             begin.wait()
-            with contextlib.suppress(UserError), only_writer(store, "train"):
+            with contextlib.suppress(UserError), only_writer(store.root, "train"):
                 inside[0] += 1
                 most[0], entered[0] = max(most[0], inside[0]), entered[0] + 1
                 time.sleep(0.05)

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ensemble.core.errors import UserError
-from ensemble.engine.recipes.code import code_version, digest, digest_of_chunks, file_sha256
+from ensemble.core.storage.hashing import digest, digest_of_chunks, file_sha256
+from ensemble.engine.recipes.code import code_version
 from tests import ROOT
 
 

@@ -1,0 +1,11 @@
+"""Types of arrays that many modules share."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Logits = NDArray[np.float32]  # (rows, members), a member's column in one piece of memory
+Labels = NDArray[np.int64]  # (rows,), 1 is fake
+Folds = NDArray[np.int64]  # (rows,), the fold that each row is held out in
