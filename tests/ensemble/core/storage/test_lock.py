@@ -24,9 +24,9 @@ from tests.storage import new_place
 HOLDER = """
 import sys, time
 from ensemble.core.storage import lease as signs
-from ensemble.files import location
-from ensemble.lock import only_writer
-from ensemble.oof import OofStore
+from ensemble.core.storage.files import location
+from ensemble.core.storage.lock import only_writer
+from ensemble.store.oof import OofStore
 signs.RENEWED = 0.1
 with only_writer(OofStore(location(sys.argv[1])).root, "train"):
     print("held", flush=True)
