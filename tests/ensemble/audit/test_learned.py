@@ -252,7 +252,7 @@ def rendered(n: int, seed: int, generator: Callable[..., Generator] = draw_gener
     for i in range(n):
         rng = np.random.default_rng((seed, i))
         scene = draw_scene(rng)
-        with patch("ensemble.competition.dataset.demo.generator.draw_generator", generator):
+        with patch("ensemble.competition.demo.generator.draw_generator", generator):
             photos.append(generate(scene, rng) if i % 2 else photograph(scene, rng))
     return photos
 
