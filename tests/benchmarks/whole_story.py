@@ -37,7 +37,7 @@ import numpy as np
 from pathlib import Path
 from ensemble.competition import Competition
 from ensemble.config import load_experiment
-from ensemble.member import build_features, build_model
+from ensemble.engine.recipes.build import build_features, build_model
 from sklearn.model_selection import StratifiedKFold
 competition, experiment = Competition.open(Path({str(data)!r})), load_experiment(Path({str(CONFIG)!r}))
 X, y = competition.decode(), competition.train.labels

@@ -15,3 +15,8 @@ def sentence(text: str) -> str:
     """The first line, not too long."""
     first = plain(text[: 4 * LINE]).strip().partition("\n")[0]
     return first if len(first) <= LINE else f"{first[:LINE]}..."
+
+
+def plural(count: int, noun: str, several: str = "") -> str:
+    """Return a count with its noun, `1 fold` or `2,000 folds`; `several` is the plural where it is not noun and s."""
+    return f"{count:,} {noun if count == 1 else several or noun + 's'}"
