@@ -67,7 +67,7 @@ def pack(folder: Path, archive: Path, root: str = "data", tables: bool = False) 
 
 LINEAR = """
   - name: linear
-    features: {use: members.forensics.LogDCT, cell: 4}
+    features: {use: members.forensics.LogDCT, cell: 16}
     model:
       use: sklearn.pipeline.Pipeline
       steps:
@@ -76,7 +76,7 @@ LINEAR = """
 """
 BOOSTED = """
   - name: boosted
-    features: {use: members.forensics.LogDCT, cell: 4}
+    features: {use: members.forensics.LogDCT, cell: 16}
     model: {use: lightgbm.LGBMClassifier, n_estimators: 20, min_child_samples: 4, verbose: -1,
             deterministic: true, force_row_wise: true}
 """

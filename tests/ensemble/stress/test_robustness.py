@@ -30,9 +30,9 @@ from ensemble.stress.robustness.asking import alter_all
 from ensemble.stress.robustness.run import Wanted, robustness
 from ensemble.stress.robustness.sample import sample_rows
 from ensemble.stress.robustness.table import scores
+from tests.commands import run_here
 from tests.competitions import BOOSTED, CNN, LINEAR, photograph, write_competition, write_config
 from tests.conftest import train_inline
-from tests.ensemble.test_commands import ensemble
 from tests.storage import fill, new_place
 
 FEW = ("jpeg_50_420", "flip")
@@ -329,8 +329,8 @@ def with_cnn(competition_folder: Path, tmp_path_factory: pytest.TempPathFactory)
     return train_inline(write_config(folder / "c.yaml", CNN, LINEAR), competition_folder, folder / "oof")
 
 
-def test_ray_gives_the_same(with_cnn: OofStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+@pytest.mark.usefixtures("on_ray")
+def test_ray_gives_the_same(with_cnn: OofStore, tmp_path: Path) -> None:
     tables = []
     for engine in ("inline", "ray"):
         store = OofStore(Path(shutil.copytree(with_cnn.root, tmp_path / engine / "small")))
@@ -355,14 +355,14 @@ def test_ray_gives_the_same(with_cnn: OofStore, tmp_path: Path, monkeypatch: pyt
 )
 def test_mistakes_are_sentences(store: OofStore, tmp_path: Path, arguments: list[str], expected: str) -> None:
     write_competition(tmp_path / "other", train=10, test=4, first=77)
-    result = ensemble("robustness", store.root, *arguments, cwd=tmp_path)
+    result = run_here("robustness", store.root, *arguments, cwd=tmp_path)
     assert result.returncode == 2, result.stderr
     assert expected in result.stderr
     assert "Traceback" not in result.stderr
 
 
 def test_the_command(store: OofStore, tmp_path: Path) -> None:
-    result = ensemble(
+    result = run_here(
         "robustness",
         store.root,
         "--engine",

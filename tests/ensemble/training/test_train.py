@@ -46,7 +46,7 @@ def test_every_row_is_predicted_by_a_model_that_did_not_see_it(trained: OofStore
     from members.forensics import LogDCT
 
     ledger, competition = trained.ledger(), Competition.open(competition_folder)
-    features = LogDCT(cell=4).transform(competition.decode())
+    features = LogDCT(cell=16).transform(competition.decode())
     model = LGBMClassifier(
         n_estimators=20, min_child_samples=4, verbose=-1, deterministic=True, force_row_wise=True, n_jobs=1,
         random_state=2,
@@ -323,7 +323,7 @@ def test_a_transformer_cannot_spoil_the_run(
         return X
 
     monkeypatch.setattr(members.RaisesFeatures, "transform", transform)
-    bad = BOOSTED.replace("boosted", "bad").replace("members.forensics.LogDCT, cell: 4", "tests.foreign.RaisesFeatures")
+    bad = BOOSTED.replace("boosted", "bad").replace("members.forensics.LogDCT, cell: 16", "tests.foreign.RaisesFeatures")
     store, complete = run(write_config(tmp_path / "c.yaml", bad, LINEAR), competition_folder, tmp_path / "oof")
     assert not complete
     assert load_predictions(store).members == ["linear"]
