@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import subprocess
-import sys
 import tarfile
 import time
 from dataclasses import dataclass
@@ -26,6 +24,7 @@ from threadpoolctl import threadpool_limits
 from ensemble.competition.demo.plan import true_test_labels
 from ensemble.competition.demo.write import write_demo
 from ensemble.core.errors import UserError
+from tests.commands import run_here, run_process
 
 FILES = ("SYNTHETIC.txt", "data256faces.tar.gz", "submit.csv", "train.csv")
 FOLDS = StratifiedKFold(5, shuffle=True, random_state=0)
@@ -232,19 +231,15 @@ class TestSafety:
 
 
 class TestCommand:
+    @pytest.mark.process
     def test_tells_what_it_wrote(self, tmp_path: Path) -> None:
-        done = start(str(tmp_path), "--train", "20", "--test", "2")
+        done = run_process("demo", tmp_path, "--train", "20", "--test", "2", cwd=tmp_path)
         assert done.returncode == 0
         assert "20 training and 2 test photographs" in done.stdout
         assert "nothing about real photographs" in done.stdout
 
     def test_mistakes_end_with_code_2_and_one_sentence(self, tmp_path: Path) -> None:
         (tmp_path / "train.csv").touch()
-        done = start(str(tmp_path))
+        done = run_here("demo", tmp_path, cwd=tmp_path)
         assert (done.returncode, done.stdout) == (2, "")
         assert len(done.stderr.splitlines()) == 1
-
-
-def start(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ensemble", "demo", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)

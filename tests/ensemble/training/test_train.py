@@ -18,7 +18,17 @@ from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from ensemble.train import train
 from ensemble.training.plan import choose_members
-from tests.competitions import BOOSTED, CNN, LINEAR, photograph, read_rows, write_competition, write_config, write_rows
+from tests.competitions import (
+    BOOSTED,
+    CNN,
+    FEATURES,
+    LINEAR,
+    photograph,
+    read_rows,
+    write_competition,
+    write_config,
+    write_rows,
+)
 from tests.conftest import train_inline
 
 
@@ -323,7 +333,7 @@ def test_a_transformer_cannot_spoil_the_run(
         return X
 
     monkeypatch.setattr(members.RaisesFeatures, "transform", transform)
-    bad = BOOSTED.replace("boosted", "bad").replace("members.forensics.LogDCT, cell: 16", "tests.foreign.RaisesFeatures")
+    bad = BOOSTED.replace("boosted", "bad").replace(FEATURES, "tests.foreign.RaisesFeatures")
     store, complete = run(write_config(tmp_path / "c.yaml", bad, LINEAR), competition_folder, tmp_path / "oof")
     assert not complete
     assert load_predictions(store).members == ["linear"]

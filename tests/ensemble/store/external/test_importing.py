@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +33,7 @@ from ensemble.store.external.importing import import_predictions
 from ensemble.store.external.leakage import Pair, leak_smells
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
+from tests.commands import run_here, run_process
 
 Tables = tuple[pd.DataFrame, pd.DataFrame]
 Change = Callable[[pd.DataFrame], pd.DataFrame]
@@ -572,25 +571,21 @@ def test_export_refuses_what_it_cannot_do(store: OofStore, tmp_path: Path) -> No
     assert not list(tmp_path.glob("folds*"))
 
 
-def ensemble(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run `python -m ensemble.VERB ...`."""
-    verb, *rest = map(str, arguments)
-    command = [sys.executable, "-m", "ensemble", verb, *rest]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
-
-
+@pytest.mark.process
 def test_the_commands(store: OofStore, tmp_path: Path) -> None:
-    exported = ensemble("folds", "export", store.root, "-o", "folds.csv", cwd=tmp_path)
+    exported = run_process("folds", "export", store.root, "-o", "folds.csv", cwd=tmp_path)
     assert (exported.returncode, exported.stderr) == (0, "")
     assert "folds.csv: 40 rows in 3 folds" in exported.stdout
     oof, test = tables(store)
     oof_file, test_file = write(tmp_path, pd.read_csv(tmp_path / "folds.csv").assign(pred=oof["pred"]), test)
     command = ("blend", "import", "mine", "--oof", oof_file, "--test", test_file, "--store", store.root)
-    taken = ensemble(*command, cwd=tmp_path)
+    taken = run_process(*command, cwd=tmp_path)
     assert (taken.returncode, taken.stderr) == (0, "")
     assert taken.stdout.startswith("mine: 40 out-of-fold and 12 test rows, each read as a probability")
     assert store.imported() == ["mine"]
-    found = ensemble(*command[:2], "again", *command[3:-2], "--root", tmp_path, cwd=tmp_path)  # the newest store there
+    found = run_process(
+        *command[:2], "again", *command[3:-2], "--root", tmp_path, cwd=tmp_path
+    )  # the newest store there
     assert found.returncode == 0, found.stderr
     assert store.imported() == ["again", "mine"]
 
@@ -598,7 +593,7 @@ def test_the_commands(store: OofStore, tmp_path: Path) -> None:
 def test_a_mistake_is_one_sentence_and_exit_code_two(store: OofStore, tmp_path: Path) -> None:
     oof, test = tables(store)
     oof_file, test_file = write(tmp_path, oof.drop(columns="fold"), test)
-    result = ensemble(
+    result = run_here(
         "blend", "import", "mine", "--oof", oof_file, "--test", test_file, "--store", store.root, cwd=tmp_path
     )
     assert (result.returncode, result.stdout) == (2, "")
@@ -608,8 +603,8 @@ def test_a_mistake_is_one_sentence_and_exit_code_two(store: OofStore, tmp_path: 
 
 
 def test_help_tells_everything(tmp_path: Path) -> None:
-    told = ensemble("blend", "import", "--help", cwd=tmp_path).stdout
+    told = run_here("blend", "import", "--help", cwd=tmp_path).stdout
     assert [
         option for option in ("--oof", "--test", "--store", "--root", "--same-folds", "--scale") if option not in told
     ] == []
-    assert "--output" in ensemble("folds", "export", "--help", cwd=tmp_path).stdout
+    assert "--output" in run_here("folds", "export", "--help", cwd=tmp_path).stdout
