@@ -7,7 +7,7 @@ OOF ?= oof
 ENGINE ?= ray
 DEMO := data/demo
 DATA ?= $(DEMO)
-PYTEST := $(BIN)/python -m pytest --quiet --numprocesses=auto --dist=worksteal
+PYTEST := $(BIN)/python -m pytest --quiet --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 MARKED := training or process or ray or browser or s3 or slow
 
 .DEFAULT_GOAL := help

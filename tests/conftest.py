@@ -14,6 +14,7 @@ from ensemble.core.storage.files import Location
 from ensemble.store.oof import OofStore
 from ensemble.train import train
 from tests.competitions import BOOSTED, LINEAR, write_competition, write_config
+from tests.scheduling import ByFile
 from tests.shared import begin_session, built_once, end_session, session_ray
 from tests.storage import KINDS, make_bucket, new_place, s3_at, s3_server
 
@@ -34,16 +35,27 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 _NEEDS = {"browser": "browser", "s3_url": "s3", "ray_address": "ray"}  # fixture -> marker of those who use it
+_LONG = ("slow", "ray", "process")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by the fixtures that they use, and write down their faults where reports of workers carry them."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark tests by the fixtures that they use, and let the long ones come first, so that no worker ends much later.
+
+    Their faults are written down where the reports of workers carry them.
+    """
     for item in items:
         for fixture in _NEEDS.keys() & set(getattr(item, "fixturenames", ())):
             item.add_marker(_NEEDS[fixture])
         if mark := item.get_closest_marker("fault"):
             item.user_properties.append(("fault", [mark.args[0], mark.kwargs.get("tries", 1)]))
+    yield
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, _LONG)))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
+    """Use ours for `--dist loadfile`."""
+    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,7 @@ class Run:
         command = [sys.executable, "-m", "ensemble.train", str(config), "--data", str(data), "--oof", str(oof)]
         environment = {**os.environ, **(env or {})}
         if "RAY_ADDRESS" not in environment:
-            environment.pop("RAY_AUTH_TOKEN", None)  # a private Ray makes its own
+            del environment["RAY_AUTH_MODE"], environment["RAY_AUTH_TOKEN"]  # a private Ray makes a token of its own
         self.process = subprocess.Popen(
             [*command, "--engine", engine, *options],
             cwd=ROOT,

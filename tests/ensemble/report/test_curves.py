@@ -246,6 +246,7 @@ def test_curves_are_drawn_again_when_a_history_changed_or_the_file_is_damaged(st
     assert is_drawn(path, {0: epochs(0), 1: epochs(5), 2: epochs(2)})
 
 
+@pytest.mark.process
 def test_curves_that_stand_cost_no_import(store: OofStore) -> None:
     """Importing matplotlib takes most of a second: a run with nothing to do must not wait for it."""
     report = (

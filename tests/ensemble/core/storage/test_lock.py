@@ -73,6 +73,7 @@ def store(s3: str, tmp_path: Path) -> OofStore:
     return OofStore(new_place("s3", tmp_path))
 
 
+@pytest.mark.process
 @pytest.mark.fault("a driver dies that holds the lock of an object store")
 def test_the_lock_of_a_killed_driver_is_taken_over(store: OofStore, capsys: pytest.CaptureFixture[str]) -> None:
     """Two processes on one server."""

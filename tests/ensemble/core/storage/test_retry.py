@@ -187,6 +187,7 @@ def test_a_short_outage_in_the_middle_of_an_upload(
     assert capsys.readouterr().err.count("cannot be reached") == 1
 
 
+@pytest.mark.process
 @pytest.mark.fault("the S3 server is gone for 20 s")
 @pytest.mark.slow
 def test_the_server_is_gone_for_twenty_seconds_of_a_run(
