@@ -34,7 +34,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         end_session()
 
 
-_NEEDS = {"browser": "browser", "s3_url": "s3", "ray_address": "ray"}  # fixture -> marker of those who use it
+_NEEDS = {  # fixture -> marker of those who use it
+    "browser": "browser",
+    "s3_url": "s3",
+    "ray_address": "ray",
+    "real_report": "training",
+    "told": "training",
+    "demo": "training",
+    "trained_planted": "training",
+}
 _LONG = ("slow", "ray", "process")
 
 

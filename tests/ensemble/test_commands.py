@@ -76,6 +76,7 @@ def test_mistakes_are_one_sentence_and_exit_code_two(tmp_path: Path, arguments: 
     assert not list(tmp_path.rglob("*.csv"))
 
 
+@pytest.mark.training
 def test_a_failed_fold_is_exit_code_one(competition_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.py").write_text(OWN_MEMBER.replace("self.rate_ = y.mean()", "raise RuntimeError('no')"))
     config = write_config(tmp_path / "c.yaml", "\n  - name: bad\n    model: {use: bad.Brightness}\n")
@@ -145,6 +146,7 @@ def test_killed_halfway_and_started_again(
     assert submission(store) == undisturbed
 
 
+@pytest.mark.training
 def test_paths_with_spaces_and_umlauts(competition_folder: Path, tmp_path: Path) -> None:
     folder = tmp_path / "Fotos für Müller"
     shutil.copytree(competition_folder, folder / "daten")

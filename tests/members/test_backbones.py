@@ -30,6 +30,7 @@ def packaged_tensors(name: str) -> list[torch.Tensor]:
     return list(torch.load(PACKAGED[name].path(), weights_only=True).values())
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("name", PACKAGED)
 def test_packaged_weights_really_load(name: str) -> None:
     tensors = packaged_tensors(name)
@@ -208,6 +209,7 @@ def test_a_stride_must_be_finer_than_the_stem_has() -> None:
         build("test_resnet", stem_stride=2)
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("size", [(256, 256), (200, 216)])
 @pytest.mark.parametrize("name", ["swin_tiny_patch4_window7_224", "vit_tiny_patch16_224"])
 def test_transformers_take_other_sizes_than_their_weights(name: str, size: tuple[int, int]) -> None:

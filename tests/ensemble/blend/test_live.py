@@ -23,6 +23,7 @@ def store(trained: OofStore, tmp_path: Path) -> OofStore:
     return OofStore(Path(shutil.copytree(trained.root, tmp_path / "oof" / "small")))
 
 
+@pytest.mark.training
 def test_a_run_leaves_leaderboard_blend_and_submission(competition_folder: Path, tmp_path: Path) -> None:
     """Nobody has called blend yet."""
     config = write_config(tmp_path / "c.yaml", LINEAR, BOOSTED)
@@ -78,6 +79,7 @@ def test_a_blend_at_work_or_a_fault_never_stops_the_training(
     assert "no member has a finished fold" in capsys.readouterr().out
 
 
+@pytest.mark.training
 def test_the_searches_of_a_whole_blend_outlive_a_quick_one(store: OofStore) -> None:
     blend(store)
     before = (store.blend_folder / "study.db").read_bytes()

@@ -128,6 +128,7 @@ def test_what_folds_took_is_known_from_the_store(trained: OofStore, tmp_path: Pa
     assert found.fold("linear") == 8.0
 
 
+@pytest.mark.training
 @pytest.mark.parametrize(
     ("engine", "timeout"), [("inline", 4), pytest.param("ray", 20, marks=pytest.mark.ray)]
 )  # a worker imports PyTorch

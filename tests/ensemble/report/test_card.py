@@ -98,6 +98,7 @@ def test_no_false_alarm_among_few_is_not_never() -> None:
     assert "does not make it never" in text.paragraphs[0]  # type: ignore[union-attr]
 
 
+@pytest.mark.training
 def test_the_error_of_the_auc_is_that_of_the_bootstrap() -> None:
     rng = np.random.default_rng(0)
     labels = np.arange(300) % 2
@@ -168,6 +169,7 @@ def test_nothing_of_this_machine_is_told(told: OofStore, section: Section, compe
     assert source_name(".") == source_name("") == "not named"
 
 
+@pytest.mark.training
 def test_it_travels_as_a_file_and_goes_with_its_blend(store: OofStore) -> None:
     publish(store, Console(file=io.StringIO()))
     text = (store.root / "model_card.md").read_text()

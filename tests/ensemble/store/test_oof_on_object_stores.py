@@ -144,6 +144,7 @@ def test_folds_of_an_older_version_stay_valid(trained: OofStore, tmp_path: Path)
     assert store.finished("linear", 0, made) == ["its files are damaged (predictions.parquet)"]
 
 
+@pytest.mark.training
 def test_a_fold_that_was_not_stored_whole_is_not_finished(
     trained: OofStore, s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

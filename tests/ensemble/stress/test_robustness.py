@@ -133,6 +133,7 @@ def test_the_sample_holds_every_fold_and_class(trained: OofStore) -> None:
     assert len(sample_rows(ledger, 0)) == len(sample_rows(ledger, 999)) == 40
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("methods", [get_args(BlendMethod), ("nonnegative_logistic",)])
 def test_photographs_as_they_are_get_the_answers_that_are_stored(store: OofStore, methods: tuple[str, ...]) -> None:
     experiment = store.experiment()
@@ -160,6 +161,7 @@ def test_without_a_blend_the_members_are_told(store: OofStore) -> None:
     assert set(table["member"]) == {"linear", "boosted"}
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("method", ["boosted", pytest.param("average", marks=pytest.mark.slow)])
 def test_a_blend_that_reads_columns_is_asked_with_those_of_the_altered(
     competition_folder: Path, tmp_path: Path, method: str
@@ -182,6 +184,7 @@ def test_a_blend_that_reads_columns_is_asked_with_those_of_the_altered(
     assert (store.root / "robustness" / "jpeg_50_420" / "_columns.parquet").exists()
 
 
+@pytest.mark.training
 def test_a_row_is_decided_only_by_who_never_saw_it(competition_folder: Path, tmp_path: Path) -> None:
     """A member that remembers its training photographs, and says 0.5 (fake) of others, scores at chance."""
     member = "\n  - name: memory\n    model: {use: tests.foreign.Memorises}\n"
@@ -191,6 +194,7 @@ def test_a_row_is_decided_only_by_who_never_saw_it(competition_folder: Path, tmp
     assert table.set_index("member")["abstained"]["memory"] == 1.0
 
 
+@pytest.mark.training
 def test_what_was_answered_is_not_asked_again(store: OofStore, asked: Asked) -> None:
     _, first, _ = ask(store, *FEW)
     assert asked == {(name, member): 3 for name in (AS_THEY_ARE, *FEW) for member in ("linear", "boosted")}
@@ -207,6 +211,7 @@ def test_what_was_answered_is_not_asked_again(store: OofStore, asked: Asked) -> 
     assert set(table["n"]) == {12}
 
 
+@pytest.mark.training
 def test_models_that_were_trained_again_are_asked_again(
     trained: OofStore, competition_folder: Path, tmp_path: Path, asked: Asked
 ) -> None:
@@ -221,6 +226,7 @@ def test_models_that_were_trained_again_are_asked_again(
     assert asked == {(name, "linear"): 3 for name in (AS_THEY_ARE, *FEW)}
 
 
+@pytest.mark.training
 def test_an_interrupted_run_goes_on_where_it_was(
     store: OofStore, monkeypatch: pytest.MonkeyPatch, asked: Asked
 ) -> None:
@@ -246,6 +252,7 @@ def test_an_interrupted_run_goes_on_where_it_was(
     assert len(table[table["member"] != "blend"]) == 6
 
 
+@pytest.mark.training
 def test_a_member_that_fails_leaves_the_others(store: OofStore, monkeypatch: pytest.MonkeyPatch) -> None:
     blend(store)
     really = engine_run.run_ask
@@ -271,6 +278,7 @@ def test_a_member_that_fails_leaves_the_others(store: OofStore, monkeypatch: pyt
     assert set(table[table["alteration"] == "flip"]["member"]) == {"linear", "boosted", "blend"}
 
 
+@pytest.mark.training
 def test_a_member_that_takes_one_size_only(competition_folder: Path, tmp_path: Path) -> None:
     member = "\n  - name: memory\n    model: {use: tests.foreign.Memorises, size: 32}\n"
     store = train_inline(write_config(tmp_path / "c.yaml", LINEAR, member), competition_folder, tmp_path / "oof")
@@ -280,6 +288,7 @@ def test_a_member_that_takes_one_size_only(competition_folder: Path, tmp_path: P
     assert set(table[table["alteration"] == "crop_aligned"]["member"]) == {"linear"}
 
 
+@pytest.mark.training
 def test_who_cannot_be_asked_is_named(
     competition_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -361,6 +370,7 @@ def test_mistakes_are_sentences(store: OofStore, tmp_path: Path, arguments: list
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.training
 def test_the_command(store: OofStore, tmp_path: Path) -> None:
     result = run_here(
         "robustness",
@@ -386,6 +396,7 @@ def test_the_command(store: OofStore, tmp_path: Path) -> None:
     assert "| WebP 80 |" in (folder / "robustness.md").read_text()
 
 
+@pytest.mark.training
 def test_a_store_elsewhere(store: OofStore, tmp_path: Path) -> None:
     """On an object store too: the driver reads the models there, and the answers lie beside them."""
     remote = OofStore(fill(new_place("memory", tmp_path) / "oof" / "small", Path(str(store.root))))

@@ -82,6 +82,7 @@ def run(config: Path, data: Path, oof: Path, engine: str, seconds: float) -> tup
     return store, complete, time.monotonic() - begun
 
 
+@pytest.mark.training
 @pytest.mark.parametrize(
     ("engine", "seconds"), [("inline", 30), pytest.param("ray", 60, marks=[pytest.mark.ray, pytest.mark.slow])]
 )  # workers import PyTorch first
@@ -105,6 +106,7 @@ def test_a_run_ends_on_time_with_whole_members(
     assert load_predictions(store).partial == {}
 
 
+@pytest.mark.training
 def test_a_guess_that_was_wrong_does_not_make_a_run_late(
     competition_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -124,6 +126,7 @@ def test_a_guess_that_was_wrong_does_not_make_a_run_late(
     assert load_predictions(store).partial == {"hangs": "1 of 3 folds (not trained)"}
 
 
+@pytest.mark.training
 def test_what_earlier_folds_took_decides(
     competition_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -124,6 +124,7 @@ def test_a_sign_that_was_taken_down_stops_its_writer(store: OofStore) -> None:
     assert not held(store)
 
 
+@pytest.mark.training
 def test_a_damaged_sign_is_a_strangers(store: OofStore, capsys: pytest.CaptureFixture[str]) -> None:
     (lock_folder(store) / "x").write_bytes(b"{half")
     with only_writer(store.root, "train"):
@@ -132,6 +133,7 @@ def test_a_damaged_sign_is_a_strangers(store: OofStore, capsys: pytest.CaptureFi
     assert not held(store)
 
 
+@pytest.mark.training
 def test_an_outage_is_not_silence(store: OofStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """While nobody can look nobody is silent: the holder could renew nothing either."""
     signs._write(lock_folder(store), signs._Sign())

@@ -123,6 +123,7 @@ def store(trained: OofStore, gate: Gate, tmp_path: Path) -> OofStore:
     return OofStore(fill(new_place("s3", tmp_path) / "small", trained.root))
 
 
+@pytest.mark.training
 def test_a_store_that_is_away_is_not_an_empty_one(store: OofStore, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing may be trained again, or set aside, since nobody answered."""
     made = provenance(store, "linear", 0)
@@ -154,6 +155,7 @@ def test_a_broken_connection_is_no_answer(ask: str, monkeypatch: pytest.MonkeyPa
         getattr(location("memory://bucket/x"), ask)()
 
 
+@pytest.mark.training
 def test_a_fold_that_cannot_be_stored_is_one_that_failed(
     store: OofStore, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +171,7 @@ def test_a_fold_that_cannot_be_stored_is_one_that_failed(
     assert store.finished("linear", 1, made) == []
 
 
+@pytest.mark.training
 @pytest.mark.fault("the S3 server is gone for a moment")
 def test_a_short_outage_in_the_middle_of_an_upload(
     store: OofStore, gate: Gate, capsys: pytest.CaptureFixture[str]

@@ -85,6 +85,7 @@ def refused(store: OofStore, *files: Path, name: str = "mine", **options: Any) -
     return str(caught.value)
 
 
+@pytest.mark.training
 def test_it_stands_beside_the_others(store: OofStore, tmp_path: Path) -> None:
     oof, test = tables(store)
     lines = import_predictions(store, "mine", *write(tmp_path, oof, test))
@@ -108,6 +109,7 @@ def test_it_stands_beside_the_others(store: OofStore, tmp_path: Path) -> None:
     assert "trained elsewhere: mine, folds checked row by row" in (store.root / "leaderboard.md").read_text()
 
 
+@pytest.mark.training
 def test_a_very_good_member_is_given_weight(store: OofStore, tmp_path: Path) -> None:
     oof, test = tables(store)
     rng, labels = np.random.default_rng(1), store.ledger().labels
@@ -212,6 +214,7 @@ def test_a_submission_is_a_test_file_whatever_the_sample_calls_its_columns(store
     assert "one the prediction, called pred" in refused(store, *write(tmp_path, oof, test), name="other")
 
 
+@pytest.mark.training
 @given(data=st.data())
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_order_and_numbering_do_not_matter(store: OofStore, tmp_path: Path, data: st.DataObject) -> None:
@@ -228,6 +231,7 @@ def test_order_and_numbering_do_not_matter(store: OofStore, tmp_path: Path, data
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.training
 @given(
     values=st.lists(st.floats(-12, 12), min_size=40, max_size=40).filter(lambda v: sum(x < 0 for x in v) >= 4),
     suffix=st.sampled_from([".csv", ".parquet"]),
@@ -536,6 +540,7 @@ LEARNERS = {
 }
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("separation", [0.3, 0.8])
 @pytest.mark.parametrize("learner", LEARNERS)
 def test_real_learners(learner: str, separation: float) -> None:
