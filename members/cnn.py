@@ -86,8 +86,9 @@ class ImageClassifier(PhotographClassifier):
     flip_tta : bool
         Predict with the mean of the logits of the photograph and its mirror image.
     precision : {"auto", "bfloat16", "float16", "float32"}
-        "auto" takes what is fast here: bfloat16 where the hardware computes with it, float16 on older GPUs, else
-        float32. The head always runs in float32.
+        "auto" is float32 on a CPU, so that two machines differ by rounding only; on a GPU it is bfloat16 where the
+        hardware computes with it, else float16. A CPU with bfloat16 instructions (Intel's Cooper Lake and Sapphire
+        Rapids, AMD's Zen 4, and later ones) is faster with "bfloat16". The head always runs in float32.
     device : {"auto", "cpu", "cuda"}
         The number of CPU threads is the caller's to set.
     torch_compile : bool
