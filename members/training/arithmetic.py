@@ -34,15 +34,15 @@ class Arithmetic:
         return cls(place, _fast_cuda_dtype() if place.type == "cuda" else torch.float32)
 
     def autocast(self) -> AbstractContextManager[None]:
-        """Return the context in which the network is to be called."""
+        """Return the context in which to call the network."""
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
 
     def tensor(self, values: npt.NDArray[Any]) -> torch.Tensor:
-        """Bring an array to the device. Read-only arrays are copied, since torch knows no read-only tensors."""
+        """Copy an array to the device. Read-only arrays are copied in any case: torch has no read-only tensors."""
         return torch.from_numpy(np.require(values, requirements=["C", "W"])).to(self.device)
 
     def free_bytes(self) -> int | None:
-        """Return the memory that is free on a GPU; None on a CPU, where photographs lie in memory anyway."""
+        """Return the memory that is free on a GPU; None on a CPU, where photographs are in memory anyway."""
         return torch.cuda.mem_get_info(self.device)[0] if self.device.type == "cuda" else None
 
 
