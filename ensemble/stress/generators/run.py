@@ -21,9 +21,9 @@ from ensemble.store.oof import OofStore
 from ensemble.store.opening import competition_of, facts_of, note_photographs, set_aside
 from ensemble.store.results import GENERATORS, file_of
 from ensemble.stress.generators.ledger import ALGORITHM
-from ensemble.stress.generators.page import print_scores
 from ensemble.stress.generators.results import results_of
 from ensemble.stress.generators.stored import Found, new_clusters, stored_clusters, write_clusters
+from ensemble.stress.generators.summary import print_scores
 from ensemble.training.budget import UNLIMITED
 from ensemble.training.checks import check_members
 from ensemble.training.execute import Execution, train_missing
