@@ -40,20 +40,13 @@ def build_network(
 
     Parameters
     ----------
-    name : str
-        A timm architecture, with or without a tag (`resnet50.a1_in1k`), or one of `members.backbones.specialists`.
-    weights : str or Path
-        "hub" (timm's own download), "packaged" (a Python package), "none" (fresh), or a `.safetensors` or
-        state-dict file with timm's names, or one that `ImageClassifier.save` wrote. The head is always fresh. Weights
-        that have seen the competition's training photographs make every out-of-fold score too high.
+    name, weights, stem_stride, drop_rate
+        As in `members.cnn.ImageClassifier`. The head is always fresh. Weights that were trained on the competition's
+        photographs make every out-of-fold score too high.
     classes : int
         Number of logits; 0 leaves the head out.
     size : tuple[int, int]
-        Height and width in pixels of what goes in; it is never resized.
-    stem_stride : int or None
-        None keeps the stem as it is; see `members.backbones.stems`.
-    drop_rate : float
-        Dropout before the head.
+        Height and width of the input in pixels; nothing is resized.
 
     Raises
     ------
