@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import ensemble
+from ensemble.config import Recipe
 from ensemble.core.errors import UserError
 from ensemble.core.storage.hashing import digest, file_sha256
 
@@ -53,6 +54,25 @@ def recipe_code(recipe: dict[str, Any]) -> str:
     code = {text: code_version(text) for text, key in texts.items() if key == "use"}
     files = {text: _content(text) for text, key in texts.items() if key != "use" and _is_file(text)}
     return digest([PROTOCOL, code, files])
+
+
+def check_code(recipe: dict[str, Any], code: str) -> None:
+    """Raise where a worker, which imports code from its own node when it starts, has other code than the driver."""
+    if recipe_code(recipe) != code:
+        raise RuntimeError(
+            "the member's code changed during the run, or this node has another version of it; run again"
+        )
+
+
+def features_key(features: Recipe) -> str:
+    """Identify a feature table: recipe and code. Equal keys mean equal columns for equal photographs."""
+    recipe = features.model_dump(mode="json")
+    return digest([recipe, recipe_code(recipe)])
+
+
+def feature_group(recipe: Recipe, key: str) -> str:
+    """Return the name of the tasks of one feature table, of which `key` is `features_key(recipe)`."""
+    return f"features/{recipe.use.rpartition('.')[2]}-{key[:8]}"
 
 
 def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:

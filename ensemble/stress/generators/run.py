@@ -17,6 +17,7 @@ from ensemble.core.storage.lock import only_writer
 from ensemble.engine.choose import engine_maker
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.columns import SPECTRA, columns_missing, make_columns
+from ensemble.store.context import RunContext
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import competition_of, facts_of, note_photographs, set_aside
 from ensemble.store.results import GENERATORS, file_of
@@ -24,10 +25,10 @@ from ensemble.stress.generators.ledger import ALGORITHM
 from ensemble.stress.generators.page import print_scores
 from ensemble.stress.generators.results import results_of
 from ensemble.stress.generators.stored import Found, new_clusters, stored_clusters, write_clusters
-from ensemble.training.budget import UNLIMITED
 from ensemble.training.checks import check_members
-from ensemble.training.execute import Execution, train_missing
+from ensemble.training.execute import Training, train_folds
 from ensemble.training.plan import Plan, choose_members, plan_folds
+from ensemble.training.run_log import RunLog
 
 
 @dataclass
@@ -109,8 +110,8 @@ def _clusters(run: _Run, held: OofStore, asked: int | None) -> Found:
     if found is None:
         if columns_missing(recipe, run.competition, run.store, SPECTRA):
             with engine_maker(run.engine_name)() as engine:
-                pixels, board = run.decoded(), run.board
-                make_columns(recipe, run.competition, pixels, run.ledger, engine, run.store, board, SPECTRA)
+                context = RunContext(run.competition, run.ledger, run.store, engine, run.board)
+                make_columns(recipe, context, run.decoded(), SPECTRA)
         found = new_clusters(run.store, run.ledger, recipe, asked)
         if _ledger_of(held) != found.ledger.sha256:
             set_aside(held, found.ledger, run.competition, run.board)
@@ -143,14 +144,14 @@ def _train(run: _Run, held: OofStore, found: Found, plan: Plan, started: float) 
     for line in plan.reasons:
         run.board.log(line)
     if not plan.missing:
-        run.board.log(f"nothing to train: all {len(plan.kept)} folds of {held.root} are finished")
+        run.board.log(f"nothing to train: all {len(plan.finished)} folds of {held.root} are finished")
         return True
-    run.board.log(f"{len(plan.missing)} folds to train, {len(plan.kept)} finished already")
+    run.board.log(f"{len(plan.missing)} folds to train, {len(plan.finished)} finished already")
     check_members(plan.members)
     pixels = run.decoded()
     with engine_maker(run.engine_name)() as engine:
-        execution = Execution(plan, run.competition, found.ledger, held, engine, run.board, lambda: None)
-        return train_missing(execution, pixels, run.engine_name, UNLIMITED, started)
+        context = RunContext(run.competition, found.ledger, held, engine, run.board)
+        return train_folds(Training(context, plan), pixels, RunLog(held, started))
 
 
 def _tell(run: _Run, held: OofStore, found: Found, members: list[str], left_out: dict[str, str]) -> None:
