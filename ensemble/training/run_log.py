@@ -1,4 +1,4 @@
-"""runs.json: what each run of the driver cost, so that overheads can be told apart from the members' own work."""
+"""runs.json: what each run of the driver cost, so that overheads can be separated from the members' own work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Feature tables on a pipeline: each is computed once, whoever reads it, and passed on when it is complete."""
+"""Feature tables on a pipeline: each is computed once for all readers, and passed on when it is complete."""
 
 from __future__ import annotations
 
