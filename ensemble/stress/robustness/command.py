@@ -15,7 +15,7 @@ from ensemble.report.text import heading, print_table
 from ensemble.store.find import find_store
 from ensemble.store.oof import OofStore
 from ensemble.store.results import ROBUSTNESS, file_of
-from ensemble.stress.robustness.sample import PHOTOGRAPHS
+from ensemble.stress.robustness.sample import SAMPLE_SIZE
 from ensemble.training.plan import choose_members
 
 
@@ -34,7 +34,7 @@ def main(
     engine: Annotated[str, typer.Option(help="ray (local, or the cluster in RAY_ADDRESS) or inline.")] = "ray",
     photographs: Annotated[
         int, typer.Option(min=0, help="How many training photographs are altered; 0 for all.")
-    ] = PHOTOGRAPHS,
+    ] = SAMPLE_SIZE,
     alterations: Annotated[
         str, typer.Option(help="Only these, or families of them such as jpeg, separated by commas; default: all.")
     ] = "",
@@ -45,10 +45,10 @@ def main(
     named = [member.name for member in choose_members(experiment, members)] if members else []
     from ensemble.core.console.progress import ProgressBoard
     from ensemble.report.anew import report_anew
-    from ensemble.stress.robustness.run import Wanted, robustness
+    from ensemble.stress.robustness.run import Request, robustness
 
     board = ProgressBoard()
-    wanted = Wanted(_alterations(alterations), named, photographs)
+    wanted = Request(_alterations(alterations), named, photographs)
     table, content, complete = robustness(found, experiment, data, engine, wanted, board)
     _print(board.console, found, table, content)
     board.console.print(f"AUC, false positives, abstention: {file_of(found, ROBUSTNESS, 'md')}", markup=False)
