@@ -169,7 +169,7 @@ def test_what_is_finished_is_not_done_again(done: OofStore, tmp_path: Path, caps
     held = OofStore(store.root / "generators")
     shutil.rmtree(held.fold_folder("own", 1))
     found = invoke(main, store.root, "--engine", "inline")
-    assert "1 folds to train, 3 finished already" in found.output
+    assert "1 fold to train, 3 finished already" in found.output
     after = content(store.root)
     assert after["generators/generators.parquet"] == before["generators/generators.parquet"]
     shutil.rmtree(held.fold_folder("own", 1))
