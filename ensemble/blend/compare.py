@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blend.blenders.base import Blender, blended
+from ensemble.blend.blenders.base import blended
 from ensemble.blend.blenders.greedy import GreedySelection
 from ensemble.blend.blenders.roster import blenders
 from ensemble.blend.blenders.simple import AverageOfBlenders, MeanOfLogits, SingleBest
@@ -22,7 +22,7 @@ from ensemble.blend.evaluation.threshold import CALIBRATION, Rule, as_it_is, pla
 from ensemble.blend.evaluation.worth import Worth, worth
 from ensemble.blend.inputs import Inputs
 from ensemble.config import BlendSettings
-from ensemble.core.arrays import Array, Logits
+from ensemble.core.arrays import Array
 from ensemble.core.metrics.decisions import correct_count, is_correct
 from ensemble.store.predictions import member_cost
 
@@ -35,6 +35,8 @@ class Blend:
 
     Attributes
     ----------
+    test : float64 (test rows,)
+        Logits to submit: those of the chosen blender after the decision rule and the correction of the prior.
     evaluations : list of Evaluation
         From simple to complex.
     rule, rules : Rule
@@ -49,6 +51,7 @@ class Blend:
         Seconds that each blender took.
     """
 
+    test: Array
     evaluations: list[Evaluation]
     choice: Choice
     rule: Rule
@@ -60,34 +63,29 @@ class Blend:
     rivals: dict[str, NDArray[np.bool_]]
     seconds: dict[str, float]
 
-    def final_logits(self, test: Logits, problem: Problem) -> Array:
-        """Return the logits (test rows,) to submit, from all columns of the test rows."""
-        blender = self.choice.chosen.blender
-        seen = blender.columns_of(test, problem.members)
-        return self.rule.decision(blender.decision_function(seen)) + self.added_logit
-
 
 def compare_blenders(inputs: Inputs, settings: BlendSettings, log: Log) -> Blend:
     """Fit and score every blender, choose one, place its decision, and measure the worth of the members."""
     problem = inputs.problem
     if not problem.held_out:
         return _plain_mean(inputs)
-    evaluations, seconds = _evaluate_all(
-        blenders(settings, problem.members) or [MeanOfLogits()], settings, problem, log
-    )
+    evaluations, seconds = _evaluate_all(settings, problem, log)
     log("choosing a blender")
     choice = choose(evaluations, problem)
     rule, rules = place_decision(choice.choosing, problem)
-    prior, added = _prior(choice.chosen, rule, rules, inputs)
+    test = _test_logits(choice, inputs)
+    prior, correction = _prior(test, rule, rules, problem)
+    added = correction if settings.correct_prior else 0.0
     log("measuring the worth of each member")
     members_worth = _worth(choice.chosen, inputs, settings.rounds)
     return Blend(
+        rule.decision(test) + added,
         evaluations,
         choice,
         rule,
         rules,
         prior,
-        added if settings.correct_prior else 0.0,
+        added,
         members_worth,
         outlook(problem, members_worth, _recipes(inputs), settings.rounds),
         _rivals(inputs),
@@ -101,13 +99,13 @@ def _plain_mean(inputs: Inputs) -> Blend:
     choice = Choice(evaluation, "all rows are of one fold, so only the plain mean can be used", evaluation)
     rule = as_it_is(evaluation, inputs.problem)
     seconds = {evaluation.title: 0.0}
-    return Blend([evaluation], choice, rule, [rule], None, 0.0, None, None, _rivals(inputs), seconds)
+    test = rule.decision(_test_logits(choice, inputs))
+    return Blend(test, [evaluation], choice, rule, [rule], None, 0.0, None, None, _rivals(inputs), seconds)
 
 
-def _evaluate_all(
-    candidates: Sequence[Blender], settings: BlendSettings, problem: Problem, log: Log
-) -> tuple[list[Evaluation], dict[str, float]]:
+def _evaluate_all(settings: BlendSettings, problem: Problem, log: Log) -> tuple[list[Evaluation], dict[str, float]]:
     """Score every blender, and time it; the average of all but the best member comes last."""
+    candidates = blenders(settings, problem.members)
     evaluations: list[Evaluation] = []
     seconds: dict[str, float] = {}
     for number, blender in enumerate(candidates, start=1):
@@ -134,13 +132,15 @@ def _rivals(inputs: Inputs) -> dict[str, NDArray[np.bool_]]:
     }
 
 
-def _prior(chosen: Evaluation, rule: Rule, rules: list[Rule], inputs: Inputs) -> tuple[PriorShift, float]:
-    """Estimate the prior shift from calibrated logits, which EM assumes, and scale its correction to submitted ones."""
+def _test_logits(choice: Choice, inputs: Inputs) -> Array:
+    blender = choice.chosen.blender
+    return blender.decision_function(blender.columns_of(inputs.test, inputs.problem.members))
+
+
+def _prior(test: Array, rule: Rule, rules: list[Rule], problem: Problem) -> tuple[PriorShift, float]:
+    """Estimate the prior shift from calibrated logits, which EM assumes; return it with the correction for `rule`."""
     calibrated = next(rule for rule in rules if rule.title == CALIBRATION)
-    problem = inputs.problem
-    seen = chosen.blender.columns_of(inputs.test, problem.members)
-    test = calibrated.decision(chosen.blender.decision_function(seen))
-    prior = estimate_prior(calibrated.nested, problem.labels, test)
+    prior = estimate_prior(calibrated.nested, problem.labels, calibrated.decision(test))
     return prior, prior.correction * calibrated.decision.temperature / rule.decision.temperature
 
 

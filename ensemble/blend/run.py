@@ -39,7 +39,7 @@ def blend(
     inputs = load_inputs(store, experiment, predictions or load_predictions(store, experiment))
     with threads(1):  # with matrices this small, threads only wait for each other
         comparison = compare_blenders(inputs, experiment.blend, log)
-        probabilities = to_probabilities(comparison.final_logits(inputs.test, inputs.problem))
+        probabilities = to_probabilities(comparison.test)
     log("writing")
     checks = guard(store.sample(), probabilities, comparison.rule.nested, store.blend_folder / SUBMISSION)
     content = manifest(comparison, inputs, store, checks, experiment.blend.seed)

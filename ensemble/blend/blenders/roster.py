@@ -16,7 +16,10 @@ SEARCHING = (CmaWeights.title, LogisticStacking.title, BoostedStacking.title)  #
 
 
 def blenders(settings: BlendSettings, members: int) -> list[Blender]:
-    """Return the blenders of `settings.methods`, from simple to complex; `average` is not among them."""
+    """Return the blenders of `settings.methods`, from simple to complex.
+
+    `average` is not among them, since it is made of the others; alone it is that of the plain mean.
+    """
     known: list[Blender] = [
         MeanOfLogits(),
         SingleBest(),
@@ -28,7 +31,7 @@ def blenders(settings: BlendSettings, members: int) -> list[Blender]:
         LogisticStacking(max(settings.trials // 5, 1), settings.seed),  # one parameter is found sooner
         BoostedStacking(members, max(settings.trials // 10, 1), settings.seed),  # a trial costs more
     ]
-    return [blender for blender in known if blender.title in settings.methods]
+    return [blender for blender in known if blender.title in settings.methods] or [MeanOfLogits()]
 
 
 def restored(state: dict[str, Any]) -> Blender:
