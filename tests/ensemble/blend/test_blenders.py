@@ -296,6 +296,14 @@ def test_softplus_in_single_precision(values: list[float]) -> None:
     assert found == pytest.approx(np.logaddexp(0, np.array(values)).mean(), rel=1e-5, abs=1e-6)
 
 
+def test_former_names_in_a_config_are_those_of_today() -> None:
+    assert BlendSettings(methods=["mean", "weights", "cma", "tpe", "stacking"]).methods == ("mean", "cma", "logistic")
+
+
+def test_the_average_alone_is_that_of_the_mean() -> None:
+    assert [blender.title for blender in blenders(BlendSettings(methods=("average",)), 3)] == ["mean"]
+
+
 def test_a_config_picks_blenders_in_the_order_of_their_simplicity() -> None:
     for methods in itertools.permutations(["boosted", "mean", "greedy"], 2):
         titles = [blender.title for blender in blenders(BlendSettings(methods=methods), 3)]
