@@ -35,7 +35,7 @@ def batches(order: Rows, size: int) -> list[Rows]:
 
 
 def put_aside(targets: Targets, fraction: float, seed: int) -> tuple[Rows, Rows]:
-    """Split the training rows by class into those that are learned from and those that choose the epoch."""
+    """Split the training rows, stratified by class, into rows to learn from and rows that choose the epoch."""
     rows = np.arange(len(targets))
     if fraction == 0:
         return rows, rows[:0]
@@ -122,7 +122,7 @@ class Trainer:
         return tally.record()
 
     def _views(self, photographs: torch.Tensor) -> torch.Tensor:
-        """Return what is learned of a batch of photographs this time."""
+        """Return the crops and augmentations of a batch of photographs for one step."""
         if self.recipe.crop is not None:
             photographs = random_crops(photographs, self.recipe.crop)
         return self.augment(photographs)
@@ -144,7 +144,7 @@ class Trainer:
         return loss, right
 
     def _gradients(self, pixels: torch.Tensor, wanted: torch.Tensor) -> tuple[float, int]:
-        """Leave the gradient of the batch's mean loss in the parameters, added up over the parts of the batch."""
+        """Add up the gradient of the batch's mean loss in the parameters, one part of the batch after the other."""
         self.optimiser.zero_grad()
         total, right = 0.0, 0
         parts = min(self.parts, len(pixels) // 2)  # BatchNorm needs two photographs in every part
