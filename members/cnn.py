@@ -25,7 +25,7 @@ from members.training.history import EpochRecord, at_most_every_second
 from members.training.photographs import Photographs
 from members.training.prediction import predict_logits
 from members.training.randomness import private_randomness, seed_of
-from members.training.recipe import Recipe
+from members.training.recipe import TrainingRecipe
 from members.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -160,29 +160,16 @@ class ImageClassifier(PhotographClassifier):
         drop_rate: float = 0.2,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
-        self.backbone = backbone
-        self.weights = weights
-        self.stem_stride = stem_stride
-        self.frozen_layers = frozen_layers
-        self.crop = crop
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.layer_decay = layer_decay
-        self.weight_decay = weight_decay
-        self.label_smoothing = label_smoothing
-        self.warmup_fraction = warmup_fraction
-        self.average_last = average_last
-        self.moving_average = moving_average
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.augment = augment
-        self.flip_tta = flip_tta
-        self.precision = precision
-        self.device = device
-        self.torch_compile = torch_compile
-        self.drop_rate = drop_rate
-        self.random_state = random_state
+        self.backbone, self.weights, self.stem_stride = backbone, weights, stem_stride
+        self.frozen_layers, self.crop = frozen_layers, crop
+        self.epochs, self.batch_size = epochs, batch_size
+        self.learning_rate, self.layer_decay, self.weight_decay = learning_rate, layer_decay, weight_decay
+        self.label_smoothing, self.warmup_fraction = label_smoothing, warmup_fraction
+        self.average_last, self.moving_average = average_last, moving_average
+        self.validation_fraction, self.patience = validation_fraction, patience
+        self.augment, self.flip_tta = augment, flip_tta
+        self.precision, self.device, self.torch_compile = precision, device, torch_compile
+        self.drop_rate, self.random_state = drop_rate, random_state
 
     def fit(self, X: Photographs, y: npt.ArrayLike) -> Self:
         """Fine-tune the network.
@@ -285,5 +272,5 @@ class ImageClassifier(PhotographClassifier):
             drop_rate=self.drop_rate,
         )
 
-    def _recipe(self) -> Recipe:
-        return Recipe(**{name: getattr(self, name) for name in Recipe.__dataclass_fields__})
+    def _recipe(self) -> TrainingRecipe:
+        return TrainingRecipe(**{name: getattr(self, name) for name in TrainingRecipe.__dataclass_fields__})

@@ -21,7 +21,7 @@ from members.training.history import EpochRecord, Report, Tally
 from members.training.optimiser import one_cycle, parameter_groups, set_learning_rate
 from members.training.photographs import Photographs, Reader, Rows, reader
 from members.training.prediction import mean_logits
-from members.training.recipe import Recipe
+from members.training.recipe import TrainingRecipe
 
 Targets = npt.NDArray[np.int64]
 
@@ -51,7 +51,7 @@ def put_aside(targets: Targets, fraction: float, seed: int) -> tuple[Rows, Rows]
 class Trainer:
     """Fits one network in place. Rows are read batch by batch; all randomness but the order of rows is torch's own."""
 
-    def __init__(self, network: PhotographNetwork, recipe: Recipe, arithmetic: Arithmetic) -> None:
+    def __init__(self, network: PhotographNetwork, recipe: TrainingRecipe, arithmetic: Arithmetic) -> None:
         self.network = network.to(arithmetic.device)
         self.forward: Any = torch.compile(network) if recipe.torch_compile else network
         self.recipe = recipe
