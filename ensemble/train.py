@@ -22,7 +22,7 @@ from ensemble.engine.recipes.build import build
 from ensemble.report.publish import publish
 from ensemble.store.columns import columns_missing, make_columns
 from ensemble.store.oof import OofStore
-from ensemble.store.opening import facts_of, note_photographs, prepare
+from ensemble.store.opening import facts_of, prepare, write_photograph_hashes
 from ensemble.training.budget import UNLIMITED, Budget, Limits
 from ensemble.training.checks import check_members
 from ensemble.training.execute import Execution, train_missing
@@ -92,7 +92,7 @@ def train(
         plan = plan_folds(members, ledger, competition, store)
         check_members(plan.members)  # finished ones have proven themselves: a second run need not import torch
         store.begin(experiment, ledger, competition.sample, facts_of(competition))
-        note_photographs(store, competition)
+        write_photograph_hashes(store, competition)
         for line in plan.reasons:
             board.log(line)
         complete, columns = True, experiment.blend.columns

@@ -166,7 +166,7 @@ def test_work_on_other_data_is_set_aside_whole(store: OofStore, config: Path, tm
     before = content(store.root)
     data = write_competition(tmp_path / "other", train=30, first=500)
     said = succeed(train, config, "--data", data, "--oof", store.root.parent, "--engine", "inline")
-    assert "the finished work is kept in" in said
+    assert "the finished work was moved to" in said
     (aside,) = store.root.parent.glob("small~*")
     assert content(aside) == before
     assert len(store.ledger().table) == 30

@@ -18,7 +18,7 @@ from ensemble.engine.choose import engine_maker
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.columns import SPECTRA, columns_missing, make_columns
 from ensemble.store.oof import OofStore
-from ensemble.store.opening import competition_of, facts_of, note_photographs, set_aside
+from ensemble.store.opening import competition_of, facts_of, set_aside, write_photograph_hashes
 from ensemble.store.results import GENERATORS, file_of
 from ensemble.stress.generators.ledger import ALGORITHM
 from ensemble.stress.generators.page import print_scores
@@ -120,7 +120,7 @@ def _clusters(run: _Run, held: OofStore, asked: int | None) -> Found:
     folds = run.experiment.folds.model_copy(update={"n_folds": found.ledger.n_folds, "seed": found.ledger.seed})
     experiment = run.experiment.model_copy(update={"folds": folds})
     held.begin(experiment, found.ledger, run.competition.sample, facts_of(run.competition))
-    note_photographs(held, run.competition)
+    write_photograph_hashes(held, run.competition)
     return found
 
 

@@ -9,7 +9,7 @@ import typer
 
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, location
-from ensemble.store.find import find_store
+from ensemble.store.opening import find_store
 from ensemble.store.results import ROBUSTNESS, file_of
 from ensemble.stress.robustness.sample import PHOTOGRAPHS
 from ensemble.training.plan import choose_members

@@ -125,19 +125,20 @@ def store(trained: OofStore, gate: Gate, tmp_path: Path) -> OofStore:
 
 def test_a_store_that_is_away_is_not_an_empty_one(store: OofStore, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing may be trained again, or set aside, since nobody answered."""
-    made = provenance(store, "linear", 0)
+    made, record = provenance(store, "linear", 0), store.record("linear", 0)
+    assert record is not None
     monkeypatch.setattr(outage, "PATIENCE", 0.0)
     gate.shut()
     questions: list[Callable[[], Any]] = [
         store.exists, store.imported, lambda: store.record("linear", 0), store.facts, store.ledger,
-        lambda: store.finished("linear", 0, made), lambda: store.predictions("linear", 0), lambda: store.origin("x"),
+        lambda: store.state("linear", 0, made), lambda: store.predictions(record), lambda: store.origin("x"),
         lambda: store.root.is_dir(), lambda: list(store.root.glob("members/*/fold-*")), lambda: content(store.root),
     ]  # fmt: skip
     for ask in questions:
         with pytest.raises(UserError, match="could not be reached"):
             ask()
     gate.open()
-    assert store.finished("linear", 0, made) == []
+    assert store.state("linear", 0, made).is_valid
 
 
 @pytest.mark.parametrize("ask", ["exists", "is_file", "is_dir", "iterdir", "files_below", "read_bytes", "stat"])
@@ -166,7 +167,7 @@ def test_a_fold_that_cannot_be_stored_is_one_that_failed(
         store.write(result, made, ledger, sample, 0.5)
     gate.open()
     store.write(result, made, ledger, sample, 0.5)
-    assert store.finished("linear", 1, made) == []
+    assert store.state("linear", 1, made).is_valid
 
 
 @pytest.mark.fault("the S3 server is gone for a moment")
@@ -183,7 +184,7 @@ def test_a_short_outage_in_the_middle_of_an_upload(
     assert time.monotonic() - begun > 2
     back.join()
     assert result.member == "linear"
-    assert store.finished("linear", 1, made) == []
+    assert store.state("linear", 1, made).is_valid
     assert capsys.readouterr().err.count("cannot be reached") == 1
 
 
