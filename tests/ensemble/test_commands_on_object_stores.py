@@ -15,7 +15,7 @@ import pytest
 from ensemble.blend.__main__ import import_member
 from ensemble.blend.__main__ import main as blend
 from ensemble.competition.dataset import Competition
-from ensemble.core.storage import lease as signs
+from ensemble.core.storage import lease as leases
 from ensemble.core.storage.files import Location, local_copy
 from ensemble.core.storage.lock import only_writer
 from ensemble.core.storage.remote import RemotePath
@@ -127,7 +127,7 @@ def test_the_features_are_cached_beside_it(
 
 @pytest.mark.fault("two drivers at once")
 def test_a_second_driver_is_refused(remote: OofStore, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signs, "RENEWED", 0.1)
+    monkeypatch.setattr(leases, "HEARTBEAT", 0.1)
     root = remote.root.parent
     command = [sys.executable, "-m", "ensemble.train", config, "--data", root.parent / "data", "--oof", root]
     with only_writer(remote.root, "train"):

@@ -47,7 +47,7 @@ def location(text: str | Path) -> Location:
         return Path(str(text)[scheme.end() :])
     from ensemble.core.storage.remote import RemotePath
 
-    return RemotePath(str(text))
+    return RemotePath(str(text), use_listings_cache=False)  # another driver may have written since
 
 
 @contextmanager
