@@ -25,7 +25,7 @@ from ensemble.blend.evaluation.worth import Worth, worth
 from ensemble.blend.inputs import Inputs
 from ensemble.config import BlendSettings
 from ensemble.core.arrays import Array, Logits
-from ensemble.core.metrics.decisions import decided_rightly, right_count
+from ensemble.core.metrics.decisions import right_count, right_decisions
 from ensemble.store.predictions import member_cost
 
 Log = Callable[[str], None]
@@ -127,8 +127,8 @@ def _rivals(inputs: Inputs) -> dict[str, NDArray[np.bool_]]:
     best = int(np.argmax([right_count(column, problem.labels) for column in logits.T]))
     mean = blended(logits, np.full(problem.members, 1 / problem.members), 0.0)
     return {
-        "the plain mean": decided_rightly(mean, problem.labels),
-        inputs.members[best]: decided_rightly(logits[:, best], problem.labels),
+        "the plain mean": right_decisions(mean, problem.labels),
+        inputs.members[best]: right_decisions(logits[:, best], problem.labels),
     }
 
 

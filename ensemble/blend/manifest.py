@@ -21,7 +21,7 @@ from ensemble.competition.submission import sha256_of, submission_text
 from ensemble.config import Experiment
 from ensemble.core.arrays import Logits
 from ensemble.core.errors import UserError
-from ensemble.core.metrics.decisions import decided_rightly
+from ensemble.core.metrics.decisions import right_decisions
 from ensemble.core.metrics.paired import Comparison, compare
 from ensemble.core.metrics.scores import score, to_probabilities
 from ensemble.core.storage.files import Location, write_text
@@ -139,7 +139,7 @@ def _sample_sha256(store: OofStore) -> str:
 
 def _summary(evaluation: Evaluation, blend: Blend, inputs: Inputs) -> dict[str, Any]:
     members = inputs.members
-    right = decided_rightly(evaluation.nested, inputs.problem.labels)
+    right = right_decisions(evaluation.nested, inputs.problem.labels)
     against = {rival: compare(right, before) for rival, before in blend.rivals.items()}
     weights = evaluation.blender.member_weights(len(members))
     return {

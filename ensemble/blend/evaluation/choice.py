@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.blend.evaluation.nested import Evaluation, Problem
-from ensemble.core.metrics.decisions import decided_rightly
+from ensemble.core.metrics.decisions import right_decisions
 from ensemble.core.metrics.scores import score, to_probabilities
 
 
@@ -38,7 +38,7 @@ def choose(evaluations: Sequence[Evaluation], problem: Problem) -> Choice:
     would have a standard error of sqrt(f). What decides fewer rows rightly than something simpler is never chosen; so
     nothing is below the plain mean, as long as the mean competes and is not itself chosen.
     """
-    rights = [decided_rightly(evaluation.nested, problem.labels) for evaluation in evaluations]
+    rights = [right_decisions(evaluation.nested, problem.labels) for evaluation in evaluations]
     place, best = _simplest(rights)
     elected = [_simplest([np.delete(right, rows) for right in rights])[0] for rows in problem.held_out]
     net, flips = _difference(rights[best], rights[place])

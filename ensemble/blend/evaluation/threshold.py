@@ -10,7 +10,7 @@ import numpy as np
 from ensemble.blend.blenders.base import at_most, take_rows
 from ensemble.blend.evaluation.nested import Evaluation, Part, Problem
 from ensemble.core.arrays import Array, Labels
-from ensemble.core.metrics.decisions import decided_rightly
+from ensemble.core.metrics.decisions import right_decisions
 from ensemble.core.metrics.paired import Comparison, compare
 from ensemble.core.metrics.scores import PLATEAU, log_loss, to_probabilities
 
@@ -125,7 +125,7 @@ RULES: dict[str, Fit] = {
 
 def as_it_is(evaluation: Evaluation, problem: Problem) -> Rule:
     """The rule that changes nothing."""
-    right = decided_rightly(evaluation.nested, problem.labels)
+    right = right_decisions(evaluation.nested, problem.labels)
     return Rule("as it is", Decision(), evaluation.nested.astype(np.float64), compare(right, right), 0.0, 0.0)
 
 
@@ -139,7 +139,7 @@ def _tried(title: str, fit: Fit, evaluation: Evaluation, fitted_on: list[_Sample
     after = before.copy()
     for part, decision in zip(evaluation.parts, decisions, strict=False):  # the last one is of all rows
         after[part.held_out] = decision(before[part.held_out])
-    flips = compare(decided_rightly(after, labels), decided_rightly(before, labels))
+    flips = compare(right_decisions(after, labels), right_decisions(before, labels))
     gains = log_loss(before, labels) - log_loss(after, labels)
     return Rule(title, decisions[-1], after, flips, float(gains.mean()), float(gains.std() / np.sqrt(len(gains))))
 

@@ -15,7 +15,7 @@ from ensemble.blend.blenders.greedy import select, shares
 from ensemble.blend.blenders.simple import MeanOfLogits
 from ensemble.blend.evaluation.nested import Problem
 from ensemble.core.arrays import Array, Labels, Logits
-from ensemble.core.metrics.decisions import RightDecisions, decided_rightly
+from ensemble.core.metrics.decisions import RightDecisions, right_decisions
 from ensemble.core.metrics.paired import Comparison, compare_counts
 
 _RESCUES_SHOWN = 20
@@ -111,7 +111,7 @@ def worth(problem: Problem, by: str, rounds: int, names: Sequence[str], seconds:
 
 
 def _right_alone(problem: Problem, member: int) -> Right:
-    return decided_rightly(problem.logits[:, member], problem.labels)
+    return right_decisions(problem.logits[:, member], problem.labels)
 
 
 @dataclass
@@ -162,7 +162,7 @@ def _flips(problem: Problem, by: str, rounds: int, best: int) -> tuple[list[_Fli
 
 def _decide(held: Logits, labels: Labels, weights: Array) -> Right:
     """Whether the blend of these weights decides each held-out row rightly."""
-    return decided_rightly(blended(held, weights, 0.0), labels)
+    return right_decisions(blended(held, weights, 0.0), labels)
 
 
 def _weigher(by: str, rounds: int, logits: Logits, labels: Labels) -> Weigher:

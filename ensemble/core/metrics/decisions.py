@@ -1,4 +1,4 @@
-"""What searches minimise: wrong decisions at 0.5, and among equals the log loss."""
+"""Objectives of searches: wrong decisions at 0.5, and among equals the log loss."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from ensemble.core.arrays import Array, Labels, Logits
 _ALMOST_ONE = 1 - 1e-9
 _STEP = np.float32(2**18)  # whole numbers to a logit: sums of 200 members of |logit| <= 16.2 still fit into 32 bits
 
-_EXP_ENDS = np.float32(80)
+_EXP_OVERFLOWS = np.float32(80)
 
 Margins = NDArray[np.int32]
 
 
 class RightDecisions:
-    """Counts right decisions exactly, for running sums of members.
+    """Exact counter of right decisions, for running sums of members.
 
-    A logit becomes a whole number of 1/2^18, rounded down, so that its sign stays; doubled, and turned round for
-    photographs. Sums of whole numbers do not depend on their order, and a fake whose logits sum to exactly zero is made
-    right by starting at one, which no sum of even numbers can undo. A decision is right where the sum is above zero,
-    and one comparison of a member with the running sum counts all that adding it would decide rightly.
+    A logit becomes a whole number of 1/2^18, rounded down, so that its sign stays; doubled, and negated for real
+    photographs. Sums of whole numbers do not depend on their order. A fake whose logits sum to exactly zero counts as
+    right, since its sum starts at one, which no sum of even numbers can cancel. A decision is right where the sum is
+    above zero, so one comparison of a member with the running sum counts the right decisions after adding it.
 
     Attributes
     ----------
     margins : int32 (members, rows)
-        What each member adds.
+        Contributions of each member.
     """
 
     def __init__(self, logits: Logits, labels: Labels) -> None:
@@ -38,12 +38,12 @@ class RightDecisions:
         self._threshold, self._right = np.empty_like(self.start), np.empty(len(labels), dtype=np.bool_)
 
     def counts(self, total: Margins, members: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Right decisions after adding each of the members to a running sum (rows,)."""
+        """Count right decisions after adding each of the members to a running sum (rows,)."""
         np.negative(total, out=self._threshold)
         return np.array([self._above(self.margins[member]) for member in members], dtype=np.intp)
 
     def log_loss(self, total: Margins, size: int) -> float:
-        """Mean log loss of a running sum of `size` members, divided by it; in single precision."""
+        """Compute the mean log loss of a running sum of `size` members, divided by it; in single precision."""
         return softplus_mean(total * np.float32(-0.5 / (size * _STEP)))
 
     def _above(self, margins: Margins) -> int:
@@ -52,35 +52,35 @@ class RightDecisions:
 
 
 def softplus_mean(x: NDArray[np.float32]) -> float:
-    """Mean of log(1 + exp(x)) over x (n,) float32, which is overwritten; several times as fast as `logaddexp`.
+    """Compute the mean of log(1 + exp(x)) over x (n,) float32, which is overwritten; faster than `logaddexp`.
 
-    Where 1 is lost beside exp(x) nothing is lost of the logarithm; above 80, where exp(x) ends, x itself is the value.
+    Above 80, where exp(x) overflows, log(1 + exp(x)) equals x in single precision.
     """
-    beyond = float(np.maximum(x - _EXP_ENDS, 0).mean()) if len(x) and x.max() > _EXP_ENDS else 0.0
-    np.minimum(x, _EXP_ENDS, out=x)
+    beyond = float(np.maximum(x - _EXP_OVERFLOWS, 0).mean()) if len(x) and x.max() > _EXP_OVERFLOWS else 0.0
+    np.minimum(x, _EXP_OVERFLOWS, out=x)
     np.exp(x, out=x)
     x += np.float32(1)
     np.log(x, out=x)
     return beyond + float(x.mean(dtype=np.float64))
 
 
-def decided_rightly(logits: Array | NDArray[np.float32], labels: Labels) -> NDArray[np.bool_]:
-    """Which decisions (rows,) are right: fake (1) at or above zero."""
+def right_decisions(logits: Array | NDArray[np.float32], labels: Labels) -> NDArray[np.bool_]:
+    """Return whether each decision (rows,) is right: fake (1) at or above zero."""
     right: NDArray[np.bool_] = (logits >= 0) == (labels == 1)
     return right
 
 
 def right_count(logits: Array | NDArray[np.float32], labels: Labels) -> int:
-    """How many decisions are right."""
-    return int(np.count_nonzero(decided_rightly(logits, labels)))
+    """Count right decisions."""
+    return int(np.count_nonzero(right_decisions(logits, labels)))
 
 
 def mean_log_loss(logits: Array | NDArray[np.float32], labels: Labels) -> float:
-    """Mean log loss of logits (rows,), in single precision."""
+    """Compute the mean log loss of logits (rows,), in single precision."""
     return softplus_mean(np.where(labels == 1, -logits, logits).astype(np.float32))
 
 
 def wrong_then_log_loss(logits: Array | NDArray[np.float32], labels: Labels) -> float:
-    """Number of wrong decisions, plus a fraction below one that orders equals by log loss."""
+    """Count wrong decisions, plus a fraction below one that orders equal counts by log loss."""
     loss = mean_log_loss(logits, labels)
     return len(labels) - right_count(logits, labels) + min(loss / (1 + loss), _ALMOST_ONE)

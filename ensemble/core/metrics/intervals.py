@@ -11,7 +11,7 @@ from ensemble.core.arrays import Array, Labels
 
 
 def standard_error(right: NDArray[np.bool_]) -> float:
-    """Standard error of an accuracy, sqrt(p (1 - p) / n)."""
+    """Compute the standard error of an accuracy, sqrt(p (1 - p) / n)."""
     accuracy = float(right.mean())
     return math.sqrt(accuracy * (1 - accuracy) / len(right))
 
@@ -25,24 +25,24 @@ def wilson_interval(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
 
 
 def proportion_variance(hits: NDArray[np.bool_]) -> float:
-    """Variance of a proportion (n,), with one hit and one miss added (Laplace), so that it is never zero."""
+    """Compute the variance of a proportion (n,), with one hit and one miss added (Laplace): never zero."""
     proportion = (int(hits.sum()) + 1) / (len(hits) + 2)
     return proportion * (1 - proportion) / len(hits)
 
 
 def proportion_standard_error(hits: NDArray[np.bool_]) -> float:
-    """Standard error of a proportion of few rows (n,), not zero even without a hit; NaN of no rows."""
+    """Compute the standard error of a proportion of few rows (n,): never zero, NaN of no rows."""
     return math.sqrt(proportion_variance(hits)) if len(hits) else math.nan
 
 
 def paired_standard_error(right: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    """Standard error of the difference of two accuracies on the same rows: only rows in which they differ count."""
+    """Compute the standard error of the difference of two accuracies on the same rows."""
     difference = right.astype(float) - other.astype(float)
     return float(difference.std() / math.sqrt(len(difference)))
 
 
 def auc_standard_error(scores: Array, labels: Labels) -> float:
-    """Standard error of the AUC of scores (DeLong et al., 1988); NaN with fewer than two rows of a class."""
+    """Compute the standard error of an AUC (DeLong et al., 1988); NaN with fewer than two rows of a class."""
     fakes, reals = np.sort(scores[labels == 1]), np.sort(scores[labels != 1])
     if min(len(fakes), len(reals)) < 2:
         return math.nan
@@ -59,7 +59,7 @@ def _share_below(others: Array, values: Array) -> Array:
 
 
 def expected_auc_standard_error(auc: float, first: int, second: int) -> float:
-    """Standard error that an AUC over so many rows of each class would have (Hanley and McNeil, 1982).
+    """Estimate the standard error of an AUC from the number of rows of each class (Hanley and McNeil, 1982).
 
     For an AUC without scores: 0.5, the mean of several folds, or rows of which copies count as one.
     """
