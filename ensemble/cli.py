@@ -1,4 +1,8 @@
-"""Console script `ensemble`. The module of a verb is imported only when that verb is called."""
+"""Console script `ensemble`. The module of a verb is imported only when that verb is called.
+
+Everywhere else imports stand at the top of a module. The exceptions, each with its reason beside it: commands, and
+imports that take more than 0.1 s and that most commands do not need.
+"""
 
 from __future__ import annotations
 
