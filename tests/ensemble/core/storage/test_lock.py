@@ -1,4 +1,4 @@
-"""One writer at a time on an object store: the second is refused, a dead one's place is taken, a slow one is told."""
+"""One writer at a time on an object store: a second is refused, an expired lease is taken over, its holder notices."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_the_lock_of_a_killed_driver_is_taken_over(store: OofStore, capsys: pyte
 
 
 def lose(store: OofStore, happens: Callable[[str], None]) -> str:
-    """Hold the lock while something happens to its sign, see that this is noticed, and give the sign's name."""
+    """Hold the lock while something happens to its lease, check that this is noticed, and return the lease's token."""
     mine: list[str] = []
 
     def hold() -> None:
@@ -112,18 +112,18 @@ def lose(store: OofStore, happens: Callable[[str], None]) -> str:
 
 
 def test_a_writer_that_lost_its_place_stops(store: OofStore) -> None:
-    """As a laptop that slept: another driver put up a sign instead of its own."""
+    """As on a laptop that slept: another driver replaced its lease."""
     mine = lose(store, lambda token: leases._write(lock_folder(store), leases._Lease(instead_of=(token,))))
     (left,) = leases._read_leases(lock_folder(store)).values()
-    assert left.instead_of == (mine,)  # only its own sign was taken down
+    assert left.instead_of == (mine,)  # only its own lease was deleted
 
 
-def test_a_sign_that_was_taken_down_stops_its_writer(store: OofStore) -> None:
+def test_a_deleted_lease_stops_its_writer(store: OofStore) -> None:
     lose(store, lambda token: (lock_folder(store) / token).unlink())
     assert not held(store)
 
 
-def test_a_damaged_sign_is_a_strangers(store: OofStore, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_lease_expires_like_any_other(store: OofStore, capsys: pytest.CaptureFixture[str]) -> None:
     (lock_folder(store) / "x").write_bytes(b"{half")
     with only_writer(store.root, "train"):
         pass
@@ -131,8 +131,8 @@ def test_a_damaged_sign_is_a_strangers(store: OofStore, capsys: pytest.CaptureFi
     assert not held(store)
 
 
-def test_an_outage_is_not_silence(store: OofStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While nobody can look nobody is silent: the holder could renew nothing either."""
+def test_the_time_of_an_outage_does_not_count(store: OofStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the store is unreachable no lease expires: the holder cannot renew it either."""
     leases._write(lock_folder(store), leases._Lease())
     real, looks = leases._read_leases, []
 
