@@ -118,7 +118,7 @@ def test_the_features_are_cached_beside_it(
     def never(*_: object) -> None:
         raise AssertionError("a chunk was computed again")
 
-    monkeypatch.setattr(features, "_write", never)
+    monkeypatch.setattr(features, "write_chunk", never)
     other = write_config(tmp_path / "other.yaml", LINEAR, name="other")
     succeed(train, other, "--data", competition_folder, "--oof", remote.root.parent, "--engine", "inline")
     files = [name for name in content(remote.root.parent) if name.startswith("other/")]
