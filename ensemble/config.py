@@ -18,34 +18,34 @@ BlendMethod = Literal[
     "logistic", "boosted", "average",
 ]  # fmt: skip
 _REFUSED_METHODS = {
-    "rank_mean": "ranks force half of the test rows to be fake at a fixed 0.5, whatever their share is; mean averages "
-    "logits instead",
-    "slsqp": "accuracy is a staircase, its gradient is zero, so SLSQP returns the weights that it started from; cma "
-    "searches the staircase itself",
+    "rank_mean": "ranks force half of the test rows to be fake at a fixed 0.5, whatever their share is; use mean, "
+    "which averages logits",
+    "slsqp": "accuracy is a step function with zero gradient, so SLSQP returns its initial weights; use cma, which "
+    "needs no gradient",
 }
-_FORMER_METHODS = {"weights": "cma", "tpe": "cma", "stacking": "logistic"}  # as older stores call them
+_FORMER_METHODS = {"weights": "cma", "tpe": "cma", "stacking": "logistic"}  # names in older stores
 
 
 class Settings(BaseModel):
-    """A part of the YAML. Unknown keys are errors: a misspelt setting must never be ignored."""
+    """Section of the YAML. Unknown keys are errors, so that a misspelt setting is never ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Recipe(BaseModel):
-    """An object to build: `use` is its import path, every other key a parameter (which may be a recipe itself)."""
+    """Object to build: `use` is its import path, every other key a parameter (which may be a recipe itself)."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     use: str
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The parameters, without `use`."""
+        """Parameters, without `use`."""
         return dict(self.model_extra or {})
 
 
 class DataSettings(Settings):
-    """How to read the competition's files."""
+    """Settings for reading the competition's files."""
 
     name_column: str | None = None
     label_column: str | None = None
@@ -54,7 +54,7 @@ class DataSettings(Settings):
 
 
 class FoldSettings(Settings):
-    """How to cut the training rows. `near_duplicate_distance` is in bits of a 256-bit perceptual hash."""
+    """Settings of the folds. `near_duplicate_distance` is in bits of a 256-bit perceptual hash."""
 
     n_folds: int = Field(5, ge=2, le=100)
     seed: Seed = 0
@@ -62,10 +62,10 @@ class FoldSettings(Settings):
 
 
 class Resources(Settings):
-    """What one task of a member occupies. It computes with exactly `num_cpus` threads.
+    """Resources of one task of a member. It computes with exactly `num_cpus` threads.
 
-    `custom` are resources that the owner of a Ray cluster has named. `without_gpu: wait` waits for a
-    machine that could hold the task, be it for its GPU or for its size, as a cluster that grows on demand brings one.
+    `custom` are custom resources of a Ray cluster. `without_gpu: wait` waits for a node that can run the task, for its
+    GPU or for its size, as an autoscaling cluster provides one.
     """
 
     num_cpus: int = Field(1, ge=1)
@@ -78,16 +78,16 @@ class Resources(Settings):
     @classmethod
     def _whole_above_one(cls, value: float) -> float:
         if value > 1 and value != int(value):
-            raise ValueError("several GPUs must be a whole number; only below one a fraction is possible")
+            raise ValueError("num_gpus above 1 must be a whole number; fractions must be below 1")
         return value
 
 
 class MemberSettings(Settings):
-    """A base learner: a classifier, with or without stateless features in front of it.
+    """Base learner: a classifier, with or without stateless features in front of it.
 
-    `resources` are those of a fold, `features_resources` those of a chunk of photographs whose features are computed.
-    `value` is what you expect the member to be worth beside one of value 1: `train --budget` takes the most valuable
-    ones that fit.
+    `resources` are those of a fold, `features_resources` those of computing the features of a chunk of photographs.
+    `value` is the expected value of the member relative to others: `train --budget` selects the most valuable ones
+    that fit.
     """
 
     name: Name
@@ -100,12 +100,12 @@ class MemberSettings(Settings):
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """What decides the predictions: everything but the name, the resources and the expectations."""
+        """Settings that determine the predictions: all but the name, the resources and the value."""
         return self.model_dump(mode="json", exclude={"name", "resources", "features_resources", "value"})
 
 
 class BlendSettings(Settings):
-    """Which blenders compete, and how long they search.
+    """Settings of the blend: which blenders compete and how long they search.
 
     `trials` are those of cma; logistic takes a fifth of them, boosted a tenth. `columns` are a few
     stateless features that boosted reads beside the members' logits. `correct_prior` applies the estimated share of
@@ -131,10 +131,10 @@ class BlendSettings(Settings):
 
 
 class ReportSettings(Settings):
-    """What audits and the report look at.
+    """Settings of audits and the report.
 
-    `spectra` turns photographs into the curves of their spectra (see `member.Spectra`): audits learn from them, fakes
-    are clustered by them, and the report shows them. The framework itself knows no Fourier transform.
+    `spectra` turns photographs into the curves of their spectra (see `members.forensics.Spectra`): audits are trained
+    on them, fakes are clustered by them, and the report shows them.
     """
 
     spectra: Recipe = Recipe(use="members.forensics.Spectra")
@@ -155,13 +155,13 @@ class Experiment(Settings):
         names = [member.name.lower() for member in self.members]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"two members are called {', '.join(twice)}; give each a name of its own")
+            raise ValueError(f"two members are called {', '.join(twice)}; give each a different name")
         if "blend" in names:
-            raise ValueError("no member may be called blend, as tables call what all of them decide together")
+            raise ValueError("no member may be called blend, which is the name of the blend in tables")
         return self
 
     def to_yaml(self) -> str:
-        """The experiment with every default written out."""
+        """Format the experiment as YAML, with every default."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
@@ -171,16 +171,16 @@ def load_experiment(path: Location) -> Experiment:
     Raises
     ------
     UserError
-        The file is missing, is no YAML, or says something that is not possible; every fault is named with its place.
+        The file is missing, is not YAML, or has invalid settings; every error is listed with its place.
     """
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         known = ", ".join(str(p) for p in sorted(Path("configs").glob("*.yaml")))
-        reason = error.strerror if isinstance(error, OSError) else "is no text"
+        reason = error.strerror if isinstance(error, OSError) else "is not text"
         raise UserError(f"config {path}: {reason}; known configs: {known or 'none in configs/'}") from None
     except yaml.YAMLError as error:
-        raise UserError(f"config {path} is no valid YAML: {' '.join(str(error).split())}") from None
+        raise UserError(f"config {path} is not valid YAML: {' '.join(str(error).split())}") from None
     try:
         return Experiment.model_validate(raw)
     except ValidationError as error:
@@ -190,5 +190,5 @@ def load_experiment(path: Location) -> Experiment:
 def _fault(fault: Any) -> str:
     place = ".".join(str(part) for part in fault["loc"]) or "the whole file"
     if fault["type"] == "extra_forbidden":
-        return f"{place}: there is no such setting, check its spelling"
+        return f"{place}: there is no such setting; check the spelling"
     return f"{place}: {fault['msg'].removeprefix('Value error, ')}"

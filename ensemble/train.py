@@ -26,7 +26,7 @@ from ensemble.report.publish import publish
 from ensemble.store.columns import columns_missing, make_columns
 from ensemble.store.context import RunContext
 from ensemble.store.oof import OofStore
-from ensemble.store.opening import facts_of, note_photographs, prepare
+from ensemble.store.opening import facts_of, prepare, write_photograph_hashes
 from ensemble.training.budget import UNLIMITED, Budget, Limits
 from ensemble.training.checks import check_members
 from ensemble.training.execute import Training, train_folds
@@ -98,7 +98,7 @@ def train(
         plan = plan_folds(members, ledger, competition, store)
         check_members(plan.members)  # finished ones were checked when they were trained
         store.begin(experiment, ledger, competition.sample, facts_of(competition))
-        note_photographs(store, competition)
+        write_photograph_hashes(store, competition)
         for line in plan.reasons:
             board.log(line)
         complete, columns = True, _columns_to_make(experiment, competition, store)

@@ -15,8 +15,8 @@ from ensemble.core.console.console import make_console, start, verbs
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, location
 from ensemble.core.storage.lock import only_writer
-from ensemble.store.find import find_store
 from ensemble.store.oof import SUBMISSION, OofStore
+from ensemble.store.opening import find_store
 
 _NAMED = "A store or a config; default: the newest store."
 Store = Annotated[Location | None, typer.Argument(parser=location, metavar="STORE", help=_NAMED)]

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ensemble.competition.tables import SampleTable
-from ensemble.core.metrics.intervals import share_variance
+from ensemble.core.metrics.intervals import proportion_variance
 from ensemble.core.metrics.scores import THRESHOLD
 from ensemble.core.storage.files import Location
 
@@ -53,7 +53,7 @@ def guard(
     """Compare probabilities of the sample's rows with nested logits and with the submission at `last`."""
     fake = probabilities >= THRESHOLD
     oof, test = float((nested >= 0).mean()), float(fake.mean())
-    error = math.sqrt(share_variance(nested >= 0) + share_variance(fake))
+    error = math.sqrt(proportion_variance(nested >= 0) + proportion_variance(fake))
     earlier = _decisions(last, sample)
     if earlier is None:
         return Guard(None, None, oof, test, error)

@@ -12,7 +12,7 @@ from ensemble.core.console.console import make_console, run
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, location
 from ensemble.report.publish import publish
-from ensemble.store.find import find_store
+from ensemble.store.opening import find_store
 
 
 def main(

@@ -1,4 +1,4 @@
-"""What an audit tells: a question, a plain verdict, what was found, what to do; all of it plain JSON."""
+"""Result of an audit: question, verdict, finding and remedy, as plain JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ GRAVEST_FIRST: tuple[Verdict, ...] = ("alarm", "look", "fine", "not run")
 
 @dataclass(frozen=True)
 class Evidence:
-    """A small table behind a verdict: values are texts, numbers or None."""
+    """Small table that supports a verdict: values are texts, numbers or None."""
 
     title: str
     columns: tuple[str, ...]
@@ -20,20 +20,20 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Check:
-    """One audit.
+    """Result of one audit.
 
     Attributes
     ----------
     id : str
         Such as `formats`.
     title : str
-        The question, as a person would ask it: Does the file format give the answer away?
+        The question, such as: Does the file format give the answer away?
     sentence : str
-        What was found, with its numbers, their standard errors and what they were measured on.
+        The finding, with its numbers, their standard errors and what they were measured on.
     remedy : str
-        What to do about it; empty where all is fine.
+        What to do about it; empty if all is fine.
     figures : dict
-        Numbers from which the verdict can be given anew, with what is known later; most have none.
+        Numbers from which the verdict can be computed again later; most have none.
     """
 
     id: str
@@ -46,5 +46,5 @@ class Check:
 
 
 def not_run(name: str, title: str, why: str) -> Check:
-    """An audit that could not be made."""
+    """Build the result of an audit that could not be run."""
     return Check(name, title, "not run", why)

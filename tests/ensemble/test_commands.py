@@ -178,7 +178,7 @@ def test_ctrl_c_says_how_to_go_on(competition_folder: Path, tmp_path: Path) -> N
     os.kill(run.pid, signal.SIGINT)
     output = run.communicate(timeout=60)[0]
     assert run.returncode == 130
-    assert "run the same command to go on" in output
+    assert "run the same command to continue" in output
     assert "Traceback" not in output
     assert time.monotonic() - begun < 20
 

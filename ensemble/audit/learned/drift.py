@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import kstwo, norm
 
 from ensemble.audit.learned.linear_probe import MOST_ROWS, Auc, sampled, told_apart
-from ensemble.core.metrics.intervals import share_variance
+from ensemble.core.metrics.intervals import proportion_variance
 from ensemble.store.checks import Check, Evidence, Verdict, not_run
 from ensemble.store.predictions import Predictions
 
@@ -85,7 +85,7 @@ def _drift(member: str, oof: NDArray[np.float32], labels: NDArray[np.int64], tes
         float(kstwo.sf(min(by_share), rows)),
         float(SHARES[np.argmin(by_share)]),
         (float(called[0].mean()), float(called[1].mean())),
-        (float(np.sqrt(share_variance(called[0]))), float(np.sqrt(share_variance(called[1])))),
+        (float(np.sqrt(proportion_variance(called[0]))), float(np.sqrt(proportion_variance(called[1])))),
         float(np.median(np.abs(test)) / max(float(np.median(np.abs(oof))), 1e-12)),
     )
 

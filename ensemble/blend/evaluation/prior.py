@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ensemble.core.arrays import Array, Labels
-from ensemble.core.metrics.intervals import share_variance
+from ensemble.core.metrics.intervals import proportion_variance
 from ensemble.core.metrics.scores import to_probabilities
 
 _AGREE = 0.03  # estimates further apart than this show that more than the share has changed
@@ -101,8 +101,8 @@ def _black_box(nested: Array, labels: Labels, test: Array) -> tuple[float, float
         return predicted_fake, float("inf")
     share = float(np.clip((predicted_fake - alarms) / span, 0, 1))
     variance = (
-        share_variance(test >= 0)
-        + share**2 * share_variance(nested[fake] >= 0)
-        + (1 - share) ** 2 * share_variance(nested[~fake] >= 0)
+        proportion_variance(test >= 0)
+        + share**2 * proportion_variance(nested[fake] >= 0)
+        + (1 - share) ** 2 * proportion_variance(nested[~fake] >= 0)
     )
     return share, float(np.sqrt(variance) / span)

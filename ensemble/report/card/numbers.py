@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ensemble.core.arrays import Array, Labels
-from ensemble.core.metrics.intervals import wilson_interval
+from ensemble.core.metrics.intervals import auc_standard_error, wilson_interval
 from ensemble.core.metrics.scores import (
     area_under_curve,
     expected_calibration_error,
@@ -20,7 +20,6 @@ from ensemble.report.facts.rates import (
     FALSE_ALARMS,
     FOUND,
     Rate,
-    auc_standard_error,
     rates_of,
     rates_table,
     share_of_alarms_right,

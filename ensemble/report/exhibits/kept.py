@@ -19,7 +19,7 @@ from ensemble.config import DataSettings
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import local_copy, location, new_file, remove_unfinished
 from ensemble.store.oof import OofStore
-from ensemble.store.opening import noted_photographs
+from ensemble.store.opening import read_photograph_hashes
 
 EXHIBITS = "exhibits.parquet"
 _SCHEMA = pa.schema(
@@ -55,7 +55,7 @@ class _Row:
 
 def read_exhibits(store: OofStore) -> Exhibits:
     """What the store keeps, each photograph compared with the checksum that training noted."""
-    rows, noted = _read(store), noted_photographs(store)
+    rows, noted = _read(store), read_photograph_hashes(store)
     there = {
         name: row.content for name, row in rows.items() if row.content is not None and _is(row.content, name, noted)
     }
@@ -75,7 +75,7 @@ def keep_exhibits(
     OSError, UserError
         They could not be stored.
     """
-    before, noted = _read(store), noted_photographs(store)
+    before, noted = _read(store), read_photograph_hashes(store)
     rows = {name: row for name in wanted if (row := before.get(name)) and _is(row.content, name, noted)}
     missing = [name for name in wanted if name not in rows]
     if missing:
@@ -96,7 +96,7 @@ def _fetch(
     before: Mapping[str, _Row],
 ) -> dict[str, _Row]:
     """Rows of photographs that the store does not hold."""
-    noted = noted_photographs(store)
+    noted = read_photograph_hashes(store)
     source, place = _place(store)
     looked = all(place == row.looked_in for row in before.values()) and len(before) == len(missing)
     if competition is None and (source is None or looked):

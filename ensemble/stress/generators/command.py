@@ -10,7 +10,7 @@ import typer
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.storage.files import Location, location
 from ensemble.report.anew import report_anew
-from ensemble.store.find import find_store
+from ensemble.store.opening import find_store
 from ensemble.stress.generators.run import leave_clusters_out
 
 

@@ -12,8 +12,8 @@ from rich.console import Console
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, location
 from ensemble.report.text import heading, print_table
-from ensemble.store.find import find_store
 from ensemble.store.oof import OofStore
+from ensemble.store.opening import find_store
 from ensemble.store.results import ROBUSTNESS, file_of
 from ensemble.stress.robustness.sample import SAMPLE_SIZE
 from ensemble.training.plan import choose_members

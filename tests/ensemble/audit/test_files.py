@@ -25,8 +25,8 @@ from ensemble.folds.ledger import FoldLedger
 from ensemble.report.facts.material import Material
 from ensemble.report.render.blocks import Findings
 from ensemble.report.sections.stress.audits import audits as audits_section
-from ensemble.store.find import find_store
 from ensemble.store.oof import OofStore
+from ensemble.store.opening import find_store
 from ensemble.store.predictions import load_predictions
 from tests.competitions import LINEAR, write_competition, write_config
 from tests.conftest import train_inline

@@ -310,7 +310,7 @@ def test_a_prediction_that_is_no_probability_names_its_fold(blended: OofStore, t
     table = pd.read_parquet(folder / "predictions.parquet")
     table.loc[len(table) - 1, "pred"] = value
     reseal(folder, table)
-    with pytest.raises(UserError, match=r"linear/fold-0/predictions\.parquet holds values that are no probabilities"):
+    with pytest.raises(UserError, match=r"linear/fold-0/predictions\.parquet contains values that are not"):
         blend(store)
 
 

@@ -13,13 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
-from scipy.stats import bootstrap
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from ensemble.report.card.card import card, source_name
 from ensemble.report.card.numbers import base_rates, figures
 from ensemble.report.facts.material import Material
-from ensemble.report.facts.rates import Rate, auc_standard_error, share_of_alarms_right
+from ensemble.report.facts.rates import Rate, share_of_alarms_right
 from ensemble.report.publish import publish
 from ensemble.report.render.blocks import Section, Text
 from ensemble.report.render.markdown import to_markdown
@@ -96,19 +95,6 @@ def test_no_false_alarm_among_few_is_not_never() -> None:
     assert found.frame["share_right"].eq(1).all()  # type: ignore[union-attr]
     assert found.frame["share_right_at_worst"].iloc[-1] < 0.01  # type: ignore[union-attr]
     assert "does not make it never" in text.paragraphs[0]  # type: ignore[union-attr]
-
-
-def test_the_error_of_the_auc_is_that_of_the_bootstrap() -> None:
-    rng = np.random.default_rng(0)
-    labels = np.arange(300) % 2
-    scores = rng.normal(labels, 1.0).round(1)  # with ties
-    found = bootstrap(
-        (scores[labels == 1], scores[labels == 0]),
-        lambda fakes, reals: roc_auc_score([1] * len(fakes) + [0] * len(reals), [*fakes, *reals]),
-        n_resamples=300, vectorized=False, rng=rng, method="percentile",
-    )  # fmt: skip
-    assert auc_standard_error(scores, labels) == pytest.approx(found.standard_error, rel=0.15)
-    assert math.isnan(auc_standard_error(scores[:2], labels[:2]))
 
 
 def test_certainty_has_no_interval() -> None:

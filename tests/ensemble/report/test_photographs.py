@@ -38,11 +38,12 @@ from ensemble.report.sections.photographs import photographs
 from ensemble.report.write import PAGE, signature_of
 from ensemble.store.columns import SPECTRA, make_columns
 from ensemble.store.oof import OofStore
-from ensemble.store.opening import PHOTOGRAPHS
+from ensemble.store.opening import PHOTOGRAPHS_FILE
 from ensemble.store.predictions import load_predictions
 from members.forensics import Spectra
 from tests.competitions import write_competition
 from tests.ensemble.report.simulated import opinions, told
+from tests.records import stored_predictions
 from tests.storage import fill, invoke
 
 
@@ -178,8 +179,7 @@ def test_nothing_is_in_sample(store: OofStore) -> None:
     """What is shown of training photographs is what the store calls out-of-fold, and of the blend what is nested."""
     material = material_of(store)
     train = choose(material)[0].opinions
-    frame = material.store.predictions("linear", 1)
-    assert frame is not None
+    frame = stored_predictions(material.store, "linear", 1)
     heldout = frame[frame["split"] == "oof"]
     rows = [train.names.index(name) for name in heldout["name"]]
     np.testing.assert_allclose(train.members[rows, train.who.index("linear")], heldout["pred"], atol=1e-6)
@@ -231,9 +231,9 @@ def test_other_photographs_of_the_same_names_are_refused(
 def test_what_was_kept_for_other_data_is_not_shown(store: OofStore) -> None:
     bring_photographs(material_of(store))
     names = list(read_exhibits(store).contents)
-    noted = json.loads((store.root / PHOTOGRAPHS).read_text())
+    noted = json.loads((store.root / PHOTOGRAPHS_FILE).read_text())
     noted[names[0]] = hashlib.sha256(b"another").hexdigest()
-    (store.root / PHOTOGRAPHS).write_text(json.dumps(noted))
+    (store.root / PHOTOGRAPHS_FILE).write_text(json.dumps(noted))
     assert names[0] not in read_exhibits(store).contents
     assert list(read_exhibits(store).why_not) == [names[0]]
 
@@ -248,7 +248,7 @@ def test_nothing_fails_for_want_of_photographs(store: OofStore, tmp_path: Path, 
     elif broken == "no parquet":
         (store.root / EXHIBITS).write_bytes(b"no parquet")
     else:
-        (store.root / PHOTOGRAPHS).unlink()
+        (store.root / PHOTOGRAPHS_FILE).unlink()
     said = bring_photographs(material_of(store))
     assert (said == "") == (broken == "no parquet")
     section = photographs(material_of(store))
