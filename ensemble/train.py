@@ -101,7 +101,10 @@ def train(
             build(to_make)  # a wrong path or parameter is told before anything runs
         if plan.missing or to_make:
             board.log(f"{len(plan.missing)} folds to train, {len(plan.kept)} finished already")
-            from ensemble.audit.run import audit_and_tell  # a run that has nothing to do should not wait for these
+            from ensemble.audit.run import (
+                Subject,
+                audit_and_log,
+            )  # a run that has nothing to do should not wait for these
             from ensemble.blend.live import LiveBlend
 
             pixels, live = competition.decode() if pixels is None else pixels, LiveBlend(store, experiment, board)
@@ -109,7 +112,8 @@ def train(
             with make_engine() as engine:
                 engine.deadline = limits.budget.deadline
                 if plan.missing:
-                    audit_and_tell(competition, pixels, ledger, experiment, store, engine, board, quick=quick)
+                    subject = Subject(competition, ledger, experiment, store)
+                    audit_and_log(subject, engine, board, pixels, quick)
                 if to_make:
                     make_columns(to_make, competition, pixels, ledger, engine, store, board)
                 execution = Execution(plan, competition, ledger, store, engine, board, live.fold_stored)

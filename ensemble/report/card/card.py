@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ensemble.audit.store import read_audit
 from ensemble.folds.ledger import ALGORITHM
 from ensemble.report.card.numbers import base_rates, error_rates, figures
 from ensemble.report.card.words import AUDITS, BLENDERS, FORBIDDEN, INTENDED, LEAD, LIMITS, NEVER, RULES
@@ -19,6 +18,7 @@ from ensemble.report.facts.material import BlendRows, Material
 from ensemble.report.facts.members import recipe_of, records_of
 from ensemble.report.render.blocks import Block, Column, Section, Table, Text
 from ensemble.report.text import CARD
+from ensemble.store.checks import read_audit
 from ensemble.store.results import GENERATORS, ROBUSTNESS, read
 
 

@@ -81,7 +81,7 @@ def choose(material: Material) -> list[Choice]:
     return [choice for choice in choices if choice.chosen or choice.id == LABEL_DOUBTS]
 
 
-def wanted(choices: list[Choice]) -> list[str]:
+def photographs_of(choices: list[Choice]) -> list[str]:
     """`split/name` of all photographs that are shown, each once; bounded, since every choice is."""
     return list(dict.fromkeys(name for choice in choices for name in choice.identities))
 

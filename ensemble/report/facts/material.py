@@ -61,6 +61,10 @@ class Material:
         """The leaderboard."""
         return leaderboard(self.store, self.predictions)
 
+    def scores_of(self, member: str) -> pd.Series[Any]:
+        """Return a member's row of the leaderboard."""
+        return self.board[self.board["member"] == member].iloc[0]
+
     @cached_property
     def facts(self) -> dict[str, Any]:
         """What the store remembers of its data."""

@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from ensemble.core.arrays import Array, Labels
 from ensemble.core.metrics.intervals import wilson_interval
 from ensemble.core.metrics.scores import THRESHOLD
 from ensemble.report.render.blocks import Column, Table
-from ensemble.report.sections.tables import frame_of
 
 FOUND, FALSE_ALARMS = "fakes called fake", "real ones called fake"
 
@@ -63,7 +63,7 @@ def rates_table(identifier: str, caption: str, rates: dict[str, Rate]) -> Table:
         Column("low", "from", "score"),
         Column("high", "to", "score", note="95% interval (Wilson)"),
     )
-    return Table(identifier, f"{caption}. From and to: 95% interval", frame_of(rows), columns)
+    return Table(identifier, f"{caption}. From and to: 95% interval", pd.DataFrame(rows), columns)
 
 
 def share_of_alarms_right(prior: float, found: float, false_alarms: float) -> float:

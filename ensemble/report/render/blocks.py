@@ -1,12 +1,13 @@
-"""What a report is made of: sections of facts, tables, figures, verdicts and photographs, as plain data.
+"""Blocks of a report: facts, tables, figures, verdicts and photographs, as plain data.
 
-Sections make blocks and know no HTML; `page`, `markdown` and the CSV files are three ways to write the same blocks.
+Sections make blocks and know no HTML; `html`, `markdown` and the CSV files are three ways to write the same blocks.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import pandas as pd
 
@@ -51,8 +52,17 @@ class Column:
     note: str = ""
 
 
+class Block:
+    """Part of a section; a writer dispatches on its class."""
+
+    @property
+    def inner(self) -> tuple[Block, ...]:
+        """Blocks within this one."""
+        return ()
+
+
 @dataclass(frozen=True)
-class Table:
+class Table(Block):
     """A table that can be sorted; the CSV file `report/<id>.csv` holds all columns of `frame`, unrounded.
 
     Attributes
@@ -71,7 +81,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Figure:
+class Figure(Block):
     """A Plotly figure, and the same in words and in numbers.
 
     Attributes
@@ -95,6 +105,11 @@ class Figure:
     table: Table
     height: int = 320
 
+    @property
+    def inner(self) -> tuple[Block, ...]:
+        """Its numbers."""
+        return (self.table,)
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -106,7 +121,7 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Facts:
+class Facts(Block):
     """A few facts side by side; the first is the answer where `lead` says so."""
 
     facts: tuple[Fact, ...]
@@ -114,7 +129,7 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Text:
+class Text(Block):
     """Paragraphs, plain text; a heading above them and a list below them where these are given."""
 
     paragraphs: tuple[str, ...]
@@ -123,7 +138,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Listing:
+class Listing(Block):
     """Lines as they are, in letters of one width: a config, say."""
 
     title: str
@@ -143,10 +158,15 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Findings:
+class Findings(Block):
     """Audits with their verdicts."""
 
     findings: tuple[Finding, ...]
+
+    @property
+    def inner(self) -> tuple[Block, ...]:
+        """The tables behind the verdicts."""
+        return tuple(table for finding in self.findings for table in finding.tables)
 
 
 @dataclass(frozen=True)
@@ -191,7 +211,7 @@ class Exhibit:
 
 
 @dataclass(frozen=True)
-class Gallery:
+class Gallery(Block):
     """Photographs that a person should look at; a click shows one large, with its spectrum beside the class means.
 
     Attributes
@@ -213,8 +233,13 @@ class Gallery:
     bands: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = field(default_factory=dict)
 
     @property
+    def inner(self) -> tuple[Block, ...]:
+        """The votes as numbers."""
+        return (self.table,)
+
+    @property
     def table(self) -> Table:
-        """The same in numbers: for the CSV, and for whoever reads without scripts."""
+        """Votes as a table: for the CSV, and for readers without scripts."""
         who = list(dict.fromkeys(who for exhibit in self.exhibits for who, _ in exhibit.votes))
         rows = [
             {"photograph": e.key, "truth": e.truth, "why": e.note, **{f"fake_by_{who}": p for who, p in e.votes}}
@@ -232,7 +257,7 @@ class Gallery:
 
 
 @dataclass(frozen=True)
-class Details:
+class Details(Block):
     """Blocks that are shown when somebody opens them: a member's own page, say."""
 
     id: str
@@ -240,8 +265,10 @@ class Details:
     summary: str
     blocks: tuple[Block, ...]
 
-
-Block = Facts | Text | Listing | Table | Figure | Findings | Gallery | Details
+    @property
+    def inner(self) -> tuple[Block, ...]:
+        """The blocks themselves."""
+        return self.blocks
 
 
 @dataclass(frozen=True)
@@ -252,3 +279,20 @@ class Section:
     title: str
     lead: str
     blocks: tuple[Block, ...]
+
+
+B = TypeVar("B", bound=Block)
+
+
+def blocks_of(sections: Iterable[Section], kind: type[B]) -> Iterator[B]:
+    """Yield every block of one kind, at any depth, in the order of the page."""
+    for section in sections:
+        for block in _walk(section.blocks):
+            if isinstance(block, kind):
+                yield block
+
+
+def _walk(blocks: Iterable[Block]) -> Iterator[Block]:
+    for block in blocks:
+        yield block
+        yield from _walk(block.inner)

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ensemble.core.arrays import Array
 from ensemble.core.metrics.scores import THRESHOLD
-from ensemble.report.render.blocks import Block, Details, Exhibit, Gallery, Section
+from ensemble.report.render.blocks import Exhibit, Gallery
 
 _DECIMALS = 4
 CURVES = "exhibit-curves"  # the figure of the dialog; a photograph's own curve is added to it
-
-
-def galleries_of(sections: Sequence[Section]) -> list[Gallery]:
-    """All galleries, in the order of the page."""
-    return [gallery for section in sections for block in section.blocks for gallery in _galleries(block)]
-
-
-def _galleries(block: Block) -> Iterator[Gallery]:
-    if isinstance(block, Gallery):
-        yield block
-    elif isinstance(block, Details):
-        for inner in block.blocks:
-            yield from _galleries(inner)
 
 
 def first_places(galleries: Sequence[Gallery]) -> set[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -13,10 +13,10 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from ensemble.report.render.blocks import Block, Column, Details, Figure, Section, Table
+from ensemble.report.render.blocks import Column, Figure, Gallery, Section, Table, blocks_of
 from ensemble.report.render.figures import as_plotly
-from ensemble.report.render.formats import error_of, shown
-from ensemble.report.render.gallery import exhibits_of, figure_of, first_places, galleries_of, verdict
+from ensemble.report.render.formats import error_of, format_value
+from ensemble.report.render.gallery import exhibits_of, figure_of, first_places, verdict
 
 SCRIPTS = ("tables.js", "figures.js", "page.js")  # one script, in this order
 _MOST_TINT = 40  # percent of the accent colour behind a shaded cell: text on it keeps its contrast
@@ -34,8 +34,8 @@ def render(title: str, warning: str, sections: Sequence[Section], signature: str
     signature : str
         Identifies what the page was made from; kept in the page, so that it need not be written twice.
     """
-    figures = {figure.id: {"traces": figure.traces, "layout": figure.layout} for figure in _figures(sections)}
-    galleries = galleries_of(sections)
+    figures = {figure.id: {"traces": figure.traces, "layout": figure.layout} for figure in blocks_of(sections, Figure)}
+    galleries = list(blocks_of(sections, Gallery))
     figures |= figure_of(galleries)
     return (
         _environment()
@@ -55,20 +55,6 @@ def render(title: str, warning: str, sections: Sequence[Section], signature: str
     )
 
 
-def _figures(sections: Sequence[Section]) -> Iterator[Figure]:
-    for section in sections:
-        for block in section.blocks:
-            yield from _figures_of(block)
-
-
-def _figures_of(block: Block) -> Iterator[Figure]:
-    if isinstance(block, Figure):
-        yield block
-    elif isinstance(block, Details):
-        for inner in block.blocks:
-            yield from _figures_of(inner)
-
-
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -82,7 +68,6 @@ def _environment() -> Environment:
         "cells_of": cells_of,
         "notes_of": notes_of,
         "kind_of": lambda block: type(block).__name__,
-        "shown": shown,
         "verdict": verdict,
     }
     environment.filters |= {"json": _as_json, "breakable": breakable}
@@ -96,7 +81,7 @@ def cells_of(table: Table) -> list[list[dict[str, Any]]]:
     return [
         [
             {
-                "text": shown(row[column.key], column.kind),
+                "text": format_value(row[column.key], column.kind),
                 "error": error_of(row, column),
                 "sort": _sort_value(row[column.key]),
                 "tint": tints[column.key][place] if column.key in tints else None,
@@ -118,7 +103,7 @@ def notes_of(table: Table) -> list[dict[str, str]]:
 def _note(column: Column, scale: tuple[float, float] | None) -> str:
     parts = [column.note.rstrip(".")] if column.note else []
     if column.kind == "dots" and scale:
-        parts.append(f"from {shown(scale[0], 'score')} on the left to {shown(scale[1], 'score')}")
+        parts.append(f"from {format_value(scale[0], 'score')} on the left to {format_value(scale[1], 'score')}")
     return "; ".join(parts)
 
 
@@ -163,7 +148,7 @@ def _dots(values: Any, low: float, high: float) -> list[dict[str, Any]]:
     if not isinstance(values, list | tuple):
         return []
     width = (high - low) or 1.0
-    return [{"x": round(6 + 108 * (value - low) / width, 1), "text": shown(value, "score")} for value in values]
+    return [{"x": round(6 + 108 * (value - low) / width, 1), "text": format_value(value, "score")} for value in values]
 
 
 def _as_json(value: Any) -> Markup:

@@ -15,7 +15,6 @@ from ensemble.report.facts.freshness import standing
 from ensemble.report.facts.material import BlendRows, Material
 from ensemble.report.facts.rates import FALSE_ALARMS, FOUND, Rate, rates_of
 from ensemble.report.render.blocks import Column, Fact, Facts, Section, Table, Text
-from ensemble.report.sections.tables import frame_of
 from ensemble.report.text import BASELINE
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import Predictions, load_predictions
@@ -47,7 +46,7 @@ def answer(material: Material) -> Section:
     comparisons = Table(
         "comparisons",
         "The blend against others, on the same photographs (paired: McNemar's exact test at 5%)",
-        frame_of(_comparisons(material, blend)),
+        pd.DataFrame(_comparisons(material, blend)),
         (
             Column("against", "Against"),
             Column("accuracy", "Its accuracy", "score", error="standard_error"),

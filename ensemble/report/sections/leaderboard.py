@@ -11,7 +11,6 @@ from ensemble.core.metrics.scores import fold_accuracies, is_right
 from ensemble.report.facts.leaderboard import BLEND
 from ensemble.report.facts.material import Material
 from ensemble.report.render.blocks import Block, Column, Section, Table, Text
-from ensemble.report.sections.tables import frame_of
 
 _HEAVIEST = 3  # weights of a blender that are shown
 
@@ -112,12 +111,11 @@ def _blenders(manifest: dict[str, Any]) -> Table:
             }
         )
     chosen = [place for place, title in enumerate(manifest["blenders"]) if title == manifest["chosen"]]
-    frame: pd.DataFrame = frame_of(rows)
     return Table(
         "blenders",
         "Blenders, from simple to complex. In-sample flatters: it scores the very rows that were fitted; nested does "
         "not, and optimism is the difference. Each is scored as if nothing had been chosen",
-        frame,
+        pd.DataFrame(rows),
         (
             Column("blender", "Blender"),
             Column("nested", "Nested accuracy", "score", error="standard_error"),

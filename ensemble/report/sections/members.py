@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from ensemble.core.metrics.intervals import wilson_interval
-from ensemble.report.facts.families import kept_family_shares
+from ensemble.report.facts.families import family_shares
 from ensemble.report.facts.kinds import kind_of
 from ensemble.report.facts.material import Material
 from ensemble.report.facts.members import (
-    NAMES_OF_CLASSES,
+    CLASSES,
     fold_table,
     histories_of,
     recipe_of,
@@ -39,7 +39,7 @@ def members(material: Material) -> Section:
 def _member(material: Material, name: str) -> Details:
     column = material.predictions.members.index(name)
     board = material.board[material.board["member"] == name].iloc[0]
-    shares = kept_family_shares(material.store, records_of(material.predictions, name))
+    shares = family_shares(material.store, records_of(material.predictions, name))
     curves = curves_figure(name, histories_of(material.predictions, name))
     blocks: list[Block] = [
         _facts(material, name, board),
@@ -129,7 +129,7 @@ def _errors(material: Material, column: int) -> Block:
     errors = pd.DataFrame(
         {
             "photograph": table["name"].to_numpy(),
-            "truth": [NAMES_OF_CLASSES[label] for label in table["label"]],
+            "truth": [CLASSES[label] for label in table["label"]],
             "probability": material.member_probabilities[worst, column],
             "blend": [blend.get(row, np.nan) for row in worst],
             "fold": table["fold"].to_numpy(),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from ensemble.report.exhibits.bring import why_not
 from ensemble.report.exhibits.criteria import Chosen
-from ensemble.report.exhibits.kept import Exhibits, read_exhibits
 from ensemble.report.exhibits.pictures import Picture, picture_of
-from ensemble.report.exhibits.selection import Choice, choose, wanted
+from ensemble.report.exhibits.selection import Choice, choose, photographs_of
 from ensemble.report.exhibits.spectra import Spectrums, spectra_of
+from ensemble.report.exhibits.stored import Exhibits, missing_note, read_exhibits
 from ensemble.report.facts.material import Material
 from ensemble.report.render.blocks import Block, Exhibit, Gallery, Section, Text
 
@@ -19,12 +18,12 @@ def photographs(material: Material) -> Section | None:
     choices = choose(material)
     if not choices:
         return None
-    names, kept = wanted(choices), read_exhibits(material.store)
-    found = {name: picture_of(kept.contents[name], name) for name in names if name in kept.contents}
+    names, stored = photographs_of(choices), read_exhibits(material.store)
+    found = {name: picture_of(stored.contents[name], name) for name in names if name in stored.contents}
     pictures = {name: picture for name, picture in found.items() if picture is not None}
     spectra = spectra_of(material, names, {name: picture.pixels for name, picture in pictures.items()})
     galleries: list[Block] = [_gallery(choice, pictures, spectra) for choice in choices]
-    blocks = (*_missing(kept, names, pictures), *galleries, *_told(pictures, spectra))
+    blocks = (*_missing(stored, names, pictures), *galleries, *_notes(pictures, spectra))
     return Section("photographs", "Photographs", _lead(pictures), blocks)
 
 
@@ -37,16 +36,16 @@ def _lead(pictures: dict[str, Picture]) -> str:
     )
 
 
-def _missing(kept: Exhibits, names: list[str], pictures: dict[str, Picture]) -> tuple[Text, ...]:
-    """Which photographs are not at hand, and how to get them."""
-    reasons = dict.fromkeys(kept.contents, "unreadable") | kept.why_not
+def _missing(stored: Exhibits, names: list[str], pictures: dict[str, Picture]) -> tuple[Text, ...]:
+    """Return a note about the photographs that are missing, with the remedy."""
+    reasons = dict.fromkeys(stored.contents, "unreadable") | stored.missing
     absent = [reasons.get(name, "not in the store") for name in names if name not in pictures]
-    missing = why_not(absent, len(names), "ensemble report STORE --data PATH")
+    missing = missing_note(absent, len(names), "ensemble report STORE --data PATH")
     return (Text((f"{missing}.",)),) if missing else ()
 
 
-def _told(pictures: dict[str, Picture], spectra: Spectrums) -> tuple[Text, ...]:
-    """How pictures and spectra are to be read."""
+def _notes(pictures: dict[str, Picture], spectra: Spectrums) -> tuple[Text, ...]:
+    """Return notes on how to read pictures and spectra."""
     reduced = sum(picture.reduced for picture in pictures.values())
     smaller = (f"{reduced} large photographs are shown smaller than they are.",) if reduced else ()
     return (Text((*smaller, *spectra.notes)),) if smaller or spectra.notes else ()

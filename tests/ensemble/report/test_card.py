@@ -21,9 +21,8 @@ from ensemble.report.card.numbers import base_rates, figures
 from ensemble.report.facts.material import Material
 from ensemble.report.facts.rates import Rate, auc_standard_error, share_of_alarms_right
 from ensemble.report.publish import publish
-from ensemble.report.render.blocks import Section, Text
+from ensemble.report.render.blocks import Section, Table, Text, blocks_of
 from ensemble.report.render.markdown import to_markdown
-from ensemble.report.write import tables_of
 from ensemble.store.oof import OofStore
 from ensemble.store.results import made_from
 
@@ -41,7 +40,7 @@ def store(told: OofStore, tmp_path: Path) -> OofStore:
 
 
 def table(section: Section, identifier: str) -> pd.DataFrame:
-    return next(each.frame for each in tables_of([section]) if each.id == identifier)
+    return next(each.frame for each in blocks_of([section], Table) if each.id == identifier)
 
 
 def chapter(section: Section, title: str) -> str:
@@ -121,7 +120,7 @@ def test_it_says_what_was_not_measured_and_how_to(store: OofStore, material: Mat
     here = replace(material, store=store)
     said = chapter(card(here) or Section("", "", "", ()), "What else was measured, and what was not")
     for command in ("robustness", "generators"):
-        assert f"not measured. python -m ensemble.{command} does it" in said
+        assert f"not measured. ensemble {command} does it" in said
     assert "measured, and told on the report beside this card (audit/audit.json" in said  # training audits
     frame = pd.DataFrame({"member": ["blend"]})
     for name, data in (("robustness", store.facts()["sha256"]), ("generators", "another")):

@@ -15,10 +15,9 @@ from ensemble.blend.run import blend
 from ensemble.config import Experiment
 from ensemble.report.facts.freshness import stale, standing
 from ensemble.report.facts.material import Material
-from ensemble.report.render.blocks import Section
+from ensemble.report.render.blocks import Section, Table, blocks_of
 from ensemble.report.sections.stress.generators import generators
 from ensemble.report.sections.stress.robustness import robustness
-from ensemble.report.write import tables_of
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from ensemble.store.results import ALL, GENERATORS, ROBUSTNESS, read
@@ -39,11 +38,13 @@ def material_of(store: OofStore) -> Material:
 
 
 def table(section: Section, name: str) -> pd.DataFrame:
-    return next(table.frame for table in tables_of([section]) if table.id == name)
+    return next(table.frame for table in blocks_of([section], Table) if table.id == name)
 
 
 def members_told(section: Section) -> set[str]:
-    return {str(name) for table in tables_of([section]) if "member" in table.frame for name in table.frame["member"]}
+    return {
+        str(name) for table in blocks_of([section], Table) if "member" in table.frame for name in table.frame["member"]
+    }
 
 
 def words(section: Section) -> str:
@@ -103,7 +104,7 @@ def test_a_member_that_was_trained_again_is_left_out(store: OofStore, which: str
     section = SECTIONS[which](material_of(store))
     assert members_told(section) == {"boosted"}, "the blend was made of what is gone"
     assert "The blend and linear changed since this was measured" in words(section)
-    assert f"python -m ensemble.{which} '{store.root}'" in words(section)
+    assert f"ensemble {which} '{store.root}'" in words(section)
     blend(store)
     assert members_told(SECTIONS[which](material_of(store))) == {"boosted"}
 
@@ -133,7 +134,7 @@ def test_of_other_data_or_folds_nothing_is_shown(
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
     section = SECTIONS[which](material_of(store))
     assert said in words(section)
-    assert list(tables_of([section])) == []
+    assert list(blocks_of([section], Table)) == []
 
 
 @BOTH
@@ -141,7 +142,7 @@ def test_a_file_that_cannot_be_read_is_none(store: OofStore, which: str) -> None
     (store.root / which / f"{which}.json").write_text("[1]")
     section = SECTIONS[which](material_of(store))
     assert section.lead == "Not measured yet."
-    assert f"python -m ensemble.{which} '{store.root}'" in words(section)
+    assert f"ensemble {which} '{store.root}'" in words(section)
 
 
 @BOTH

@@ -19,11 +19,10 @@ from ensemble.report.facts.families import COEFFICIENTS, GAIN, column_weights, f
 from ensemble.report.facts.kinds import kind_of
 from ensemble.report.facts.material import Material
 from ensemble.report.facts.members import records_of
-from ensemble.report.render.blocks import Details, Facts, Figure, Listing, Section, Table
+from ensemble.report.render.blocks import Details, Facts, Figure, Listing, Section, Table, blocks_of
 from ensemble.report.render.html import render
 from ensemble.report.render.markdown import to_markdown
 from ensemble.report.sections.members import members
-from ensemble.report.write import tables_of
 from ensemble.store.oof import OofStore
 
 
@@ -39,7 +38,7 @@ def part(section: Section, member: str) -> Details:
 
 
 def table(section: Section, identifier: str) -> pd.DataFrame:
-    return next(each.frame for each in tables_of([section]) if each.id == identifier)
+    return next(each.frame for each in blocks_of([section], Table) if each.id == identifier)
 
 
 def stored(store: OofStore, member: str, fold: int) -> pd.DataFrame:
@@ -152,7 +151,8 @@ def test_weights_of_columns_are_those_of_the_estimator() -> None:
     scaled = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
     found = column_weights(scaled)
     assert found is not None
-    np.testing.assert_array_equal(found[1], np.abs(scaled[-1].coef_[0]))
+    coefficients = np.abs(scaled[-1].coef_[0])
+    np.testing.assert_allclose(found[1], coefficients / coefficients.sum())
     assert column_weights(make_pipeline(StandardScaler(with_std=False), LogisticRegression()).fit(X, y)) is None
     assert column_weights(make_pipeline(LogisticRegression()).fit(X, y)) is None
     assert column_weights(RandomForestClassifier(5, random_state=0).fit(X, y)) is None
@@ -197,9 +197,9 @@ def test_the_recipe_is_shown_as_it_is(section: Section) -> None:
 def test_ids_are_unique_and_the_page_is_written(section: Section) -> None:
     page = render("x", "", [section], "")
     assert page.count('<details class="opened"') == 6
-    identifiers = [each.id for each in tables_of([section])]
+    identifiers = [each.id for each in blocks_of([section], Table)]
     assert len(identifiers) == len(set(identifiers))
-    assert all(isinstance(each, Table) and len(each.frame) for each in tables_of([section]))
+    assert all(isinstance(each, Table) and len(each.frame) for each in blocks_of([section], Table))
 
 
 def test_kinds_in_words() -> None:

@@ -1,4 +1,4 @@
-"""The photographs of a report: chosen rightly, kept as they are, and told of without pictures too."""
+"""The photographs of a report: correctly chosen, stored unaltered, and described where there are no pictures."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from ensemble.core.storage.files import Location
 from ensemble.engine.choose import engine_maker
 from ensemble.report.__main__ import main as report
 from ensemble.report.exhibits import criteria as choosing
-from ensemble.report.exhibits.bring import bring_photographs
-from ensemble.report.exhibits.kept import EXHIBITS, keep_exhibits, read_exhibits
 from ensemble.report.exhibits.opinions import MEAN
 from ensemble.report.exhibits.pictures import MOST_BYTES, picture_of
-from ensemble.report.exhibits.selection import choose, wanted
+from ensemble.report.exhibits.selection import choose, photographs_of
+from ensemble.report.exhibits.stored import EXHIBITS, read_exhibits, store_photographs, update_exhibits
 from ensemble.report.facts.material import Material
 from ensemble.report.publish import publish
 from ensemble.report.render.blocks import Gallery
 from ensemble.report.sections.photographs import photographs
-from ensemble.report.write import PAGE, signature_of
+from ensemble.report.signature import report_signature
+from ensemble.report.write import PAGE
 from ensemble.store.columns import SPECTRA, make_columns
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import PHOTOGRAPHS
@@ -197,21 +197,21 @@ def test_without_a_blend_the_mean_leads_and_says_so(store: OofStore) -> None:
 
 # ---- what the store keeps ----
 def test_the_store_keeps_the_files_themselves_and_no_others(store: OofStore, competition_folder: Path) -> None:
-    assert bring_photographs(material_of(store)) == ""
-    names = wanted(choose(material_of(store)))
+    assert store_photographs(material_of(store)) == ""
+    names = photographs_of(choose(material_of(store)))
     kept = read_exhibits(store).contents
     assert list(kept) == names
     assert all(kept[name] == (competition_folder / name).read_bytes() for name in names)
     settings = store.experiment().data
-    keep_exhibits(store, names[:2], settings)
+    update_exhibits(store, names[:2], settings)
     assert list(read_exhibits(store).contents) == names[:2], "what is shown no longer goes"
 
 
 def test_nothing_is_read_when_all_are_there(store: OofStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    bring_photographs(material_of(store))
+    store_photographs(material_of(store))
     before = (store.root / EXHIBITS).stat().st_mtime_ns
     monkeypatch.setattr(Competition, "open", lambda *_: pytest.fail("the archive was read"))
-    assert bring_photographs(material_of(store)) == ""
+    assert store_photographs(material_of(store)) == ""
     assert (store.root / EXHIBITS).stat().st_mtime_ns == before
 
 
@@ -219,23 +219,23 @@ def test_other_photographs_of_the_same_names_are_refused(
     store: OofStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forget_source(store, str(write_competition(tmp_path / "other", first=500)))
-    said = bring_photographs(material_of(store))
+    said = store_photographs(material_of(store))
     assert "other photographs lie there now" in said
     assert "--data PATH" in said
     assert not read_exhibits(store).contents
     assert not pictures_of(store)
     monkeypatch.setattr(Competition, "open", lambda *_: pytest.fail("a place was searched twice in vain"))
-    assert bring_photographs(material_of(store)) == said
+    assert store_photographs(material_of(store)) == said
 
 
 def test_what_was_kept_for_other_data_is_not_shown(store: OofStore) -> None:
-    bring_photographs(material_of(store))
+    store_photographs(material_of(store))
     names = list(read_exhibits(store).contents)
     noted = json.loads((store.root / PHOTOGRAPHS).read_text())
     noted[names[0]] = hashlib.sha256(b"another").hexdigest()
     (store.root / PHOTOGRAPHS).write_text(json.dumps(noted))
     assert names[0] not in read_exhibits(store).contents
-    assert list(read_exhibits(store).why_not) == [names[0]]
+    assert list(read_exhibits(store).missing) == [names[0]]
 
 
 @pytest.mark.parametrize("broken", ["gone", "no archive", "no parquet", "no checksums"])
@@ -249,7 +249,7 @@ def test_nothing_fails_for_want_of_photographs(store: OofStore, tmp_path: Path, 
         (store.root / EXHIBITS).write_bytes(b"no parquet")
     else:
         (store.root / PHOTOGRAPHS).unlink()
-    said = bring_photographs(material_of(store))
+    said = store_photographs(material_of(store))
     assert (said == "") == (broken == "no parquet")
     section = photographs(material_of(store))
     assert section is not None
@@ -262,21 +262,21 @@ def test_nothing_fails_for_want_of_photographs(store: OofStore, tmp_path: Path, 
 def test_it_lies_anywhere(blended: OofStore, place: Location) -> None:
     assert isinstance(blended.root, Path)
     store = OofStore(fill(place / "small", blended.root))
-    assert bring_photographs(material_of(store)) == ""
-    assert list(read_exhibits(store).contents) == wanted(choose(material_of(store)))
+    assert store_photographs(material_of(store)) == ""
+    assert list(read_exhibits(store).contents) == photographs_of(choose(material_of(store)))
 
 
 def test_the_report_takes_them_from_data_and_is_written_anew(store: OofStore, competition_folder: Path) -> None:
     forget_source(store)
     assert "are not shown" in " ".join(invoke_report(store).split())
     page = (store.root / PAGE).read_text()
-    before = signature_of(material_of(store))
+    before = report_signature(material_of(store))
     assert not re.findall(r'<img loading[^>]* src="data:', page)
     said = invoke_report(store, "--data", str(competition_folder))
     assert "are not shown" not in said
-    assert signature_of(material_of(store)) != before
+    assert report_signature(material_of(store)) != before
     page = (store.root / PAGE).read_text()
-    shown = wanted(choose(material_of(store)))
+    shown = photographs_of(choose(material_of(store)))
     assert len(re.findall(r'<img loading[^>]* src="data:image/png', page)) == len(shown), "each stands in the page once"
     assert "photographs are not shown" not in page
     assert "fake_by_linear" in (store.root / "report" / "disagreements-votes.csv").read_text()
@@ -285,7 +285,7 @@ def test_the_report_takes_them_from_data_and_is_written_anew(store: OofStore, co
 def test_train_hands_over_its_photographs(store: OofStore, competition_folder: Path) -> None:
     forget_source(store)
     publish(store, make_console(), competition=Competition.open(competition_folder))
-    assert not read_exhibits(store).why_not
+    assert not read_exhibits(store).missing
 
 
 # ---- pictures and spectra ----
@@ -327,7 +327,7 @@ def test_a_browser_shows_what_members_saw(kind: str) -> None:
 
 
 def test_curves_are_the_columns_of_the_transformer(store: OofStore, competition_folder: Path) -> None:
-    bring_photographs(material_of(store))
+    store_photographs(material_of(store))
     competition = Competition.open(competition_folder)
     rows = {name: row for row, name in enumerate(competition.identities)}
     expected = Spectra().transform(competition.decode())[:, :129]
@@ -349,13 +349,13 @@ def test_curves_are_the_columns_of_the_transformer(store: OofStore, competition_
 
 
 def test_new_spectra_make_a_new_page(store: OofStore) -> None:
-    before = signature_of(material_of(store))
+    before = report_signature(material_of(store))
     (store.root / SPECTRA).write_bytes(b"something")
-    assert signature_of(material_of(store)) != before
+    assert report_signature(material_of(store)) != before
 
 
 def test_a_transformer_that_raises_costs_the_spectra_only(store: OofStore) -> None:
-    bring_photographs(material_of(store))
+    store_photographs(material_of(store))
     experiment = store.experiment()
     report = experiment.report.model_copy(update={"spectra": Recipe(use="tests.foreign.RaisesFeatures")})
     broken = experiment.model_copy(update={"report": report})

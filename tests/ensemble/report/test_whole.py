@@ -39,7 +39,7 @@ def test_a_section_that_cannot_be_rendered_costs_only_itself(tmp_path: Path) -> 
 
 def test_markdown_bears_the_warning_before_any_number(tmp_path: Path) -> None:
     write_sections(tmp_path, "A report", "synthetic demo data", [Section("one", "One", "1", ())], "signature")
-    assert (tmp_path / "report.md").read_text().startswith("# A report\n\n> Mind: synthetic demo data.")
+    assert (tmp_path / "report.md").read_text().startswith("# A report\n\n> Note: synthetic demo data.")
 
 
 @pytest.mark.parametrize("name", ["robustness", "generators", "audit"])

@@ -10,10 +10,9 @@ from ensemble.audit.learned.drift import NAME as DRIFT
 from ensemble.audit.learned.drift import drift
 from ensemble.audit.learned.permutation import NAME as PERMUTATION
 from ensemble.audit.learned.permutation import best_auc, judge
-from ensemble.audit.store import read_audit
 from ensemble.report.facts.material import Material
 from ensemble.report.render.blocks import Column, Fact, Facts, Finding, Findings, Section, Table, Text
-from ensemble.store.checks import GRAVEST_FIRST, Check, Evidence
+from ensemble.store.checks import GRAVEST_FIRST, Check, Evidence, read_audit
 
 
 def audits(material: Material) -> Section:
