@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
-from ensemble.core.metrics.intervals import auc_standard_error
+from ensemble.core.metrics.intervals import hanley_mcneil_error
 from ensemble.core.metrics.scores import area_under_curve
 
 ALARM = 0.6  # area under the curve
@@ -70,7 +70,7 @@ def tree_leak(facts: pd.DataFrame, labels: NDArray[np.int64], folds: NDArray[np.
             scores[heldout] = tree.predict_proba(varying[heldout])[:, 1]
     area = area_under_curve(scores, labels) if varying.shape[1] else 0.5
     fakes = int(labels.sum())
-    error, chance = (auc_standard_error(value, fakes, len(labels) - fakes) for value in (area, 0.5))
+    error, chance = (hanley_mcneil_error(value, fakes, len(labels) - fakes) for value in (area, 0.5))
     return Leak(float(area), error, chance, _splits(varying, labels, depth))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.core.metrics.intervals import auc_standard_error
+from ensemble.core.metrics.intervals import hanley_mcneil_error
 from ensemble.core.metrics.scores import area_under_curve
 from ensemble.core.threads import threads
 
@@ -45,7 +45,7 @@ class Auc:
 
     def smallest_found(self, errors: float = CLEAR) -> float:
         """The least AUC that would lie above chance with so many rows."""
-        fixed = auc_standard_error(0.5, self.first, self.second)
+        fixed = hanley_mcneil_error(0.5, self.first, self.second)
         return 0.5 + errors * max(fixed, self.chance or 0.0)
 
     def __str__(self) -> str:
@@ -140,7 +140,7 @@ def told_apart(
     folds = dealt(sides, rng, groups=groups)
     tried = np.column_stack([sides, *(rng.permutation(sides) for _ in range(TIMES))])
     scores, areas = learned(columns, tried, folds)
-    error = auc_standard_error(areas[0], len(first), len(second))
+    error = hanley_mcneil_error(areas[0], len(first), len(second))
     return Auc(areas[0], error, len(first), len(second), float(np.nanstd(areas[1:], ddof=1))), scores[:, 0]
 
 

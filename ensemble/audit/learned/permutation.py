@@ -18,7 +18,7 @@ from ensemble.audit.learned.linear_probe import (
     sampled,
     within_folds,
 )
-from ensemble.core.metrics.intervals import auc_standard_error
+from ensemble.core.metrics.intervals import hanley_mcneil_error
 from ensemble.store.checks import Check, Evidence, Verdict, not_run
 from ensemble.store.predictions import Predictions
 
@@ -73,7 +73,7 @@ def best_auc(predictions: Predictions) -> Auc | None:
         return None
     groups = np.unique(predictions.ledger.table["group"].to_numpy(str), return_inverse=True)[1]
     reals, fakes = effective(groups[labels == 0]), effective(groups[labels == 1])
-    return Auc(value, auc_standard_error(value, reals, fakes), reals, fakes)
+    return Auc(value, hanley_mcneil_error(value, reals, fakes), reals, fakes)
 
 
 def judge(figures: dict[str, float], best: Auc | None) -> Check:
@@ -118,8 +118,8 @@ def _figures(areas: list[float], labels: NDArray[np.int64], alike: NDArray[np.in
     return {
         "photographs": float(len(labels)),
         "auc": areas[0],
-        "error": auc_standard_error(areas[0], reals, fakes),
-        "chance_error": auc_standard_error(0.5, reals, fakes),
+        "error": hanley_mcneil_error(areas[0], reals, fakes),
+        "chance_error": hanley_mcneil_error(0.5, reals, fakes),
         "anew_mean": float(np.nanmean(anew)),
         "anew_most": float(np.nanmax(anew)),
         "anew_spread": float(np.nanstd(anew, ddof=1)),

@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.core.arrays import Array, Labels
+
 
 def standard_error(right: NDArray[np.bool_]) -> float:
     """Standard error of an accuracy, sqrt(p (1 - p) / n)."""
@@ -39,9 +41,26 @@ def paired_standard_error(right: NDArray[np.bool_], other: NDArray[np.bool_]) ->
     return float(difference.std() / math.sqrt(len(difference)))
 
 
-def auc_standard_error(area: float, first: int, second: int) -> float:
+def hanley_mcneil_error(area: float, first: int, second: int) -> float:
     """Standard error of an AUC over so many rows of each class (Hanley and McNeil, 1982), above and below one half."""
     larger = max(area, 1 - area)
     one, two = larger / (2 - larger), 2 * larger**2 / (1 + larger)
     variance = larger * (1 - larger) + (first - 1) * (one - larger**2) + (second - 1) * (two - larger**2)
     return math.sqrt(max(variance, 0.0) / (first * second))
+
+
+def delong_error(scores: Array, labels: Labels) -> float:
+    """Return the standard error of an AUC from its scores (DeLong et al., 1988); NaN with fewer than two of a class."""
+    fakes, reals = np.sort(scores[labels == 1]), np.sort(scores[labels != 1])
+    if min(len(fakes), len(reals)) < 2:
+        return math.nan
+    above = _share_below(reals, fakes).var(ddof=1) / len(fakes)
+    below = _share_below(fakes, reals).var(ddof=1) / len(reals)
+    return math.sqrt(above + below)
+
+
+def _share_below(others: Array, values: Array) -> Array:
+    """Return the share of the sorted others below each value; ties count half."""
+    ranks = np.searchsorted(others, values, "left") + np.searchsorted(others, values, "right")
+    shares: Array = ranks / (2 * len(others))
+    return shares

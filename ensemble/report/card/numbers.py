@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ensemble.core.arrays import Array, Labels
-from ensemble.core.metrics.intervals import wilson_interval
+from ensemble.core.metrics.intervals import delong_error, wilson_interval
 from ensemble.core.metrics.scores import (
     area_under_curve,
     expected_calibration_error,
@@ -20,7 +20,6 @@ from ensemble.report.facts.rates import (
     FALSE_ALARMS,
     FOUND,
     Rate,
-    auc_standard_error,
     rates_of,
     rates_table,
     share_of_alarms_right,
@@ -35,7 +34,7 @@ _PER = 10_000
 def figures(probabilities: Array, labels: Labels, measured_on: str) -> Table:
     """Accuracy, AUC, losses and calibration, with 95% intervals where there is a sound one."""
     right = is_right(probabilities, labels)
-    auc, error = area_under_curve(probabilities, labels), auc_standard_error(probabilities, labels)
+    auc, error = area_under_curve(probabilities, labels), delong_error(probabilities, labels)
     losses, squares = log_loss(to_logits(probabilities), labels), (probabilities - labels) ** 2
     rows = [
         ("Accuracy at 0.5", float(right.mean()), *wilson_interval(int(right.sum()), len(right)), "Wilson"),

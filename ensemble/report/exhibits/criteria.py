@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.core.arrays import Array
-from ensemble.core.metrics.scores import THRESHOLD, is_right
+from ensemble.core.metrics.scores import CLASSES, THRESHOLD, is_right
 from ensemble.report.exhibits.opinions import Opinions, certainty
 
 AT_MOST = 12  # photographs of a kind
 UNSURE_AT_MOST = 8
-_CLASSES = ("real", "fake")
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class LabelDoubts:
 
 def word(probability: float) -> str:
     """The decision at 0.5, in words."""
-    return _CLASSES[int(probability >= THRESHOLD)]
+    return CLASSES[int(probability >= THRESHOLD)]
 
 
 def confident_errors(opinions: Opinions, count: int = AT_MOST) -> list[Chosen]:
@@ -64,7 +63,7 @@ def confident_errors(opinions: Opinions, count: int = AT_MOST) -> list[Chosen]:
     more = rows[~np.isin(rows, first)][: count - len(first)]
     return [
         Chosen(
-            row, f"a {_CLASSES[opinions.labels[row]]} taken for {word(opinions.lead[row])}; {_how_many(opinions, row)}"
+            row, f"a {CLASSES[opinions.labels[row]]} taken for {word(opinions.lead[row])}; {_how_many(opinions, row)}"
         )
         for row in _surest_first(np.concatenate([first, more]), opinions.lead)
     ]
@@ -128,7 +127,7 @@ def _doubt(opinions: Opinions, row: int) -> str:
     label = opinions.labels[row]
     least = said.max() if label == 1 else said.min()
     everybody = "both members" if len(said) == 2 else f"all {len(said)} members"
-    return f"labelled {_CLASSES[label]}; {everybody} say {_CLASSES[1 - label]}, the least sure of them with {least:.2f}"
+    return f"labelled {CLASSES[label]}; {everybody} say {CLASSES[1 - label]}, the least sure of them with {least:.2f}"
 
 
 def _all_wrong_by_chance(opinions: Opinions) -> Array:
@@ -158,7 +157,7 @@ def _in_turn(queues: Sequence[NDArray[np.intp]]) -> list[tuple[int, int]]:
 
 def _alone(opinions: Opinions, row: int, place: int) -> str:
     others, label = int(opinions.voters[row]) - 1, opinions.labels[row]
-    return f"only {opinions.who[place]} says {_CLASSES[label]}; the {others} others say {_CLASSES[1 - label]}"
+    return f"only {opinions.who[place]} says {CLASSES[label]}; the {others} others say {CLASSES[1 - label]}"
 
 
 def least_sure(opinions: Opinions, count: int = UNSURE_AT_MOST) -> list[Chosen]:

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.config import Recipe
+from ensemble.core.metrics.scores import CLASSES
 from ensemble.engine.recipes.build import Spectra, build
 from ensemble.report.exhibits.pictures import reduced_power, spectrum_picture
 from ensemble.report.facts.material import Material
 from ensemble.store.columns import SPECTRA, read_columns
 
 Curve = tuple[float, ...]
-_CLASSES = ("real", "fake")
 _BAND = (5, 95)  # percentiles
 _DECIMALS = 4
 _DARKEST, _BRIGHTEST = 2, 99.8  # percentiles of all spectra that are shown
@@ -80,7 +80,7 @@ def _spectra(
         rows = _rows(material)
         tables = {"train": train, "test": test}
         curves = {name: tables[split][row] for name in wanted for split, row in [rows[name]]}
-        of_class = {word: train[material.labels == label] for label, word in enumerate(_CLASSES)}
+        of_class = {word: train[material.labels == label] for label, word in enumerate(CLASSES)}
         means = {word: _curve(values.mean(axis=0)) for word, values in of_class.items()}
         bands = {word: _band(values) for word, values in of_class.items()}
     pictures, scale = _pictures(transformer, pixels)

@@ -13,7 +13,6 @@ from ensemble.core.metrics.scores import is_right, score
 from ensemble.store.predictions import Predictions
 from ensemble.store.record import FoldRecord
 
-CLASSES = {0: "real", 1: "fake"}
 _ERRORS_SHOWN = 20
 _COST = ("fit", "predict", "threads", "memory")
 

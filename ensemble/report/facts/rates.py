@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from ensemble.core.arrays import Array, Labels
@@ -79,20 +78,3 @@ def share_of_alarms_right(prior: float, found: float, false_alarms: float) -> fl
     """
     right, wrong = prior * found, (1 - prior) * false_alarms
     return right / (right + wrong) if right + wrong > 0 else math.nan
-
-
-def auc_standard_error(scores: Array, labels: Labels) -> float:
-    """Standard error of the AUC (DeLong et al., 1988); NaN with fewer than two of a class."""
-    fakes, reals = np.sort(scores[labels == 1]), np.sort(scores[labels != 1])
-    if min(len(fakes), len(reals)) < 2:
-        return math.nan
-    above = _share_below(reals, fakes).var(ddof=1) / len(fakes)
-    below = _share_below(fakes, reals).var(ddof=1) / len(reals)
-    return math.sqrt(above + below)
-
-
-def _share_below(others: Array, values: Array) -> Array:
-    """Of the sorted others, the share below each value; ties count half."""
-    ranks = np.searchsorted(others, values, "left") + np.searchsorted(others, values, "right")
-    shares: Array = ranks / (2 * len(others))
-    return shares

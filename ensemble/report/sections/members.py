@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from ensemble.core.metrics.intervals import wilson_interval
+from ensemble.core.metrics.scores import CLASSES
 from ensemble.report.facts.families import family_shares
 from ensemble.report.facts.kinds import kind_of
 from ensemble.report.facts.material import Material
 from ensemble.report.facts.members import (
-    CLASSES,
     fold_table,
     histories_of,
     recipe_of,

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ensemble.core.metrics.intervals import paired_standard_error, share_error, standard_error
+from ensemble.core.metrics.intervals import delong_error, paired_standard_error, share_error, standard_error
 from ensemble.core.metrics.scores import area_under_curve
-from ensemble.report.facts.rates import auc_standard_error
 from ensemble.store.results import ALL
 
 Logits = NDArray[np.floating]
@@ -62,7 +61,7 @@ def _scores(logits: Logits, right: Right, fake: Right) -> dict[str, float]:
         **_share("fakes_found", right[fake]),
         **_share("false_positives", ~right[~fake]),
         "auc": area_under_curve(scores, labels),
-        "auc_se": auc_standard_error(scores, labels),
+        "auc_se": delong_error(scores, labels),
     }
 
 

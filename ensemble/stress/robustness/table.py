@@ -11,13 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ensemble.core.arrays import Array, Labels
-from ensemble.core.metrics.intervals import paired_standard_error, share_error, standard_error
-from ensemble.core.metrics.scores import area_under_curve, is_right, to_probabilities
-from ensemble.report.facts.rates import auc_standard_error
+from ensemble.core.metrics.intervals import delong_error, paired_standard_error, share_error, standard_error
+from ensemble.core.metrics.scores import UNSURE, area_under_curve, is_right, to_probabilities
 from ensemble.store.results import AS_THEY_ARE, BLEND
 from ensemble.stress.robustness.alterations import ALTERATIONS
 
-UNSURE = (0.2, 0.8)  # probabilities between these are no answer for who must not be wrong
 COLUMNS = [
     "alteration", "title", "family", "member", "measured_on", "n", "accuracy", "standard_error", "change",
     "change_error", "auc", "auc_error", "false_positive_rate", "false_positive_rate_error", "fakes_found",
@@ -67,7 +65,7 @@ def scores(logits: Array, clean: Array | None, labels: Labels) -> dict[str, Any]
         "change": change,
         "change_error": change_error,
         "auc": area_under_curve(logits, labels),
-        "auc_error": auc_standard_error(logits, labels),
+        "auc_error": delong_error(logits, labels),
         "false_positive_rate": _share(alarms),
         "false_positive_rate_error": share_error(alarms),
         "fakes_found": _share(found),

@@ -16,10 +16,11 @@ from rich.console import Console
 from scipy.stats import bootstrap
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
+from ensemble.core.metrics.intervals import delong_error
 from ensemble.report.card.card import card, source_name
 from ensemble.report.card.numbers import base_rates, figures
 from ensemble.report.facts.material import Material
-from ensemble.report.facts.rates import Rate, auc_standard_error, share_of_alarms_right
+from ensemble.report.facts.rates import Rate, share_of_alarms_right
 from ensemble.report.publish import publish
 from ensemble.report.render.blocks import Section, Table, Text, blocks_of
 from ensemble.report.render.markdown import to_markdown
@@ -106,8 +107,8 @@ def test_the_error_of_the_auc_is_that_of_the_bootstrap() -> None:
         lambda fakes, reals: roc_auc_score([1] * len(fakes) + [0] * len(reals), [*fakes, *reals]),
         n_resamples=300, vectorized=False, rng=rng, method="percentile",
     )  # fmt: skip
-    assert auc_standard_error(scores, labels) == pytest.approx(found.standard_error, rel=0.15)
-    assert math.isnan(auc_standard_error(scores[:2], labels[:2]))
+    assert delong_error(scores, labels) == pytest.approx(found.standard_error, rel=0.15)
+    assert math.isnan(delong_error(scores[:2], labels[:2]))
 
 
 def test_certainty_has_no_interval() -> None:

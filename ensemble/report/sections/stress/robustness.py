@@ -6,12 +6,14 @@ from typing import Any
 
 import pandas as pd
 
+from ensemble.core.metrics.scores import UNSURE
 from ensemble.report.facts.freshness import stale, standing
 from ensemble.report.facts.material import Material
 from ensemble.report.render.blocks import Block, Column, Details, Fact, Facts, Figure, Section, Table, Text
 from ensemble.store.results import AS_THEY_ARE, BLEND, ROBUSTNESS, command_of, read
 
 _TITLE = "Robustness"
+_UNSURE = "Probability between {} and {}".format(*UNSURE)
 
 
 def robustness(material: Material) -> Section:
@@ -132,7 +134,13 @@ def _of_one(table: pd.DataFrame, who: str) -> Table:
             Column("auc", "AUC", "score", error="auc_error"),
             Column("false_positive_rate", "Real called fake", "score", error="false_positive_rate_error"),
             Column("fakes_found", "Fakes found", "score", error="fakes_found_error"),
-            Column("abstained", "Unsure", "score", error="abstained_error", note="Probability between 0.2 and 0.8"),
+            Column(
+                "abstained",
+                "Unsure",
+                "score",
+                error="abstained_error",
+                note=_UNSURE,
+            ),
             Column("n", "Rows", "count"),
         ),
     )
