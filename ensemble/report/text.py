@@ -1,4 +1,4 @@
-"""The words and tables that all reports share."""
+"""Titles and tables that all reports share."""
 
 from __future__ import annotations
 

@@ -35,13 +35,13 @@ class Column:
     key : str
         Its name in the frame and in the CSV.
     title : str
-        What stands above it.
+        Its heading.
     error : str
         Column with the standard error that is shown behind the value, after ±.
     shade : bool
-        Whether cells are tinted by their value, from the smallest to the largest of all shaded columns.
+        Whether cells are tinted by value, from the smallest to the largest of all shaded columns.
     note : str
-        What the column means, where the title does not say it.
+        What the column means, where the title does not say so.
     """
 
     key: str
@@ -70,7 +70,7 @@ class Table(Block):
     caption : str
         What it shows, and on what it was measured.
     strong : tuple of int
-        Rows that stand out: what was chosen.
+        Rows that are emphasised: what was chosen.
     """
 
     id: str
@@ -113,7 +113,7 @@ class Figure(Block):
 
 @dataclass(frozen=True)
 class Fact:
-    """A figure that is read at a glance: what it is, how much, measured on what."""
+    """A number with its label, and a note on what it was measured on."""
 
     label: str
     value: str
@@ -122,7 +122,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class Facts(Block):
-    """A few facts side by side; the first is the answer where `lead` says so."""
+    """A few facts side by side; with `lead`, the first is the answer."""
 
     facts: tuple[Fact, ...]
     lead: bool = False
@@ -130,7 +130,7 @@ class Facts(Block):
 
 @dataclass(frozen=True)
 class Text(Block):
-    """Paragraphs, plain text; a heading above them and a list below them where these are given."""
+    """Paragraphs of plain text, with an optional heading above and an optional list below."""
 
     paragraphs: tuple[str, ...]
     title: str = ""
@@ -139,7 +139,7 @@ class Text(Block):
 
 @dataclass(frozen=True)
 class Listing(Block):
-    """Lines as they are, in letters of one width: a config, say."""
+    """Preformatted lines, such as a config."""
 
     title: str
     lines: str
@@ -147,7 +147,7 @@ class Listing(Block):
 
 @dataclass(frozen=True)
 class Finding:
-    """What one audit found: a question, a verdict, a sentence, what to do, and the tables behind it."""
+    """Result of one audit: a question, a verdict, a sentence, a remedy, and the tables behind it."""
 
     id: str
     title: str
@@ -171,7 +171,7 @@ class Findings(Block):
 
 @dataclass(frozen=True)
 class Exhibit:
-    """One photograph, with what was said of it.
+    """One photograph, with its predictions.
 
     Attributes
     ----------
@@ -180,17 +180,17 @@ class Exhibit:
     truth : str
         real, fake, or not known.
     picture, spectrum : str
-        Data URIs of the photograph and of its log power spectrum; empty where the photograph is not at hand.
+        Data URIs of the photograph and of its log power spectrum; empty where the photograph is missing.
     curve : tuple of float
         Its luminance spectrum at the gallery's `frequencies`.
     votes : tuple of (str, float)
-        Who gave it which probability of fake, the blend first.
+        Members with their probabilities of fake, the blend first.
     note : str
         Why it is shown.
     split : str
-        train or test: the same name may stand in both.
+        train or test: the same name may be in both.
     width, height : int
-        Pixels of the photograph; 0 where it is not at hand.
+        Pixels of the photograph; 0 where it is missing.
     """
 
     name: str
@@ -206,13 +206,13 @@ class Exhibit:
 
     @property
     def key(self) -> str:
-        """What follows `#photograph-` in a link to it."""
+        """The part after `#photograph-` in a link to it."""
         return self.name if self.split == "train" else f"{self.split}/{self.name}"
 
 
 @dataclass(frozen=True)
 class Gallery(Block):
-    """Photographs that a person should look at; a click shows one large, with its spectrum beside the class means.
+    """Photographs for people to look at; a click enlarges one, with its spectrum beside the class means.
 
     Attributes
     ----------
@@ -258,7 +258,7 @@ class Gallery(Block):
 
 @dataclass(frozen=True)
 class Details(Block):
-    """Blocks that are shown when somebody opens them: a member's own page, say."""
+    """Blocks that a reader opens, such as a member's own part."""
 
     id: str
     title: str

@@ -1,4 +1,4 @@
-"""What the page's scripts know of the photographs: votes, spectra, and the figure in which a curve is drawn."""
+"""Data for the page's scripts about the photographs: votes, spectra, and the figure in which a curve is drawn."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CURVES = "exhibit-curves"  # the figure of the dialog; a photograph's own curve 
 
 
 def first_places(galleries: Sequence[Gallery]) -> set[tuple[str, str]]:
-    """(gallery, photograph) where each picture stands for the first time: it is in the page only there."""
+    """Return (gallery, photograph) of the first place of each picture: the page holds it only there."""
     seen: dict[str, str] = {}
     for gallery in galleries:
         for exhibit in gallery.exhibits:
@@ -25,7 +25,7 @@ def first_places(galleries: Sequence[Gallery]) -> set[tuple[str, str]]:
 
 
 def exhibits_of(galleries: Sequence[Gallery]) -> dict[str, Any]:
-    """What the dialog shows of each photograph, by its key."""
+    """Return what the dialog shows of each photograph, by its key."""
     return {exhibit.key: _exhibit(exhibit) for gallery in galleries for exhibit in gallery.exhibits}
 
 
@@ -41,14 +41,14 @@ def _exhibit(exhibit: Exhibit) -> dict[str, Any]:
 
 
 def verdict(probability: float) -> str:
-    """A decision in words, and the probability of fake that it rests on; never rounded across 0.5, nor to certainty."""
+    """Format a decision with its probability of fake, which is never rounded across 0.5, nor to certainty."""
     word = "fake" if probability >= THRESHOLD else "real"
     text = f"{probability:.2f}"
     return f"{word} ({text if text not in ('0.00', '0.50', '1.00') else f'{probability:.4f}'})"
 
 
 def figure_of(galleries: Sequence[Gallery]) -> dict[str, Any]:
-    """Class means with their bands, as a Plotly figure by its id; empty where no photograph has a curve.
+    """Return class means with their bands, as a Plotly figure by its id; empty where no photograph has a curve.
 
     Classes differ by tenths and a spectrum falls by many powers of ten: all is drawn as the difference from one mean.
     """
@@ -73,7 +73,7 @@ def _line(name: str, x: Array, y: Array, colour: str) -> dict[str, Any]:
 
 
 def _band(name: str, x: Array, low: Array, high: Array) -> dict[str, Any]:
-    """One closed shape from the 5th to the 95th percentile."""
+    """Return one closed shape from the 5th to the 95th percentile."""
     shape = {"fill": "toself", "fillcolor": f"${name}", "opacity": 0.18, "line": {"width": 0}}
     quiet = {"name": f"middle 90% of {name}", "hoverinfo": "skip", "showlegend": False}
     around = _points(np.concatenate([x, x[::-1]]), np.concatenate([low, high[::-1]]))

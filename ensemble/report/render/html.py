@@ -1,4 +1,4 @@
-"""Writes sections as one self-contained HTML page: styles, scripts, figures and photographs are all inside."""
+"""The report as one self-contained HTML page: styles, scripts, figures and photographs are all inside."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOST_TINT = 40  # percent of the accent colour behind a shaded cell: text on it
 
 
 def render(title: str, warning: str, sections: Sequence[Section], signature: str) -> str:
-    """The page.
+    """Render the page.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def render(title: str, warning: str, sections: Sequence[Section], signature: str
     warning : str
         What a reader must know before any number, such as that the data is synthetic; empty for none.
     signature : str
-        Identifies what the page was made from; kept in the page, so that it need not be written twice.
+        Identifies what the page was made from; stored in the page, so that it is not written twice.
     """
     figures = {figure.id: {"traces": figure.traces, "layout": figure.layout} for figure in blocks_of(sections, Figure)}
     galleries = list(blocks_of(sections, Gallery))
@@ -75,7 +75,7 @@ def _environment() -> Environment:
 
 
 def cells_of(table: Table) -> list[list[dict[str, Any]]]:
-    """Rows of cells: `text`, `error`, `sort` (what it is sorted by), `tint` (percent, or None) and `dots` (or None)."""
+    """Return rows of cells: `text`, `error`, `sort` (the sort key), `tint` (percent, or None) and `dots` (or None)."""
     tints, scale = _tints(table), _dots_scale(table)
     rows = table.frame.to_dict("records")
     return [
@@ -94,7 +94,7 @@ def cells_of(table: Table) -> list[list[dict[str, Any]]]:
 
 
 def notes_of(table: Table) -> list[dict[str, str]]:
-    """What stands under a table: the meaning of columns, and the scale of its dots."""
+    """Return the notes below a table: the meaning of columns, and the scale of its dots."""
     scale = _dots_scale(table)
     notes = [{"title": column.title, "text": _note(column, scale)} for column in table.columns]
     return [note for note in notes if note["text"]]
@@ -108,12 +108,12 @@ def _note(column: Column, scale: tuple[float, float] | None) -> str:
 
 
 def breakable(text: str) -> Markup:
-    """Text, escaped, that may go on in the next line after each underscore of a name."""
+    """Escape text, and allow a line break after each underscore of a name."""
     return Markup(str(escape(text)).replace("_", "_<wbr>"))  # noqa: S704  (escaped before)
 
 
 def _sort_value(value: Any) -> Any:
-    """Numbers by size, dots by their mean; what is missing comes last, as an empty text."""
+    """Return a sort key: numbers by size, dots by their mean; an empty text, which comes last, for what is missing."""
     if isinstance(value, list | tuple):
         return float(np.mean(value)) if len(value) else ""
     if isinstance(value, int | float | np.number):
@@ -122,7 +122,7 @@ def _sort_value(value: Any) -> Any:
 
 
 def _tints(table: Table) -> dict[str, list[int | None]]:
-    """Percent of colour behind each cell of the shaded columns, on one scale for all of them."""
+    """Return the percent of colour behind each cell of the shaded columns, on one scale for all of them."""
     keys = [column.key for column in table.columns if column.shade]
     if not keys or table.frame.empty:
         return {}
@@ -138,7 +138,7 @@ def _tints(table: Table) -> dict[str, list[int | None]]:
 
 
 def _dots_scale(table: Table) -> tuple[float, float] | None:
-    """From the smallest to the largest dot of the table."""
+    """Return the smallest and the largest dot of the table."""
     dots = [column.key for column in table.columns if column.kind == "dots"]
     values = [float(v) for key in dots for row in table.frame[key] if isinstance(row, list | tuple) for v in row]
     return (min(values), max(values)) if values else None
@@ -152,7 +152,7 @@ def _dots(values: Any, low: float, high: float) -> list[dict[str, Any]]:
 
 
 def _as_json(value: Any) -> Markup:
-    """JSON that can stand inside a script element: nothing in it can end the element."""
+    """Return JSON for a script element: nothing in it can end the element."""
     text = json.dumps(value, default=_plain, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704
 
@@ -169,6 +169,6 @@ def _resource(name: str) -> Markup:
 
 
 def _plotly() -> Markup:
-    """Plotly.js as its Python package ships it."""
+    """Return Plotly.js as its Python package ships it."""
     text = (files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
     return Markup(text.replace("</script", "<\\/script"))  # noqa: S704  (a package's own file)

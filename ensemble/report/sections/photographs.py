@@ -1,4 +1,4 @@
-"""Photographs that a person should look at, with what every member says of them, and their spectra."""
+"""Photographs for people to look at, with the predictions of every member, and their spectra."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TRUTHS = {**dict(enumerate(CLASSES)), UNKNOWN: "not known"}
 
 
 def photographs(material: Material) -> Section | None:
-    """The galleries: errors, disagreements, likely label errors, what one member alone sees, what nobody is sure of."""
+    """Return the galleries: errors, disagreements, likely label errors, right by one member alone, uncertain."""
     choices = choose(material)
     if not choices:
         return None
@@ -30,11 +30,11 @@ def photographs(material: Material) -> Section | None:
 
 
 def _lead(pictures: dict[str, Picture]) -> str:
-    how = "it large, with its spectrum and what every member says" if pictures else "what every member says of it"
+    how = "an enlargement, its spectrum and every member's prediction" if pictures else "every member's prediction"
     return (
-        f"Worth a look: a click on one shows {how}. Numbers are probabilities of fake: from 0.5 on it is called fake. "
-        "These may be photographs of people: whoever passes this file on needs the right to, and a wrong answer of a "
-        "program says nothing about a person."
+        f"Photographs worth a look; a click on one shows {how}. Numbers are probabilities of fake: from 0.5 on a "
+        "photograph is predicted fake. These may be photographs of people: do not pass this file on without the "
+        "right to, and remember that a program's error says nothing about a person."
     )
 
 

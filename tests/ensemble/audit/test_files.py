@@ -126,7 +126,7 @@ def test_file_size_alone_is_never_an_alarm() -> None:
     large["bytes"] = (rng.normal(10_000, 1000, 4000) + 180 * labels).astype(int)
     check = formats(large, labels, np.arange(4000) % 5)
     assert check.verdict == "fine"
-    assert "file size knows a little" in check.sentence
+    assert "file size is slightly better than chance" in check.sentence
     large["bytes"] = (rng.normal(10_000, 1000, 4000) + 900 * labels).astype(int)
     check = formats(large, labels, np.arange(4000) % 5)
     assert check.verdict == "look"

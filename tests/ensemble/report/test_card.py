@@ -69,9 +69,9 @@ def test_figures_are_those_of_the_blend_s_file(told: OofStore, section: Section)
 def test_errors_by_class(told: OofStore, section: Section) -> None:
     rows, said = nested(told), table(section, "card-errors").set_index("what")
     real, fake = rows[rows["label"] == 0], rows[rows["label"] == 1]
-    alarms = said.loc["real ones called fake (false-positive rate)"]
+    alarms = said.loc["real photographs predicted fake (false-positive rate)"]
     assert alarms[["count", "of"]].tolist() == [(real["pred"] >= 0.5).sum(), len(real)]
-    missed = said.loc["fakes called real (missed)"]
+    missed = said.loc["fakes predicted real (missed)"]
     assert missed[["count", "of"]].tolist() == [(fake["pred"] < 0.5).sum(), len(fake)]
     assert alarms["low"] <= alarms["share"] <= alarms["high"]
 
@@ -121,8 +121,8 @@ def test_it_says_what_was_not_measured_and_how_to(store: OofStore, material: Mat
     here = replace(material, store=store)
     said = chapter(card(here) or Section("", "", "", ()), "What else was measured, and what was not")
     for command in ("robustness", "generators"):
-        assert f"not measured. ensemble {command} does it" in said
-    assert "measured, and told on the report beside this card (audit/audit.json" in said  # training audits
+        assert f"not measured. ensemble {command} measures it" in said
+    assert "measured, see the report beside this card (audit/audit.json" in said  # training audits
     frame = pd.DataFrame({"member": ["blend"]})
     for name, data in (("robustness", store.facts()["sha256"]), ("generators", "another")):
         (store.root / name).mkdir()
@@ -130,16 +130,16 @@ def test_it_says_what_was_not_measured_and_how_to(store: OofStore, material: Mat
         made = made_from(store, material.predictions, material.manifest, material.predictions.members)
         (store.root / name / f"{name}.json").write_text(json.dumps(made | {"data_sha256": data}))
     said = chapter(card(here) or Section("", "", "", ()), "What else was measured, and what was not")
-    assert "measured, and told on the report beside this card (robustness/robustness.json" in said
+    assert "measured, see the report beside this card (robustness/robustness.json" in said
     assert "This was measured on other photographs than the store's" in said
     assert f"run ensemble generators {store.root} again" in said
     content = json.loads((store.root / "audit" / "audit.json").read_text())
     (store.root / "audit" / "audit.json").write_text(json.dumps(content | {"data_sha256": "another"}))
     said = chapter(card(here) or Section("", "", "", ()), "What else was measured, and what was not")
-    assert "not measured. ensemble audit does it" in said
+    assert "not measured. ensemble audit measures it" in said
     (store.root / "audit" / "audit.json").unlink()
     said = chapter(card(here) or Section("", "", "", ()), "What else was measured, and what was not")
-    assert "not measured. ensemble audit does it" in said
+    assert "not measured. ensemble audit measures it" in said
 
 
 def test_data_folds_and_hashes_are_the_store_s(told: OofStore, section: Section) -> None:

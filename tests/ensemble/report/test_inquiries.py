@@ -13,7 +13,7 @@ import pytest
 
 from ensemble.blend.run import blend
 from ensemble.config import Experiment
-from ensemble.report.facts.freshness import stale, standing
+from ensemble.report.facts.freshness import current_rows, stale
 from ensemble.report.facts.material import Material
 from ensemble.report.render.blocks import Section, Table, blocks_of
 from ensemble.report.sections.stress.generators import generators
@@ -93,7 +93,7 @@ def test_nothing_is_stale_while_nothing_changes(store: OofStore, which: str) -> 
     assert found is not None
     material = material_of(store)
     assert stale(material, found[1], which) == ""
-    pd.testing.assert_frame_equal(standing(material, *found), found[0])
+    pd.testing.assert_frame_equal(current_rows(material, *found), found[0])
     blend(store)  # the same once more: only its seconds are others
     assert stale(material_of(store), found[1], which) == ""
 

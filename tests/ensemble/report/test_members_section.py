@@ -89,10 +89,10 @@ def test_mistakes_of_either_kind_are_counted(told: OofStore, section: Section) -
     rows = whole(told, "imported")
     ((_, alarms), (missed, found)) = confusion_matrix(rows["label"], rows["pred"] >= 0.5)
     counted = table(section, "confusion-of-imported").set_index("what")
-    assert counted.loc["fakes called fake", ["count", "of"]].tolist() == [found, found + missed]
-    assert counted.loc["real ones called fake", "count"] == alarms
+    assert counted.loc["fakes predicted fake", ["count", "of"]].tolist() == [found, found + missed]
+    assert counted.loc["real photographs predicted fake", "count"] == alarms
     share = alarms / (rows["label"] == 0).sum()
-    assert counted.loc["real ones called fake", "standard_error"] == pytest.approx(
+    assert counted.loc["real photographs predicted fake", "standard_error"] == pytest.approx(
         np.sqrt(share * (1 - share) / (rows["label"] == 0).sum())
     )
 
