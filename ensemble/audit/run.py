@@ -19,11 +19,11 @@ from ensemble.core.console.text import sentence
 from ensemble.core.errors import UserError
 from ensemble.core.storage.hashing import digest
 from ensemble.engine.base import Engine
-from ensemble.engine.features.table import features_key
-from ensemble.engine.recipes.code import framework_code, versions
+from ensemble.engine.recipes.code import features_key, framework_code, versions
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.checks import Check, checks_of, not_run, read_content, write_audit, write_files
 from ensemble.store.columns import SPECTRA, columns_missing, make_columns, read_columns
+from ensemble.store.context import RunContext
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import Predictions
 
@@ -160,16 +160,8 @@ class _Inputs:
         if columns_missing(recipe, subject.competition, subject.store, SPECTRA):
             if self.quick:
                 raise Skipped("A run with a budget leaves this to ensemble audit.")
-            make_columns(
-                recipe,
-                subject.competition,
-                self.pixels,
-                subject.ledger,
-                self.engine,
-                subject.store,
-                self.board,
-                SPECTRA,
-            )
+            context = RunContext(subject.competition, subject.ledger, subject.store, self.engine, self.board)
+            make_columns(recipe, context, self.pixels, SPECTRA)
         found = read_columns(subject.store, subject.ledger, recipe, SPECTRA, subject.competition.sample.names)
         if found is None:
             raise ValueError(f"there are no spectra of the photographs ({recipe.use})")

@@ -38,7 +38,7 @@ def names(
     facts = name_facts(named)
     leak = tree_leak(facts, labels, folds, _DEPTH)
     runs, expected, z = runs_test(_once(named, labels, groups))
-    measured = f"measured on {len(labels)} training names"
+    measured, reached = f"measured on {len(labels)} training names", f"a small tree reaches {leak}"
     order = (
         f"in the order of names the label changes {runs - 1} times where chance gives {expected - 1:.0f} (z {z:+.1f})"
     )
@@ -54,14 +54,12 @@ def names(
     )
     if leak.is_alarming or abs(z) > _ALARM:
         by = f"{', '.join(leak.facts)} of the name" if leak.is_alarming else "the order"
-        sentence = f"The label can be read from {by}: a small tree reaches {leak}; {order} ({measured})."
+        sentence = f"The label can be read from {by}: {reached}; {order} ({measured})."
         return Check("names", TITLE, "alarm", sentence, _REMEDY, (evidence,))
     if leak.is_clear or abs(z) > _LOOK:
-        sentence = f"The names reveal a little of the label: a small tree reaches {leak}; {order} ({measured})."
+        sentence = f"The names reveal a little of the label: {reached}; {order} ({measured})."
         return Check("names", TITLE, "look", sentence, _REMEDY, (evidence,))
-    sentence = (
-        f"The names reveal nothing of the label: a small tree reaches {leak}, 0.5 is chance; {order} ({measured})."
-    )
+    sentence = f"The names reveal nothing of the label: {reached}, 0.5 is chance; {order} ({measured})."
     return Check("names", TITLE, "fine", sentence, "", (evidence,))
 
 

@@ -14,8 +14,7 @@ import pandas as pd
 from ensemble.core.console.durations import format_duration
 from ensemble.core.console.text import plural
 from ensemble.core.errors import UserError
-from ensemble.engine.features.table import features_key
-from ensemble.engine.tasks.base import feature_group
+from ensemble.engine.recipes.code import feature_group, features_key
 from ensemble.report.facts.material import Material
 from ensemble.report.facts.members import records_of
 from ensemble.report.render.blocks import Block, Column, Fact, Facts, Figure, Section, Table
@@ -23,6 +22,7 @@ from ensemble.report.render.blocks import Block, Column, Fact, Facts, Figure, Se
 _MOST_BARS = 400
 _IN_LEGEND = 0.05  # of all work: kinds below it have no entry
 _GAP = 0.02  # of the run: tasks closer together are drawn as one bar
+_SPEEDS = [mantissa * 10.0**power for power in range(-2, 5) for mantissa in (1, 2, 5)]  # that an axis names
 _BAR = ["place", "group", "outcome", "tasks", "started", "finished"]
 
 
@@ -57,7 +57,7 @@ def _of_run(run: dict[str, Any]) -> Facts:
         (
             Fact("The last run took", format_duration(run["seconds"]), engine),
             Fact("Tasks", f"{len(run['timeline']):,}", f"{plural(len(run['folds']), 'fold')} among them"),
-            Fact("Work", format_duration(_busy(run)), "seconds of all tasks, features and folds"),
+            Fact("Work", format_duration(_busy(run)), "summed over all tasks, features and folds"),
             Fact("Workers busy", f"{_share_busy(run):.0%}", "of the time between the first and the last task"),
         )
     )
@@ -232,7 +232,7 @@ def _draw_frontier(frame: pd.DataFrame) -> Figure:
         f"Accuracy over photographs a second, on a logarithmic scale. No other is both faster and better than "
         f"{', '.join(edge['member'])}. Vertical lines are one standard error.",
         traces,
-        {"showlegend": False, "xaxis": {"title": {"text": "photographs a second (log scale)"}, "type": "log"},
+        {"showlegend": False, "xaxis": {"title": {"text": "photographs a second (log scale)"}, "type": "log", "tickvals": _SPEEDS},
          "yaxis": {"title": {"text": "accuracy"}, "tickformat": ".3f"}},
         Table(
             "frontier-numbers",
