@@ -211,7 +211,7 @@ def _hashes(material: Material, manifest: dict[str, Any]) -> Table:
         *((f"code of {name}", _code(material, name)) for name in manifest["members"]),
     ]
     frame = pd.DataFrame([row for row in rows if row[1]], columns=["what", "sha256"])
-    columns = (Column("what", "What"), Column("sha256", "Sha256"))
+    columns = (Column("what", "What"), Column("sha256", "SHA-256"))
     return Table("card-hashes", "Hashes that must be equal for this card to describe the same ensemble", frame, columns)
 
 

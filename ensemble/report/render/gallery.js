@@ -17,7 +17,7 @@ function element(tag, text, attributes) {
   return made;
 }
 
-function verdict(probability) {
+function formatDecision(probability) {
   const short = probability.toFixed(2);
   const text = ["0.00", "0.50", "1.00"].includes(short) ? probability.toFixed(4) : short;
   return `${probability >= THRESHOLD ? "fake" : "real"} (${text})`;
@@ -98,7 +98,7 @@ function show(button) {
   const exhibit = exhibits[button.dataset.photograph];
   const [who, probability] = exhibit.votes[0];
   const truth = exhibit.truth === "not known" ? "truth not known" : exhibit.truth;
-  const title = `${exhibit.name}: ${truth}; ${who.split(" (")[0]} predicts ${verdict(probability)}`;
+  const title = `${exhibit.name}: ${truth}; ${who.split(" (")[0]} predicts ${formatDecision(probability)}`;
   const siblings = neighbours();
   dialog.querySelector("h2").textContent = title;
   dialog.querySelector(".place").textContent = `${siblings.indexOf(button) + 1} of ${siblings.length}`;

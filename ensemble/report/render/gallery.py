@@ -40,7 +40,7 @@ def _exhibit(exhibit: Exhibit) -> dict[str, Any]:
     }
 
 
-def verdict(probability: float) -> str:
+def format_decision(probability: float) -> str:
     """Format a decision with its probability of fake, which is never rounded across 0.5, nor to certainty."""
     word = "fake" if probability >= THRESHOLD else "real"
     text = f"{probability:.2f}"

@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 from ensemble.report.render.blocks import Column, Figure, Gallery, Section, Table, blocks_of
 from ensemble.report.render.figures import as_plotly
 from ensemble.report.render.formats import error_of, format_value
-from ensemble.report.render.gallery import exhibits_of, figure_of, first_places, verdict
+from ensemble.report.render.gallery import exhibits_of, figure_of, first_places, format_decision
 
 SCRIPTS = ("tables.js", "figures.js", "page.js")  # one script, in this order
 _MOST_TINT = 40  # percent of the accent colour behind a shaded cell: text on it keeps its contrast
@@ -67,8 +67,8 @@ def _environment() -> Environment:
     environment.globals |= {
         "cells_of": cells_of,
         "notes_of": notes_of,
-        "kind_of": lambda block: type(block).__name__,
-        "verdict": verdict,
+        "class_of": lambda block: type(block).__name__,
+        "format_decision": format_decision,
     }
     environment.filters |= {"json": _as_json, "breakable": breakable}
     return environment

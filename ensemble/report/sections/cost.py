@@ -232,7 +232,8 @@ def _draw_frontier(frame: pd.DataFrame) -> Figure:
         f"Accuracy over photographs a second, on a logarithmic scale. No other is both faster and better than "
         f"{', '.join(edge['member'])}. Vertical lines are one standard error.",
         traces,
-        {"showlegend": False, "xaxis": {"title": {"text": "photographs a second (log scale)"}, "type": "log", "tickvals": _SPEEDS},
+        {"showlegend": False,
+         "xaxis": {"title": {"text": "photographs a second (log scale)"}, "type": "log", "tickvals": _SPEEDS},
          "yaxis": {"title": {"text": "accuracy"}, "tickformat": ".3f"}},
         Table(
             "frontier-numbers",

@@ -103,9 +103,9 @@ def test_too_few_photographs_tell_nothing_and_alarm_nobody() -> None:
         columns, labels = photographs(rng, 100)
         check = permutation(columns, rng.permutation(labels), np.arange(100) % 5, seed, Auc(0.42, 0.05, 50, 50))
         assert check.verdict == "fine"
-    told = re.search(r"would have to reach (0\.\d\d)", judge(check.figures | {"auc": 0.5}, None).sentence)
-    assert told is not None
-    assert 0.62 < float(told[1]) < 0.8
+    found = re.search(r"would have to reach (0\.\d\d)", judge(check.figures | {"auc": 0.5}, None).sentence)
+    assert found is not None
+    assert 0.62 < float(found[1]) < 0.8
 
 
 def test_a_verdict_changes_with_what_members_say() -> None:

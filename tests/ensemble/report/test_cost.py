@@ -37,17 +37,17 @@ RUN = {"engine": "ray", "slots": 2.0, "started": START, "seconds": 12.0, "folds"
 IDLE = RUN | {"timeline": [], "seconds": 1.0}
 
 
-def of_runs(told: OofStore, folder: Path, content: str) -> Section:
+def of_runs(mixed: OofStore, folder: Path, content: str) -> Section:
     """Of a copy of the store with this log of runs."""
-    store = OofStore(Path(shutil.copytree(told.root, folder / "told")))
+    store = OofStore(Path(shutil.copytree(mixed.root, folder / "mixed")))
     (store.root / "runs.json").write_text(content)
     return cost(Material.of(store, store.experiment(), load_predictions(store)))
 
 
 @pytest.fixture
-def section(told: OofStore, tmp_path: Path) -> Section:
+def section(mixed: OofStore, tmp_path: Path) -> Section:
     """Of a store whose last run but one did all the work."""
-    return of_runs(told, tmp_path, json.dumps([RUN | {"seconds": 99.0}, RUN, IDLE]))
+    return of_runs(mixed, tmp_path, json.dumps([RUN | {"seconds": 99.0}, RUN, IDLE]))
 
 
 def table(section: Section, identifier: str) -> pd.DataFrame:
@@ -77,10 +77,10 @@ def test_the_timeline_has_a_bar_for_tasks_of_one_kind_that_follow_each_other(sec
     assert "2 workers, 2 kinds of work. Most time went into linear: 11 s" in figure.description
 
 
-def test_what_members_cost_is_what_their_folds_noted(told: OofStore, section: Section) -> None:
+def test_what_members_cost_is_what_their_folds_noted(mixed: OofStore, section: Section) -> None:
     costs = table(section, "cost-of-members").set_index("member")
     for member in ("boosted", "pixels"):
-        noted = [json.loads(path.read_text()) for path in told.member_folder(member).glob("fold-*/fold.json")]
+        noted = [json.loads(path.read_text()) for path in mixed.member_folder(member).glob("fold-*/fold.json")]
         row = costs.loc[member]
         assert row["fit"] == pytest.approx(sum(fold["seconds_fit"] for fold in noted))
         assert row["predict"] == pytest.approx(sum(fold["seconds_predict"] for fold in noted))
@@ -88,7 +88,7 @@ def test_what_members_cost_is_what_their_folds_noted(told: OofStore, section: Se
         assert row["threads"] == max(fold["threads"] for fold in noted)
         each = np.mean([fold["seconds_features_per_photograph"] for fold in noted])
         assert row["features_each"] == pytest.approx(each)
-        photographs = told.facts()["train_rows"] + told.facts()["test_rows"]
+        photographs = mixed.facts()["train_rows"] + mixed.facts()["test_rows"]
         assert row["seconds"] == pytest.approx(row["fit"] + row["predict"] + each * photographs)
     assert costs.loc["imported"].isna().all(), "nobody knows what it cost elsewhere"
 
@@ -102,7 +102,7 @@ def test_on_the_frontier_is_whom_no_other_beats_in_both(section: Section) -> Non
 
 
 @pytest.mark.parametrize("content", ["{", "[1]", json.dumps([IDLE])])
-def test_without_a_log_of_runs_the_members_are_left(told: OofStore, tmp_path: Path, content: str) -> None:
-    section = of_runs(told, tmp_path, content)
+def test_without_a_log_of_runs_the_members_are_left(mixed: OofStore, tmp_path: Path, content: str) -> None:
+    section = of_runs(mixed, tmp_path, content)
     assert not list(blocks_of([section], Facts))
     assert len(table(section, "cost-of-members")) == 6

@@ -41,7 +41,7 @@ def table(section: Section, name: str) -> pd.DataFrame:
     return next(table.frame for table in blocks_of([section], Table) if table.id == name)
 
 
-def members_told(section: Section) -> set[str]:
+def members_shown(section: Section) -> set[str]:
     return {
         str(name) for table in blocks_of([section], Table) if "member" in table.frame for name in table.frame["member"]
     }
@@ -67,11 +67,13 @@ def blend_again(store: OofStore, method: str) -> None:
 def test_the_numbers_of_a_member_on_altered_photographs(real_report: Path) -> None:
     logits = pd.read_parquet(real_report / "robustness" / "jpeg_50_420" / "boosted.parquet")
     called = logits["logit"] >= 0
-    told = table(robustness(material_of(OofStore(real_report))), "robustness-of-member-boosted").set_index("alteration")
-    assert told.loc["jpeg_50_420", "accuracy"] == pytest.approx((called == (logits["label"] == 1)).mean())
-    assert told.loc["jpeg_50_420", "false_positive_rate"] == pytest.approx(called[logits["label"] == 0].mean())
-    assert told["member"].eq("boosted").all()
-    assert {"auc", "auc_error", "false_positive_rate_error"} <= set(told)
+    shown = table(robustness(material_of(OofStore(real_report))), "robustness-of-member-boosted").set_index(
+        "alteration"
+    )
+    assert shown.loc["jpeg_50_420", "accuracy"] == pytest.approx((called == (logits["label"] == 1)).mean())
+    assert shown.loc["jpeg_50_420", "false_positive_rate"] == pytest.approx(called[logits["label"] == 0].mean())
+    assert shown["member"].eq("boosted").all()
+    assert {"auc", "auc_error", "false_positive_rate_error"} <= set(shown)
 
 
 def test_the_numbers_of_a_member_on_clusters_never_seen(real_report: Path) -> None:
@@ -79,9 +81,9 @@ def test_the_numbers_of_a_member_on_clusters_never_seen(real_report: Path) -> No
     rows = pd.concat([pd.read_parquet(file) for file in files]).query("split == 'oof'")
     right = (rows["pred"] >= 0.5) == (rows["label"] == 1)
     section = generators(material_of(OofStore(real_report)))
-    told = table(section, "generators-by-member").set_index("member").loc["linear"]
-    assert told["accuracy"] == pytest.approx(right.mean())
-    assert told["fakes_found"] == pytest.approx(right[rows["label"] == 1].mean())
+    shown = table(section, "generators-by-member").set_index("member").loc["linear"]
+    assert shown["accuracy"] == pytest.approx(right.mean())
+    assert shown["fakes_found"] == pytest.approx(right[rows["label"] == 1].mean())
     each = table(section, "generators-by-cluster").set_index(["cluster", "member"])
     assert each.loc[(0, "linear"), "accuracy"] == pytest.approx(right[rows["fold"] == 0].mean())
     assert ALL not in each.index.get_level_values("cluster")
@@ -102,20 +104,20 @@ def test_nothing_is_stale_while_nothing_changes(store: OofStore, which: str) -> 
 def test_a_member_that_was_trained_again_is_left_out(store: OofStore, which: str) -> None:
     retrain(store, "linear")
     section = SECTIONS[which](material_of(store))
-    assert members_told(section) == {"boosted"}, "the blend was made of what is gone"
+    assert members_shown(section) == {"boosted"}, "the blend was made of what is gone"
     assert "The blend and linear changed since this was measured" in words(section)
     assert f"ensemble {which} '{store.root}'" in words(section)
     blend(store)
-    assert members_told(SECTIONS[which](material_of(store))) == {"boosted"}
+    assert members_shown(SECTIONS[which](material_of(store))) == {"boosted"}
 
 
 @BOTH
 def test_another_blend_is_left_out(store: OofStore, which: str) -> None:
     blend_again(store, "single_best")
     section = SECTIONS[which](material_of(store))
-    assert members_told(section) == {"linear", "boosted"}
+    assert members_shown(section) == {"linear", "boosted"}
     assert "The blend changed since this was measured, so its rows are left out" in words(section)
-    assert "decides" not in words(section), "nor is the old blend's verdict told"
+    assert "decides" not in words(section), "nor is the old blend's verdict shown"
 
 
 @BOTH
@@ -155,7 +157,7 @@ def test_the_page_of_an_inquiry_is_its_section(real_report: Path, which: str) ->
 
 def test_errors_are_never_zero_for_want_of_cases(real_report: Path) -> None:
     """Linear calls no real photograph fake: none among a few does not mean never."""
-    told = table(generators(material_of(OofStore(real_report))), "generators-by-member").set_index("member")
-    assert told.loc["linear", "false_positives"] == 0
-    assert np.isfinite(told["false_positives_se"]).all()
-    assert (told["false_positives_se"] > 0).all()
+    shown = table(generators(material_of(OofStore(real_report))), "generators-by-member").set_index("member")
+    assert shown.loc["linear", "false_positives"] == 0
+    assert np.isfinite(shown["false_positives_se"]).all()
+    assert (shown["false_positives_se"] > 0).all()

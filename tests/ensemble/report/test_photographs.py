@@ -25,7 +25,7 @@ from ensemble.core.metrics.scores import is_right
 from ensemble.core.storage.files import Location
 from ensemble.engine.choose import engine_maker
 from ensemble.report.__main__ import main as report
-from ensemble.report.exhibits import criteria as choosing
+from ensemble.report.exhibits import criteria
 from ensemble.report.exhibits.opinions import MEAN
 from ensemble.report.exhibits.pictures import MOST_BYTES, picture_of
 from ensemble.report.exhibits.selection import choose, photographs_of
@@ -37,12 +37,13 @@ from ensemble.report.sections.photographs import photographs
 from ensemble.report.signature import report_signature
 from ensemble.report.write import PAGE
 from ensemble.store.columns import SPECTRA, make_columns
+from ensemble.store.context import RunContext
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import PHOTOGRAPHS
 from ensemble.store.predictions import load_predictions
 from members.forensics import Spectra
 from tests.competitions import write_competition
-from tests.ensemble.report.simulated import opinions, told
+from tests.ensemble.report.simulated import opinions, opinions_of
 from tests.storage import fill, invoke
 
 
@@ -78,10 +79,10 @@ def forget_source(store: OofStore, source: str = "/nowhere/at/all") -> None:
 # ---- choosing ----
 def test_errors_are_errors_the_surest_first_of_both_directions() -> None:
     seen = opinions()
-    chosen = [each.row for each in choosing.confident_errors(seen)]
+    chosen = [each.row for each in criteria.confident_errors(seen)]
     wrong = ~is_right(seen.lead, seen.labels)
     assert wrong[chosen].all()
-    assert len(chosen) == min(wrong.sum(), choosing.AT_MOST)
+    assert len(chosen) == min(wrong.sum(), criteria.AT_MOST)
     sure = np.abs(seen.lead[chosen] - 0.5)
     assert (np.diff(sure) <= 0).all()
     assert set(seen.labels[chosen]) == set(seen.labels[wrong])
@@ -90,12 +91,12 @@ def test_errors_are_errors_the_surest_first_of_both_directions() -> None:
 
 def test_disagreements_are_split_and_farther_apart_than_any_other() -> None:
     seen = opinions()
-    chosen = [each.row for each in choosing.disagreements(seen)]
+    chosen = [each.row for each in criteria.disagreements(seen)]
     decides = seen.members >= 0.5
     split = decides.any(axis=1) & ~decides.all(axis=1)
     assert split[chosen].all()
     apart = np.abs(seen.members[:, :, None] - seen.members[:, None, :]).sum(axis=(1, 2)) / (4 * 3)
-    np.testing.assert_allclose(choosing.mean_differences(seen.members), apart)
+    np.testing.assert_allclose(criteria.mean_differences(seen.members), apart)
     assert apart[chosen].min() >= np.delete(apart, chosen)[np.delete(split, chosen)].max()
 
 
@@ -103,7 +104,7 @@ def test_disagreements_are_split_and_farther_apart_than_any_other() -> None:
 @given(st.lists(st.lists(st.one_of(st.none(), st.floats(0, 1)), min_size=4, max_size=4), min_size=1, max_size=5))
 def test_mean_differences_of_members_that_are_silent(rows: list[list[float | None]]) -> None:
     table = np.array([[np.nan if value is None else value for value in row] for row in rows])
-    for row, found in zip(table, choosing.mean_differences(table), strict=True):
+    for row, found in zip(table, criteria.mean_differences(table), strict=True):
         there = row[~np.isnan(row)]
         pairs = [abs(a - b) for place, a in enumerate(there) for b in there[:place]]
         assert found == pytest.approx(np.mean(pairs) if pairs else 0)
@@ -111,14 +112,14 @@ def test_mean_differences_of_members_that_are_silent(rows: list[list[float | Non
 
 def test_the_label_rule_finds_labels_that_were_flipped() -> None:
     flipped = tuple(range(7, 400, 20))
-    doubts = choosing.likely_label_errors(opinions(quality=(6.0, 6.0, 5.0, 5.0), flipped=flipped), count=50)
+    doubts = criteria.likely_label_errors(opinions(quality=(6.0, 6.0, 5.0, 5.0), flipped=flipped), count=50)
     assert doubts is not None
     found = {each.row for each in doubts.chosen}
     assert len(found) == doubts.found
     assert len(found & set(flipped)) > len(flipped) / 2
     assert not found - set(flipped)
     assert doubts.by_chance < 1, "twenty would not come by chance"
-    honest = choosing.likely_label_errors(opinions(quality=(6.0, 6.0, 5.0, 5.0)))
+    honest = criteria.likely_label_errors(opinions(quality=(6.0, 6.0, 5.0, 5.0)))
     assert honest is not None
     assert not honest.found
 
@@ -128,7 +129,7 @@ def test_one_member_that_sides_with_the_label_is_enough_to_trust_it() -> None:
     logits = np.where(labels[:, None] == 1, 3.0, -3.0) * np.ones((40, 3))
     logits[[4, 9]] *= -3
     logits[9, 2] *= -0.01
-    doubts = choosing.likely_label_errors(told(logits, labels))
+    doubts = criteria.likely_label_errors(opinions_of(logits, labels))
     assert doubts is not None
     assert [each.row for each in doubts.chosen] == [4]
 
@@ -137,25 +138,25 @@ def test_chance_is_what_independent_errors_would_give() -> None:
     rng = np.random.default_rng(0)
     labels = np.arange(4000) % 2
     right = rng.random((4000, 3)) > np.array([0.3, 0.2, 0.4])
-    seen = told(np.where(right == (labels[:, None] == 1), 1.0, -1.0), labels)
-    doubts = choosing.likely_label_errors(seen)
+    seen = opinions_of(np.where(right == (labels[:, None] == 1), 1.0, -1.0), labels)
+    doubts = criteria.likely_label_errors(seen)
     assert doubts is not None
     assert doubts.by_chance == pytest.approx(4000 * 0.3 * 0.2 * 0.4, rel=0.1)
     assert doubts.all_wrong == pytest.approx(doubts.by_chance, abs=4 * np.sqrt(doubts.by_chance))
 
 
 def test_one_member_agrees_with_nobody() -> None:
-    assert choosing.likely_label_errors(opinions(quality=(2.0,))) is None
+    assert criteria.likely_label_errors(opinions(quality=(2.0,))) is None
 
 
 def test_only_one_right_is_right_alone_and_each_has_its_turn() -> None:
     seen = opinions(n=2000)
-    chosen = [each.row for each in choosing.only_one_right(seen)]
+    chosen = [each.row for each in criteria.only_one_right(seen)]
     right = is_right(seen.members, seen.labels[:, None])
     assert (right[chosen].sum(axis=1) == 1).all()
     able = {int(np.argmax(row)) for row in right[right.sum(axis=1) == 1]}
     assert {int(np.argmax(row)) for row in right[chosen]} == able
-    assert not choosing.only_one_right(opinions(quality=(2.0, 2.0))), "of two that differ one is always right alone"
+    assert not criteria.only_one_right(opinions(quality=(2.0, 2.0))), "of two that differ one is always right alone"
 
 
 def test_members_that_are_not_complete_are_left_out_of_votes_and_counts() -> None:
@@ -166,12 +167,12 @@ def test_members_that_are_not_complete_are_left_out_of_votes_and_counts() -> Non
     assert len(seen.votes(0)) == 0
     assert len(seen.votes(2)) == 4
     assert len(seen.votes(1)) == 5
-    kinds = [choosing.confident_errors, choosing.disagreements, choosing.only_one_right, choosing.least_sure]
+    kinds = [criteria.confident_errors, criteria.disagreements, criteria.only_one_right, criteria.least_sure]
     chosen = [each for kind in kinds for each in kind(seen)]
-    doubts = choosing.likely_label_errors(seen)
+    doubts = criteria.likely_label_errors(seen)
     assert doubts is not None
     assert 0 not in {each.row for each in [*chosen, *doubts.chosen]}
-    assert all("of 3 " in each.note for each in choosing.disagreements(seen) if each.row % 2 == 0)
+    assert all("of 3 " in each.note for each in criteria.disagreements(seen) if each.row % 2 == 0)
 
 
 def test_nothing_is_in_sample(store: OofStore) -> None:
@@ -266,7 +267,7 @@ def test_it_lies_anywhere(blended: OofStore, place: Location) -> None:
     assert list(read_exhibits(store).contents) == photographs_of(choose(material_of(store)))
 
 
-def test_the_report_takes_them_from_data_and_is_written_anew(store: OofStore, competition_folder: Path) -> None:
+def test_the_report_takes_them_from_data_and_is_written_again(store: OofStore, competition_folder: Path) -> None:
     forget_source(store)
     assert "are not shown" in " ".join(invoke_report(store).split())
     page = (store.root / PAGE).read_text()
@@ -338,7 +339,8 @@ def test_curves_are_the_columns_of_the_transformer(store: OofStore, competition_
         assert exhibit.spectrum.startswith("data:image/webp")
     with engine_maker("inline")() as engine:
         recipe = store.experiment().report.spectra
-        make_columns(recipe, competition, None, store.ledger(), engine, store, ProgressBoard(), SPECTRA)
+        context = RunContext(competition, store.ledger(), store, engine, ProgressBoard())
+        make_columns(recipe, context, file=SPECTRA)
     shown = galleries(store)
     assert shown[0].exhibits == alone[0].exhibits
     labels = np.array([*store.ledger().labels, *[-1] * 12])

@@ -57,7 +57,7 @@ def _worst(table: pd.DataFrame, who: str) -> Facts:
     facts = []
     if AS_THEY_ARE in mine.index:
         clean = mine.loc[AS_THEY_ARE]
-        facts.append(Fact("Unaltered", f"{clean['accuracy']:.3f}", f"± {clean['standard_error']:.3f}, {who}"))
+        facts.append(Fact("As they are", f"{clean['accuracy']:.3f}", f"± {clean['standard_error']:.3f}, {who}"))
     altered = mine.drop(index=AS_THEY_ARE, errors="ignore")
     if len(altered):
         worst = altered.iloc[int(altered["accuracy"].argmin())]
