@@ -119,6 +119,8 @@ def column_weights(model: Any) -> tuple[str, Array] | None:
     scaler, *rest = [step for _, step in getattr(model, "steps", [("", None)])]
     if type(scaler).__name__ != "StandardScaler" or not scaler.with_std or len(rest) != 1:
         return None
-    fitted = [each.estimator for each in getattr(rest[0], "calibrated_classifiers_", [])] or rest
-    weights = np.abs([np.ravel(getattr(each, "coef_", ())) for each in fitted]).astype(np.float64)
-    return (COEFFICIENTS, np.mean(weights / weights.sum(axis=1, keepdims=True), axis=0)) if weights.size else None
+    calibrated = [each.estimator for each in getattr(rest[0], "calibrated_classifiers_", [])]
+    weights = np.abs([np.ravel(getattr(each, "coef_", ())) for each in calibrated or rest]).astype(np.float64)
+    if not weights.size:
+        return None
+    return COEFFICIENTS, np.mean(weights / weights.sum(axis=1, keepdims=True), axis=0) if calibrated else weights[0]
