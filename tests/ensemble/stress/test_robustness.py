@@ -24,12 +24,14 @@ from ensemble.core.errors import UserError
 from ensemble.core.storage.files import write_text
 from ensemble.engine.tasks.inference import InferenceTask
 from ensemble.store.oof import OofStore
+from ensemble.store.predictions import load_predictions
 from ensemble.store.results import AS_THEY_ARE
 from ensemble.stress.robustness.alterations import ALTERATIONS
+from ensemble.stress.robustness.honest_blend import HonestBlend, fit_honest_blend
 from ensemble.stress.robustness.inference import alter_all
+from ensemble.stress.robustness.results import scores
 from ensemble.stress.robustness.run import Request, robustness
 from ensemble.stress.robustness.sample import sample_rows
-from ensemble.stress.robustness.table import scores
 from tests.competitions import BOOSTED, CNN, LINEAR, photograph, write_competition, write_config
 from tests.conftest import train_inline
 from tests.ensemble.test_commands import ensemble
@@ -156,8 +158,21 @@ def test_without_a_blend_the_members_are_told(store: OofStore) -> None:
     shutil.rmtree(store.root / "blend")
     table, content, complete = ask(store)
     assert complete
-    assert content["notes"][0].startswith("the blend cannot be told: there is no blend of these predictions")
+    assert content["notes"][0].startswith("the blend is not scored: there is no blend of these predictions")
     assert set(table["member"]) == {"linear", "boosted"}
+
+
+@pytest.mark.parametrize(("elected", "possible"), [("greedy", True), ("tpe", False), ("average", False)])
+def test_a_blend_by_a_method_that_is_no_longer_offered_is_not_fitted_again(
+    store: OofStore, elected: str, possible: bool
+) -> None:
+    """Nor is an average that such a method took part in."""
+    manifest = json.loads((store.blend_folder / "blend.json").read_text())
+    manifest |= {"blenders": {"mean": {}, "greedy": {}, "tpe": {}}, "elected": [elected] * 3}
+    experiment = store.experiment()
+    fitted = fit_honest_blend(store, experiment, load_predictions(store, experiment), manifest, lambda _: None)
+    assert isinstance(fitted, HonestBlend) == possible
+    assert possible or fitted == "the last blend used tpe, which is no longer offered; blend again"
 
 
 @pytest.mark.parametrize("method", ["boosted", pytest.param("average", marks=pytest.mark.slow)])
@@ -294,7 +309,7 @@ def test_who_cannot_be_asked_is_named(
     assert "the model was not saved" in content["left_out"]["unsaved"]
     assert "2 of 3 folds" in content["left_out"]["boosted"]
     assert set(table["member"]) == {"linear"}
-    assert any(note.startswith("the blend cannot be told") for note in content["notes"])
+    assert any(note.startswith("the blend is not scored") for note in content["notes"])
     with pytest.raises(UserError, match="boosted has 2 of 3 folds"):
         ask(store, "flip", members=("boosted",))
 
