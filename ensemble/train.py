@@ -138,20 +138,12 @@ def _look_for_shortcuts(
     context: RunContext, experiment: Experiment, pixels: NDArray[np.uint8], plan: Plan, limits: Limits
 ) -> None:
     """Audit the data before hours are spent on members that may learn a shortcut; with a budget, what is quick."""
-    from ensemble.audit.run import audit_and_tell  # here, since a run that has nothing to do should not import it
+    from ensemble.audit.run import Subject, audit_and_log  # here, since a run with nothing to do should not import it
 
     context.engine.deadline = limits.budget.deadline
     if plan.missing:
-        audit_and_tell(
-            context.competition,
-            pixels,
-            context.ledger,
-            experiment,
-            context.store,
-            context.engine,
-            context.board,
-            quick=limits.budget.limited,
-        )
+        subject = Subject(context.competition, context.ledger, experiment, context.store)
+        audit_and_log(subject, context.engine, context.board, pixels, quick=limits.budget.limited)
 
 
 def _publish(experiment: Experiment, competition: Competition, store: OofStore, board: ProgressBoard) -> None:

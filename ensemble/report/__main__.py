@@ -1,4 +1,4 @@
-"""ensemble report: the leaderboard, the members' pages and the whole report, from the store."""
+"""Command `ensemble report`: the leaderboard, the members' pages and the report, from a store."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def main(
             parser=location,
             metavar="PATH",
             help="The competition, for photographs that the report shows and the store does not hold; default: where "
-            "training read it, if it is still there.",
+            "training read it, if that still exists.",
         ),
     ] = None,
 ) -> None:
@@ -35,7 +35,7 @@ def main(
     found, experiment = find_store(store, oof)
     competition = None if data is None else Competition.open(data, experiment.data)
     if competition is not None and competition.sha256 != found.facts()["sha256"]:
-        raise UserError(f"{data} is not what {found.root} was trained on; name that competition")
+        raise UserError(f"{data} is not the competition that {found.root} was trained on; give that one")
     if not publish(found, make_console(), experiment, competition=competition):
         raise typer.Exit(2)
 

@@ -15,8 +15,10 @@ from ensemble.core.arrays import Array, Labels
 from ensemble.core.metrics.intervals import standard_error
 
 THRESHOLD = 0.5  # fixed by the competition: at or above is fake
-PLATEAU = 0.004  # accuracies this close to the best do not differ: the maximum varies from sample to sample
-_CLIP = 1e-7  # a probability of 0 or 1 is a rounding; |logit| stays below 16.2
+CLASSES = ("real", "fake")  # by label
+UNSURE = (0.2, 0.8)  # probabilities between these are no answer for who must not be wrong
+PLATEAU = 0.004  # accuracies this close to the best are the same hill: its top jumps from sample to sample
+_CLIP = 1e-7  # a probability of 0 or 1 is a rounding, not a certainty; |logit| stays below 16.2
 
 
 def to_logits(probabilities: Array) -> Array:

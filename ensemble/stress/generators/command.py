@@ -9,7 +9,7 @@ import typer
 
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.storage.files import Location, location
-from ensemble.report.anew import report_anew
+from ensemble.report.publish import update_report
 from ensemble.store.opening import find_store
 from ensemble.stress.generators.run import leave_clusters_out
 
@@ -42,6 +42,6 @@ def main(
     """
     found, experiment = find_store(store, oof)
     complete = leave_clusters_out(found, experiment, members, data, engine, clusters)
-    report_anew(found, experiment, ProgressBoard().log)
+    update_report(found, experiment, ProgressBoard().log)
     if not complete:
         raise typer.Exit(1)

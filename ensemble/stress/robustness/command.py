@@ -44,7 +44,7 @@ def main(
     found, experiment = find_store(store, oof)
     named = [member.name for member in choose_members(experiment, members)] if members else []
     from ensemble.core.console.progress import ProgressBoard
-    from ensemble.report.anew import report_anew
+    from ensemble.report.publish import update_report
     from ensemble.stress.robustness.run import Request, robustness
 
     board = ProgressBoard()
@@ -52,7 +52,7 @@ def main(
     table, content, complete = robustness(found, experiment, data, engine, wanted, board)
     _print(board.console, found, table, content)
     board.console.print(f"AUC, false positives, abstention: {file_of(found, ROBUSTNESS, 'md')}", markup=False)
-    report_anew(found, experiment, board.log)
+    update_report(found, experiment, board.log)
     if not complete:
         raise typer.Exit(1)
 

@@ -20,7 +20,7 @@ from ensemble.core.metrics.intervals import (
     proportion_standard_error,
     standard_error,
 )
-from ensemble.core.metrics.scores import area_under_curve, is_right, to_probabilities
+from ensemble.core.metrics.scores import UNSURE, area_under_curve, is_right, to_probabilities
 from ensemble.core.storage.files import local_copy, new_file, write_text
 from ensemble.engine.recipes.code import versions
 from ensemble.engine.tasks.features import TableRequest
@@ -38,7 +38,6 @@ from ensemble.stress.robustness.stored_members import StoredMember
 
 SAME_LOGIT = 0.01  # rounding may depend on how many rows are computed together, and on the processor
 SAME_PROBABILITY = 1e-3
-UNSURE = (0.2, 0.8)  # probabilities between these count as abstentions
 TABLE_COLUMNS = [
     "alteration", "title", "family", "member", "measured_on", "n", "accuracy", "standard_error", "change",
     "change_error", "auc", "auc_error", "false_positive_rate", "false_positive_rate_error", "fakes_found",

@@ -17,11 +17,11 @@ from ensemble.report.publish import publish
 from ensemble.report.write import write_sections
 from ensemble.store.oof import OofStore
 from ensemble.stress.generators.run import leave_clusters_out
-from ensemble.stress.robustness.run import Wanted, robustness
+from ensemble.stress.robustness.run import Request, robustness
 from tests.competitions import BOOSTED, LINEAR, write_config
 from tests.conftest import train_inline
 from tests.ensemble.report.every_block import every_block
-from tests.ensemble.report.told import material, told  # noqa: F401  fixtures
+from tests.ensemble.report.mixed import material, mixed  # noqa: F401  fixtures
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 PHONE, DESK = (390, 844), (1440, 900)
@@ -58,7 +58,7 @@ def real_report(tmp_path_factory: pytest.TempPathFactory, competition_folder: Pa
     folder = tmp_path_factory.mktemp("real")
     store = train_inline(write_config(folder / "small.yaml", LINEAR, BOOSTED), competition_folder, folder / "oof")
     blend(store)
-    robustness(store, store.experiment(), None, "inline", Wanted(("jpeg_50_420", "flip"), photographs=0))
+    robustness(store, store.experiment(), None, "inline", Request(("jpeg_50_420", "flip"), photographs=0))
     leave_clusters_out(store, store.experiment(), engine_name="inline", asked=2)
     publish(store, make_console())
     return Path(str(OofStore(store.root).root))

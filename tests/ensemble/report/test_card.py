@@ -20,9 +20,8 @@ from ensemble.report.card.numbers import base_rates, figures
 from ensemble.report.facts.material import Material
 from ensemble.report.facts.rates import Rate, share_of_alarms_right
 from ensemble.report.publish import publish
-from ensemble.report.render.blocks import Section, Text
+from ensemble.report.render.blocks import Section, Table, Text, blocks_of
 from ensemble.report.render.markdown import to_markdown
-from ensemble.report.write import tables_of
 from ensemble.store.oof import OofStore
 from ensemble.store.results import made_from
 
@@ -35,12 +34,12 @@ def section(material: Material) -> Section:
 
 
 @pytest.fixture
-def store(told: OofStore, tmp_path: Path) -> OofStore:
-    return OofStore(Path(shutil.copytree(told.root, tmp_path / "told")))
+def store(mixed: OofStore, tmp_path: Path) -> OofStore:
+    return OofStore(Path(shutil.copytree(mixed.root, tmp_path / "mixed")))
 
 
 def table(section: Section, identifier: str) -> pd.DataFrame:
-    return next(each.frame for each in tables_of([section]) if each.id == identifier)
+    return next(each.frame for each in blocks_of([section], Table) if each.id == identifier)
 
 
 def chapter(section: Section, title: str) -> str:
@@ -52,8 +51,8 @@ def nested(store: OofStore) -> pd.DataFrame:
     return pd.read_parquet(store.blend_folder / "oof.parquet")
 
 
-def test_figures_are_those_of_the_blend_s_file(told: OofStore, section: Section) -> None:
-    rows, said = nested(told), table(section, "card-figures").set_index("figure")
+def test_figures_are_those_of_the_blend_s_file(mixed: OofStore, section: Section) -> None:
+    rows, said = nested(mixed), table(section, "card-figures").set_index("figure")
     assert said.loc["Accuracy at 0.5", "value"] == pytest.approx(((rows["pred"] >= 0.5) == rows["label"]).mean())
     assert said.loc["AUC", "value"] == pytest.approx(roc_auc_score(rows["label"], rows["pred"]))
     assert said.loc["Brier score", "value"] == pytest.approx(brier_score_loss(rows["label"], rows["pred"]))
@@ -65,12 +64,12 @@ def test_figures_are_those_of_the_blend_s_file(told: OofStore, section: Section)
     assert said["measured_on"].str.startswith("nested OOF on").all()
 
 
-def test_errors_by_class(told: OofStore, section: Section) -> None:
-    rows, said = nested(told), table(section, "card-errors").set_index("what")
+def test_errors_by_class(mixed: OofStore, section: Section) -> None:
+    rows, said = nested(mixed), table(section, "card-errors").set_index("what")
     real, fake = rows[rows["label"] == 0], rows[rows["label"] == 1]
-    alarms = said.loc["real ones called fake (false-positive rate)"]
+    alarms = said.loc["real photographs predicted fake (false-positive rate)"]
     assert alarms[["count", "of"]].tolist() == [(real["pred"] >= 0.5).sum(), len(real)]
-    missed = said.loc["fakes called real (missed)"]
+    missed = said.loc["fakes predicted real (missed)"]
     assert missed[["count", "of"]].tolist() == [(fake["pred"] < 0.5).sum(), len(fake)]
     assert alarms["low"] <= alarms["share"] <= alarms["high"]
 
@@ -107,8 +106,8 @@ def test_it_says_what_was_not_measured_and_how_to(store: OofStore, material: Mat
     here = replace(material, store=store)
     said = chapter(card(here) or Section("", "", "", ()), "What else was measured, and what was not")
     for command in ("robustness", "generators"):
-        assert f"not measured. python -m ensemble.{command} does it" in said
-    assert "measured, and told on the report beside this card (audit/audit.json" in said  # training audits
+        assert f"not measured. ensemble {command} measures it" in said
+    assert "measured, see the report beside this card (audit/audit.json" in said  # training audits
     frame = pd.DataFrame({"member": ["blend"]})
     for name, data in (("robustness", store.facts()["sha256"]), ("generators", "another")):
         (store.root / name).mkdir()
@@ -116,27 +115,27 @@ def test_it_says_what_was_not_measured_and_how_to(store: OofStore, material: Mat
         made = made_from(store, material.predictions, material.manifest, material.predictions.members)
         (store.root / name / f"{name}.json").write_text(json.dumps(made | {"data_sha256": data}))
     said = chapter(card(here) or Section("", "", "", ()), "What else was measured, and what was not")
-    assert "measured, and told on the report beside this card (robustness/robustness.json" in said
+    assert "measured, see the report beside this card (robustness/robustness.json" in said
     assert "This was measured on other photographs than the store's" in said
     assert f"run ensemble generators {store.root} again" in said
     content = json.loads((store.root / "audit" / "audit.json").read_text())
     (store.root / "audit" / "audit.json").write_text(json.dumps(content | {"data_sha256": "another"}))
     said = chapter(card(here) or Section("", "", "", ()), "What else was measured, and what was not")
-    assert "not measured. ensemble audit does it" in said
+    assert "not measured. ensemble audit measures it" in said
     (store.root / "audit" / "audit.json").unlink()
     said = chapter(card(here) or Section("", "", "", ()), "What else was measured, and what was not")
-    assert "not measured. ensemble audit does it" in said
+    assert "not measured. ensemble audit measures it" in said
 
 
-def test_data_folds_and_hashes_are_the_store_s(told: OofStore, section: Section) -> None:
-    folds = json.loads((told.root / "folds.json").read_text())
+def test_data_folds_and_hashes_are_the_store_s(mixed: OofStore, section: Section) -> None:
+    folds = json.loads((mixed.root / "folds.json").read_text())
     assert f"{folds['n_folds']} folds, cut once for all members with seed {folds['seed']}" in chapter(section, "Folds")
     assert "40, of them 20 real and 20 fake" in chapter(section, "Data")
     hashes = table(section, "card-hashes").set_index("what")["sha256"]
-    manifest = json.loads((told.blend_folder / "blend.json").read_text())
+    manifest = json.loads((mixed.blend_folder / "blend.json").read_text())
     assert hashes["folds"] == folds["sha256"] == manifest["folds_sha256"]
     assert hashes["submit.csv"] == manifest["submission_sha256"]
-    assert hashes["data"] == told.facts()["sha256"]
+    assert hashes["data"] == mixed.facts()["sha256"]
     versions = table(section, "card-versions").set_index("what")["version"]
     assert versions["numpy"] == np.__version__
     members = table(section, "card-members").set_index("member")
@@ -144,11 +143,11 @@ def test_data_folds_and_hashes_are_the_store_s(told: OofStore, section: Section)
     assert members.loc["imported", "kind"].startswith("trained elsewhere")
 
 
-def test_nothing_of_this_machine_is_told(told: OofStore, section: Section, competition_folder: Path) -> None:
-    assert told.facts()["source"] == str(competition_folder)
+def test_nothing_of_this_machine_is_shown(mixed: OofStore, section: Section, competition_folder: Path) -> None:
+    assert mixed.facts()["source"] == str(competition_folder)
     text = to_markdown("card", [section])
     assert competition_folder.name in text
-    assert not [place for place in (str(competition_folder.parent), str(told.root), str(Path.home())) if place in text]
+    assert not [place for place in (str(competition_folder.parent), str(mixed.root), str(Path.home())) if place in text]
     assert source_name("s3://bucket/deep/faces.zip") == source_name("C:\\data\\faces.zip") == "faces.zip"
     assert source_name("faces/") == source_name("./faces") == "faces"
     assert source_name(".") == source_name("") == "not named"
@@ -157,7 +156,7 @@ def test_nothing_of_this_machine_is_told(told: OofStore, section: Section, compe
 def test_it_travels_as_a_file_and_goes_with_its_blend(store: OofStore) -> None:
     publish(store, Console(file=io.StringIO()))
     text = (store.root / "model_card.md").read_text()
-    assert text.startswith("# Model card: told\n")
+    assert text.startswith("# Model card: mixed\n")
     assert "### Forbidden use" in text
     assert (store.root / "report" / "card-errors.csv").is_file()
     assert 'id="card"' in (store.root / "report.html").read_text()

@@ -12,7 +12,7 @@ import pytest
 from ensemble.store.oof import OofStore
 from tests.conftest import train_inline
 
-SLOW_IMPORTS = ["torch", "ray", "sklearn", "lightgbm", "scipy", "optuna", "matplotlib", "imagehash", "fsspec", "upath"]
+SLOW_IMPORTS = ["torch", "ray", "sklearn", "lightgbm", "scipy", "optuna", "imagehash", "fsspec", "upath"]
 
 
 @pytest.fixture

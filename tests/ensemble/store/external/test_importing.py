@@ -385,7 +385,7 @@ def test_a_member_that_was_trained_here_is_never_replaced(store: OofStore, tmp_p
 def test_a_second_import_replaces_the_first_as_a_whole(store: OofStore, tmp_path: Path) -> None:
     import_predictions(store, "mine", *write(tmp_path, *tables(store)))
     publish(store, Console(quiet=True))
-    for left in ("fold-9/predictions.parquet", "learning_curves.svg"):  # of an import into a store with more folds
+    for left in ("fold-9/predictions.parquet", "report.md"):  # of an import into a store with more folds
         (store.member_folder("mine") / left).parent.mkdir(exist_ok=True)
         (store.member_folder("mine") / left).write_text("old")
     oof, test = tables(store, seed=1)
