@@ -241,11 +241,12 @@ def blend(store: Named, oof: Address = "oof", output: Address | None = None) -> 
         manifest = blend_predictions(found, experiment, copy, predictions=predictions)
     publish(found, Console(quiet=True), experiment, predictions)
     weights = manifest["weights"]
+    scores: dict[str, Any] = {key: math.nan if value is None else value for key, value in manifest["nested"].items()}
     return BlendResult(
         chosen=manifest["chosen"],
         reason=manifest["reason"],
         measured_on=manifest["measured_on"],
-        scores=Scores(**{name: math.nan if value is None else value for name, value in manifest["nested"].items()}),
+        scores=Scores(**scores),
         weights=None if weights is None else dict(zip(manifest["members"], weights, strict=True)),
         submission=copy or found.blend_folder / SUBMISSION,
         manifest=manifest,
