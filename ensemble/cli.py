@@ -53,4 +53,4 @@ def _about(
         bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version)
     ] = False,
 ) -> None:
-    """Tell photographs from generated pictures with an ensemble, and know how well it does."""
+    """Detect generated photographs with an ensemble, and estimate honestly how well it does."""

@@ -1,19 +1,22 @@
-"""ensemble train: every (member, fold) pair that is not finished yet, on an engine, into the store."""
+"""The command `ensemble train`: every (member, fold) pair that is not finished, on an engine, into the store."""
 
 from __future__ import annotations
 
 import math
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from ensemble.competition.dataset import Competition
-from ensemble.config import Experiment, MemberSettings, load_experiment
+from ensemble.config import Experiment, MemberSettings, Recipe, load_experiment
 from ensemble.core.console.console import run
 from ensemble.core.console.durations import parse_duration
 from ensemble.core.console.progress import ProgressBoard
+from ensemble.core.console.text import plural
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, location
 from ensemble.core.storage.lock import only_writer
@@ -21,12 +24,17 @@ from ensemble.engine.choose import engine_maker
 from ensemble.engine.recipes.build import build
 from ensemble.report.publish import publish
 from ensemble.store.columns import columns_missing, make_columns
+from ensemble.store.context import RunContext
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import facts_of, note_photographs, prepare
 from ensemble.training.budget import UNLIMITED, Budget, Limits
 from ensemble.training.checks import check_members
-from ensemble.training.execute import Execution, train_missing
-from ensemble.training.plan import choose_members, plan_folds
+from ensemble.training.execute import Training, train_folds
+from ensemble.training.plan import Plan, choose_members, plan_folds
+from ensemble.training.run_log import RunLog
+
+if TYPE_CHECKING:
+    from ensemble.blend.live import LiveBlend
 
 
 def main(
@@ -79,49 +87,78 @@ def train(
 ) -> bool:
     """Bring the store up to date with the experiment, within limits.
 
-    Returns whether every fold is there that was asked for and that the budget has room for.
+    Returns whether every requested fold is stored that the budget has room for.
     """
-    started = time.time()
-    board = ProgressBoard()
-    make_engine = engine_maker(engine_name)
+    run_log, board, make_engine = RunLog(store), ProgressBoard(), engine_maker(engine_name)
     if not store.exists():
         check_members(members)
     with only_writer(store.root, "train"):
         competition = Competition.open(data, experiment.data)
         pixels, ledger = prepare(experiment, competition, store, board)
         plan = plan_folds(members, ledger, competition, store)
-        check_members(plan.members)  # finished ones have proven themselves: a second run need not import torch
+        check_members(plan.members)  # finished ones were checked when they were trained
         store.begin(experiment, ledger, competition.sample, facts_of(competition))
         note_photographs(store, competition)
         for line in plan.reasons:
             board.log(line)
-        complete, columns = True, experiment.blend.columns
-        to_make = columns if columns_missing(columns, competition, store) else None
-        if to_make:
-            build(to_make)  # a wrong path or parameter is told before anything runs
-        if plan.missing or to_make:
-            board.log(f"{len(plan.missing)} folds to train, {len(plan.kept)} finished already")
-            from ensemble.audit.run import audit_and_tell  # a run that has nothing to do should not wait for these
-            from ensemble.blend.live import LiveBlend
-
-            pixels, live = competition.decode() if pixels is None else pixels, LiveBlend(store, experiment, board)
-            quick = limits.budget.limited
+        complete, columns = True, _columns_to_make(experiment, competition, store)
+        if plan.missing or columns:
+            board.log(f"{plural(len(plan.missing), 'fold')} to train, {len(plan.finished):,} finished already")
+            live = _live_blend(experiment, store, board)
             with make_engine() as engine:
-                engine.deadline = limits.budget.deadline
-                if plan.missing:
-                    audit_and_tell(competition, pixels, ledger, experiment, store, engine, board, quick=quick)
-                if to_make:
-                    make_columns(to_make, competition, pixels, ledger, engine, store, board)
-                execution = Execution(plan, competition, ledger, store, engine, board, live.fold_stored)
-                complete = train_missing(execution, pixels, engine_name, limits, started)
+                context = RunContext(competition, ledger, store, engine, board)
+                pixels = competition.decode() if pixels is None else pixels
+                _look_for_shortcuts(context, experiment, pixels, plan, limits)
+                if columns:
+                    make_columns(columns, context, pixels)
+                complete = train_folds(Training(context, plan, limits, live.fold_stored), pixels, run_log)
             live.refresh()
         else:
-            board.log(f"nothing to do: all {len(plan.kept)} folds of {store.root} are finished")
-        try:
-            publish(store, board.console, experiment, competition=competition)
-        except (OSError, UserError) as error:  # a full disk, say: the folds that are there are as good
-            board.log(f"the report could not be written: {error}")
+            board.log(f"nothing to do: all {plural(len(plan.finished), 'fold')} of {store.root} are finished")
+        _publish(experiment, competition, store, board)
     return complete
+
+
+def _live_blend(experiment: Experiment, store: OofStore, board: ProgressBoard) -> LiveBlend:
+    from ensemble.blend.live import LiveBlend  # here, since a run that has nothing to do should not import it
+
+    return LiveBlend(store, experiment, board)
+
+
+def _columns_to_make(experiment: Experiment, competition: Competition, store: OofStore) -> Recipe | None:
+    """Return the recipe of columns that blenders read and the store lacks; a wrong one is an error at once."""
+    columns = experiment.blend.columns
+    if columns is None or not columns_missing(columns, competition, store):
+        return None
+    build(columns)
+    return columns
+
+
+def _look_for_shortcuts(
+    context: RunContext, experiment: Experiment, pixels: NDArray[np.uint8], plan: Plan, limits: Limits
+) -> None:
+    """Audit the data before hours are spent on members that may learn a shortcut; with a budget, what is quick."""
+    from ensemble.audit.run import audit_and_tell  # here, since a run that has nothing to do should not import it
+
+    context.engine.deadline = limits.budget.deadline
+    if plan.missing:
+        audit_and_tell(
+            context.competition,
+            pixels,
+            context.ledger,
+            experiment,
+            context.store,
+            context.engine,
+            context.board,
+            quick=limits.budget.limited,
+        )
+
+
+def _publish(experiment: Experiment, competition: Competition, store: OofStore, board: ProgressBoard) -> None:
+    try:
+        publish(store, board.console, experiment, competition=competition)
+    except (OSError, UserError) as error:  # a full disk, say: the stored folds are as good
+        board.log(f"the report could not be written: {error}")
 
 
 if __name__ == "__main__":

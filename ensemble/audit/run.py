@@ -20,10 +20,11 @@ from ensemble.core.console.text import sentence
 from ensemble.core.errors import UserError
 from ensemble.core.storage.hashing import digest
 from ensemble.engine.base import Engine
-from ensemble.engine.features.table import features_key
+from ensemble.engine.recipes.code import features_key
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.checks import Check, not_run
 from ensemble.store.columns import SPECTRA, columns_missing, make_columns, read_columns
+from ensemble.store.context import RunContext
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import Predictions
 
@@ -157,9 +158,8 @@ class _Material:
         if columns_missing(recipe, self.competition, self.store, SPECTRA):
             if self.quick:
                 raise Skipped("A run with a budget leaves this to ensemble audit.")
-            make_columns(
-                recipe, self.competition, self.pixels, self.ledger, self.engine, self.store, self.board, SPECTRA
-            )
+            context = RunContext(self.competition, self.ledger, self.store, self.engine, self.board)
+            make_columns(recipe, context, self.pixels, SPECTRA)
         found = read_columns(self.store, self.ledger, recipe, SPECTRA, sample)
         if found is None:
             raise ValueError(f"there are no spectra of the photographs ({recipe.use})")

@@ -1,4 +1,4 @@
-"""Picking an engine by its name on the command line."""
+"""Engines by their name on the command line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ensemble.engine.base import Engine
 
 
 def engine_maker(name: str) -> Callable[[], Engine]:
-    """What builds the engine `ray` or `inline`. Ray is imported only when its engine is built.
+    """Return what builds the engine `ray` or `inline`. Ray is imported only when its engine is built.
 
     Raises
     ------

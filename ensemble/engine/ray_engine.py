@@ -15,64 +15,58 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import ray
-from numpy.typing import NDArray
 from ray.exceptions import NodeDiedError, OutOfMemoryError, RayError, RayTaskError
 
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.errors import UserError
-from ensemble.engine.base import Engine, Finished
-from ensemble.engine.capacity import Capacity, Placement
-from ensemble.engine.ray_progress import Mailbox, News
+from ensemble.engine.base import Engine
+from ensemble.engine.capacity import Capacity
+from ensemble.engine.ray_progress import ProgressReports, TaskProgress
 from ensemble.engine.resources import CPU, GPU, MEMORY, Amounts, total
-from ensemble.engine.retries import Attempt, place_of
-from ensemble.engine.tasks.base import FOLDS, LABELS, FoldTask, Task
-from ensemble.engine.tasks.failures import Failure, ended, failure, overdue
-from ensemble.engine.tasks.fold import Outcome, run_task
+from ensemble.engine.retries import Attempt, worker_name
+from ensemble.engine.task_queue import Placement
+from ensemble.engine.tasks.base import Outcome, Task
+from ensemble.engine.tasks.failures import cancelled, failure
 
 if TYPE_CHECKING:
     from typing import Self
 
 _POLL_SECONDS = 0.5
 _REACHABLE_SECONDS = 10
-_NODES_SECONDS = 2  # for which the list of nodes is believed
+_NODES_SECONDS = 2  # for which a list of nodes is used
 _GIB = 2**30
 
 
 class RayEngine(Engine):
     """Runs tasks on Ray. Results come back to the driver, which alone writes."""
 
+    name = "ray"
+
     def __init__(self) -> None:
         super().__init__()
         self._references: dict[str, Any] = {}
         self._running: dict[Any, Attempt] = {}
         self._capacity = Capacity()
-        self._looked = -math.inf
+        self._listed = -math.inf
+        self._progress: ProgressReports
 
     def __enter__(self) -> Self:
         address = os.environ.get("RAY_ADDRESS")
         self.grows = bool(address)
         self._capacity = Capacity(self.grows)
         on_sigterm = signal.getsignal(signal.SIGTERM)
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         try:
-            if address:
-                _check_reachable(address)
-                ray.init(address=address, **quiet)
-            else:
-                # A private Ray answers on loopback only, to those who know its token. Without one in the environment
-                # Ray would write one into the user's home, and every later Ray of theirs would ask for it.
-                os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-                ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
+            _connect(address)
         except (OSError, RuntimeError, ValueError, RayError) as error:
             hint = f"is a Ray head running at RAY_ADDRESS={address}?" if address else "try --engine inline"
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise UserError(f"Ray cannot start ({reason}); {hint}") from None
         finally:
             if threading.current_thread() is threading.main_thread():
-                signal.signal(signal.SIGTERM, on_sigterm)  # Ray has put its own in place, which aborts
+                signal.signal(signal.SIGTERM, on_sigterm)  # Ray has installed its own, which aborts
         try:
-            self._mailbox = Mailbox()
-        except BaseException:  # Ctrl-C too: nobody else would end what has just begun
+            self._progress = ProgressReports()
+        except BaseException:  # Ctrl-C too: nobody else would end the Ray that has just started
             ray.shutdown()
             raise
         return self
@@ -88,30 +82,29 @@ class RayEngine(Engine):
         ray.shutdown()
 
     def nodes(self) -> Sequence[Amounts]:
-        """The living nodes of the cluster."""
-        self._look()
+        """Return the resources of the nodes that are alive."""
+        self._list_nodes()
         return list(self._capacity.nodes.values())
 
-    def _look(self) -> None:
-        """Ask Ray which nodes live, not too often."""
-        if time.monotonic() - self._looked > _NODES_SECONDS:
-            self._capacity.update(
-                {node["NodeID"]: _amounts(node["Resources"]) for node in ray.nodes() if node["Alive"]}
-            )
-            self._looked = time.monotonic()
+    def _list_nodes(self) -> None:
+        """Ask Ray which nodes are alive, not too often."""
+        if time.monotonic() - self._listed > _NODES_SECONDS:
+            alive = {node["NodeID"]: _amounts(node["Resources"]) for node in ray.nodes() if node["Alive"]}
+            self._capacity.update(alive)
+            self._listed = time.monotonic()
 
     def free(self) -> Amounts:
-        """What is not taken, and a little more where the cluster may grow."""
-        self._look()
+        """Return what is not promised, and a little more where the cluster may grow."""
+        self._list_nodes()
         return self._capacity.free()
 
-    def placement(self, want: Amounts) -> Placement:
-        """Where a task goes: onto a node, into Ray's queue for one that may come, or nowhere yet."""
-        return self._capacity.placement(want)
+    def placement(self, request: Amounts) -> Placement:
+        """Return where a task goes: onto a node, into Ray's queue for a node that may join, or nowhere yet."""
+        return self._capacity.placement(request)
 
     def in_use(self) -> Amounts:
-        """What the tasks occupy that have begun."""
-        return total(attempt.occupies for attempt in self._running.values() if attempt.began is not None)
+        """Return what the tasks occupy that have started."""
+        return total(attempt.occupies for attempt in self._running.values() if attempt.running_since is not None)
 
     def submit(self, task: Task) -> None:
         """Hand a task to Ray."""
@@ -123,123 +116,130 @@ class RayEngine(Engine):
         options = {**_options(attempt.occupies), **elsewhere, "name": task.title, "max_retries": 0}
         # A worker that has used a GPU ends with its task, so that the memory of the GPU is surely free again.
         run = _RUN_AND_END if task.resources.num_gpus else _RUN
-        reference = run.options(**options).remote(attempt.name, self._mailbox.actor, task, *self._arrays(task))
+        # Arrays that are read whole lie in the object store, which holds them once on each node; a few rows travel.
+        inputs = [*(self._stored(key) for key in task.reads), *task.pick(self.shared)]
+        reference = run.options(**options).remote(attempt.name, self._progress.actor, task, *inputs)
         self._running[reference] = attempt
 
-    def _arrays(self, task: Task) -> list[Any]:
-        """What a fold reads lies in the object store, which keeps it once on each node; a few rows travel along."""
-        if isinstance(task, FoldTask):
-            return [self._stored(key) for key in (task.table, LABELS, FOLDS)]
-        return list(self.read(task))
-
-    def _forget(self, reference: Any) -> Attempt:
-        attempt = self._running.pop(reference)
-        self._capacity.release(attempt)
-        return attempt
-
     def _stored(self, key: str) -> Any:
-        """A shared array in the object store, put there once."""
+        """Return the reference of a shared array, which is put into the object store once."""
         if key not in self._references:
             self._references[key] = ray.put(self.shared[key])
         return self._references[key]
 
-    def wait(self, board: ProgressBoard) -> list[Finished]:
-        """What is over by now; a task whose worker died is tried again."""
+    def _release(self, reference: Any) -> Attempt:
+        attempt = self._running.pop(reference)
+        self._capacity.release(attempt)
+        return attempt
+
+    def wait(self, board: ProgressBoard) -> list[Outcome]:
+        """Return the outcomes since the last call; a task whose worker died is tried again."""
         references = list(self._running)
-        awaited = [*references, *self._mailbox.reference()]
+        awaited = [*references, *self._progress.reference()]
         ray.wait(awaited, num_returns=1, timeout=_POLL_SECONDS) if awaited else time.sleep(_POLL_SECONDS)
-        self._read_news(board)
-        over = ray.wait(references, num_returns=len(references), timeout=0)[0] if references else []
-        found = [self._settle(reference, board) for reference in over]
+        self._read_progress(board)
+        done = ray.wait(references, num_returns=len(references), timeout=0)[0] if references else []
+        outcomes = [self._outcome(reference, board) for reference in done]
         late = [ref for ref, attempt in self._running.items() if attempt.overdue or self.time_is_up]
-        return [each for each in found if each is not None] + [self._end(reference) for reference in late]
+        return [each for each in outcomes if each is not None] + [self._end(reference) for reference in late]
 
-    def _read_news(self, board: ProgressBoard) -> None:
+    def _read_progress(self, board: ProgressBoard) -> None:
         running = {attempt.name: attempt for attempt in self._running.values()}
-        for news in self._mailbox.news():
-            if attempt := running.get(news.attempt):
-                attempt.begins(news.node)
-                board.advanced(attempt.task.title, news.fraction, news.text)
+        for report in self._progress.collect():
+            if attempt := running.get(report.attempt):
+                attempt.report_start(report.node)
+                board.advanced(attempt.task.title, report.fraction, report.text)
 
-    def _settle(self, reference: Any, board: ProgressBoard) -> Finished | None:
-        """What came of a task; None when it is tried again."""
-        attempt = self._forget(reference)
+    def _outcome(self, reference: Any, board: ProgressBoard) -> Outcome | None:
+        """Return what became of a task; None when it is tried again."""
+        attempt = self._release(reference)
         try:
-            ran: Finished = ray.get(reference)
-        except RayError as error:  # the worker itself died, or its node, or what it had brought was lost with it
-            again = self._next_try(attempt, error)
+            outcome: Outcome = ray.get(reference)
+        except RayError as error:  # the worker itself died, or its node, or its result was lost with the node
+            again = self._next_attempt(attempt, error)
             if again is None:
-                return Finished(attempt.task, failure(error), attempt.place, attempt.since, time.time())
-            board.log(f"  {attempt.task.title}: {_told(error)}; it is tried again")
+                return Outcome(attempt.task, failure(error), attempt.worker, attempt.started, time.time())
+            board.log(f"  {attempt.task.title}: {_reason(error)}; it is tried again")
             self._try(again)
             return None
-        return replace(ran, task=attempt.task)
+        return replace(outcome, task=attempt.task)
 
-    def _next_try(self, attempt: Attempt, error: RayError) -> Attempt | None:
-        if isinstance(error, RayTaskError):  # an exception of ours, or of unpickling: it would come again
+    def _next_attempt(self, attempt: Attempt, error: RayError) -> Attempt | None:
+        if isinstance(error, RayTaskError):  # an exception of ours, or of unpickling: it would be raised again
             return None
-        self._looked = -math.inf
-        self._look()
+        self._listed = -math.inf
+        self._list_nodes()
         lives = not isinstance(error, NodeDiedError) and (not attempt.node or attempt.node in self._capacity.nodes)
         return attempt.again(lives, isinstance(error, OutOfMemoryError))
 
-    def _end(self, reference: Any) -> Finished:
+    def _end(self, reference: Any) -> Outcome:
         """End a task that runs too long."""
         ray.cancel(reference, force=True)
-        attempt = self._forget(reference)
-        value = ended() if self.time_is_up else overdue(attempt.task)
-        return Finished(attempt.task, value, attempt.place, attempt.since, time.time())
+        attempt = self._release(reference)
+        value = cancelled() if self.time_is_up else attempt.task.timed_out()
+        return Outcome(attempt.task, value, attempt.worker, attempt.started, time.time())
 
     def cancel(self, group: str) -> None:
-        """End what was submitted of a group of tasks."""
+        """End the submitted tasks of a group."""
         for reference in [ref for ref, attempt in self._running.items() if attempt.task.group == group]:
             ray.cancel(reference, force=True)
-            self._forget(reference)
+            self._release(reference)
 
     @property
     def busy(self) -> bool:
-        """Whether a submitted task is not over yet."""
+        """Whether the outcome of a submitted task is to come."""
         return bool(self._running)
 
 
+def _connect(address: str | None) -> None:
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address:
+        _check_reachable(address)
+        ray.init(address=address, **quiet)
+    else:
+        # A private Ray answers on loopback only, to those who know its token. Without one in the environment
+        # Ray would write one into the user's home, and every later Ray of theirs would ask for it.
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
+
+
 def _check_reachable(address: str) -> None:
-    """Fail at once where nobody listens: Ray itself would go on trying for many minutes."""
+    """Fail at once where nothing listens: Ray itself would go on trying for many minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if port.isdigit():
         socket.create_connection((host, int(port)), timeout=_REACHABLE_SECONDS).close()
 
 
 def _amounts(resources: dict[str, float]) -> dict[str, float]:
-    """As Ray counts them, but GiB, and without the marks that every node bears."""
+    """Return Ray's resources of a node with memory in GiB, and without the marks that every node has."""
     found = {name: amount for name, amount in resources.items() if not name.startswith(("node:", "object_store_"))}
     return {**found, MEMORY: found.get(MEMORY, 0.0) / _GIB}
 
 
-def _options(want: Amounts) -> dict[str, Any]:
-    custom = {name: amount for name, amount in want.items() if name not in (CPU, GPU, MEMORY)}
-    memory = {"memory": int(want[MEMORY] * _GIB)} if MEMORY in want else {}
-    return {"num_cpus": want.get(CPU, 0), "num_gpus": want.get(GPU, 0), "resources": custom, **memory}
+def _options(request: Amounts) -> dict[str, Any]:
+    custom = {name: amount for name, amount in request.items() if name not in (CPU, GPU, MEMORY)}
+    memory = {"memory": int(request[MEMORY] * _GIB)} if MEMORY in request else {}
+    return {"num_cpus": request.get(CPU, 0), "num_gpus": request.get(GPU, 0), "resources": custom, **memory}
 
 
-def _told(error: RayError) -> str:
-    kinds = {OutOfMemoryError: "its worker was killed for want of memory", NodeDiedError: "its machine was lost"}
-    return next((words for kind, words in kinds.items() if isinstance(error, kind)), "its worker died")
+def _reason(error: RayError) -> str:
+    kinds = {OutOfMemoryError: "its worker was killed for want of memory", NodeDiedError: "its node was lost"}
+    return next((reason for kind, reason in kinds.items() if isinstance(error, kind)), "its worker died")
 
 
-def _run(attempt: str, mailbox: Any, task: Task, *arrays: NDArray[Any]) -> Finished:
-    """What a worker does. An exception comes home as a value, so that it never needs to be unpickled there."""
+def _run(attempt: str, reports: Any, task: Task, *inputs: Any) -> Outcome:
+    """Run a task in a worker. An exception is returned as a value, so that the driver never needs to unpickle it."""
     node, started = ray.get_runtime_context().get_node_id(), time.time()
 
     def report(fraction: float, text: str) -> None:
-        mailbox.post.remote(News(attempt, node, fraction, text))
+        reports.post.remote(TaskProgress(attempt, node, fraction, text))
 
     report(0.0, "started")
-    value: Outcome | Failure
     try:
-        value = run_task(task, arrays, report)
+        value = task.run(list(inputs), report)
     except BaseException as error:
         value = failure(error)
-    return Finished(task, value, place_of(node, os.getpid()), started, time.time())
+    return Outcome(task, value, worker_name(node, os.getpid()), started, time.time())
 
 
 _RUN: Any = ray.remote(_run)

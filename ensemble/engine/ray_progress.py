@@ -1,4 +1,4 @@
-"""How running tasks on other machines tell how far they are: an actor beside the driver, which empties it."""
+"""Progress of tasks on other nodes: workers post it to an actor beside the driver, which collects it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _EVERY_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
-class News:
-    """The last that a task reported: which attempt at it, on which node, how far it is."""
+class TaskProgress:
+    """Last report of an attempt: on which node it runs, and how far it is."""
 
     attempt: str
     node: str
@@ -23,40 +23,40 @@ class News:
     text: str
 
 
-class _Mailbox:
+class _Collector:
     def __init__(self) -> None:
-        self.news: dict[str, News] = {}
+        self.reports: dict[str, TaskProgress] = {}
 
-    def post(self, news: News) -> None:
-        self.news[news.attempt] = news
+    def post(self, report: TaskProgress) -> None:
+        self.reports[report.attempt] = report
 
-    def take(self) -> list[News]:
-        news, self.news = list(self.news.values()), {}
-        return news
+    def collect(self) -> list[TaskProgress]:
+        reports, self.reports = list(self.reports.values()), {}
+        return reports
 
 
-class Mailbox:
-    """The driver's end. Nothing here waits: no fold ends for a progress bar, and none is held up by one."""
+class ProgressReports:
+    """The driver's end. Nothing here waits: no fold fails for a progress bar, and none is held up by one."""
 
     def __init__(self) -> None:
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
-        self.actor: Any = ray.remote(_Mailbox).options(num_cpus=0, max_restarts=-1, scheduling_strategy=here).remote()
-        self._asked: Any = None
-        self._when = 0.0
+        self.actor: Any = ray.remote(_Collector).options(num_cpus=0, max_restarts=-1, scheduling_strategy=here).remote()
+        self._pending: Any = None
+        self._asked = 0.0
 
     def reference(self) -> list[Any]:
-        """What to wait for besides tasks, when it is time for news again."""
-        if self._asked is None and time.monotonic() - self._when > _EVERY_SECONDS:
-            self._asked, self._when = self.actor.take.remote(), time.monotonic()
-        return [] if self._asked is None else [self._asked]
+        """Return what to wait for besides tasks, when it is time for new reports."""
+        if self._pending is None and time.monotonic() - self._asked > _EVERY_SECONDS:
+            self._pending, self._asked = self.actor.collect.remote(), time.monotonic()
+        return [] if self._pending is None else [self._pending]
 
-    def news(self) -> list[News]:
-        """What has come since the last time."""
-        if self._asked is None or not ray.wait([self._asked], timeout=0)[0]:
+    def collect(self) -> list[TaskProgress]:
+        """Return the reports since the last call."""
+        if self._pending is None or not ray.wait([self._pending], timeout=0)[0]:
             return []
-        asked, self._asked = self._asked, None
+        pending, self._pending = self._pending, None
         try:
-            found: list[News] = ray.get(asked)
+            found: list[TaskProgress] = ray.get(pending)
         except RayError:  # its process died; Ray starts another
             return []
         return found

@@ -13,12 +13,12 @@ from pyarrow import parquet
 
 from ensemble.competition.dataset import Competition
 from ensemble.config import Recipe
-from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.storage.files import local_copy, new_file
 from ensemble.core.storage.hashing import digest
-from ensemble.engine.base import Engine
-from ensemble.engine.features.table import FeatureLine, FeaturesFailed, feature_table, features_key
+from ensemble.engine.features.tables import FeaturesFailed, compute_features
+from ensemble.engine.recipes.code import features_key
 from ensemble.folds.ledger import FoldLedger
+from ensemble.store.context import RunContext
 from ensemble.store.oof import COLUMNS, OofStore
 
 _MADE_OF = b"made_of"  # in the file's metadata: recipe, code and data
@@ -41,34 +41,26 @@ def columns_missing(recipe: Recipe | None, competition: Competition, store: OofS
 
 
 def make_columns(
-    recipe: Recipe,
-    competition: Competition,
-    pixels: NDArray[np.uint8] | None,
-    ledger: FoldLedger,
-    engine: Engine,
-    store: OofStore,
-    board: ProgressBoard,
-    file: str = COLUMNS,
+    recipe: Recipe, context: RunContext, pixels: NDArray[np.uint8] | None = None, file: str = COLUMNS
 ) -> None:
     """Compute the columns of all photographs and write them into a file of the store.
 
-    The table is cached as those of members are.
-
-    Whatever a transformer raises is told, and costs no member.
+    The table is cached as those of members are. A transformer that raises costs no member: a message says so.
     """
+    competition = context.competition
     pixels = competition.decode() if pixels is None else pixels
-    report = FeatureLine(recipe.use, board)
     try:
-        values = feature_table(recipe, pixels, engine, store.feature_cache, board, report)
+        values = compute_features(recipe, pixels, context.engine, context.store.feature_cache, context.board)
     except FeaturesFailed as error:
-        board.log(f"{file} could not be made: {error}")
+        context.board.log(f"{file} could not be made: {error}")
         return
+    train, test = list(context.ledger.table["name"]), competition.sample.names
     frame = pd.DataFrame(values).add_prefix("column_")
-    frame.insert(0, "name", [*ledger.table["name"], *competition.sample.names])
-    frame.insert(1, "split", ["oof"] * len(ledger.table) + ["test"] * len(competition.sample.names))
+    frame.insert(0, "name", [*train, *test])
+    frame.insert(1, "split", ["oof"] * len(train) + ["test"] * len(test))
     arrow = pa.Table.from_pandas(frame, preserve_index=False)
     arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **_made_of(recipe, competition)})
-    with new_file(store.root / file) as temporary:
+    with new_file(context.store.root / file) as temporary:
         parquet.write_table(arrow, temporary)
 
 

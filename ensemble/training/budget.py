@@ -1,4 +1,4 @@
-"""What fits into the time that there is: whole members, the most valuable first, as far as their speeds are known."""
+"""What fits into the time left: whole members, the most valuable first, as far as their speeds are known."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ensemble.config import MemberSettings, Recipe
-from ensemble.engine.span import Job
+from ensemble.engine.resources import Job
 
-_LAST = 0.03  # of the budget is kept for the last blend and the reports
+_LAST = 0.03  # of the budget is reserved for the last blend and the reports
 _LAST_AT_LEAST, _LAST_AT_MOST = 7.0, 60.0  # seconds
 
 
 class Budget:
-    """Seconds that a run may take from its beginning, reports and all.
+    """Seconds that a run may take from its start, reports included.
 
     Parameters
     ----------
     seconds : float
         Infinite where there is no limit.
     started : float
-        When the run began, of `time.monotonic`.
+        When the run started, of `time.monotonic`.
     """
 
     def __init__(self, seconds: float, started: float) -> None:
@@ -44,7 +44,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Limits:
-    """How long things may take: each fold `timeout` seconds, and the whole run its budget."""
+    """Time limits: each fold may take `timeout` seconds, and the whole run its budget."""
 
     timeout: float = math.inf
     budget: Budget = field(default_factory=lambda: Budget(math.inf, 0.0))
@@ -54,18 +54,18 @@ UNLIMITED = Limits()
 
 
 def by_gain(
-    members: Collection[MemberSettings], begun: Collection[str], there: Iterable[MemberSettings]
+    members: Collection[MemberSettings], started: Collection[str], finished: Iterable[MemberSettings]
 ) -> list[MemberSettings]:
-    """Members in the order in which they are worth their time.
+    """Return members in the order of their expected gain.
 
-    Those that have `begun` come first, for half a member is worth little. Then by expected gain: the `value` that the
-    config gives, halved, cut to a third, ... where one, two, ... of the same kind are `there` or come before: a blend
-    lives on members that err differently. Equal ones keep the order of the config.
+    Those that have `started` come first, for half a member is worth little. Then by expected gain: the `value` that the
+    config gives, halved, cut to a third, ... where one, two, ... of the same kind are `finished` or come before: a
+    blend gains from members that err differently. Equal ones keep the order of the config.
     """
-    kinds = Counter(_kind(member) for member in there)
+    kinds = Counter(_kind(member) for member in finished)
     left, found = list(members), []
     while left:
-        best = max(left, key=lambda m: (m.name in begun, m.value / (1 + kinds[_kind(m)])))  # the first of equal ones
+        best = max(left, key=lambda m: (m.name in started, m.value / (1 + kinds[_kind(m)])))  # the first of equal ones
         left.remove(best)
         kinds[_kind(best)] += 1
         found.append(best)
@@ -73,7 +73,7 @@ def by_gain(
 
 
 def _kind(member: MemberSettings) -> tuple[str, str]:
-    """Members of one kind see the same features by the same sort of model."""
+    """Return what members of one kind share: their features and their sort of model."""
     return (member.features.use if member.features else "", member.model.use)
 
 
@@ -86,9 +86,9 @@ def that_fit(
     span: Callable[[Sequence[Job]], float],
     limit: Callable[[MemberSettings], float],
 ) -> list[MemberSettings]:
-    """Of members in the order of their worth, those that can be finished together.
+    """Return those members, given in the order of their gain, that can be finished together.
 
-    `span` is the time from the first job to the last; a member is taken where that is within its `limit`, in seconds.
+    `span` is the time from the first job to the last; a member is chosen where that is within its `limit`, in seconds.
     """
     chosen: list[MemberSettings] = []
     for member in members:
@@ -99,7 +99,7 @@ def that_fit(
 
 
 def all_jobs(members: Sequence[MemberSettings], jobs: Jobs) -> list[Job]:
-    """What several members have to do; features that they share are computed once."""
+    """Return the work of several members; features that they share are computed once."""
     found: list[Job] = []
     recipes: list[Recipe | None] = []
     for member in members:

@@ -1,4 +1,4 @@
-"""Looking at every member before anything runs: hours of work must not end at a misspelt parameter."""
+"""Checks of every member before anything runs: hours of work must not end at a misspelt parameter."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from ensemble.config import MemberSettings
 from ensemble.core.errors import UserError
-from ensemble.engine.recipes.build import Features, build_features, build_model
+from ensemble.engine.recipes.build import Transformer, build_features, build_model
 from ensemble.store.oof import RECORD
 
 
@@ -28,17 +28,17 @@ def check_members(members: Iterable[MemberSettings]) -> None:
 
 
 def _check_origins(member: MemberSettings) -> None:
-    """Refuse what one fold learned as a beginning of others: it has seen rows that they are scored on."""
+    """Refuse the model of one fold as initial weights of others: it has seen rows that they are scored on."""
     for value in _values([recipe.model_dump() for recipe in (member.features, member.model) if recipe is not None]):
         if isinstance(value, str) and _lies_in_a_fold(value):
             raise UserError(
                 f"{value} is the model of a fold, which has learned rows that other folds are scored on; "
-                "begin with weights that have not seen the training photographs"
+                "start from weights that have not seen the training photographs"
             )
 
 
 def _lies_in_a_fold(path: str) -> bool:
-    """Whether a folder above, wherever a link leads, is a fold of a store."""
+    """Return whether a folder above, wherever a link leads, is a fold of a store."""
     with suppress(OSError, ValueError):  # most strings are no paths
         return any((folder / RECORD).exists() for folder in Path(path).expanduser().resolve().parents)
     return False
@@ -52,24 +52,24 @@ def _values(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _check_features(features: Features | None) -> None:
-    """A transformer that can name its columns notices a wrong parameter while doing so."""
+def _check_features(features: Transformer | None) -> None:
+    """Ask for the names of columns: a transformer that has them notices a wrong parameter then."""
     from sklearn.exceptions import NotFittedError  # takes a second, and a run that has nothing to do checks nothing
 
     names = getattr(features, "get_feature_names_out", None)
-    with suppress(NotFittedError, TypeError):  # others may want the names of what goes in
+    with suppress(NotFittedError, TypeError):  # others need the names of their input
         if names is not None:
             names()
 
 
 def _check_parameters(model: Any) -> None:
-    """Look at once at what estimators otherwise look at when they are fitted, or never."""
+    """Validate now what estimators otherwise validate when they are fitted, or never."""
     for part in (part for part in [model, *model.get_params(deep=True).values()] if not isinstance(part, type)):
         if hasattr(part, "_parameter_constraints"):  # scikit-learn's own declaration
             part._validate_params()
         if hasattr(part, "check_parameters"):  # an estimator's own way, where it has one
             part.check_parameters()
-        if type(part).__module__.startswith("lightgbm."):  # it takes any keyword and passes over what it does not know
+        if type(part).__module__.startswith("lightgbm."):  # it takes any keyword, and ignores unknown ones
             unknown = sorted(set(part._other_params) - _lightgbm_names())
             if unknown:
                 raise UserError(f"LightGBM has no parameter {', '.join(unknown)}; check the spelling")

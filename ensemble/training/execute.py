@@ -1,150 +1,247 @@
-"""Doing the plan: whatever is urgent and fits runs; each fold is stored as soon as it comes home, and told."""
+"""Training every missing fold: whatever is urgent and fits runs, and each fold is stored as soon as it is done."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.competition.dataset import Competition
-from ensemble.core.console.progress import ProgressBoard
+from ensemble.config import MemberSettings
+from ensemble.core.console.durations import format_duration
 from ensemble.core.errors import UserError
 from ensemble.core.metrics.scores import is_right
 from ensemble.core.storage.files import Location, write_text
-from ensemble.engine.agenda import work_off
-from ensemble.engine.base import Engine, Finished
-from ensemble.engine.tasks.base import Features, FeatureTask, FoldTask
-from ensemble.engine.tasks.failures import Ended, Failure
+from ensemble.engine.features.table import FeatureTable, Photographs
+from ensemble.engine.features.tables import FeatureTables
+from ensemble.engine.pipeline import Pipeline
+from ensemble.engine.resources import Job, requested
+from ensemble.engine.tasks.base import FOLDS, LABELS, PHOTOGRAPHS, Outcome, Task
+from ensemble.engine.tasks.failures import Cancelled, Failure
 from ensemble.engine.tasks.fold import FoldResult
-from ensemble.folds.ledger import FoldLedger
-from ensemble.store.oof import OofStore
-from ensemble.training.budget import Budget, Limits
+from ensemble.store.context import RunContext
+from ensemble.training.budget import UNLIMITED, Limits, all_jobs, by_gain
+from ensemble.training.member_run import MemberRun, member_run
+from ensemble.training.pilots import run_pilots
 from ensemble.training.plan import Plan
-from ensemble.training.run_log import note_run
+from ensemble.training.run_log import RunLog
 from ensemble.training.selection import Selection
 from ensemble.training.speeds import speeds_of
-from ensemble.training.timeline import Timeline
-from ensemble.training.work import Work
 
 
-class Execution:
+class Training:
     """One run of the folds that are missing.
 
     Parameters
     ----------
-    stored : callable
+    on_stored : callable
         Called after each fold that was stored.
     """
 
     def __init__(
         self,
+        context: RunContext,
         plan: Plan,
-        competition: Competition,
-        ledger: FoldLedger,
-        store: OofStore,
-        engine: Engine,
-        board: ProgressBoard,
-        stored: Callable[[], None],
+        limits: Limits = UNLIMITED,
+        on_stored: Callable[[], None] = lambda: None,
     ) -> None:
-        self.plan, self.competition, self.ledger, self.store = plan, competition, ledger, store
-        self.engine, self.board, self.stored = engine, board, stored
-        self.speeds = speeds_of(store, [member.name for member in plan.members], ledger.n_folds)
-        self.timeline = Timeline()
+        self.context, self.plan, self.limits, self.on_stored = context, plan, limits, on_stored
+        self.speeds = speeds_of(context.store, [member.name for member in plan.members], context.ledger.n_folds)
+        self.pipeline = Pipeline(context.engine, context.board, self._urgency)
+        self.tables = FeatureTables(self.pipeline, context.store.feature_cache)
+        self.selection = Selection(limits.budget, plan.whole, self._jobs, context.engine.span)
         self.complete = True
+        self._runs: dict[str, MemberRun] = {}
+        self._features: dict[str, FeatureTable] = {}  # by the key of their request
+        self._photographs = Photographs(np.empty((0, 0, 0, 3), np.uint8))
 
-    def run(self, pixels: NDArray[np.uint8], limits: Limits) -> bool:
+    def run(self, pixels: NDArray[np.uint8]) -> bool:
         """Bring every missing fold into the store that the budget has room for; returns whether none of them failed.
 
         `pixels` are the decoded photographs, uint8 (photographs, height, width, 3), training rows first.
         """
-        cache, timeout = self.store.feature_cache, limits.timeout
-        self.work = Work(self.plan, pixels, self.ledger, self.engine, self.board, self.speeds, cache, timeout)
-        with self.board:
-            self._begin(limits.budget)
-            for finished in work_off(self.work.agenda, self.engine, self.board):
-                self.timeline.note(finished)
-                self._settle(finished)
-        if self.engine.time_is_up:
-            done = any(entry["outcome"] == "done" for entry in self.timeline.entries)
+        engine, board, ledger = self.context.engine, self.context.board, self.context.ledger
+        self._photographs = Photographs(pixels)
+        for key, array in ((PHOTOGRAPHS, pixels), (LABELS, ledger.labels), (FOLDS, ledger.folds)):
+            engine.share(key, array)
+        with board:
+            self._begin()
+            self.pipeline.run()
+        if engine.time_is_up:
+            done = any(entry["outcome"] == "done" for entry in self.pipeline.history)
             how = "run the same command to go on" if done else "give it more time"
-            self.board.log(f"the time is up; what is finished is kept, {how}")
+            board.log(f"the time is up; what is finished is kept, {how}")
         return self.complete
 
-    def _begin(self, budget: Budget) -> None:
-        """Every member that can run here, as far as the time allows."""
-        self.board.slots = self.engine.slots()
-        able, unable = self.engine.fit_to_hardware(self.plan.members)
+    def _begin(self) -> None:
+        """Start all members; with a budget those that fit, after pilots of those that nobody has measured."""
+        engine, board, budget = self.context.engine, self.context.board, self.limits.budget
+        board.slots = engine.slots()
+        able, unable = engine.fit_to_hardware(self.plan.members)
         for name, reason in unable.items():
-            self.board.log(f"{name} cannot run: {reason}")
+            board.log(f"{name} cannot run: {reason}")
             self.complete = False
-        for member, fold in self.plan.kept:
-            self.board.add(f"{member.name}/fold-{fold}", member.name, 0, kept=True)
-        self.selection = Selection(able, self.plan.whole, self.work, self.engine, self.board, budget)
-        self.selection.begin()
+        for member, fold in self.plan.finished:
+            board.add_stored(f"{member.name}/fold-{fold}", member.name)
+        self._runs = {member.name: member_run(member, self.plan, self.limits.timeout) for member in able}
+        if not budget.limited:
+            for run in self._runs.values():
+                self._start(run)
+            return
+        unknown = by_gain([member for member in able if not self.speeds.known(member.name)], [], self.plan.whole)
+        for name in run_pilots(self.context, unknown, budget, self.speeds) if unknown else ():
+            self._runs[name].measured = False
+        self._review()
+        self._log_choice()
 
-    def _settle(self, finished: Finished) -> None:
-        """Keep what came of a task, or tell why nothing did."""
-        task, value = finished.task, finished.value
-        if isinstance(task, FeatureTask) and isinstance(value, Features):
-            self.work.accept(task, value)
-        elif isinstance(task, FeatureTask) and isinstance(value, Failure) and not isinstance(value, Ended):
-            self._lose_features(task, value)
-        elif isinstance(task, FoldTask) and isinstance(value, FoldResult):
-            self._keep(task, value)
-        elif isinstance(task, FoldTask) and isinstance(value, Ended):
-            self.board.ended(task.title)
-        elif isinstance(task, FoldTask) and isinstance(value, Failure):
-            log = self._log(self.store.log_file(task.member.name, task.fold), value)
-            self.board.failed(task.title, f"{value.cause} ({log})")
-            self.selection.fold_over(task.member.name)
+    def _start(self, run: MemberRun) -> None:
+        """Queue a member's folds, after the features that it reads."""
+        run.state = "active"
+        for task in run.tasks:
+            self.context.board.add(task.title, run.name, task.resources.num_cpus, self.speeds.fold(run.name))
+        if run.request is None:
+            self._queue_folds(run)
+        else:
+            self.tables.request(run.request, self._photographs, partial(self._features_done, run.request.key))
 
-    def _keep(self, task: FoldTask, result: FoldResult) -> None:
-        """Store a fold, tell how good it is, and remember how long it took."""
-        table = self.work.tables.get(task.table)
+    def _queue_folds(self, run: MemberRun) -> None:
+        if not run.queued:
+            run.queued = True
+            self.pipeline.submit(run.tasks, partial(self._fold_done, run))
+
+    def _features_done(self, key: str, found: FeatureTable | Failure) -> None:
+        """Queue the folds that read a table; where it failed, its readers are lost, and nobody else."""
+        readers = self._readers(key)
+        if isinstance(found, FeatureTable):
+            self._features[key] = found
+            for run in readers:
+                self._queue_folds(run)
+            return
+        for run in readers:
+            log = self._write_traceback(self.context.store.member_folder(run.name) / "features.error.txt", found)
+            self.context.board.member_failed(run.name, f"its features raised {found.cause} ({log})")
+            run.state = "dropped"
+        self._review()
+
+    def _fold_done(self, run: MemberRun, outcome: Outcome) -> None:
+        """Store the result of a fold, or say why there is none."""
+        title, stored = outcome.task.title, False
+        if isinstance(outcome.value, Cancelled):
+            self.context.board.cancelled(title)
+            return
+        run.done += 1
+        if outcome.failure:
+            log = self._write_traceback(self.context.store.log_file(run.name, outcome.task.turn), outcome.failure)
+            self.context.board.failed(title, f"{outcome.failure.cause} ({log})")
+        else:
+            stored = self._store(run, title, outcome.value)
+        self._review()
+        if stored:
+            self.on_stored()
+
+    def _store(self, run: MemberRun, title: str, result: FoldResult) -> bool:
+        """Store a fold, show how good it is, and take note of how long it took; returns whether it is stored."""
+        context, table = self.context, self._features.get(run.request.key if run.request else "")
         cost = table.seconds_per_photograph if table else 0.0
-        provenance = self.plan.provenance[task.member.name]
+        provenance = self.plan.provenance[run.name]
         try:
-            self.store.write(result, provenance, self.ledger, self.competition.sample, cost)
+            context.store.write(result, provenance, context.ledger, context.competition.sample, cost)
         except OSError as error:  # a full disk, say: what is finished later may fit again
             self.complete = False
-            self.board.failed(task.title, f"it could not be stored: {error}")
-            self.selection.fold_over(task.member.name)
-            return
+            context.board.failed(title, f"it could not be stored: {error}")
+            return False
         seconds = result.finished - result.started
-        self.speeds.measured(task.group, seconds)
-        self.work.agenda.sort_in(task.group)
-        right = is_right(result.heldout, self.ledger.labels[self.ledger.heldout(task.fold)]).mean()
+        self.speeds.measured(run.name, seconds)
+        self.pipeline.queue.reorder(run.name)
+        right = is_right(result.heldout, context.ledger.labels[context.ledger.heldout(result.fold)]).mean()
         note = f"; {result.model_note}" if result.model_note else ""
-        self.board.finished(task.title, seconds, f"held-out accuracy {right:.4f}{note}")
-        self.selection.fold_over(task.member.name)
-        self.stored()
+        context.board.done(title, seconds, f"held-out accuracy {right:.4f}{note}")
+        return True
 
-    def _lose_features(self, task: FeatureTask, failure: Failure) -> None:
-        """A transformer of any package may do anything: it costs its own members only."""
-        readers = self.work.readers(task.key)
-        for member in readers:
-            log = self._log(self.store.member_folder(member.name) / "features.error.txt", failure)
-            self.board.lost(member.name, f"its features raised {failure.cause} ({log})")
-            self.work.lose(member.name)
-        self.selection.lost(member.name for member in readers)  # all at once: a review may begin and give up members
-
-    def _log(self, log: Location, failure: Failure) -> str:
-        """Keep a traceback; says where it is, or why it could not be kept."""
+    def _write_traceback(self, file: Location, failure: Failure) -> str:
+        """Write a traceback, and return where it is, or why it could not be written."""
         self.complete = False
         try:
-            write_text(log, failure.traceback)
+            write_text(file, failure.traceback)
         except (OSError, UserError) as error:
             return f"its traceback could not be written: {error}"
-        return f"traceback in {log}"
+        return f"traceback in {file}"
+
+    def _review(self) -> None:
+        """With what is known by now, start members that fit, and give up those that do not while others do."""
+        if not self.limits.budget.limited or self.context.engine.time_is_up:
+            return
+        runs = {run.name: run for run in self._runs.values() if run.open}
+        started = [run.name for run in runs.values() if self._has_started(run)]
+        chosen = self.selection.choose(list(runs.values()), started)
+        for run in runs.values():
+            if run.state == "active" and run.name not in chosen:
+                self._give_up(run)
+        for name in chosen:
+            if runs[name].state == "waiting":
+                self._start(runs[name])
+
+    def _give_up(self, run: MemberRun) -> None:
+        board, run_started = self.context.board, self._has_started(run)
+        run.state, run.queued = "dropped" if run_started else "waiting", False
+        if run_started:
+            board.log(f"{run.name} is given up: it would not be finished in time; its finished folds are kept")
+        board.remove(run.name)
+        self.pipeline.cancel(run.name)
+        if run.request is not None and not self._readers(run.request.key):
+            self.tables.forget(run.request, self._photographs)
+
+    def _has_started(self, run: MemberRun) -> bool:
+        return run.resumed or run.done > 0 or self.context.board.is_running(run.name)
+
+    def _readers(self, key: str) -> list[MemberRun]:
+        """Return the active members that read a feature table."""
+        active = (run for run in self._runs.values() if run.state == "active")
+        return [run for run in active if run.request is not None and run.request.key == key]
+
+    def _log_choice(self) -> None:
+        """Say which members were chosen, and how long they are likely to take."""
+        board, span, left = self.context.board, self.context.engine.span, self.limits.budget.left
+        chosen = [run.member for run in self._runs.values() if run.state == "active"]
+        names = ", ".join(member.name for member in chosen) or "no member"
+        takes = format_duration(span(all_jobs(chosen, self._jobs)))
+        board.log(f"in {format_duration(left)}: {names}, about {takes}")
+        for run in self._runs.values():
+            if run.state != "active":
+                alone = span(self._jobs(run.member))
+                known = f"about {format_duration(alone)} by itself"
+                board.log(f"  left out: {run.name} ({known if math.isfinite(alone) else _UNKNOWN})")
+
+    def _jobs(self, member: MemberSettings, with_features: bool = True) -> list[Job]:
+        """Return the remaining work of a member: chunks of its features that nobody has computed, and its folds."""
+        run, fold = self._runs[member.name], self.speeds.fold(member.name)
+        chunks: list[Job] = []
+        if run.request is not None and with_features:
+            seconds, resources = self.speeds.photograph(run.name), requested(run.request.resources)
+            chunks = [(seconds * size, resources) for size in self.tables.remaining(run.request, self._photographs)]
+        board = self.context.board
+        folds = [(board.seconds_left_of(task.title, fold), requested(task.resources)) for task in run.tasks]
+        return [*chunks, *folds]
+
+    def _urgency(self, task: Task) -> float:
+        """Return the seconds of a task and of what waits for it: remaining features, and the longest fold after."""
+        if task.group in self._runs:
+            return self.speeds.fold(task.group)
+        active = (run for run in self._runs.values() if run.state == "active" and run.request is not None)
+        readers = [run.name for run in active if run.request and run.request.group(PHOTOGRAPHS) == task.group]
+        features = len(self._photographs) * max(map(self.speeds.photograph, readers), default=0.0)
+        return features / self.context.engine.slots() + max(map(self.speeds.fold, readers), default=0.0)
 
 
-def train_missing(
-    execution: Execution, pixels: NDArray[np.uint8], engine_name: str, limits: Limits, started: float
-) -> bool:
-    """Do a plan, and note in the store what the run since `started` cost; returns whether no fold failed."""
+_UNKNOWN = "its speed is unknown; it starts if time is left"
+
+
+def train_folds(training: Training, pixels: NDArray[np.uint8], run_log: RunLog) -> bool:
+    """Train, and log what the run cost, also where it is interrupted; returns whether no fold failed."""
     try:
-        return execution.run(pixels, limits)
-    finally:  # of a run that was interrupted too
-        board, plan = execution.board, execution.plan
-        note_run(execution.store, started, engine_name, board.slots, plan, execution.timeline)
+        return training.run(pixels)
+    finally:
+        context = training.context
+        run_log.write(context.engine, context.board.slots, training.plan, training.pipeline.history)

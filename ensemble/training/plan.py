@@ -1,4 +1,4 @@
-"""What is still to be done: the store compared with the experiment."""
+"""What is to be done: the store compared with the experiment."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from ensemble.competition.dataset import Competition
 from ensemble.config import Experiment, MemberSettings
 from ensemble.core.errors import UserError
-from ensemble.engine.features.table import features_key
-from ensemble.engine.recipes.code import recipe_code
+from ensemble.engine.recipes.code import features_key, recipe_code
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.oof import OofStore, provenance_of
 from ensemble.store.record import Provenance
@@ -16,10 +15,10 @@ from ensemble.store.record import Provenance
 
 @dataclass(frozen=True)
 class Plan:
-    """Which folds are kept, which are to be trained, why work is done again, and the keys of feature tables."""
+    """Folds to train and finished ones, why work is done again, and the keys of feature tables."""
 
     missing: list[tuple[MemberSettings, int]]
-    kept: list[tuple[MemberSettings, int]]
+    finished: list[tuple[MemberSettings, int]]
     provenance: dict[str, Provenance]
     reasons: list[str]
     features: dict[str, str | None]
@@ -33,23 +32,23 @@ class Plan:
     def whole(self) -> list[MemberSettings]:
         """Members whose folds are all finished."""
         unfinished = {member.name for member in self.members}
-        return list({member.name: member for member, _ in self.kept if member.name not in unfinished}.values())
+        return list({member.name: member for member, _ in self.finished if member.name not in unfinished}.values())
 
 
 def choose_members(experiment: Experiment, names: str) -> list[MemberSettings]:
-    """The members to train: all, or those named."""
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    """Return the members to train: all, or those named."""
+    requested = [name.strip() for name in names.split(",") if name.strip()]
     known = {member.name: member for member in experiment.members}
-    unknown = [name for name in wanted if name not in known]
-    if names and not wanted:
-        raise UserError(f"--members names nobody; the config has {', '.join(known)}")
+    unknown = [name for name in requested if name not in known]
+    if names and not requested:
+        raise UserError(f"--members names no member; the config has {', '.join(known)}")
     if unknown:
         raise UserError(f"--members: {', '.join(unknown)} is not in the config; it has {', '.join(known)}")
-    return [known[name] for name in wanted] if wanted else list(experiment.members)
+    return [known[name] for name in requested] if requested else list(experiment.members)
 
 
 def plan_folds(members: list[MemberSettings], ledger: FoldLedger, competition: Competition, store: OofStore) -> Plan:
-    """Compare what the store holds with what the experiment asks for."""
+    """Compare the store with the experiment."""
     plan = Plan([], [], {}, [], {})
     for member in members:
         provenance = provenance_of(member, recipe_code(member.recipe), ledger, competition.sha256)
@@ -57,7 +56,7 @@ def plan_folds(members: list[MemberSettings], ledger: FoldLedger, competition: C
         plan.features[member.name] = features_key(member.features) if member.features else None
         for fold in range(ledger.n_folds):
             changes = store.finished(member.name, fold, provenance)
-            (plan.kept if changes == [] else plan.missing).append((member, fold))
+            (plan.finished if changes == [] else plan.missing).append((member, fold))
             if changes:
                 plan.reasons.append(f"{member.name}/fold-{fold} is trained again: {'; '.join(changes)}")
     return plan

@@ -1,4 +1,4 @@
-"""How long folds and features take: measured in this run, else by earlier ones, else guessed by a pilot."""
+"""How long folds and features take: measured in this run, else in earlier ones, else estimated by a pilot."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ class Speeds:
         self._measured: dict[str, list[float]] = {}
 
     def fold(self, member: str) -> float:
-        """Seconds of a fold; infinite where nobody knows."""
+        """Return the seconds of a fold; infinite where they are unknown."""
         fresh = self._measured.get(member)
         return sum(fresh) / len(fresh) if fresh else self._folds.get(member, math.inf)
 
     def photograph(self, member: str) -> float:
-        """Seconds of one photograph's features; 0 where there are none, or nobody knows."""
+        """Return the seconds of one photograph's features; 0 where there are none, or they are unknown."""
         return self._photographs.get(member, 0.0)
 
     def measured(self, member: str, seconds: float) -> None:
-        """A fold of this run is finished."""
+        """Add a fold of this run."""
         self._measured.setdefault(member, []).append(seconds)
 
     def guess(self, member: str, fold: float, photograph: float) -> None:
-        """What a pilot has found."""
+        """Set the estimate of a pilot."""
         self._folds[member], self._photographs[member] = fold, photograph
 
     def known(self, member: str) -> bool:
-        """Whether anything is known of its folds."""
+        """Return whether anything is known of the folds."""
         return math.isfinite(self.fold(member))
 
 
 def speeds_of(store: OofStore, members: Iterable[str], n_folds: int) -> Speeds:
-    """Means over the folds that a store holds of each member, be it with another config: it is a guess."""
+    """Return means over the stored folds of each member, also those of another config: they are estimates."""
     folds: dict[str, float] = {}
     photographs: dict[str, float] = {}
     for member in members:

@@ -7,7 +7,6 @@ competition has and half of them: twice as many should take twice the time and t
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,7 +16,8 @@ from numpy.typing import NDArray
 
 from ensemble.config import Recipe
 from ensemble.core.console.progress import ProgressBoard
-from ensemble.engine.features.table import CHUNK, feature_table
+from ensemble.engine.features.cache import CHUNK
+from ensemble.engine.features.tables import compute_features
 from ensemble.engine.ray_engine import RayEngine
 from tests.benchmarks.forensic_features import SIDE, photographs
 from tests.benchmarks.worker_memory import MIB, Watch
@@ -44,7 +44,7 @@ def measured(X: NDArray[np.uint8], cache: Path) -> dict[str, float]:
     watch.start()
     with RayEngine() as engine:
         begun = time.perf_counter()
-        table = feature_table(recipe, X, engine, cache, ProgressBoard(), progress)
+        table = compute_features(recipe, X, engine, cache, ProgressBoard())
         seconds = time.perf_counter() - begun
     watch.ended.set()
     return {
@@ -56,10 +56,6 @@ def measured(X: NDArray[np.uint8], cache: Path) -> dict[str, float]:
         "object store's peak, MiB": (watch.shared_peak - watch.shared_before) / MIB,
         "table, MiB": table.nbytes / MIB,
     }
-
-
-def progress(done: int, count: int) -> None:
-    print(f"\r{done} of {count}", end="", file=sys.stderr)  # noqa: T201
 
 
 def main() -> None:

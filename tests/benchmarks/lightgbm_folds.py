@@ -28,12 +28,12 @@ from sklearn.model_selection import PredefinedSplit
 
 from ensemble.config import MemberSettings
 from ensemble.core.console.progress import ProgressBoard
-from ensemble.engine.agenda import Agenda, work_off
+from ensemble.engine.pipeline import Pipeline
 from ensemble.engine.ray_engine import RayEngine
 from ensemble.engine.recipes.code import recipe_code
 from ensemble.engine.tasks.base import FOLDS as FOLD_OF
-from ensemble.engine.tasks.base import LABELS, PHOTOGRAPHS, FoldTask
-from ensemble.engine.tasks.failures import Failure
+from ensemble.engine.tasks.base import LABELS, PHOTOGRAPHS, Outcome
+from ensemble.engine.tasks.fold import FoldTask
 from ensemble.training.speeds import Speeds
 
 TRAIN, TEST, COLUMNS, FOLDS, ROUNDS = 8_000, 4_000, 200, 5, 2
@@ -64,12 +64,16 @@ def with_ours(engine: RayEngine, X: Any, labels: Any, folds: Any, scale: float =
         for n in TREES
     ]
     begun, speeds = time.perf_counter(), Speeds()
-    agenda = Agenda(lambda task: speeds.fold(task.group))
-    agenda.add(FoldTask(member, fold, recipe_code(member.recipe)) for member in members for fold in range(FOLDS))
-    for finished in work_off(agenda, engine, ProgressBoard(console=Console(quiet=True))):
-        assert not isinstance(finished.value, Failure), finished.value
-        speeds.measured(finished.task.group, finished.finished - finished.started)
-        agenda.sort_in(finished.task.group)
+    pipeline = Pipeline(engine, ProgressBoard(console=Console(quiet=True)), lambda task: speeds.fold(task.group))
+
+    def receive(outcome: Outcome) -> None:
+        assert outcome.failure is None, outcome.value
+        speeds.measured(outcome.task.group, outcome.finished - outcome.started)
+        pipeline.queue.reorder(outcome.task.group)
+
+    tasks = [FoldTask(member, fold, recipe_code(member.recipe)) for member in members for fold in range(FOLDS)]
+    pipeline.submit(tasks, receive)
+    pipeline.run()
     return time.perf_counter() - begun
 
 

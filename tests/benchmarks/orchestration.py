@@ -23,15 +23,14 @@ from rich.console import Console
 
 from ensemble.config import MemberSettings, load_experiment
 from ensemble.core.console.progress import ProgressBoard
-from ensemble.engine.agenda import Agenda, work_off
 from ensemble.engine.base import Engine
 from ensemble.engine.choose import engine_maker
+from ensemble.engine.pipeline import Pipeline
 from ensemble.engine.recipes.code import recipe_code
-from ensemble.engine.resources import CPU
-from ensemble.engine.span import makespan
+from ensemble.engine.resources import CPU, makespan
 from ensemble.engine.tasks.base import FOLDS as FOLD_OF
-from ensemble.engine.tasks.base import LABELS, PHOTOGRAPHS, FoldTask
-from ensemble.engine.tasks.fold import FoldResult
+from ensemble.engine.tasks.base import LABELS, PHOTOGRAPHS, Outcome
+from ensemble.engine.tasks.fold import FoldResult, FoldTask
 from ensemble.store.oof import OofStore
 from ensemble.train import train
 from tests.competitions import write_competition
@@ -56,13 +55,15 @@ def run_folds(engine: Engine, lengths: Sequence[float], folds: int, known: bool)
     ]
     members = [MemberSettings.model_validate(each) for each in settings]
     expected = {member.name: seconds if known else math.inf for member, seconds in zip(members, lengths, strict=True)}
-    agenda = Agenda(lambda task: expected[task.group])
-    agenda.add(FoldTask(m, fold, recipe_code(m.recipe)) for m in members for fold in range(folds))
-    begun, own = time.perf_counter(), []
-    for finished in work_off(agenda, engine, ProgressBoard(console=Console(file=io.StringIO()))):
-        assert isinstance(finished.value, FoldResult), finished.value
-        own.append(finished.value.finished - finished.value.started)
-    return time.perf_counter() - begun, own
+    pipeline = Pipeline(engine, ProgressBoard(console=Console(file=io.StringIO())), lambda task: expected[task.group])
+    outcomes: list[Outcome] = []
+    tasks = [FoldTask(m, fold, recipe_code(m.recipe)) for m in members for fold in range(folds)]
+    pipeline.submit(tasks, outcomes.append)
+    started = time.perf_counter()
+    pipeline.run()
+    took = time.perf_counter() - started
+    assert all(isinstance(outcome.value, FoldResult) for outcome in outcomes), outcomes
+    return took, [outcome.value.finished - outcome.value.started for outcome in outcomes]
 
 
 def share(engine: Engine) -> None:

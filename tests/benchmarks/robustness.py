@@ -1,7 +1,7 @@
 """What asking about altered photographs costs beyond the work itself: altering, features, and what models say.
 
 `make bench NAME=robustness`. Trains two members on forensic features of 60 photographs, then asks them about all of
-these in four alterations: by a bare loop with the features and models in hand, by `ensemble.robustness` in one
+these in four alterations: by a bare loop with the features and models in hand, by `ensemble robustness` in one
 process, and by the same on Ray, start-up included. No cache is warm, and all three are timed in turn, three times.
 """
 
@@ -26,7 +26,7 @@ from ensemble.engine.recipes.saving import load_model
 from ensemble.store.oof import OofStore
 from ensemble.store.results import AS_THEY_ARE
 from ensemble.stress.robustness.alterations import ALTERATIONS
-from ensemble.stress.robustness.run import Wanted, robustness
+from ensemble.stress.robustness.run import Request, robustness
 from ensemble.train import train
 from tests.competitions import write_competition, write_config
 
@@ -63,7 +63,7 @@ def bare(store: OofStore, photographs: NDArray[np.uint8]) -> None:
 def asked(store: OofStore, engine: str) -> None:
     shutil.rmtree(store.root / "robustness", ignore_errors=True)
     shutil.rmtree(store.root.parent / ".features", ignore_errors=True)
-    _, _, complete = robustness(store, store.experiment(), None, engine, Wanted(ASKED, photographs=0))
+    _, _, complete = robustness(store, store.experiment(), None, engine, Request(ASKED, photographs=0))
     assert complete
 
 
@@ -84,8 +84,8 @@ def main() -> None:
         photographs = Competition.open(data).decode()[:TRAIN]
         ways = {
             "bare loop": lambda: bare(store, photographs),
-            "ensemble.robustness, inline": lambda: asked(store, "inline"),
-            "ensemble.robustness, Ray": lambda: asked(store, "ray"),
+            "ensemble robustness, inline": lambda: asked(store, "inline"),
+            "ensemble robustness, Ray": lambda: asked(store, "ray"),
         }
         bare(store, photographs)  # whatever is only slow the first time
         times = {name: [] for name in ways}
@@ -96,7 +96,7 @@ def main() -> None:
     each = {name: 1000 * statistics.median(found) / rows for name, found in times.items()}
     for name, value in each.items():
         print(f"{name:28} {value:7.1f} ms a photograph and alteration")  # noqa: T201
-    ratio = each["ensemble.robustness, inline"] / each["bare loop"]
+    ratio = each["ensemble robustness, inline"] / each["bare loop"]
     goal = {"value": ratio, "goal": GOAL, "met": ratio <= GOAL}
     figures = {"milliseconds": each, "seconds": times, "rows": rows}
     print(json.dumps({"benchmark": "robustness", "inline beside the bare loop": goal, **figures, "absent": []}))  # noqa: T201

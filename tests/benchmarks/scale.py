@@ -32,16 +32,16 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from ensemble.competition.tables import SampleTable
 from ensemble.config import FoldSettings, MemberSettings
 from ensemble.core.console.progress import ProgressBoard
-from ensemble.engine.base import Engine, Finished
+from ensemble.engine.base import Engine
 from ensemble.engine.choose import engine_maker
 from ensemble.engine.recipes.code import recipe_code
 from ensemble.engine.resources import CPU, Amounts, requested, subtract, total
-from ensemble.engine.tasks.base import FoldTask, Task
-from ensemble.engine.tasks.fold import FoldResult
+from ensemble.engine.tasks.base import Outcome, Task
+from ensemble.engine.tasks.fold import FoldResult, FoldTask
 from ensemble.folds.ledger import FoldLedger
+from ensemble.store.context import RunContext
 from ensemble.store.oof import OofStore, provenance_of
-from ensemble.training.budget import UNLIMITED
-from ensemble.training.execute import Execution
+from ensemble.training.execute import Training
 from ensemble.training.plan import Plan
 
 MACHINES, FOLDS, SECONDS = 64, 5, 30.0
@@ -80,7 +80,7 @@ class SimulatedEngine(Engine):
         heapq.heappush(self._running, (self.now + LATENCY + self.seconds[task.group], self._count, task))
         self._taken = total([self._taken, requested(task.resources)])
 
-    def wait(self, board: ProgressBoard) -> list[Finished]:
+    def wait(self, board: ProgressBoard) -> list[Outcome]:
         self._pass_real_time()
         self.now = max(self.now, self._running[0][0])
         found = []
@@ -103,7 +103,7 @@ class SimulatedEngine(Engine):
         self.now += now - self._mark
         self._mark = now
 
-    def _finished(self, task: Task, end: float) -> Finished:
+    def _finished(self, task: Task, end: float) -> Outcome:
         assert isinstance(task, FoldTask)
         seconds = self.seconds[task.group]
         self.own += seconds
@@ -112,7 +112,7 @@ class SimulatedEngine(Engine):
         result = FoldResult(
             task.member.name, task.fold, heldout, test, seconds, 0.0, end - seconds, end, 0.0, 1, {"numpy": "2"}
         )
-        return Finished(task, result, "simulated", end - seconds, end)
+        return Outcome(task, result, "simulated", end - seconds, end)
 
 
 def ledger() -> FoldLedger:
@@ -224,8 +224,8 @@ def carry_out(engine: Engine, members: list[MemberSettings], folder: Path) -> No
         {member.name: None for member in members},
     )
     board, store = ProgressBoard(console=Console(file=io.StringIO())), OofStore(folder)
-    execution = Execution(plan, data, folds, store, engine, board, lambda: None)  # type: ignore[arg-type]
-    assert execution.run(np.zeros((TRAIN + TEST, 1, 1, 3), np.uint8), UNLIMITED)
+    context = RunContext(data, folds, store, engine, board)  # type: ignore[arg-type]
+    assert Training(context, plan).run(np.zeros((TRAIN + TEST, 1, 1, 3), np.uint8))
 
 
 def main() -> None:

@@ -51,7 +51,7 @@ MODEL = "model: {use: lightgbm.LGBMClassifier}"
         ),
         ("name: x\nmembers: [{name: a, model: {use: nowhere.Model}}]", "no module 'nowhere'"),
         ("name: x\nmembers: [{name: a, model: {use: lightgbm.Nothing}}]", "lightgbm has no Nothing"),
-        ("name: x\nmembers: [{name: a, model: {use: Model}}]", "no import path"),
+        ("name: x\nmembers: [{name: a, model: {use: Model}}]", "is not an import path"),
         ("name: x\nmembers: [{name: a, model: {use: members.cnn.ImageClassifier, epoch: 3}}]", "epoch"),
         ("name: x\nmembers: [{name: a, model: {use: sklearn.preprocessing.StandardScaler}}]", "no predict_proba"),
         (

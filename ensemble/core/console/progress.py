@@ -1,4 +1,4 @@
-"""What a person sees while they wait: a live table in a terminal, plain lines elsewhere, and the time that is left."""
+"""Progress of a run: a live table in a terminal, plain lines elsewhere, and the estimated time left."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ensemble.core.console.durations import format_duration
 if TYPE_CHECKING:
     from typing import Self
 
-_MANY, _TELL_EVERY = 100, 1.0  # tasks; seconds
+_MANY, _ESTIMATE_EVERY = 100, 1.0  # tasks; seconds
 _LINE_EVERY = 30.0  # seconds between plain lines about running folds: a job's log should stay readable
-_MARKS = {"waiting": "·", "running": "▸", "done": "●", "failed": "✗", "kept": "○", "left": "□"}
+_MARKS = {"waiting": "·", "running": "▸", "done": "●", "failed": "✗", "stored": "○", "cancelled": "□"}
 
 
 @dataclass
@@ -31,44 +31,44 @@ class _Task:
     expected: float = math.inf
     state: str = "waiting"
     fraction: float = 0.0
-    begun: float = 0.0
+    started: float = 0.0
     seconds: float = 0.0
     text: str = ""
 
     @property
     def is_open(self) -> bool:
-        """Whether something is still to be done."""
+        """Whether it is neither done nor lost."""
         return self.state in ("waiting", "running")
 
     def estimate(self, now: float) -> float | None:
-        """Seconds that the whole task takes, as far as it can tell itself."""
+        """Return the seconds that the whole task takes, as far as its own progress says."""
         if self.state == "done":
             return self.seconds
         if self.state == "running" and self.fraction > 0:
-            return (now - self.begun) / self.fraction
+            return (now - self.started) / self.fraction
         return None
 
-    def left(self, now: float, typical: float) -> float:
-        """Seconds of this task that are still to come."""
+    def seconds_left(self, now: float, typical: float) -> float:
+        """Return the seconds until the task is done."""
         if self.state == "waiting":
             return typical
         if self.state != "running":
             return 0.0
-        return max((self.estimate(now) or typical) - (now - self.begun), 0.0)
+        return max((self.estimate(now) or typical) - (now - self.started), 0.0)
 
 
 @dataclass
 class ProgressBoard:
-    """The state of all folds of a run. Engines tell it what happens; it tells the person.
+    """The state of all folds of a run, as engines report it.
 
     Parameters
     ----------
     slots : float
         CPUs that work at the same time.
     standing : str
-        How good the blend of what is finished is, shown below the table.
-    in_use : str
-        What of the machines is at work, shown above it.
+        Score of the blend of the finished folds, shown below the table.
+    usage : str
+        Resources in use, shown above it.
     """
 
     slots: float = 1.0
@@ -79,7 +79,7 @@ class ProgressBoard:
     _live: Live | None = None
     _last_line: float = 0.0
     _open: set[str] = field(default_factory=set)
-    _told: tuple[float, str] = (-math.inf, "")
+    _estimate: tuple[float, str] = (-math.inf, "")
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
@@ -94,64 +94,67 @@ class ProgressBoard:
         if self._live is not None:
             self._live.stop()
 
-    def add(self, title: str, member: str, cpus: int, expected: float = math.inf, *, kept: bool = False) -> None:
-        """Announce a fold, and the seconds that it is likely to take; `kept` ones were finished by an earlier run."""
+    def add(self, title: str, member: str, cpus: int, expected: float = math.inf) -> None:
+        """Add a fold, and the seconds that it is expected to take."""
         self._tasks[title] = _Task(member, cpus, expected)
         self._open.add(title)
-        if kept:
-            self._close(title, "kept")
 
-    def forget(self, member: str) -> None:
-        """Nothing more is to be done of a member; what is over stays on the board."""
-        forgotten = [title for title, task in self._tasks.items() if task.member == member and task.is_open]
-        self._open.difference_update(forgotten)
-        self._tasks = {title: task for title, task in self._tasks.items() if title not in set(forgotten)}
+    def add_stored(self, title: str, member: str) -> None:
+        """Add a fold that an earlier run finished."""
+        self.add(title, member, 0)
+        self._close(title, "stored")
+
+    def remove(self, member: str) -> None:
+        """Remove the open folds of a member."""
+        removed = [title for title, task in self._tasks.items() if task.member == member and task.is_open]
+        self._open.difference_update(removed)
+        self._tasks = {title: task for title, task in self._tasks.items() if title not in set(removed)}
 
     def is_running(self, member: str) -> bool:
-        """Whether a fold of the member is at work."""
+        """Return whether a fold of the member is running."""
         return any(task.member == member and task.state == "running" for task in self._tasks.values())
 
-    def seconds_of(self, title: str, expected: float) -> float:
-        """Seconds that a fold still takes; `expected` if it has not begun, 0 if it is over."""
+    def seconds_left_of(self, title: str, expected: float) -> float:
+        """Return the seconds until a fold is done; `expected` if it has not started."""
         task = self._tasks.get(title)
-        return expected if task is None else task.left(time.monotonic(), expected)
+        return expected if task is None else task.seconds_left(time.monotonic(), expected)
 
     def started(self, title: str) -> None:
-        """A fold begins; of chunks of features the board shows nothing."""
+        """Show that a fold runs; tasks that were not added are not shown."""
         task = self._tasks.get(title)
         if task is None:
             return
-        task.state, task.begun, task.fraction = "running", time.monotonic(), 0.0
+        task.state, task.started, task.fraction = "running", time.monotonic(), 0.0
 
     def advanced(self, title: str, fraction: float, text: str) -> None:
-        """A running fold reports how far it is."""
+        """Show how far a running fold is."""
         task = self._tasks.get(title)
         if task is None or not task.is_open:
-            return  # late news of a fold that is over
+            return  # a late report of a fold that is done or lost
         if task.state == "waiting" or fraction < task.fraction:
             self.started(title)
         task.fraction, task.text = fraction, text
         if self._live is None and time.monotonic() - self._last_line > _LINE_EVERY:
             self.log(f"  {title}: {text}{self._time_left()}")
 
-    def finished(self, title: str, seconds: float, text: str) -> None:
-        """A fold is stored."""
+    def done(self, title: str, seconds: float, text: str) -> None:
+        """Show that a fold is stored."""
         task = self._close(title, "done")
         task.seconds, task.fraction, task.text = seconds, 1.0, text
         if self._live is None:
             self.log(f"  {title} done in {format_duration(seconds)}: {text} [{self._count()}{self._time_left()}]")
 
     def failed(self, title: str, cause: str) -> None:
-        """A fold is lost."""
+        """Show that a fold failed."""
         self._close(title, "failed").text = cause
         self.log(f"  {title} FAILED: {cause}")
 
-    def ended(self, title: str) -> None:
-        """A fold was ended because the run's time was up."""
-        self._close(title, "left")
+    def cancelled(self, title: str) -> None:
+        """Show that a fold was ended because the run's time was up."""
+        self._close(title, "cancelled")
 
-    def lost(self, member: str, cause: str) -> None:
-        """All folds of a member that have not begun are lost."""
+    def member_failed(self, member: str, cause: str) -> None:
+        """Show that all open folds of a member are lost."""
         for title in [title for title in self._open if self._tasks[title].member == member]:
             self._close(title, "failed").text = cause
         self.log(f"{member} FAILED: {cause}")
@@ -162,12 +165,12 @@ class ProgressBoard:
         self.console.print(line, markup=False)
 
     def seconds_left(self) -> tuple[float, bool]:
-        """Estimated seconds to the end, and whether every member's speed is known (else it is a lower bound)."""
+        """Return the estimated seconds to the end, and whether every member's speed is known (else a lower bound)."""
         now, work, longest, known = time.monotonic(), 0.0, 0.0, True
         for tasks in self._by_member().values():
             to_do = [task for task in tasks if task.is_open]
             typical = _typical(tasks, now)
-            left = [task.left(now, typical or 0.0) for task in to_do]
+            left = [task.seconds_left(now, typical or 0.0) for task in to_do]
             work += sum(seconds * task.cpus for seconds, task in zip(left, to_do, strict=True))
             longest = max([longest, *left])
             known &= typical is not None or not to_do
@@ -188,13 +191,13 @@ class ProgressBoard:
         return f"{len(self._tasks) - len(self._open)} of {len(self._tasks)} folds"
 
     def _time_left(self) -> str:
-        """In words; of thousands of folds not counted anew for every line."""
+        """Return the time left for messages; with thousands of folds it is not computed for every line."""
         now = time.monotonic()
-        if len(self._tasks) < _MANY or now - self._told[0] > _TELL_EVERY:
+        if len(self._tasks) < _MANY or now - self._estimate[0] > _ESTIMATE_EVERY:
             seconds, known = self.seconds_left()
             text = f", {'about' if known else 'at least'} {format_duration(seconds)} left" if seconds >= 1 else ""
-            self._told = (now, text)
-        return self._told[1]
+            self._estimate = (now, text)
+        return self._estimate[1]
 
     def _table(self) -> Table:
         title = self._count() + self._time_left() + (f"; {self.usage}" if self.usage else "")
@@ -205,7 +208,7 @@ class ProgressBoard:
             running = [f"{task.fraction:.0%} {task.text}" for task in tasks if task.state == "running"]
             marks = " ".join(_MARKS[task.state] for task in tasks)
             typical = _typical(tasks, now)
-            left = sum(task.left(now, typical or 0.0) for task in tasks)
+            left = sum(task.seconds_left(now, typical or 0.0) for task in tasks)
             table.add_row(
                 Text(member),
                 marks,
@@ -217,7 +220,7 @@ class ProgressBoard:
 
 
 def _typical(tasks: list[_Task], now: float) -> float | None:
-    """Seconds of a fold of one member, if anything is known of them."""
+    """Return the seconds of a fold of one member; None where nothing is known."""
     seconds = [value for task in tasks if (value := task.estimate(now)) is not None]
     if not seconds:  # what earlier runs took is all that is known
         seconds = [task.expected for task in tasks if math.isfinite(task.expected)]

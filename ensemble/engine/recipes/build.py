@@ -1,4 +1,4 @@
-"""What a member is, and building one from its recipe. The framework meets members only through their import path."""
+"""Members built from their recipes. The framework knows members only by their import path."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ class Model(Protocol):
     """
 
     def fit(self, X: Any, y: NDArray[np.int64]) -> Any:
-        """Learn from photographs (or features) and labels 0/1."""
+        """Fit to photographs (or features) and labels 0/1."""
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Probabilities (n, 2); the second column is that of fake."""
+        """Return probabilities (n, 2); the second column is that of fake."""
 
 
-class Features(Protocol):
+class Transformer(Protocol):
     """A stateless scikit-learn transformer of photographs into a float32 matrix."""
 
     def transform(self, X: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Columns for each photograph; the same whatever other photographs come along."""
+        """Return columns for each photograph; they do not depend on the other photographs."""
 
 
-class Spectra(Features, Protocol):
+class Spectra(Transformer, Protocol):
     """Features that are spectra, and can be looked at. The first columns are the curve of the luminance."""
 
     @property
@@ -42,14 +42,14 @@ class Spectra(Features, Protocol):
         """Cycles a pixel of these first columns (points,)."""
 
     def picture(self, photograph: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Log10 of the power (height, width) of one photograph (height, width, 3), zero frequency in the middle."""
+        """Return log10 power (height, width) of a photograph (height, width, 3), zero frequency in the centre."""
 
 
 def import_object(path: str) -> Any:
-    """The object at `package.module.Name`."""
+    """Return the object at `package.module.Name`."""
     module, _, name = path.rpartition(".")
     if not module or module.startswith("."):
-        raise UserError(f"{path!r} is no import path; write it as package.module.Name")
+        raise UserError(f"{path!r} is not an import path; write it as package.module.Name")
     try:
         return getattr(importlib.import_module(module), name)
     except ModuleNotFoundError as error:
@@ -82,11 +82,11 @@ def _build_nested(value: Any) -> Any:
 
 
 def build_model(member: MemberSettings, fold: int) -> Model:
-    """The unfitted classifier of one fold, seeded by the member's seed plus the fold, with `num_cpus` threads."""
+    """Return the unfitted classifier of a fold, seeded by the member's seed plus the fold, with `num_cpus` threads."""
     model = build(member.model)
     for method in ("fit", "predict_proba", "get_params"):
         if not hasattr(model, method):
-            raise UserError(f"{member.model.use} has no {method}, so it is no probabilistic classifier")
+            raise UserError(f"{member.model.use} has no {method}, so it is not a probabilistic classifier")
     parameters = model.get_params(deep=True)
     seeds = {key: member.seed + fold for key in _ending_in(parameters, "random_state") if parameters[key] is None}
     threads = {key: member.resources.num_cpus for key in _ending_in(parameters, "n_jobs") if _threaded(model, key)}
@@ -94,18 +94,18 @@ def build_model(member: MemberSettings, fold: int) -> Model:
     return seeded
 
 
-def build_features(member: MemberSettings) -> Features | None:
-    """The transformer in front of the classifier, if the member has one."""
+def build_features(member: MemberSettings) -> Transformer | None:
+    """Return the transformer in front of the classifier, if the member has one."""
     if member.features is None:
         return None
-    features: Features = build(member.features)
+    features: Transformer = build(member.features)
     if not hasattr(features, "transform"):
         raise UserError(f"{member.features.use} has no transform, so it gives no features")
     return features
 
 
 def _threaded(model: Any, key: str) -> bool:
-    """Whether `n_jobs` must be set: scikit-learn reads None as one job, others as all cores."""
+    """Return whether `n_jobs` must be set: scikit-learn reads None as one job, others as all cores."""
     parameters = model.get_params(deep=True)
     owner = parameters.get(key.rpartition("__")[0], model)
     return parameters[key] is not None or not type(owner).__module__.startswith("sklearn.")

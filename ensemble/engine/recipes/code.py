@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import ensemble
+from ensemble.config import Recipe
 from ensemble.core.errors import UserError
 from ensemble.core.storage.hashing import digest, file_sha256
 
@@ -37,7 +38,7 @@ _SOURCES = {".py", ".html", ".css", ".js"}
 
 @cache
 def versions() -> dict[str, str]:
-    """Versions of Python, this package and the libraries that can change a prediction."""
+    """Return the versions of Python, this package and the libraries that can change a prediction."""
     found = {"python": platform.python_version(), "machine": platform.machine()}
     for name in (DISTRIBUTION, *LIBRARIES):
         try:
@@ -55,8 +56,27 @@ def recipe_code(recipe: dict[str, Any]) -> str:
     return digest([PROTOCOL, code, files])
 
 
+def check_code(recipe: dict[str, Any], code: str) -> None:
+    """Raise where a worker, which imports code from its own node when it starts, has other code than the driver."""
+    if recipe_code(recipe) != code:
+        raise RuntimeError(
+            "the member's code changed during the run, or this node has another version of it; run again"
+        )
+
+
+def features_key(features: Recipe) -> str:
+    """Identify a feature table: recipe and code. Equal keys mean equal columns for equal photographs."""
+    recipe = features.model_dump(mode="json")
+    return digest([recipe, recipe_code(recipe)])
+
+
+def feature_group(recipe: Recipe, key: str) -> str:
+    """Return the name of the tasks of one feature table, of which `key` is `features_key(recipe)`."""
+    return f"features/{recipe.use.rpartition('.')[2]}-{key[:8]}"
+
+
 def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """All texts in a nested recipe, each with the key that it stands under."""
+    """Yield all texts in a nested recipe, each with the key that it stands under."""
     if isinstance(value, str):
         yield value, key
     elif isinstance(value, dict):
@@ -127,7 +147,9 @@ def framework_code() -> str:
 
 
 def libraries_behind(import_path: str) -> set[str]:
-    """Top-level modules of installed libraries that an object's own code imports, however far; nothing is imported.
+    """Return the top-level modules of installed libraries that an object's code imports, however far.
+
+    Nothing is imported.
 
     Of an object of an installed library it is that library alone.
     """
@@ -169,14 +191,14 @@ def _origin(root: str) -> Path | None:
 
 
 def _holds(distribution: importlib.metadata.Distribution, origin: Path) -> bool:
-    """Whether a module's file lies where a distribution was installed, which a source tree built in place is not."""
+    """Return whether a module's file lies where a distribution was installed; a source tree built in place does not."""
     if distribution.read_text("SOURCES.txt") is not None:
         return False
     return origin.resolve().is_relative_to(Path(str(distribution.locate_file(""))).resolve())
 
 
 def _closure(module: str) -> dict[str, Path]:
-    """The module and all that it imports which is not installed, by name."""
+    """Return the module and all that it imports which is not installed, by name."""
     found: dict[str, Path] = {}
     waiting = [module]
     while waiting:
@@ -192,12 +214,12 @@ def _closure(module: str) -> dict[str, Path]:
 
 
 def _is_own(root: str) -> bool:
-    """Whether a top-level module is neither Python's nor an installed library's."""
+    """Return whether a top-level module is neither Python's nor an installed library's."""
     return root not in sys.stdlib_module_names and _installed_version(root) is None
 
 
 def _source(module: str) -> Path | None:
-    """The file of a module, found without importing anything: `find_spec` would import all its parents."""
+    """Return the file of a module without importing anything: `find_spec` would import all its parents."""
     root, *parts = module.split(".")
     path = _origin(root)
     if path is None:
@@ -211,7 +233,7 @@ def _source(module: str) -> Path | None:
 
 
 def _imports(module: str, path: Path) -> tuple[str, ...]:
-    """What a module imports; parsed again only when its file has changed."""
+    """Return what a module imports; its file is parsed again only when it has changed."""
     stat = path.stat()
     return _parsed(module, path, stat.st_mtime_ns, stat.st_size)
 

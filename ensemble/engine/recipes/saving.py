@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 LIGHTGBM = "lightgbm.txt"
 SKOPS = "model.skops"
-# Plain holders of numbers and of a fitted estimator inside scikit-learn's own CalibratedClassifierCV.
+# The only types beyond skops' own list that are loaded, whatever a file asks for: plain holders of numbers and of a
+# fitted estimator inside scikit-learn's own CalibratedClassifierCV.
 _TRUSTED = ["sklearn.calibration._CalibratedClassifier", "sklearn.calibration._SigmoidCalibration"]
 
 
 def model_files(model: Any) -> tuple[dict[str, bytes], str]:
-    """A fitted model's files by name, and a note when it cannot be saved (predictions are kept all the same)."""
+    """Return a fitted model's files by name, and a note where it cannot be saved: its predictions still count."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         try:
@@ -34,7 +35,7 @@ def model_files(model: Any) -> tuple[dict[str, bytes], str]:
 
 
 def model_of_files(files: dict[str, bytes], kind: Any) -> Any:
-    """The classifier of which `model_files` gave these files; `kind` is that of `load_model`."""
+    """Return the classifier of which `model_files` returned these files; `kind` is that of `load_model`."""
     with tempfile.TemporaryDirectory() as temporary:
         for name, content in files.items():
             path = Path(temporary) / name
@@ -49,9 +50,9 @@ def save_model(model: Any, folder: Path) -> None:
     Raises
     ------
     ValueError
-        skops would not load the model again, since it holds types that it does not trust.
+        The model holds types that we do not trust skops to load again.
     """
-    import lightgbm  # here, since a run that has nothing to do should not wait for it; nor for skops
+    import lightgbm  # here, as is skops: a run that has nothing to do should not import them
     import skops.io
 
     if hasattr(model, "save"):
@@ -60,10 +61,10 @@ def save_model(model: Any, folder: Path) -> None:
         (folder / LIGHTGBM).write_text(model.booster_.model_to_string(num_iteration=-1), encoding="utf-8")
     else:
         skops.io.dump(model, folder / SKOPS)
-        strangers = sorted(set(skops.io.get_untrusted_types(file=folder / SKOPS)) - set(_TRUSTED))
-        if strangers:
+        untrusted = sorted(set(skops.io.get_untrusted_types(file=folder / SKOPS)) - set(_TRUSTED))
+        if untrusted:
             raise ValueError(
-                f"it holds {', '.join(strangers)}, which skops does not trust; give the class a save and a load"
+                f"it holds {', '.join(untrusted)}, which is not trusted on loading; give the class a save and a load"
             )
 
 
@@ -73,8 +74,8 @@ def load_model(folder: Location, kind: Any) -> Any:
     Parameters
     ----------
     kind : class
-        What the member's recipe names; its own `load(folder)` is called if it has one. Nothing in the folder says
-        what is to be imported, and no file in it is executed.
+        The class that the member's recipe names; its own `load(folder)` is called if it has one. Nothing in the
+        folder decides what is imported, and no file in it is executed.
     """
     with local_copy(folder) as local:
         return _load(local, kind)

@@ -1,178 +1,124 @@
-"""The kinds of work: one fold of one member, the features of a chunk of photographs, a pilot, a model asked again."""
+"""What every kind of work offers an engine: its name, what it reads, how it runs, and what became of it."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.config import MemberSettings, Recipe, Resources
+from ensemble.config import Resources
+from ensemble.core.console.durations import format_duration
+from ensemble.engine.tasks.failures import Cancelled, Failure
 
 PHOTOGRAPHS, LABELS, FOLDS = "photographs", "labels", "folds"  # keys of shared arrays, beside those of features
 
+Shared = Mapping[str, NDArray[Any]]
+Report = Callable[[float, str], None]  # takes the fraction done and a text
 
-@dataclass(frozen=True)
-class FoldTask:
-    """One fold of one member.
+
+class Task(ABC):
+    """One piece of work. Engines know tasks by this interface alone.
+
+    Subclasses are frozen dataclasses of plain data: a task travels to the worker that runs it.
 
     Attributes
     ----------
-    code : str
-        Hash of the member's code as the driver knows it.
-    table : str
-        Key of the shared array that the member reads: the photographs, or its features. Training rows come first.
     timeout : float
-        Seconds that it may run; a longer one is ended and told as failed.
+        Seconds that it may run.
+    turn : int
+        Among tasks of equal urgency those of a lower turn go first.
+    source : str
+        Key of the photographs that it is about.
     """
 
-    member: MemberSettings
-    fold: int
-    code: str
-    table: str = PHOTOGRAPHS
     timeout: float = math.inf
+    turn: int = 0
+    source: str = PHOTOGRAPHS
 
     @property
+    @abstractmethod
     def title(self) -> str:
-        """How the task is called wherever it is shown."""
-        return f"{self.member.name}/fold-{self.fold}"
+        """Name of the task, unique in a run."""
 
     @property
+    @abstractmethod
     def group(self) -> str:
-        """Tasks of a group take about the same time."""
-        return self.member.name
+        """Name of the group of tasks that take about the same time, and are cancelled together."""
 
     @property
+    @abstractmethod
     def resources(self) -> Resources:
-        """What it occupies."""
-        return self.member.resources
+        """Resources that it occupies."""
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Keys of the shared arrays that it reads whole."""
+        return ()
 
-def feature_group(recipe: Recipe, key: str) -> str:
-    """What the tasks of one feature table are called, `key` being that of the recipe and its code."""
-    return f"features/{recipe.use.rpartition('.')[2]}-{key[:8]}"
+    def pick(self, shared: Shared) -> list[Any]:  # noqa: ARG002
+        """Return the few rows, of shared arrays, that travel with the task."""
+        return []
+
+    @abstractmethod
+    def run(self, inputs: list[Any], report: Report) -> Any:
+        """Do the work, of the arrays that it reads followed by the rows that it picked, and return the result."""
+
+    def timed_out(self) -> Failure:
+        """Return what became of the task when it ran longer than its timeout."""
+        cause = f"it ran longer than --timeout allows ({format_duration(self.timeout)}) and was ended"
+        return Failure(cause, cause + "\n")
 
 
 @dataclass(frozen=True)
-class FeatureTask:
-    """The features of one chunk of the photographs. `key` identifies the recipe and its code; `rows` is the chunk.
-
-    `photographs` is the key of the shared array that holds them.
-    """
-
-    recipe: Recipe
-    key: str
-    index: int
-    rows: slice
-    resources: Resources
-    photographs: str = PHOTOGRAPHS
-
-    @property
-    def title(self) -> str:
-        """How the task is called wherever it is shown."""
-        return f"{self.group}/chunk-{self.index}"
-
-    @property
-    def group(self) -> str:
-        """Tasks of a group take about the same time."""
-        others = "" if self.photographs == PHOTOGRAPHS else f"/{self.photographs}"
-        return f"{feature_group(self.recipe, self.key)}{others}"
-
-
-@dataclass(frozen=True)
-class PilotTask:
-    """A member tried on a few training photographs, to guess how long a fold takes. Nothing else is learned from it."""
-
-    member: MemberSettings
-    rows: NDArray[np.intp]
-    timeout: float
-
-    @property
-    def title(self) -> str:
-        """How the task is called wherever it is shown."""
-        return self.group
-
-    @property
-    def group(self) -> str:
-        """Tasks of a group take about the same time."""
-        return f"pilot/{self.member.name}"
-
-    @property
-    def resources(self) -> Resources:
-        """What it occupies."""
-        return self.member.resources
-
-
-@dataclass(frozen=True)
-class AskTask:
-    """The stored model of one fold, asked about rows that it never saw.
+class Outcome:
+    """What became of a task.
 
     Attributes
     ----------
-    code : str
-        Hash of the member's code as the driver knows it.
-    table : str
-        Key of the shared array that holds the rows: photographs, or the features that the member reads.
-    model : str
-        The folder of the model's files. The driver reads them when the task begins: a worker need not reach it.
-    about : str
-        What the rows are, for titles; tasks about the same thing are a group.
+    value : result of the task's `run`, or Failure
+    worker : str
+        Node and process that did the work, empty where it never started.
+    started, finished : float
+        Seconds since the epoch.
     """
 
-    member: MemberSettings
-    fold: int
-    code: str
-    table: str
-    rows: NDArray[np.intp]
-    model: str
-    about: str
-    index: int = 0
-    timeout: float = math.inf
+    task: Task
+    value: Any
+    worker: str
+    started: float
+    finished: float
 
     @property
-    def title(self) -> str:
-        """How the task is called wherever it is shown."""
-        return f"{self.group}/fold-{self.fold}/chunk-{self.index}"
+    def failure(self) -> Failure | None:
+        """The failure, if it is one."""
+        return self.value if isinstance(self.value, Failure) else None
 
-    @property
-    def group(self) -> str:
-        """Tasks of a group take about the same time."""
-        return f"ask/{self.about}/{self.member.name}"
-
-    @property
-    def resources(self) -> Resources:
-        """What it occupies."""
-        return self.member.resources
-
-
-Task = FoldTask | FeatureTask | PilotTask | AskTask
+    def summary(self) -> dict[str, Any]:
+        """Return what ran where and when, as plain data for the run log."""
+        failed = "cancelled" if isinstance(self.value, Cancelled) else "failed"
+        return {
+            "task": self.task.title,
+            "place": self.worker,
+            "started": round(self.started, 3),
+            "finished": round(self.finished, 3),
+            "outcome": failed if self.failure else "done",
+        }
 
 
-@dataclass(frozen=True)
-class Features:
-    """What a feature task brings home: float32 (photographs, columns), and the seconds they took."""
-
-    values: NDArray[np.float32]
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What a model says that was asked: the probability of fake, float64 (rows,)."""
-
-    fake: NDArray[np.float64]
+def fake_probability(model: Any, X: Any) -> NDArray[np.float64]:
+    """Return the second column of `predict_proba`, checked: one finite probability for each photograph."""
+    probabilities = np.asarray(model.predict_proba(X), dtype=np.float64)
+    if probabilities.shape != (len(X), 2):
+        raise ValueError(f"predict_proba gave shape {probabilities.shape} for {len(X)} photographs; it must be (n, 2)")
+    fake = probabilities[:, 1]
+    if not ((fake >= -_ROUNDING) & (fake <= 1 + _ROUNDING)).all():
+        raise ValueError("predict_proba gave values that are NaN or outside [0, 1]")
+    return fake.clip(0, 1)
 
 
-@dataclass(frozen=True)
-class Pilot:
-    """What a pilot has measured, in seconds: of a fit whatever the rows are, and for each row of it and of others."""
-
-    fixed: float
-    fit: float
-    predict: float
-    features: float
-
-    def fold(self, training: int, predicted: int) -> float:
-        """Seconds of a fold with so many rows, whose features are there."""
-        return self.fixed + self.fit * training + self.predict * predicted
+_ROUNDING = 1e-6  # of single precision

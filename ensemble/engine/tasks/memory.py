@@ -1,4 +1,4 @@
-"""The most memory that a piece of work held, though its process did other work before."""
+"""Peak memory of a piece of work, though its process did other work before."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 _PEAK = "VmHWM:"  # kB that were resident at most
 
 
-def forget_peak() -> None:
-    """Begin to measure: on Linux the process's peak is set to what it holds now; elsewhere it stays what it was."""
+def reset_peak() -> None:
+    """Start to measure: on Linux the peak of the process is set to what it holds now; elsewhere it stays."""
     with suppress(OSError):
         _CLEAR.write_text("5")
 
 
 def peak_mib() -> float:
-    """MiB that the process held at most since `forget_peak`."""
+    """Return the MiB that the process held at most since `reset_peak`."""
     with suppress(OSError):
         for line in _STATUS.read_text().splitlines():
             if line.startswith(_PEAK):

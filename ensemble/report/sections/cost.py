@@ -10,8 +10,7 @@ import pandas as pd
 
 from ensemble.core.console.durations import format_duration
 from ensemble.core.errors import UserError
-from ensemble.engine.features.table import features_key
-from ensemble.engine.tasks.base import feature_group
+from ensemble.engine.recipes.code import feature_group, features_key
 from ensemble.report.facts.material import Material
 from ensemble.report.render.blocks import Block, Column, Fact, Facts, Figure, Section, Table
 

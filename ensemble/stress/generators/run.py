@@ -1,4 +1,4 @@
-"""From a trained store to what its members decide on clusters of fakes that they never saw, in a store of its own."""
+"""Training without each cluster of fakes, in a store of its own, and the scores on the clusters left out."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from ensemble.competition.dataset import Competition
 from ensemble.config import Experiment
 from ensemble.core.console.progress import ProgressBoard
+from ensemble.core.console.text import plural
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location
 from ensemble.core.storage.lock import only_writer
 from ensemble.engine.choose import engine_maker
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.columns import SPECTRA, columns_missing, make_columns
+from ensemble.store.context import RunContext
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import competition_of, facts_of, note_photographs, set_aside
 from ensemble.store.results import GENERATORS, file_of
@@ -24,15 +26,15 @@ from ensemble.stress.generators.ledger import ALGORITHM
 from ensemble.stress.generators.page import print_scores
 from ensemble.stress.generators.results import results_of
 from ensemble.stress.generators.stored import Found, new_clusters, stored_clusters, write_clusters
-from ensemble.training.budget import UNLIMITED
 from ensemble.training.checks import check_members
-from ensemble.training.execute import Execution, train_missing
+from ensemble.training.execute import Training, train_folds
 from ensemble.training.plan import Plan, choose_members, plan_folds
+from ensemble.training.run_log import RunLog
 
 
 @dataclass
 class _Run:
-    """What the steps share."""
+    """State that the steps share."""
 
     store: OofStore
     experiment: Experiment
@@ -43,7 +45,7 @@ class _Run:
     pixels: NDArray[np.uint8] | None = None
 
     def decoded(self) -> NDArray[np.uint8]:
-        """All photographs, decoded once."""
+        """Return all photographs, decoded once."""
         self.pixels = self.competition.decode() if self.pixels is None else self.pixels
         return self.pixels
 
@@ -56,10 +58,10 @@ def leave_clusters_out(
     engine_name: str = "ray",
     asked: int | None = None,
 ) -> bool:
-    """Train members (default: all) without each cluster of fakes, and write how they decide it.
+    """Train members (default: all) without each cluster of fakes, and write their scores on it.
 
-    Nothing of the store but `spectra.parquet` and the folder `generators/` is touched; nobody trains it meanwhile.
-    Returns whether every fold is there that was asked for.
+    Nothing of the store but `spectra.parquet` and the folder `generators/` changes, and no other run trains it meanwhile.
+    Returns whether every requested fold is stored.
 
     Raises
     ------
@@ -67,19 +69,21 @@ def leave_clusters_out(
         The data is not what the store was trained on, a member is not trained, or fakes cannot be clustered so.
     """
     started = time.time()
-    engine_maker(engine_name)  # a wrong name is told before anything runs
+    engine_maker(engine_name)  # a wrong name is an error before anything runs
     chosen = {member.name for member in choose_members(experiment, names)}
     with only_writer(store.root, "train"):
         competition = competition_of(store, experiment.data, data)
         run = _Run(store, experiment, competition, _random_ledger(store), engine_name, ProgressBoard())
         ready, left_out = _trained(run, chosen if names else set())
-        held = OofStore(store.root / GENERATORS, store.feature_cache)
-        found = _clusters(run, held, asked)
-        plan = plan_folds(ready.whole, found.ledger, competition, held)
-        complete = _train(run, held, found, _only(plan, chosen), started)
-        whole = plan_folds(ready.whole, found.ledger, competition, held).whole if plan.missing else plan.whole
+        cluster_store = OofStore(store.root / GENERATORS, store.feature_cache)
+        clusters = _clusters(run, cluster_store, asked)
+        plan = plan_folds(ready.whole, clusters.ledger, competition, cluster_store)
+        complete = _train(run, cluster_store, clusters, _only(plan, chosen), started)
+        whole = (
+            plan_folds(ready.whole, clusters.ledger, competition, cluster_store).whole if plan.missing else plan.whole
+        )
         left_out |= {m.name: "not trained without each cluster" for m in ready.whole if m not in whole}
-        _tell(run, held, found, [member.name for member in whole], left_out)
+        _publish(run, cluster_store, clusters, [member.name for member in whole], left_out)
     return complete
 
 
@@ -91,7 +95,7 @@ def _random_ledger(store: OofStore) -> FoldLedger:
 
 
 def _trained(run: _Run, named: set[str]) -> tuple[Plan, dict[str, str]]:
-    """Members whose random folds stand, which is what they are compared with, and why others are left out."""
+    """Return the members whose random folds are valid, to be compared with, and why others are left out."""
     plan = plan_folds(list(run.experiment.members), run.ledger, run.competition, run.store)
     changed = {reason.partition("/")[0]: reason.partition(": ")[2] for reason in plan.reasons}
     left_out = {m.name: changed.get(m.name, "not trained to the end in random folds") for m in plan.members}
@@ -102,62 +106,64 @@ def _trained(run: _Run, named: set[str]) -> tuple[Plan, dict[str, str]]:
     return plan, left_out
 
 
-def _clusters(run: _Run, held: OofStore, asked: int | None) -> Found:
-    """The clusters that are there, or new ones from the spectra, which are computed if need be."""
+def _clusters(run: _Run, cluster_store: OofStore, asked: int | None) -> Found:
+    """Return the stored clusters, or new ones from the spectra, which are computed if need be."""
     recipe = run.experiment.report.spectra
-    found = stored_clusters(held, run.ledger, recipe, asked)
-    if found is None:
+    clusters = stored_clusters(cluster_store, run.ledger, recipe, asked)
+    if clusters is None:
         if columns_missing(recipe, run.competition, run.store, SPECTRA):
             with engine_maker(run.engine_name)() as engine:
-                pixels, board = run.decoded(), run.board
-                make_columns(recipe, run.competition, pixels, run.ledger, engine, run.store, board, SPECTRA)
-        found = new_clusters(run.store, run.ledger, recipe, asked)
-        if _ledger_of(held) != found.ledger.sha256:
-            set_aside(held, found.ledger, run.competition, run.board)
-        write_clusters(held, found)
-    sizes = ", ".join(str(cluster["fakes"]) for cluster in found.facts["clusters"])
-    run.board.log(f"{found.ledger.n_folds} clusters of {sizes} fakes, silhouette {found.facts['silhouette']:.2f}")
-    folds = run.experiment.folds.model_copy(update={"n_folds": found.ledger.n_folds, "seed": found.ledger.seed})
+                context = RunContext(run.competition, run.ledger, run.store, engine, run.board)
+                make_columns(recipe, context, run.decoded(), SPECTRA)
+        clusters = new_clusters(run.store, run.ledger, recipe, asked)
+        if _ledger_of(cluster_store) != clusters.ledger.sha256:
+            set_aside(cluster_store, clusters.ledger, run.competition, run.board)
+        write_clusters(cluster_store, clusters)
+    sizes = ", ".join(str(cluster["fakes"]) for cluster in clusters.facts["clusters"])
+    run.board.log(f"{clusters.ledger.n_folds} clusters of {sizes} fakes, silhouette {clusters.facts['silhouette']:.2f}")
+    folds = run.experiment.folds.model_copy(update={"n_folds": clusters.ledger.n_folds, "seed": clusters.ledger.seed})
     experiment = run.experiment.model_copy(update={"folds": folds})
-    held.begin(experiment, found.ledger, run.competition.sample, facts_of(run.competition))
-    note_photographs(held, run.competition)
-    return found
+    cluster_store.begin(experiment, clusters.ledger, run.competition.sample, facts_of(run.competition))
+    note_photographs(cluster_store, run.competition)
+    return clusters
 
 
-def _ledger_of(held: OofStore) -> str | None:
+def _ledger_of(cluster_store: OofStore) -> str | None:
     try:
-        return held.ledger().sha256
+        return cluster_store.ledger().sha256
     except UserError:
         return None
 
 
 def _only(plan: Plan, names: set[str]) -> Plan:
-    """What is to be trained of some members."""
+    """Return the part of a plan that is about some members."""
     missing = [(member, fold) for member, fold in plan.missing if member.name in names]
     reasons = [reason for reason in plan.reasons if reason.partition("/")[0] in names]
     return replace(plan, missing=missing, reasons=reasons)
 
 
-def _train(run: _Run, held: OofStore, found: Found, plan: Plan, started: float) -> bool:
-    """Whatever is missing, by the machinery of `ensemble.train`; returns whether no fold failed."""
+def _train(run: _Run, cluster_store: OofStore, clusters: Found, plan: Plan, started: float) -> bool:
+    """Train what is missing, as `ensemble train` does; returns whether no fold failed."""
     for line in plan.reasons:
         run.board.log(line)
     if not plan.missing:
-        run.board.log(f"nothing to train: all {len(plan.kept)} folds of {held.root} are finished")
+        run.board.log(
+            f"nothing to train: all {plural(len(plan.finished), 'fold')} of {cluster_store.root} are finished"
+        )
         return True
-    run.board.log(f"{len(plan.missing)} folds to train, {len(plan.kept)} finished already")
+    run.board.log(f"{plural(len(plan.missing), 'fold')} to train, {len(plan.finished):,} finished already")
     check_members(plan.members)
     pixels = run.decoded()
     with engine_maker(run.engine_name)() as engine:
-        execution = Execution(plan, run.competition, found.ledger, held, engine, run.board, lambda: None)
-        return train_missing(execution, pixels, run.engine_name, UNLIMITED, started)
+        context = RunContext(run.competition, clusters.ledger, cluster_store, engine, run.board)
+        return train_folds(Training(context, plan), pixels, RunLog(cluster_store, started))
 
 
-def _tell(run: _Run, held: OofStore, found: Found, members: list[str], left_out: dict[str, str]) -> None:
-    """Write the scores, unless they are there already, and print them."""
+def _publish(run: _Run, cluster_store: OofStore, clusters: Found, members: list[str], left_out: dict[str, str]) -> None:
+    """Write the scores, unless they are up to date, and print them."""
     if not members:
-        run.board.log("no member has decided every cluster, so there is nothing to compare yet")
+        run.board.log("no member has predicted every cluster, so there is nothing to compare yet")
         return
-    results = results_of(run.store, held, run.experiment, found, members, left_out)
+    results = results_of(run.store, cluster_store, run.experiment, clusters, members, left_out)
     print_scores(*results, run.board.console)
     run.board.log(f"written: {file_of(run.store, GENERATORS, 'md')}, .csv, .parquet, .json")

@@ -14,8 +14,8 @@ from ensemble.config import Recipe
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import new_file, write_text
 from ensemble.core.storage.hashing import digest
-from ensemble.engine.features.table import features_key
 from ensemble.engine.recipes.build import build
+from ensemble.engine.recipes.code import features_key
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.columns import SPECTRA, read_columns
 from ensemble.store.oof import OofStore

@@ -11,7 +11,7 @@ from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, location
 from ensemble.store.find import find_store
 from ensemble.store.results import ROBUSTNESS, file_of
-from ensemble.stress.robustness.sample import PHOTOGRAPHS
+from ensemble.stress.robustness.sample import SAMPLE_SIZE
 from ensemble.training.plan import choose_members
 
 
@@ -30,7 +30,7 @@ def main(
     engine: Annotated[str, typer.Option(help="ray (local, or the cluster in RAY_ADDRESS) or inline.")] = "ray",
     photographs: Annotated[
         int, typer.Option(min=0, help="How many training photographs are altered; 0 for all.")
-    ] = PHOTOGRAPHS,
+    ] = SAMPLE_SIZE,
     alterations: Annotated[
         str, typer.Option(help="Only these, or families of them such as jpeg, separated by commas; default: all.")
     ] = "",
@@ -42,10 +42,10 @@ def main(
     from ensemble.core.console.progress import ProgressBoard
     from ensemble.report.anew import report_anew
     from ensemble.stress.robustness.page import print_accuracies
-    from ensemble.stress.robustness.run import Wanted, robustness
+    from ensemble.stress.robustness.run import Request, robustness
 
     board = ProgressBoard()
-    wanted = Wanted(_alterations(alterations), named, photographs)
+    wanted = Request(_alterations(alterations), named, photographs)
     table, content, complete = robustness(found, experiment, data, engine, wanted, board)
     print_accuracies(board.console, found, table, content)
     board.console.print(f"AUC, false positives, abstention: {file_of(found, ROBUSTNESS, 'md')}", markup=False)

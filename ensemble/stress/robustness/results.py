@@ -14,6 +14,7 @@ from ensemble.core.arrays import Array
 from ensemble.core.metrics.scores import to_probabilities
 from ensemble.core.storage.files import local_copy, new_file, write_text
 from ensemble.engine.recipes.code import versions
+from ensemble.engine.tasks.features import TableRequest
 from ensemble.report.render.markdown import to_markdown
 from ensemble.report.sections.stress.robustness import section_of
 from ensemble.report.text import heading
@@ -21,10 +22,10 @@ from ensemble.store.oof import BLEND_OOF, OofStore
 from ensemble.store.predictions import Predictions
 from ensemble.store.results import AS_THEY_ARE, BLEND, ROBUSTNESS, file_of, made_from
 from ensemble.stress.robustness.alterations import ALTERATIONS
-from ensemble.stress.robustness.asking import COLUMNS
+from ensemble.stress.robustness.answers import Answers, InferenceFailure
 from ensemble.stress.robustness.honest_blend import HonestBlend
-from ensemble.stress.robustness.kept import Kept, Trouble
-from ensemble.stress.robustness.subjects import Subject
+from ensemble.stress.robustness.inference import COLUMNS
+from ensemble.stress.robustness.stored_members import StoredMember
 from ensemble.stress.robustness.table import robustness_table
 
 SAME_LOGIT = 0.01  # rounding may depend on how many rows are computed together, and on the processor
@@ -32,40 +33,40 @@ SAME_PROBABILITY = 1e-3
 
 
 @dataclass(frozen=True)
-class Inquiry:
+class RobustnessRun:
     """What a run has found, and what it was about.
 
     Attributes
     ----------
     blend : HonestBlend or str
         Or why there is none.
-    columns_key : str or None
-        Of the feature columns that the blend reads.
+    columns : TableRequest or None
+        The feature columns that the blend reads.
     """
 
     store: OofStore
     predictions: Predictions
-    subjects: Mapping[str, Subject]
+    members: Mapping[str, StoredMember]
     left_out: dict[str, str]
     blend: HonestBlend | str
-    columns_key: str | None
-    kept: Kept
+    columns: TableRequest | None
+    answers: Answers
 
     def answered(self) -> dict[str, dict[str, Array]]:
         """All logits that are kept and still stand, by alteration and member; the blend comes first."""
         found: dict[str, dict[str, Array]] = {}
         for name in ALTERATIONS:
-            asked = {m: self.kept.read(name, m, subject.signature) for m, subject in self.subjects.items()}
+            asked = {m: self.answers.read(name, m, subject.signature) for m, subject in self.members.items()}
             logits = {member: values for member, values in asked.items() if values is not None}
             blended = self._blended(name, logits)
             if logits:
                 found[name] = ({} if blended is None else {BLEND: blended}) | logits
         return found
 
-    def troubles(self) -> list[Trouble]:
+    def troubles(self) -> list[InferenceFailure]:
         """What could not be asked, in this run or an earlier one."""
-        asked = [(name, subject) for name in ALTERATIONS for subject in self.subjects.values()]
-        found = (self.kept.trouble(name, subject.name, subject.signature) for name, subject in asked)
+        asked = [(name, subject) for name in ALTERATIONS for subject in self.members.values()]
+        found = (self.answers.read_failure(name, subject.name, subject.signature) for name, subject in asked)
         return [trouble for trouble in found if trouble is not None]
 
     def _blended(self, alteration: str, logits: Mapping[str, Array]) -> Array | None:
@@ -73,22 +74,22 @@ class Inquiry:
         blend, columns = self.blend, None
         if isinstance(blend, str) or not set(blend.needed) <= logits.keys():
             return None
-        if self.columns_key is not None:
-            columns = self.kept.read(alteration, COLUMNS, self.columns_key)
+        if self.columns is not None:
+            columns = self.answers.read(alteration, COLUMNS, self.columns.key)
             if columns is None:
                 return None
-        decided = blend(self.kept.sample.rows, logits, columns)
-        silent = blend.part_of[self.kept.sample.rows] < 0
+        decided = blend(self.answers.sample.rows, logits, columns)
+        silent = blend.part_of[self.answers.sample.rows] < 0
         decided[silent] = np.nan
         return None if silent.all() else decided
 
 
-def write_results(inquiry: Inquiry, manifest: dict[str, Any] | None) -> tuple[pd.DataFrame, dict[str, Any]]:
+def write_results(run: RobustnessRun, manifest: dict[str, Any] | None) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Write table, page and facts into the store; returns the table and the facts."""
-    answered, troubles = inquiry.answered(), inquiry.troubles()
-    table = robustness_table(answered, inquiry.kept.sample.labels)
-    content = _facts(inquiry, answered, troubles, manifest)
-    store = inquiry.store
+    answered, troubles = run.answered(), run.troubles()
+    table = robustness_table(answered, run.answers.sample.labels)
+    content = _facts(run, answered, troubles, manifest)
+    store = run.store
     with new_file(file_of(store, ROBUSTNESS, "parquet")) as temporary:
         table.to_parquet(temporary, index=False)
     with new_file(file_of(store, ROBUSTNESS, "csv")) as temporary:
@@ -100,14 +101,14 @@ def write_results(inquiry: Inquiry, manifest: dict[str, Any] | None) -> tuple[pd
 
 
 def _facts(
-    inquiry: Inquiry,
+    run: RobustnessRun,
     answered: Mapping[str, Mapping[str, Array]],
-    troubles: Sequence[Trouble],
+    troubles: Sequence[InferenceFailure],
     manifest: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    sample = inquiry.kept.sample
-    members = [name for name in inquiry.subjects if any(name in found for found in answered.values())]
-    check = _check(inquiry, answered.get(AS_THEY_ARE, {}))
+    sample = run.answers.sample
+    members = [name for name in run.members if any(name in found for found in answered.values())]
+    check = _check(run, answered.get(AS_THEY_ARE, {}))
     return {
         "sample": {
             "photographs": len(sample.rows),
@@ -116,19 +117,19 @@ def _facts(
             "seed": sample.seed,
             "sha256": sample.signature,
         },
-        "synthetic": inquiry.store.facts()["synthetic"],
-        **made_from(inquiry.store, inquiry.predictions, manifest, members),
+        "synthetic": run.store.facts()["synthetic"],
+        **made_from(run.store, run.predictions, manifest, members),
         "alterations": {
             name: {"title": each.title, "family": each.family, "imitates": each.imitates}
             for name, each in ALTERATIONS.items()
             if name in answered
         },
         "members": members,
-        "left_out": dict(inquiry.left_out),
-        "blend": _blend_facts(inquiry.blend, manifest),
+        "left_out": dict(run.left_out),
+        "blend": _blend_facts(run.blend, manifest),
         "check": check,
-        "troubles": [{**asdict(trouble), "in_words": trouble.in_words()} for trouble in troubles],
-        "notes": _notes(inquiry, answered, troubles, check),
+        "troubles": [{**asdict(trouble), "in_words": trouble.sentence()} for trouble in troubles],
+        "notes": _notes(run, answered, troubles, check),
         "versions": versions(),
     }
 
@@ -146,22 +147,22 @@ def _blend_facts(blend: HonestBlend | str, manifest: dict[str, Any] | None) -> d
     }
 
 
-def _check(inquiry: Inquiry, clean: Mapping[str, Array]) -> dict[str, Any]:
+def _check(run: RobustnessRun, clean: Mapping[str, Array]) -> dict[str, Any]:
     """How far what is said of photographs as they are lies from what the store holds of them: it should be nothing.
 
     Logits for members; probabilities for the blend, and on how many rows they differ.
     """
-    rows = inquiry.kept.sample.rows
+    rows = run.answers.sample.rows
     found: dict[str, Any] = {"members": {}, "blend": None}
     for member, logits in clean.items():
         if member != BLEND:
-            stored = inquiry.predictions.oof_logits[rows, inquiry.predictions.members.index(member)]
+            stored = run.predictions.oof_logits[rows, run.predictions.members.index(member)]
             found["members"][member] = float(np.abs(logits - stored).max())
     if BLEND in clean:
-        with local_copy(inquiry.store.blend_folder / BLEND_OOF) as local:
+        with local_copy(run.store.blend_folder / BLEND_OOF) as local:
             stored = pd.read_parquet(local).set_index("name")["pred"]
         there = ~np.isnan(clean[BLEND])
-        names = np.array(inquiry.kept.sample.names)[there]
+        names = np.array(run.answers.sample.names)[there]
         differences = np.abs(to_probabilities(clean[BLEND][there]) - stored.loc[names].to_numpy())
         found["blend"] = {
             "largest_difference": float(differences.max()),
@@ -171,16 +172,16 @@ def _check(inquiry: Inquiry, clean: Mapping[str, Array]) -> dict[str, Any]:
 
 
 def _notes(
-    inquiry: Inquiry,
+    run: RobustnessRun,
     answered: Mapping[str, Mapping[str, Array]],
-    troubles: Sequence[Trouble],
+    troubles: Sequence[InferenceFailure],
     check: dict[str, Any],
 ) -> list[str]:
-    notes = [f"left out: {name} {reason}" for name, reason in inquiry.left_out.items()]
-    notes += [trouble.in_words() for trouble in troubles]
-    if isinstance(inquiry.blend, str):
-        notes.append(f"the blend cannot be told: {inquiry.blend}")
-    elif gone := [name for name in inquiry.blend.needed if name not in inquiry.subjects]:
+    notes = [f"left out: {name} {reason}" for name, reason in run.left_out.items()]
+    notes += [trouble.sentence() for trouble in troubles]
+    if isinstance(run.blend, str):
+        notes.append(f"the blend cannot be told: {run.blend}")
+    elif gone := [name for name in run.blend.needed if name not in run.members]:
         notes.append(f"the blend cannot be told without {', '.join(gone)}")
     elif silent := [ALTERATIONS[name].title for name, found in answered.items() if BLEND not in found]:
         notes.append(f"the blend cannot be told of {', '.join(silent)}: not all that it reads was asked")

@@ -1,4 +1,4 @@
-"""One inquiry from beginning to end: what is missing is asked, what is kept is told."""
+"""One robustness run from start to end: missing answers are computed, stored ones are reused, results are written."""
 
 from __future__ import annotations
 
@@ -6,40 +6,43 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from ensemble.competition.dataset import Competition
 from ensemble.config import Experiment
 from ensemble.core.console.progress import ProgressBoard
-from ensemble.core.console.status import Progress
+from ensemble.core.console.status import StatusLine
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, remove_unfinished
 from ensemble.core.storage.lock import only_writer
 from ensemble.engine.base import Engine
 from ensemble.engine.choose import engine_maker
-from ensemble.engine.features.table import features_key
+from ensemble.engine.recipes.code import features_key
+from ensemble.engine.tasks.features import TableRequest
+from ensemble.store.context import RunContext
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import competition_of
 from ensemble.store.predictions import Predictions, load_predictions
 from ensemble.store.results import AS_THEY_ARE, ROBUSTNESS, current_manifest
 from ensemble.stress.robustness.alterations import ALTERATIONS
-from ensemble.stress.robustness.asking import COLUMNS, Asking
+from ensemble.stress.robustness.answers import Answers, InferenceFailure
 from ensemble.stress.robustness.honest_blend import fit_honest_blend
-from ensemble.stress.robustness.kept import Kept, Sample, Trouble
-from ensemble.stress.robustness.results import Inquiry, write_results
-from ensemble.stress.robustness.sample import PHOTOGRAPHS
-from ensemble.stress.robustness.subjects import Subject, find_subjects
+from ensemble.stress.robustness.inference import COLUMNS, Inference
+from ensemble.stress.robustness.results import RobustnessRun, write_results
+from ensemble.stress.robustness.sample import SAMPLE_SIZE, Sample
+from ensemble.stress.robustness.stored_members import StoredMember, find_stored_members
+
+Missing = dict[str, list[StoredMember]]  # by alteration
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is asked for.
+class Request:
+    """What is to be measured.
 
     Attributes
     ----------
     alterations : sequence of str
-        Keys of `ALTERATIONS`; the photographs as they are are always asked about.
+        Keys of `ALTERATIONS`; the photographs as they are always take part.
     members : sequence of str
         Default: all.
     photographs : int
@@ -48,7 +51,7 @@ class Wanted:
 
     alterations: Sequence[str] = tuple(ALTERATIONS)
     members: Sequence[str] = ()
-    photographs: int = PHOTOGRAPHS
+    photographs: int = SAMPLE_SIZE
 
 
 def robustness(
@@ -56,10 +59,10 @@ def robustness(
     experiment: Experiment,
     data: Location | None,
     engine_name: str,
-    wanted: Wanted,
+    request: Request,
     board: ProgressBoard | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any], bool]:
-    """Ask, write into `<store>/robustness/`, and return the table, the facts, and whether no member failed.
+    """Measure, write into `<store>/robustness/`, and return the table, the facts, and whether no member failed.
 
     Photographs of another size that a member cannot take are no failure. `data` is where the competition lies
     (default: where it was when the store was trained).
@@ -67,82 +70,88 @@ def robustness(
     Raises
     ------
     UserError
-        No member can be asked, or the competition is not at hand, or is not the one of the store.
+        No member has models that can be applied, or the competition is missing, or is not the one of the store.
     """
     board, make_engine = board or ProgressBoard(), engine_maker(engine_name)
-    with only_writer(store.root, ROBUSTNESS), Progress(board.console) as progress:
+    with only_writer(store.root, ROBUSTNESS), StatusLine(board.console) as status:
         remove_unfinished(store.root / ROBUSTNESS)
         predictions = load_predictions(store, experiment)
         manifest = current_manifest(store, predictions)
-        inquiry = _inquiry(store, experiment, predictions, manifest, wanted, progress)
-        to_do, columns_of = _missing(inquiry, wanted)
-        troubles: list[Trouble] = []
-        if to_do or columns_of:
-            photographs = _photographs(store, experiment, data, inquiry.kept.sample, progress)
-            ways = len({*to_do, *columns_of})
-            progress.begin(f"asking about {len(photographs)} photographs, altered in {ways} ways")
-            columns = experiment.blend.columns if columns_of else None
+        run = _prepare(store, experiment, predictions, manifest, request, status)
+        missing, columns_of = _missing(run, request)
+        failures: list[InferenceFailure] = []
+        if missing or columns_of:
+            status.start("reading photographs")
+            competition = competition_of(store, experiment.data, data)
             with make_engine() as engine:
-                cache, to_do = store.feature_cache, _that_run(engine, to_do, inquiry)
-                asking = Asking(photographs, columns, inquiry.kept, store, engine, board, cache, progress.at)
-                troubles = asking.run(to_do, columns_of)
-        table, content = write_results(inquiry, manifest)
-    return table, content, all(trouble.size is not None for trouble in troubles)
+                context = RunContext(competition, predictions.ledger, store, engine, board)
+                failures = _infer(context, run, missing, columns_of, status)
+        table, content = write_results(run, manifest)
+    return table, content, all(failure.size is not None for failure in failures)
 
 
-def _inquiry(
+def _prepare(
     store: OofStore,
     experiment: Experiment,
     predictions: Predictions,
     manifest: dict[str, Any] | None,
-    wanted: Wanted,
-    progress: Progress,
-) -> Inquiry:
-    """Who can be asked, about what, and how the blend decides."""
-    subjects, left_out = find_subjects(store, experiment.members, predictions)
-    kept = Kept(store, Sample.draw(store, wanted.photographs))
-    blend = fit_honest_blend(store, experiment, predictions, manifest, progress.begin)
-    columns = experiment.blend.columns if not isinstance(blend, str) and blend.reads_columns else None
-    key = None if columns is None else features_key(columns)
-    return Inquiry(store, predictions, subjects, left_out, blend, key, kept)
+    request: Request,
+    status: StatusLine,
+) -> RobustnessRun:
+    """Find the members whose models can be applied, draw the sample, and fit the blend that decides it."""
+    members, left_out = find_stored_members(store, experiment.members, predictions)
+    answers = Answers(store, Sample.draw(store, request.photographs))
+    blend = fit_honest_blend(store, experiment, predictions, manifest, status.start)
+    recipe = experiment.blend.columns if not isinstance(blend, str) and blend.reads_columns else None
+    columns = None if recipe is None else TableRequest(recipe, features_key(recipe))
+    return RobustnessRun(store, predictions, members, left_out, blend, columns, answers)
 
 
-def _missing(inquiry: Inquiry, wanted: Wanted) -> tuple[dict[str, list[Subject]], list[str]]:
-    """Members to ask about each alteration, and alterations of which a blend's columns are not there."""
-    asked = [name for name in inquiry.subjects if not wanted.members or name in wanted.members]
-    if not asked:
-        reasons = "; ".join(f"{name} {reason}" for name, reason in inquiry.left_out.items())
-        raise UserError(f"no member of {inquiry.store.root} that you ask for can be asked: {reasons}")
-    kept, to_do, columns_of = inquiry.kept, {}, []
+def _missing(run: RobustnessRun, request: Request) -> tuple[Missing, list[str]]:
+    """Return members without answers about each alteration, and alterations without columns that a blend reads."""
+    requested = [name for name in run.members if not request.members or name in request.members]
+    if not requested:
+        reasons = "; ".join(f"{name} {reason}" for name, reason in run.left_out.items())
+        raise UserError(f"no requested member of {run.store.root} has models that can be applied: {reasons}")
+    answers, missing, columns_of = run.answers, Missing(), []
     for name in ALTERATIONS:
-        if name != AS_THEY_ARE and name not in wanted.alterations:
+        if name != AS_THEY_ARE and name not in request.alterations:
             continue
-        subjects = [inquiry.subjects[member] for member in asked]
-        missing = [each for each in subjects if kept.read(name, each.name, each.signature) is None]
-        if missing:
-            to_do[name] = missing
-        if inquiry.columns_key is not None and kept.read(name, COLUMNS, inquiry.columns_key) is None:
+        members = [run.members[member] for member in requested]
+        without = [each for each in members if answers.read(name, each.name, each.signature) is None]
+        if without:
+            missing[name] = without
+        if run.columns is not None and answers.read(name, COLUMNS, run.columns.key) is None:
             columns_of.append(name)
-    return to_do, columns_of
+    return missing, columns_of
 
 
-def _that_run(engine: Engine, to_do: dict[str, list[Subject]], inquiry: Inquiry) -> dict[str, list[Subject]]:
-    """Without members that ask for what no machine has; the others as they can run here."""
-    members = {each.name: each.member for subjects in to_do.values() for each in subjects}
-    able, unable = engine.fit_to_hardware(members.values())
-    settled = {member.name: member for member in able}
-    inquiry.left_out.update(unable)
-    return {
-        name: [each.settled(settled[each.name]) for each in subjects if each.name in settled]
-        for name, subjects in to_do.items()
-    }
+def _infer(
+    context: RunContext, run: RobustnessRun, missing: Missing, columns_of: list[str], status: StatusLine
+) -> list[InferenceFailure]:
+    """Compute what is missing."""
+    sample = run.answers.sample
+    pixels = _sample_of(context.competition, sample)
+    ways = len({*missing, *columns_of})
+    status.start(f"applying models to {len(pixels)} photographs, altered in {ways} ways")
+    columns = run.columns if columns_of else None
+    inference = Inference(context, pixels, run.answers, columns, status.update)
+    return inference.run(_that_fit(context.engine, missing, run), columns_of)
 
 
-def _photographs(
-    store: OofStore, experiment: Experiment, data: Location | None, sample: Sample, progress: Progress
-) -> NDArray[np.uint8]:
-    """The photographs of the sample, uint8 (photographs, height, width, 3)."""
-    progress.begin("reading photographs")
-    competition = competition_of(store, experiment.data, data)
+def _sample_of(competition: Competition, sample: Sample) -> Any:
+    """Return the photographs of the sample, uint8 (photographs, height, width, 3)."""
     place = {name: row for row, name in enumerate(competition.train.names)}
     return competition.decode()[[place[name] for name in sample.names]]
+
+
+def _that_fit(engine: Engine, missing: Missing, run: RobustnessRun) -> Missing:
+    """Return members as they can run here; those that request what no node has are left out."""
+    members = {each.name: each.member for members in missing.values() for each in members}
+    able, unable = engine.fit_to_hardware(members.values())
+    fitting = {member.name: member for member in able}
+    run.left_out.update(unable)
+    return {
+        name: [each.with_settings(fitting[each.name]) for each in members if each.name in fitting]
+        for name, members in missing.items()
+    }

@@ -15,7 +15,7 @@ from ensemble.config import MemberSettings, Resources
 from ensemble.engine.inline import InlineEngine
 from ensemble.engine.resources import format_resources, requested, subtract, total
 from ensemble.engine.retries import DEATHS, LOSSES, Attempt
-from ensemble.engine.tasks.base import FoldTask
+from ensemble.engine.tasks.fold import FoldTask
 from ensemble.store.oof import OofStore
 from tests.competitions import LINEAR, write_config
 from tests.ensemble.training.test_train import foreign
@@ -33,11 +33,11 @@ def test_a_dead_worker_is_forgiven_twice_and_its_node_avoided() -> None:
     tried: Attempt | None = attempt()
     for death in range(DEATHS):
         assert tried is not None
-        tried.begins(f"node-{death}")
+        tried.report_start(f"node-{death}")
         tried = tried.again(node_lives=True, out_of_memory=False)
     assert tried is not None
     assert tried.avoid == {"node-0", "node-1"}
-    assert tried.began is None, "the clock of --timeout starts anew"
+    assert tried.running_since is None, "the clock of --timeout starts anew"
     assert not tried.alone
     assert tried.again(node_lives=True, out_of_memory=False) is None
 
@@ -70,7 +70,7 @@ def test_a_machine_by_itself_waits_for_nobody() -> None:
     waits = MEMBER.model_copy(update={"resources": Resources(num_gpus=1, without_gpu="wait", custom={"disk": 1})})
     able, unable = InlineEngine().fit_to_hardware([MEMBER, waits.model_copy(update={"name": "waits"})])
     assert [member.name for member in able] == ["m"]
-    assert "asks for 1 CPUs, 1 GPUs, 1 disk, and no node has that much" in unable["waits"]
+    assert "asks for 1 CPU, 1 GPU, 1 disk, and no node has that much" in unable["waits"]
 
 
 @pytest.fixture(scope="module")

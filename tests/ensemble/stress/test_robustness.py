@@ -19,15 +19,15 @@ from rich.console import Console
 from ensemble.blend.run import blend
 from ensemble.config import BlendMethod
 from ensemble.core.console.progress import ProgressBoard
-from ensemble.core.console.status import Progress
+from ensemble.core.console.status import StatusLine
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import write_text
-from ensemble.engine.tasks import fold as engine_run
+from ensemble.engine.tasks.inference import InferenceTask
 from ensemble.store.oof import OofStore
 from ensemble.store.results import AS_THEY_ARE
 from ensemble.stress.robustness.alterations import ALTERATIONS
-from ensemble.stress.robustness.asking import alter_all
-from ensemble.stress.robustness.run import Wanted, robustness
+from ensemble.stress.robustness.inference import alter_all
+from ensemble.stress.robustness.run import Request, robustness
 from ensemble.stress.robustness.sample import sample_rows
 from ensemble.stress.robustness.table import scores
 from tests.competitions import BOOSTED, CNN, LINEAR, photograph, write_competition, write_config
@@ -54,19 +54,19 @@ def store(trained: OofStore, tmp_path: Path) -> OofStore:
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asked]:
     """Counts what models are asked, by alteration and member."""
     found: Asked = Counter()
-    really = engine_run.run_ask
+    really = InferenceTask.run
 
-    def counting(task: Any, *arrays: Any) -> Any:
-        found[task.about.removeprefix("altered/"), task.member.name] += 1
-        return really(task, *arrays)
+    def counting(task: InferenceTask, *inputs: Any) -> Any:
+        found[task.source.removeprefix("altered/"), task.model.member.name] += 1
+        return really(task, *inputs)
 
-    monkeypatch.setattr(engine_run, "run_ask", counting)
+    monkeypatch.setattr(InferenceTask, "run", counting)
     return found
 
 
 def ask(store: OofStore, *alterations: str, photographs: int = 0, engine: str = "inline", **more: Any) -> Any:
-    wanted = Wanted(alterations, photographs=photographs, **more)
-    return robustness(store, store.experiment(), None, engine, wanted, ProgressBoard(console=Console(file=StringIO())))
+    request = Request(alterations, photographs=photographs, **more)
+    return robustness(store, store.experiment(), None, engine, request, ProgressBoard(console=Console(file=StringIO())))
 
 
 @pytest.mark.parametrize("name", ALTERATIONS)
@@ -224,21 +224,21 @@ def test_models_that_were_trained_again_are_asked_again(
 def test_an_interrupted_run_goes_on_where_it_was(
     store: OofStore, monkeypatch: pytest.MonkeyPatch, asked: Asked
 ) -> None:
-    counting = engine_run.run_ask
+    counting = InferenceTask.run
 
     def ends(*arguments: Any) -> Any:
         if sum(asked.values()) == 10:
             raise KeyboardInterrupt
         return counting(*arguments)
 
-    monkeypatch.setattr(engine_run, "run_ask", ends)
+    monkeypatch.setattr(InferenceTask, "run", ends)
     with pytest.raises(KeyboardInterrupt):
         ask(store, *FEW)
     kept = sorted(store.root.glob("robustness/*/*.parquet"))
     assert len(kept) == 3  # the tenth answer is one of three of the fourth file
     before = {path: path.stat().st_mtime_ns for path in kept}
     asked.clear()
-    monkeypatch.setattr(engine_run, "run_ask", counting)
+    monkeypatch.setattr(InferenceTask, "run", counting)
     table, _, complete = ask(store, *FEW)
     assert complete
     assert sum(asked.values()) == 3 * 3  # of six files three were there
@@ -248,21 +248,21 @@ def test_an_interrupted_run_goes_on_where_it_was(
 
 def test_a_member_that_fails_leaves_the_others(store: OofStore, monkeypatch: pytest.MonkeyPatch) -> None:
     blend(store)
-    really = engine_run.run_ask
+    really = InferenceTask.run
 
-    def fails(task: Any, *arrays: Any) -> Any:
-        if (task.about, task.member.name) == ("altered/flip", "boosted"):
+    def fails(task: InferenceTask, *arrays: Any) -> Any:
+        if (task.source, task.model.member.name) == ("altered/flip", "boosted"):
             raise RuntimeError("not this one")
         return really(task, *arrays)
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine_run, "run_ask", fails)
+        patch.setattr(InferenceTask, "run", fails)
         table, content, complete = ask(store, *FEW)
     assert not complete
     assert [(each["alteration"], each["member"], each["size"]) for each in content["troubles"]] == [
         ("flip", "boosted", None)
     ]
-    assert "boosted cannot be asked about flip: RuntimeError: not this one" in content["notes"]
+    assert "boosted cannot be applied to flip: RuntimeError: not this one" in content["notes"]
     assert set(table[table["alteration"] == "flip"]["member"]) == {"linear"}  # nor is the blend told
     assert "RuntimeError" in json.loads((store.root / "robustness/flip/boosted.trouble.json").read_text())["traceback"]
     table, content, complete = ask(store, *FEW)
@@ -316,9 +316,9 @@ def test_scores() -> None:
 
 def test_lines_come_while_something_else_works() -> None:
     said = StringIO()
-    with Progress(Console(file=said), every=0.05) as progress:
-        progress.begin("asking")
-        progress.at(0.5)
+    with StatusLine(Console(file=said), every=0.05) as progress:
+        progress.start("asking")
+        progress.update(0.5)
         progress._ended.wait(0.3)
     assert "  asking: 50%, about " in said.getvalue()
 

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ensemble.config import MemberSettings, load_experiment
-from ensemble.engine.span import makespan
+from ensemble.engine.resources import makespan
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from ensemble.train import train
 from ensemble.training.budget import Budget, Limits, by_gain, that_fit
-from ensemble.training.selection import pilot_rows
+from ensemble.training.pilots import pilot_rows
 from tests.competitions import write_config
 from tests.ensemble.training.test_train import foreign
 

@@ -119,9 +119,9 @@ def test_another_photograph_is_named_and_its_features_alone_are_computed_again(
     split: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every fold has learned from it or predicts it; of the features only its chunk is concerned."""
-    from ensemble.engine.features import table as features
+    from ensemble.engine.features import cache
 
-    monkeypatch.setattr(features, "CHUNK", 8)
+    monkeypatch.setattr(cache, "CHUNK", 8)
     data = write_competition(tmp_path / "data")
     config = write_config(tmp_path / "c.yaml", LINEAR)
     train_inline(config, data, tmp_path / "oof")

@@ -35,12 +35,12 @@ def test_time_left_grows_from_what_is_known(clock: list[float]) -> None:
     seconds, known = board.seconds_left()  # 30 s of this fold and three of 40 s, on two slots
     assert (seconds, known) == (pytest.approx(75), False)
     for fold in range(4):
-        board.finished(f"cnn/fold-{fold}", 40, "")
+        board.done(f"cnn/fold-{fold}", 40, "")
     board.started("tree/fold-0")
     clock[0] += 5
     board.advanced("tree/fold-0", 0.5, "")
     assert board.seconds_left() == (pytest.approx(5), True)
-    board.finished("tree/fold-0", 10, "")
+    board.done("tree/fold-0", 10, "")
     assert board.seconds_left() == (0.0, True)
 
 
@@ -51,7 +51,7 @@ def test_plain_lines_without_a_terminal(clock: list[float]) -> None:
         for _ in range(4):
             clock[0] += 20
             board.advanced("cnn/fold-0", (clock[0] - 100) / 100, "epoch 1/4")
-        board.finished("cnn/fold-0", 100, "held-out accuracy 0.9000")
+        board.done("cnn/fold-0", 100, "held-out accuracy 0.9000")
         board.failed("cnn/fold-1", "RuntimeError: no")
         board.advanced("cnn/fold-0", 0.1, "late news")
     lines = file.getvalue().splitlines()
@@ -75,5 +75,5 @@ def test_what_earlier_runs_took_is_believed_until_there_is_news(clock: list[floa
     for fold in range(2):
         board.add(f"cnn/fold-{fold}", "cnn", 1, 30.0)
     assert board.seconds_left() == (60.0, True)
-    board.finished("cnn/fold-0", 50, "")
+    board.done("cnn/fold-0", 50, "")
     assert board.seconds_left() == (50.0, True)

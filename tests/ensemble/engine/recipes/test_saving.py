@@ -36,4 +36,4 @@ def test_scikit_learn_comes_back_and_predicts_the_same(head: BaseEstimator, tmp_
 def test_a_type_that_skops_does_not_trust_is_named() -> None:
     files, note = model_files(make_pipeline(StandardScaler(), Stranger()))
     assert not files
-    assert "Stranger, which skops does not trust; give the class a save and a load" in note
+    assert "Stranger, which is not trusted on loading; give the class a save and a load" in note

@@ -7,18 +7,18 @@ import sys
 import numpy as np
 import pytest
 
-from ensemble.engine.tasks.memory import forget_peak, peak_mib
+from ensemble.engine.tasks.memory import peak_mib, reset_peak
 
 MIB = 1024 * 1024
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot forget a peak")
 def test_a_peak_is_forgotten_and_measured_anew() -> None:
-    forget_peak()
+    reset_peak()
     before = peak_mib()
     np.ones(300 * MIB, dtype=np.uint8)
     large = peak_mib()
-    forget_peak()
+    reset_peak()
     np.ones(50 * MIB, dtype=np.uint8)
     small = peak_mib()
     assert large - before == pytest.approx(300, abs=30)

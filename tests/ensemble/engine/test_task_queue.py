@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ensemble.config import MemberSettings, load_experiment
-from ensemble.engine.agenda import Agenda
 from ensemble.engine.resources import requested, subtract
-from ensemble.engine.tasks.base import FoldTask, Task
+from ensemble.engine.task_queue import TaskQueue
+from ensemble.engine.tasks.base import Task
+from ensemble.engine.tasks.fold import FoldTask
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from ensemble.train import train
@@ -35,23 +36,23 @@ def tasks(*members: str, n_folds: int = 2, resources: dict[str, float] | None = 
     return [FoldTask(member, fold, "") for member in settings for fold in range(n_folds)]
 
 
-def agenda(seconds: dict[str, float], *waiting: Task) -> Agenda:
-    found = Agenda(lambda task: seconds.get(task.group, math.inf))
+def queue(seconds: dict[str, float], *waiting: Task) -> TaskQueue:
+    found = TaskQueue(lambda task: seconds.get(task.group, math.inf))
     found.add(waiting)
     return found
 
 
-def in_use(agenda: Agenda, free: dict[str, float]) -> list[str]:
+def in_use(queue: TaskQueue, free: dict[str, float]) -> list[str]:
     """Titles of what begins, and what is free is less by it."""
     titles = []
-    while (task := agenda.take(free)) is not None:
+    while (task := queue.take(free)) is not None:
         titles.append(task.title)
         free = subtract(free, requested(task.resources))
     return titles
 
 
 def test_the_unknown_come_first_and_the_longest_next() -> None:
-    found = agenda({"quick": 1.0, "slow": 60.0}, *tasks("quick", "new", "slow", "other"))
+    found = queue({"quick": 1.0, "slow": 60.0}, *tasks("quick", "new", "slow", "other"))
     expected = ["new/fold-0", "other/fold-0", "new/fold-1", "other/fold-1"]
     assert in_use(found, {"CPU": 8}) == [*expected, "slow/fold-0", "slow/fold-1", "quick/fold-0", "quick/fold-1"]
     assert len(found) == 0
@@ -59,10 +60,10 @@ def test_the_unknown_come_first_and_the_longest_next() -> None:
 
 def test_what_is_measured_takes_its_place() -> None:
     seconds = {"slow": 60.0}
-    found = agenda(seconds, *tasks("new", "slow"))
+    found = queue(seconds, *tasks("new", "slow"))
     assert in_use(found, {"CPU": 1}) == ["new/fold-0"]
     seconds["new"] = 1.0
-    found.sort_in("new")
+    found.reorder("new")
     assert in_use(found, {"CPU": 8}) == ["slow/fold-0", "slow/fold-1", "new/fold-1"]
 
 
@@ -70,23 +71,23 @@ def test_what_does_not_fit_keeps_what_it_lacks() -> None:
     """Small tasks do not starve a large one, and a full GPU holds up nobody who wants none."""
     seconds = {"wide": 60.0, "graphics": 90.0, "small": 1.0}
     small = tasks("small", n_folds=3)
-    found = agenda(seconds, *tasks("wide", n_folds=1, resources={"num_cpus": 2}), *small)
+    found = queue(seconds, *tasks("wide", n_folds=1, resources={"num_cpus": 2}), *small)
     assert in_use(found, {"CPU": 1}) == []
-    found = agenda(seconds, *tasks("graphics", n_folds=1, resources={"num_gpus": 1}), *small)
+    found = queue(seconds, *tasks("graphics", n_folds=1, resources={"num_gpus": 1}), *small)
     assert in_use(found, {"CPU": 2, "GPU": 0.5}) == ["small/fold-0", "small/fold-1"]
 
 
 def test_ten_tenths_of_a_gpu_are_one() -> None:
-    found = agenda({}, *tasks("tenth", n_folds=12, resources={"num_gpus": 0.1}))
+    found = queue({}, *tasks("tenth", n_folds=12, resources={"num_gpus": 0.1}))
     assert len(in_use(found, {"CPU": 99, "GPU": 1})) == 10
 
 
-_MOVES = st.lists(st.tuples(st.sampled_from(["add", "drop", "sort_in", "take"]), st.sampled_from("abc")), max_size=40)
+_MOVES = st.lists(st.tuples(st.sampled_from(["add", "drop", "reorder", "take"]), st.sampled_from("abc")), max_size=40)
 
 
 @given(_MOVES)
 def test_nothing_is_lost_and_nothing_runs_twice(moves: list[tuple[str, str]]) -> None:
-    found, expected, fresh = agenda({"a": 3.0, "b": 5.0}), set(), iter(range(1000))
+    found, expected, fresh = queue({"a": 3.0, "b": 5.0}), set(), iter(range(1000))
     for move, group in moves:
         if move == "add":
             task = replace(tasks(group, n_folds=1)[0], fold=next(fresh))
@@ -95,8 +96,8 @@ def test_nothing_is_lost_and_nothing_runs_twice(moves: list[tuple[str, str]]) ->
         elif move == "drop":
             assert {task.title for task in found.drop(group)} == {t for t in expected if t.startswith(group)}
             expected = {title for title in expected if not title.startswith(group)}
-        elif move == "sort_in":
-            found.sort_in(group)
+        elif move == "reorder":
+            found.reorder(group)
         elif (begun := found.take({"CPU": 1})) is not None:
             expected.remove(begun.title)
         assert len(found) == len(expected)
@@ -105,7 +106,7 @@ def test_nothing_is_lost_and_nothing_runs_twice(moves: list[tuple[str, str]]) ->
 
 @given(st.dictionaries(st.sampled_from("abcdefgh"), st.floats(1e-3, 1e6), min_size=1), st.integers(1, 3))
 def test_at_most_a_third_longer_than_the_best_order(seconds: dict[str, float], slots: int) -> None:
-    titles = in_use(agenda(seconds, *tasks(*seconds, n_folds=1)), {"CPU": 8})
+    titles = in_use(queue(seconds, *tasks(*seconds, n_folds=1)), {"CPU": 8})
     found = [seconds[title.partition("/")[0]] for title in titles]
     ends = [0.0] * slots
     for length in found:

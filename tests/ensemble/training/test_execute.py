@@ -15,15 +15,17 @@ from rich.console import Console
 from ensemble.competition.dataset import Competition
 from ensemble.config import Experiment, load_experiment
 from ensemble.core.console.progress import ProgressBoard
-from ensemble.engine.base import Engine, Finished
+from ensemble.engine.base import Engine
 from ensemble.engine.resources import Amounts
-from ensemble.engine.tasks.base import Features, FeatureTask, FoldTask, Task
+from ensemble.engine.tasks.base import Outcome, Task
 from ensemble.engine.tasks.failures import Failure
-from ensemble.engine.tasks.fold import FoldResult
+from ensemble.engine.tasks.features import Features, FeatureTask
+from ensemble.engine.tasks.fold import FoldResult, FoldTask
+from ensemble.store.context import RunContext
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import facts_of, prepare
 from ensemble.training.budget import Budget, Limits
-from ensemble.training.execute import Execution
+from ensemble.training.execute import Training
 from ensemble.training.plan import plan_folds
 from tests.competitions import LINEAR, write_config
 from tests.ensemble.training.test_train import foreign
@@ -58,9 +60,9 @@ class Batches(Engine):
     def busy(self) -> bool:
         return bool(self._waiting)
 
-    def wait(self, board: ProgressBoard) -> list[Finished]:
+    def wait(self, board: ProgressBoard) -> list[Outcome]:
         done, self._waiting = self._waiting, []
-        return [Finished(task, self._outcome(task), "here", 0.0, self.seconds) for task in done]
+        return [Outcome(task, self._outcome(task), "here", 0.0, self.seconds) for task in done]
 
     def _outcome(self, task: Task) -> FoldResult | Features | Failure:
         if any(task.title.startswith(name) for name in self.bad):
@@ -75,38 +77,42 @@ class Batches(Engine):
         return FoldResult(name, fold, *halves, self.seconds, 0.0, 0.0, self.seconds, 0.0, 1, {})
 
 
-def execution(config: Path, data: Path, oof: Path, engine: Engine) -> tuple[Execution, Experiment, io.StringIO]:
+def training(
+    config: Path, data: Path, oof: Path, engine: Engine, seconds: float = math.inf
+) -> tuple[Training, Experiment, io.StringIO]:
+    """With a budget of so many seconds."""
     experiment, said = load_experiment(config), io.StringIO()
     competition, store = Competition.open(data, experiment.data), OofStore(oof / "small")
     board = ProgressBoard(console=Console(file=said, width=200))
     _, ledger = prepare(experiment, competition, store, board)
     store.begin(experiment, ledger, competition.sample, facts_of(competition))
     plan = plan_folds(list(experiment.members), ledger, competition, store)
-    return Execution(plan, competition, ledger, store, engine, board, lambda: None), experiment, said
+    limits = Limits(budget=Budget(seconds, time.monotonic()))
+    return Training(RunContext(competition, ledger, store, engine, board), plan, limits), experiment, said
 
 
 def test_of_a_table_that_fails_other_chunks_may_come_in_the_same_moment(
     competition_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ensemble.engine.features import table as features
+    from ensemble.engine.features import cache
 
-    monkeypatch.setattr(features, "CHUNK", 8)
+    monkeypatch.setattr(cache, "CHUNK", 8)
     engine = Batches(bad=["features/LogDCT"])
     config = write_config(tmp_path / "c.yaml", LINEAR, foreign("other", "HighPass"))
-    run, _, said = execution(config, competition_folder, tmp_path / "oof", engine)
-    assert not run.run(run.competition.decode(), Limits())
+    run, _, said = training(config, competition_folder, tmp_path / "oof", engine)
+    assert not run.run(run.context.competition.decode())
     assert said.getvalue().count("linear FAILED: its features raised RuntimeError: no (traceback in ") == 1
-    assert run.store.record("other", 2) is not None
+    assert run.context.store.record("other", 2) is not None
 
 
 def test_a_member_that_is_given_up_is_not_heard_of_again(competition_folder: Path, tmp_path: Path) -> None:
     """Both were to take a second; a fold of the first takes an hour, and the second one's comes in the same moment."""
     config = write_config(tmp_path / "c.yaml", foreign("first", "HighPass"), foreign("second", "HighPass"))
     engine = Batches(cpus=2, seconds=3600.0)
-    run, _, said = execution(config, competition_folder, tmp_path / "oof", engine)
+    run, _, said = training(config, competition_folder, tmp_path / "oof", engine, 100.0)
     for name in ("first", "second"):
         run.speeds.guess(name, 1.0, 0.0)
-    assert run.run(run.competition.decode(), Limits(budget=Budget(100.0, time.monotonic())))
+    assert run.run(run.context.competition.decode())
     assert "first" in said.getvalue()
     assert len(engine.submitted) == len(set(engine.submitted)), "nothing is done twice"
 
@@ -114,30 +120,32 @@ def test_a_member_that_is_given_up_is_not_heard_of_again(competition_folder: Pat
 def test_features_that_members_share_are_counted_once(competition_folder: Path, tmp_path: Path) -> None:
     four = [LINEAR.replace("linear", f"linear_{n}") for n in range(4)]
     engine = Batches(cpus=1)
-    run, _, said = execution(write_config(tmp_path / "c.yaml", *four), competition_folder, tmp_path / "oof", engine)
+    run, _, said = training(
+        write_config(tmp_path / "c.yaml", *four), competition_folder, tmp_path / "oof", engine, 90.0
+    )
     for n in range(4):
         run.speeds.guess(f"linear_{n}", 1.0, 1.0)  # 52 photographs: 52 s of features, and 3 s of folds each
-    assert run.run(run.competition.decode(), Limits(budget=Budget(90.0, time.monotonic())))
+    assert run.run(run.context.competition.decode())
     assert "linear_0, linear_1, linear_2, linear_3, about 64 s" in said.getvalue()
 
 
 def test_members_that_share_bad_features_are_lost_together(competition_folder: Path, tmp_path: Path) -> None:
     two = [LINEAR.replace("linear", f"linear_{n}") for n in range(2)]
     config = write_config(tmp_path / "c.yaml", *two, foreign("other", "HighPass"))
-    run, _, said = execution(config, competition_folder, tmp_path / "oof", Batches(bad=["features/"], cpus=1))
+    run, _, said = training(config, competition_folder, tmp_path / "oof", Batches(bad=["features/"], cpus=1), 90.0)
     for name in ("linear_0", "linear_1", "other"):
         run.speeds.guess(name, 1.0, 0.1)
-    assert not run.run(run.competition.decode(), Limits(budget=Budget(90.0, time.monotonic())))
+    assert not run.run(run.context.competition.decode())
     assert said.getvalue().count("FAILED: its features raised") == 2
-    assert run.store.record("other", 2) is not None
+    assert run.context.store.record("other", 2) is not None
 
 
 def test_what_no_pilot_could_measure_runs_when_all_else_is_done(competition_folder: Path, tmp_path: Path) -> None:
     config = write_config(tmp_path / "c.yaml", foreign("odd", "HighPass"), foreign("known", "HighPass"))
     engine = Batches(bad=["pilot/"], cpus=1)
-    run, _, said = execution(config, competition_folder, tmp_path / "oof", engine)
+    run, _, said = training(config, competition_folder, tmp_path / "oof", engine, 90.0)
     run.speeds.guess("known", 1.0, 0.0)
-    assert run.run(run.competition.decode(), Limits(budget=Budget(90.0, time.monotonic())))
+    assert run.run(run.context.competition.decode())
     assert "odd could not be tried: RuntimeError: no" in said.getvalue()
     assert engine.submitted == ["pilot/odd", *(f"{name}/fold-{fold}" for name in ("known", "odd") for fold in range(3))]
 
@@ -152,8 +160,8 @@ def test_a_full_disk_does_not_make_a_failure_worse(
 
     monkeypatch.setattr(execute, "write_text", full)
     config = write_config(tmp_path / "c.yaml", foreign("bad", "HighPass"), foreign("other", "HighPass"))
-    run, _, said = execution(config, competition_folder, tmp_path / "oof", Batches(bad=["bad/"]))
-    assert not run.run(run.competition.decode(), Limits())
+    run, _, said = training(config, competition_folder, tmp_path / "oof", Batches(bad=["bad/"]))
+    assert not run.run(run.context.competition.decode())
     assert "bad/fold-0 FAILED: RuntimeError: no (its traceback could not be written: [Errno 28]" in said.getvalue()
-    assert run.store.record("other", 2) is not None
+    assert run.context.store.record("other", 2) is not None
     assert math.isfinite(run.speeds.fold("other"))

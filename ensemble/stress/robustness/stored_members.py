@@ -1,4 +1,4 @@
-"""Members that can be asked again: all their folds are here, with models that are as they were written."""
+"""Members whose stored models can be applied again: all their folds are here, with models as they were written."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from ensemble.config import MemberSettings
 from ensemble.core.storage.files import Location
 from ensemble.core.storage.hashing import digest
-from ensemble.engine.features.table import features_key
-from ensemble.engine.recipes.code import recipe_code
+from ensemble.engine.recipes.code import features_key, recipe_code
+from ensemble.engine.tasks.features import TableRequest
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import Predictions
 from ensemble.store.record import FoldRecord
@@ -18,63 +18,64 @@ _MODEL = "model"  # the folder in a fold's
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A member that can be asked.
+class StoredMember:
+    """A member whose models can be applied.
 
     Attributes
     ----------
     code : str
         Hash of the member's code as it is now.
-    features_key : str or None
-        Of the features that it reads.
-    made_of : dict
-        What its folds are: checksums of all their files, by fold.
+    request : TableRequest or None
+        The features that it reads.
+    checksums : dict
+        Of all files of its folds, by fold.
     """
 
     member: MemberSettings
     code: str
-    features_key: str | None
-    made_of: Mapping[int, Mapping[str, str]]
+    request: TableRequest | None
+    checksums: Mapping[int, Mapping[str, str]]
     seconds_features: float
     seconds_predict: float
 
     @property
     def name(self) -> str:
-        """The member's."""
+        """Name of the member."""
         return self.member.name
 
     @property
     def signature(self) -> str:
-        """Changes with its models, and with the code that they are asked by."""
-        folds = {str(fold): sums for fold, sums in self.made_of.items()}
-        return digest([folds, self.code, self.features_key])
+        """Hash that changes with its models, and with the code that applies them."""
+        folds = {str(fold): sums for fold, sums in self.checksums.items()}
+        return digest([folds, self.code, self.request.key if self.request else None])
 
-    def settled(self, member: MemberSettings) -> Subject:
-        """The same, as the member can run on the machines that there are."""
-        return replace(self, member=member)
+    def with_settings(self, member: MemberSettings) -> StoredMember:
+        """Return the same member with its resources as it can run here."""
+        request = replace(self.request, resources=member.features_resources) if self.request else None
+        return replace(self, member=member, request=request)
 
     def model_folder(self, store: OofStore, fold: int) -> Location:
-        """Where the model of a fold lies."""
+        """Return where the model of a fold lies."""
         return store.fold_folder(self.name, fold) / _MODEL
 
-    def still_the_same(self, store: OofStore) -> bool:
-        """Whether nobody has trained it again meanwhile."""
-        records = {fold: store.record(self.name, fold) for fold in self.made_of}
-        return all(record is not None and record.checksums == self.made_of[f] for f, record in records.items())
+    def is_unchanged(self, store: OofStore) -> bool:
+        """Return whether nobody has trained it again meanwhile."""
+        records = {fold: store.record(self.name, fold) for fold in self.checksums}
+        return all(record is not None and record.checksums == self.checksums[f] for f, record in records.items())
 
 
-def find_subjects(
+def find_stored_members(
     store: OofStore, members: Sequence[MemberSettings], predictions: Predictions
-) -> tuple[dict[str, Subject], dict[str, str]]:
-    """Members that can be asked, by name, and for the others a sentence that says why not."""
-    found: dict[str, Subject] = {}
+) -> tuple[dict[str, StoredMember], dict[str, str]]:
+    """Return members whose models can be applied, by name, and for the others a sentence that says why not."""
+    found: dict[str, StoredMember] = {}
     left_out = dict.fromkeys(_imported(predictions), "was trained elsewhere: its model is not here")
     for member in members:
-        reason = left_out.get(member.name) or _unfit(store, member, predictions)
+        reason = left_out.get(member.name) or _problem(store, member, predictions)
         if reason:
             left_out[member.name] = reason
         else:
-            found[member.name] = _subject(member, predictions)
+            found[member.name] = _stored_member(member, predictions)
     return found, left_out
 
 
@@ -82,8 +83,8 @@ def _imported(predictions: Predictions) -> list[str]:
     return list(dict.fromkeys(record.member for record in predictions.records.values() if record.trained_elsewhere))
 
 
-def _unfit(store: OofStore, member: MemberSettings, predictions: Predictions) -> str:
-    """Why a member cannot be asked; empty where it can."""
+def _problem(store: OofStore, member: MemberSettings, predictions: Predictions) -> str:
+    """Return why the models of a member cannot be applied; empty where they can."""
     name = member.name
     if name in predictions.left_out or name in predictions.partial:
         return f"has {(predictions.left_out | predictions.partial)[name]}; train its other folds first"
@@ -107,14 +108,17 @@ def _records(name: str, predictions: Predictions) -> dict[int, FoldRecord]:
     return {fold: record for fold in folds if (record := predictions.record(name, fold)) is not None}
 
 
-def _subject(member: MemberSettings, predictions: Predictions) -> Subject:
+def _stored_member(member: MemberSettings, predictions: Predictions) -> StoredMember:
     records = _records(member.name, predictions)
     test_rows, ledger = len(predictions.test_logits), predictions.ledger
     predicted = sum(len(ledger.heldout(fold)) + test_rows for fold in records)
-    return Subject(
+    request = None
+    if member.features is not None:
+        request = TableRequest(member.features, features_key(member.features), member.features_resources)
+    return StoredMember(
         member,
         recipe_code(member.recipe),
-        features_key(member.features) if member.features else None,
+        request,
         {fold: record.checksums for fold, record in records.items()},
         max(record.seconds_features_per_photograph for record in records.values()),
         sum(record.seconds_predict for record in records.values()) / max(predicted, 1),

@@ -1,0 +1,139 @@
+"""Feature tables on a pipeline: each is computed once for all readers, and passed on when it is complete."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.config import Recipe
+from ensemble.core.console.durations import format_duration
+from ensemble.core.console.progress import ProgressBoard
+from ensemble.core.storage.files import Location
+from ensemble.engine.base import Engine
+from ensemble.engine.features.cache import chunk_rows
+from ensemble.engine.features.table import FeatureTable, Photographs
+from ensemble.engine.pipeline import Pipeline
+from ensemble.engine.recipes.code import features_key
+from ensemble.engine.tasks.base import PHOTOGRAPHS, Outcome
+from ensemble.engine.tasks.failures import Cancelled, Failure
+from ensemble.engine.tasks.features import TableRequest
+
+Read = Callable[[FeatureTable | Failure], None]
+
+
+class FeatureTables:
+    """The feature tables of one pipeline.
+
+    Parameters
+    ----------
+    cache : path
+        Where chunks of all experiments are cached.
+    log_progress : bool
+        Whether lines say how far each table is.
+    """
+
+    def __init__(self, pipeline: Pipeline, cache: Location, log_progress: bool = True) -> None:
+        self.pipeline, self.cache, self.log_progress = pipeline, cache, log_progress
+        self._tables: dict[str, FeatureTable] = {}  # by the group of their tasks
+        self._reads: dict[str, Read] = {}  # the same, of those that are not complete
+        self._lines: dict[str, _ProgressLine] = {}
+
+    def request(self, request: TableRequest, photographs: Photographs, read: Read) -> None:
+        """Compute a table unless that has begun; `read` is called with it once it is complete, or with the failure."""
+        group = request.group(photographs.key)
+        if group in self._tables and self._tables[group].complete:
+            read(self._tables[group])
+            return
+        self._reads[group] = read
+        if group not in self._tables:
+            table = self._tables[group] = FeatureTable(request, photographs, self.cache)
+            self._lines[group] = _ProgressLine(request.recipe.use, self.pipeline.board if self.log_progress else None)
+            self._log(table)
+            self.pipeline.submit(table.missing(), partial(self._receive, table))
+            self._pass_on(table)
+
+    def forget(self, request: TableRequest, photographs: Photographs) -> None:
+        """Cancel a table, or drop it from memory: nobody reads it any more."""
+        group = request.group(photographs.key)
+        self.pipeline.cancel(group)
+        self._tables.pop(group, None)
+        self._reads.pop(group, None)
+
+    def remaining(self, request: TableRequest, photographs: Photographs) -> list[int]:
+        """Return the sizes of the chunks that are not computed: all chunks of a table that was not requested."""
+        table = self._tables.get(request.group(photographs.key))
+        rows = chunk_rows(len(photographs)) if table is None else [task.rows for task in table.missing()]
+        return [each.stop - each.start for each in rows]
+
+    def _receive(self, table: FeatureTable, outcome: Outcome) -> None:
+        if isinstance(outcome.value, Cancelled):
+            return
+        if outcome.failure:
+            read = self._reads[table.group]
+            self.forget(table.request, table.photographs)
+            read(outcome.failure)
+            return
+        could_cache = table.uncached is None
+        table.add(outcome.task, outcome.value)  # type: ignore[arg-type]
+        if table.uncached is not None and could_cache:
+            use = table.request.recipe.use
+            self.pipeline.board.log(f"features {use} cannot be cached for other runs: {table.uncached}")
+        self._log(table)
+        self._pass_on(table)
+
+    def _pass_on(self, table: FeatureTable) -> None:
+        if table.complete:
+            self.pipeline.engine.share(table.name, table.values())
+            self._reads.pop(table.group)(table)
+
+    def _log(self, table: FeatureTable) -> None:
+        self._lines[table.group].update(table.done, len(table.photographs))
+
+
+class FeaturesFailed(Exception):
+    """A transformer raised, or there was no time for it; the message is the cause."""
+
+
+def compute_features(
+    recipe: Recipe, pixels: NDArray[np.uint8], engine: Engine, cache: Location, board: ProgressBoard
+) -> NDArray[np.float32]:
+    """Return the features of photographs, float32 (photographs, columns), and wait for them.
+
+    Raises
+    ------
+    FeaturesFailed
+        The transformer raised, or the engine's time was up.
+    """
+    engine.share(PHOTOGRAPHS, pixels)
+    pipeline, found = Pipeline(engine, board), list[FeatureTable | Failure]()
+    request = TableRequest(recipe, features_key(recipe))
+    FeatureTables(pipeline, cache).request(request, Photographs(pixels), found.append)
+    pipeline.run()
+    if not found:
+        raise FeaturesFailed("the time of this run was up")
+    if isinstance(found[0], Failure):
+        raise FeaturesFailed(found[0].cause)
+    return found[0].values()
+
+
+class _ProgressLine:
+    """Says how far a feature table is, not too often."""
+
+    def __init__(self, use: str, board: ProgressBoard | None, every: float = 10.0) -> None:
+        self.use, self.board, self.every = use, board, every
+        self.started = self.last = time.monotonic()
+        self.first: int | None = None
+
+    def update(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        self.first = done if self.first is None else self.first
+        if self.board is None or (done < total and now - self.last < self.every):
+            return
+        self.last, computed = now, done - self.first
+        seconds = (now - self.started) / computed * (total - done) if computed else 0.0
+        left = f", about {format_duration(seconds)} left" if computed and done < total else ""
+        self.board.log(f"features {self.use}: {done} of {total} photographs{left}")

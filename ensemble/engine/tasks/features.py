@@ -1,0 +1,85 @@
+"""The features of one chunk of photographs."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.config import Recipe, Resources
+from ensemble.core.threads import threads
+from ensemble.engine.recipes.build import build
+from ensemble.engine.recipes.code import feature_group
+from ensemble.engine.tasks.base import PHOTOGRAPHS, Report, Shared, Task
+
+_TOLERANCE = 1e-4  # rounding may depend on how many rows are computed together; statistics of the batch show more
+
+
+@dataclass(frozen=True)
+class Features:
+    """Result of a feature task: float32 (photographs, columns), and the seconds they took."""
+
+    values: NDArray[np.float32]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TableRequest:
+    """A feature table that somebody reads: its recipe, `features_key(recipe)`, and the resources of a chunk."""
+
+    recipe: Recipe
+    key: str
+    resources: Resources = field(default_factory=Resources)
+
+    def group(self, source: str) -> str:
+        """Return the group of the tasks that compute the table of the photographs `source`."""
+        others = "" if source == PHOTOGRAPHS else f"/{source}"
+        return f"{feature_group(self.recipe, self.key)}{others}"
+
+
+@dataclass(frozen=True)
+class FeatureTask(Task):
+    """The features of the photographs in `rows` of the shared array `source`."""
+
+    request: TableRequest
+    rows: slice
+    index: int
+    source: str = PHOTOGRAPHS
+
+    @property
+    def title(self) -> str:
+        """Group and number of the chunk."""
+        return f"{self.group}/chunk-{self.index}"
+
+    @property
+    def group(self) -> str:
+        """Group of the table."""
+        return self.request.group(self.source)
+
+    @property
+    def resources(self) -> Resources:
+        """Resources of a chunk of the table."""
+        return self.request.resources
+
+    def pick(self, shared: Shared) -> list[Any]:
+        """Return the photographs of the chunk."""
+        return [shared[self.source][self.rows]]
+
+    def run(self, inputs: list[Any], report: Report) -> Features:  # noqa: ARG002
+        """Transform the photographs; the seconds do not count loading the transformer."""
+        (photographs,) = inputs
+        with threads(self.resources.num_cpus):
+            transformer = build(self.request.recipe)
+            started = time.perf_counter()
+            table = np.ascontiguousarray(transformer.transform(photographs), dtype=np.float32)
+            seconds = time.perf_counter() - started
+        use = self.request.recipe.use
+        if table.ndim != 2 or len(table) != len(photographs):
+            raise ValueError(f"{use} gave features of shape {table.shape} for {len(photographs)} photographs")
+        last = transformer.transform(photographs[-1:])
+        if not np.allclose(last, table[-1:], rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True):
+            raise ValueError(f"{use} is not stateless: a photograph alone gives other features than among others")
+        return Features(table, seconds)
