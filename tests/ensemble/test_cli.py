@@ -1,0 +1,43 @@
+"""The command line as a whole: every verb is found, says what it takes, and imports no more than it needs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from ensemble.cli import VERBS, make_app
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_every_verb_has_help(verb: str, option: str) -> None:
+    result = CliRunner().invoke(make_app(verb), [verb, option])
+    assert result.exit_code == 0
+    assert "Usage" in result.output
+
+
+def test_all_verbs_are_listed() -> None:
+    result = CliRunner().invoke(make_app(), ["-h"])
+    assert result.exit_code == 0
+    assert all(verb in result.output for verb in VERBS)
+
+
+def test_the_version() -> None:
+    result = CliRunner().invoke(make_app(), ["--version"])
+    assert result.exit_code == 0
+    assert result.output.startswith("who-took-this-photo ")
+
+
+def test_an_unknown_verb_is_bad_input() -> None:
+    assert CliRunner().invoke(make_app("trian"), ["trian"]).exit_code == 2
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("start", [["ensemble", "train"], ["ensemble.train"], ["ensemble.blend"], ["ensemble.report"]])
+def test_ways_to_start(start: list[str]) -> None:
+    result = subprocess.run([sys.executable, "-m", *start, "-h"], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "Usage" in result.stdout
