@@ -141,7 +141,7 @@ def _commands(command: Any) -> dict[str, Any]:
 
 def _command(command: Any, path: str) -> str:
     context = command.context_class(command, info_name=path)
-    pieces = (piece.strip("{}") for piece in command.collect_usage_pieces(context))
+    pieces = (piece.strip("{}").upper() for piece in command.collect_usage_pieces(context))
     usage = " ".join([path, *pieces])
     parts = [f"## {path}", f"```text\n{usage}\n```", command.help]
     for kind in ("argument", "option"):
