@@ -57,6 +57,17 @@ def test_every_page_that_is_included_is_on_the_site() -> None:
     assert not [path for path, stub in stubs.items() if f"(../{path})" not in stub]
 
 
+def test_files_that_are_named_exist() -> None:
+    """Written as `ensemble/store/oof.py`, or in CONTRIBUTING, which is about `ensemble/`, as `store/oof`."""
+    named = {(page, name) for page in PAGES for name in re.findall(r"`([a-z_/]+/[\w./]*)`", prose(page))}
+    full = [(page, name) for page, name in named if re.match(r"(ensemble|members|tests|configs|docs)/", name)]
+    assert len(full) > 20
+    assert not [(page.name, name) for page, name in full if not (ROOT / name).exists()]
+    short = [name for page, name in named - set(full) if page.name == "CONTRIBUTING.md"]
+    assert len(short) > 10
+    assert not [name for name in short if not any((ROOT / "ensemble" / f"{name}{end}").exists() for end in ("", ".py"))]
+
+
 def test_plain_words() -> None:
     odd = re.compile(r"\b(told|tells?|heard|spoken|lest|whoever|anew)\b")
     pages = [page for page in PAGES if page.is_relative_to(ROOT / "docs") or page.parent == ROOT]
