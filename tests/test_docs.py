@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import re
@@ -28,6 +29,7 @@ OTHER_PROGRAMS = {".", "cd", "docker", "export", "git", "kubectl", "pip", "ssh"}
 
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().split()) <= 1000
+    assert (ROOT / "docs" / "images" / "report.png").stat().st_size < 300_000
 
 
 def test_links_lead_somewhere() -> None:
@@ -128,7 +130,12 @@ def parse_ensemble(words: list[str]) -> None:
         assert package == "ensemble"
         assert not verb or find_spec(words[2]) is not None
         words = ["ensemble", *([verb] if verb else []), *words[3:]]
-    parse(typer.main.get_command(make_app()), words[1:])
+    parse(_top(), words[1:])
+
+
+@functools.cache
+def _top() -> Any:
+    return typer.main.get_command(make_app())
 
 
 def parse(command: Any, words: list[str]) -> dict[str, Any]:
