@@ -18,34 +18,34 @@ BlendMethod = Literal[
     "logistic", "boosted", "average",
 ]  # fmt: skip
 _REFUSED_METHODS = {
-    "rank_mean": "ranks force half of the test rows to be fake at a fixed 0.5, whatever their share is; mean averages "
-    "logits instead",
-    "slsqp": "accuracy is a staircase, its gradient is zero, so SLSQP returns the weights that it started from; cma "
-    "searches the staircase itself",
+    "rank_mean": "ranks force half of the test rows to be fake at a fixed 0.5, whatever their share is; use mean, "
+    "which averages logits",
+    "slsqp": "accuracy is a step function with zero gradient, so SLSQP returns its initial weights; use cma, which "
+    "needs no gradient",
 }
-_FORMER_METHODS = {"weights": "cma", "stacking": "logistic"}  # as older stores call them
+_FORMER_METHODS = {"weights": "cma", "stacking": "logistic"}  # names in older stores
 
 
 class Settings(BaseModel):
-    """A part of the YAML. Unknown keys are errors: a misspelt setting must never be ignored."""
+    """Section of the YAML. Unknown keys are errors, so that a misspelt setting is never ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Recipe(BaseModel):
-    """An object to build: `use` is its import path, every other key a parameter (which may be a recipe itself)."""
+    """Object to build: `use` is its import path, every other key a parameter (which may be a recipe itself)."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     use: str
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The parameters, without `use`."""
+        """Parameters, without `use`."""
         return dict(self.model_extra or {})
 
 
 class DataSettings(Settings):
-    """How to read the competition's files."""
+    """Settings for reading the competition's files."""
 
     name_column: str | None = None
     """Column of the file names in train.csv, and in submit.csv where it has a column of that name. By default the
@@ -55,12 +55,12 @@ class DataSettings(Settings):
     group_column: str | None = None
     """Column of train.csv whose equal values stay in one fold, such as the photographer."""
     on_size_mismatch: Literal["error", "crop"] = "error"
-    """What photographs of different sizes do: stop the run, or be cropped to the smallest size, on the 8 x 8 grid of
-    JPEG. Nothing is ever resized."""
+    """How to treat photographs of different sizes: stop with an error, or crop all to the smallest size, on the 8 x 8
+    grid of JPEG. Nothing is ever resized."""
 
 
 class FoldSettings(Settings):
-    """How to split the training rows into folds."""
+    """Settings of the folds."""
 
     n_folds: int = Field(5, ge=2, le=100)
     """Number of folds."""
@@ -71,7 +71,7 @@ class FoldSettings(Settings):
 
 
 class Resources(Settings):
-    """Resources that one task of a member occupies."""
+    """Resources of one task of a member."""
 
     num_cpus: int = Field(1, ge=1)
     """CPU cores. The task computes with exactly this many threads."""
@@ -89,12 +89,12 @@ class Resources(Settings):
     @classmethod
     def _whole_above_one(cls, value: float) -> float:
         if value > 1 and value != int(value):
-            raise ValueError("several GPUs must be a whole number; only below one a fraction is possible")
+            raise ValueError("num_gpus above 1 must be a whole number; fractions must be below 1")
         return value
 
 
 class MemberSettings(Settings):
-    """A base learner: a classifier, with or without stateless features in front of it."""
+    """Base learner: a classifier, with or without stateless features in front of it."""
 
     name: Name
     """Name of the member: letters, digits, `_`, `.` and `-`. No two may be equal, and none may be `blend`."""
@@ -114,12 +114,12 @@ class MemberSettings(Settings):
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """What decides the predictions: everything but the name, the resources and the expectations."""
+        """Settings that determine the predictions: all but the name, the resources and the value."""
         return self.model_dump(mode="json", exclude={"name", "resources", "features_resources", "value"})
 
 
 class BlendSettings(Settings):
-    """Which blenders compete, and how long they search."""
+    """Settings of the blend: which blenders compete and how long they search."""
 
     methods: tuple[BlendMethod, ...] = Field(get_args(BlendMethod), min_length=1)
     """Blenders that compete; by default all of them."""
@@ -146,7 +146,7 @@ class BlendSettings(Settings):
 
 
 class ReportSettings(Settings):
-    """What audits and the report look at."""
+    """Settings of audits and the report."""
 
     spectra: Recipe = Recipe(use="members.forensics.Spectra")
     """Transformer of photographs into the curves of their spectra: audits learn from them, fakes are clustered by
@@ -174,13 +174,13 @@ class Experiment(Settings):
         names = [member.name.lower() for member in self.members]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"two members are called {', '.join(twice)}; give each a name of its own")
+            raise ValueError(f"two members are called {', '.join(twice)}; give each a different name")
         if "blend" in names:
-            raise ValueError("no member may be called blend, as tables call what all of them decide together")
+            raise ValueError("no member may be called blend, which is the name of the blend in tables")
         return self
 
     def to_yaml(self) -> str:
-        """The experiment with every default written out."""
+        """Format the experiment as YAML, with every default."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
@@ -190,16 +190,16 @@ def load_experiment(path: Location) -> Experiment:
     Raises
     ------
     UserError
-        The file is missing, is no YAML, or says something that is not possible; every fault is named with its place.
+        The file is missing, is not YAML, or has invalid settings; every error is listed with its place.
     """
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         known = ", ".join(str(p) for p in sorted(Path("configs").glob("*.yaml")))
-        reason = error.strerror if isinstance(error, OSError) else "is no text"
+        reason = error.strerror if isinstance(error, OSError) else "is not text"
         raise UserError(f"config {path}: {reason}; known configs: {known or 'none in configs/'}") from None
     except yaml.YAMLError as error:
-        raise UserError(f"config {path} is no valid YAML: {' '.join(str(error).split())}") from None
+        raise UserError(f"config {path} is not valid YAML: {' '.join(str(error).split())}") from None
     try:
         return Experiment.model_validate(raw)
     except ValidationError as error:
@@ -209,5 +209,5 @@ def load_experiment(path: Location) -> Experiment:
 def _fault(fault: Any) -> str:
     place = ".".join(str(part) for part in fault["loc"]) or "the whole file"
     if fault["type"] == "extra_forbidden":
-        return f"{place}: there is no such setting, check its spelling"
+        return f"{place}: there is no such setting; check the spelling"
     return f"{place}: {fault['msg'].removeprefix('Value error, ')}"
