@@ -54,6 +54,10 @@ tests:
 all-tests:
 	$(PYTEST)
 
+docs: $(VENV)/.installed-dev  ## the documentation as a site in build/site, every link checked
+	$(BIN)/python -m mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
 bench: $(VENV)/.installed-dev  ## make bench NAME=cnn_throughput; some take ARGS="..."
 	$(BIN)/python -m tests.benchmarks.$(NAME) $(ARGS)
 
