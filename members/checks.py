@@ -1,4 +1,4 @@
-"""Refusing what is no photograph or no label, in one sentence."""
+"""Checks of photographs and labels; a message is one sentence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 
 def check_photographs(X: Any) -> None:
-    """Refuse all but uint8 (n, height, width, 3); only `X.dtype` and `X.shape` are looked at."""
+    """Refuse all but uint8 (n, height, width, 3); only `X.dtype` and `X.shape` are read."""
     if not hasattr(X, "dtype") or not hasattr(X, "shape"):
         raise ValueError(f"X must be one array, uint8 (n, height, width, 3), not a {type(X).__name__}; see numpy.stack")
     if X.dtype != np.uint8 or len(X.shape) != 4 or X.shape[3] != 3:

@@ -1,4 +1,4 @@
-"""What classifiers over photographs share."""
+"""Base class of classifiers over photographs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from members.training.photographs import Photographs
 
 
 class PhotographClassifier(ClassifierMixin, BaseEstimator):
-    """A classifier that reads photographs a batch at a time, and can tell how far its fit is."""
+    """A classifier that reads photographs a batch at a time, and reports the progress of its fit."""
 
     classes_: npt.NDArray[Any]
 
@@ -24,11 +24,11 @@ class PhotographClassifier(ClassifierMixin, BaseEstimator):
     """If set on an instance, `fit` calls it about once a second with the fraction done and a short text."""
 
     def check_parameters(self) -> None:
-        """Raise a ValueError for what can be known to be wrong before there are photographs."""
+        """Raise a ValueError for parameters that are wrong whatever the photographs are."""
         raise NotImplementedError
 
     def _forget(self) -> None:
-        """Drop what an earlier fit left, so that one that fails does not look fitted."""
+        """Delete the state of an earlier fit, so that a classifier whose fit fails does not look fitted."""
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)
 

@@ -25,7 +25,7 @@ from members.training.history import EpochRecord, at_most_every_second
 from members.training.photographs import Photographs
 from members.training.prediction import predict_logits
 from members.training.randomness import private_randomness, seed_of
-from members.training.recipe import Recipe
+from members.training.recipe import TrainingRecipe
 from members.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 class ImageClassifier(PhotographClassifier):
     """A timm network, fine-tuned on photographs at their own size: nothing is ever resized.
 
-    AdamW with one cycle of the learning rate. Which weights remain in the end is never chosen by looking at rows that
-    are to be predicted: they are the last, an average, or the best on rows cut from those that `fit` was given.
-    Photographs are read a batch at a time and may lie in read-only memory.
+    AdamW with one cycle of the learning rate. The final weights are never chosen by rows that are to be predicted: they
+    are the last, an average, or the best on some of the rows that `fit` was given. Photographs are read a batch at a
+    time and may be in read-only memory.
 
     Parameters
     ----------
@@ -49,12 +49,12 @@ class ImageClassifier(PhotographClassifier):
         (from scratch), or a `.safetensors` or state-dict file with timm's names, of a network that has not seen
         the photographs that are to be predicted.
     stem_stride : {None, 1, 2}
-        1 doubles the resolution of all feature maps of an EfficientNet, ResNet or RegNet, 2 that of a ConvNeXt, and
-        the weights are kept; costs about four times as much.
+        1 doubles the resolution of all feature maps of an EfficientNet, ResNet or RegNet, 2 that of a ConvNeXt, with
+        the same weights; costs about four times as much.
     frozen_layers : int
-        So many layers from the input on keep the weights that they came with, and their norms' statistics: the stem is
-        one, each stage another (3 of an EfficientNet are the stem and `blocks.0` and `blocks.1`). Faster; what it does
-        to the score stands in `members/README.md`.
+        How many layers from the input on keep their initial weights and their norms' statistics: the stem is one, each
+        stage another (3 of an EfficientNet are the stem and `blocks.0` and `blocks.1`). Faster; `members/README.md`
+        has the effect on the score.
     crop : int or None
         Side in pixels, a multiple of 8. Each step then learns from a random crop of each photograph whose corner
         lies on JPEG's grid, and prediction averages the logits of an aligned grid of crops. None keeps photographs
@@ -63,40 +63,41 @@ class ImageClassifier(PhotographClassifier):
         Batches are nearly equal and never hold a single photograph. A batch that does not fit into a GPU's memory
         is cut in halves whose gradients are added.
     learning_rate : float
-        The peak of the cycle, for the last layer.
+        Peak of the cycle, for the last layer.
     layer_decay : float
-        What each layer further down learns less: its rate is this share of that of the layer above it.
+        Ratio of each layer's learning rate to that of the layer above it.
     weight_decay : float
-        Of AdamW, on all but norms and biases.
+        AdamW's, on all parameters but norms and biases.
     label_smoothing : float
-        At most 0.03; more blurs the probabilities.
+        At most 0.03: more flattens the probabilities.
     warmup_fraction : float
         Share of all steps over which the learning rate rises; then it falls along a cosine.
     average_last : int
-        Average the weights after each of the last so many epochs; 1 keeps the last alone.
+        Average the weights over the ends of this many last epochs; 1 uses the last weights alone.
     moving_average : float or None
         Decay per step of an exponential moving average of the weights; 0.99 looks back over a hundred steps.
     validation_fraction : float
-        If not 0, this share of the rows given to `fit` is put aside, and the weights with the lowest loss on them
-        remain.
+        If not 0, this share of the rows given to `fit` is put aside, and the weights with the lowest loss on them are
+        the final ones.
     patience : int
-        With `validation_fraction`: stop after so many epochs without a better one.
+        With `validation_fraction`: stop after this many epochs without a better one.
     augment : {"none", "flip", "cut_out", "light", "heavy"}
         See `members.training.augment`.
     flip_tta : bool
         Predict with the mean of the logits of the photograph and its mirror image.
     precision : {"auto", "bfloat16", "float16", "float32"}
-        "auto" takes what is fast here: bfloat16 where the hardware computes with it, float16 on older GPUs, else
-        float32. The head always runs in float32.
+        "auto" is float32 on a CPU, so that two machines differ by rounding only; on a GPU it is bfloat16 where the
+        hardware computes with it, else float16. A CPU with bfloat16 instructions (Intel's Cooper Lake and Sapphire
+        Rapids, AMD's Zen 4, and later ones) predicts faster with "bfloat16". The head always runs in float32.
     device : {"auto", "cpu", "cuda"}
         The number of CPU threads is the caller's to set.
     torch_compile : bool
-        Compile the training step with torch.compile, which takes a minute or more and wants a C compiler.
+        Compile the training step with torch.compile, which takes a minute or more and needs a C compiler.
     drop_rate : float
         Dropout before the head.
     random_state : int, RandomState or None
         Seeds weights, order, dropout and augmentation. Two fits with the same seed, on one CPU with the same number
-        of threads, agree bit by bit; torch's and NumPy's global generators are left as they were.
+        of threads, are equal bit by bit; torch's and NumPy's global generators are left as they were.
 
     Attributes
     ----------
@@ -159,29 +160,16 @@ class ImageClassifier(PhotographClassifier):
         drop_rate: float = 0.2,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
-        self.backbone = backbone
-        self.weights = weights
-        self.stem_stride = stem_stride
-        self.frozen_layers = frozen_layers
-        self.crop = crop
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.layer_decay = layer_decay
-        self.weight_decay = weight_decay
-        self.label_smoothing = label_smoothing
-        self.warmup_fraction = warmup_fraction
-        self.average_last = average_last
-        self.moving_average = moving_average
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.augment = augment
-        self.flip_tta = flip_tta
-        self.precision = precision
-        self.device = device
-        self.torch_compile = torch_compile
-        self.drop_rate = drop_rate
-        self.random_state = random_state
+        self.backbone, self.weights, self.stem_stride = backbone, weights, stem_stride
+        self.frozen_layers, self.crop = frozen_layers, crop
+        self.epochs, self.batch_size = epochs, batch_size
+        self.learning_rate, self.layer_decay, self.weight_decay = learning_rate, layer_decay, weight_decay
+        self.label_smoothing, self.warmup_fraction = label_smoothing, warmup_fraction
+        self.average_last, self.moving_average = average_last, moving_average
+        self.validation_fraction, self.patience = validation_fraction, patience
+        self.augment, self.flip_tta = augment, flip_tta
+        self.precision, self.device, self.torch_compile = precision, device, torch_compile
+        self.drop_rate, self.random_state = drop_rate, random_state
 
     def fit(self, X: Photographs, y: npt.ArrayLike) -> Self:
         """Fine-tune the network.
@@ -196,7 +184,7 @@ class ImageClassifier(PhotographClassifier):
         Raises
         ------
         ValueError
-            If a parameter, `X` or `y` is not as described, or the weights cannot be had (`WeightsError`).
+            If a parameter, `X` or `y` is not as described, or the weights are not available (`WeightsError`).
         FloatingPointError
             If the loss becomes infinite or not a number.
         """
@@ -219,7 +207,7 @@ class ImageClassifier(PhotographClassifier):
         return self
 
     def check_parameters(self) -> None:
-        """Raise a ValueError for what can be known to be wrong before there are photographs."""
+        """Raise a ValueError for parameters that are wrong whatever the photographs are."""
         self._validate_params()  # type: ignore[no-untyped-call]
         check_grid(self.crop)
         self._recipe().check()
@@ -284,5 +272,5 @@ class ImageClassifier(PhotographClassifier):
             drop_rate=self.drop_rate,
         )
 
-    def _recipe(self) -> Recipe:
-        return Recipe(**{name: getattr(self, name) for name in Recipe.__dataclass_fields__})
+    def _recipe(self) -> TrainingRecipe:
+        return TrainingRecipe(**{name: getattr(self, name) for name in TrainingRecipe.__dataclass_fields__})

@@ -1,4 +1,4 @@
-"""What scikit-learn is told of the parameters that every estimator around a network has."""
+"""scikit-learn's constraints on the parameters that all estimators with a network share."""
 
 from __future__ import annotations
 

@@ -33,23 +33,23 @@ _ANY_SIZE = (224, 224)  # the columns are the same for photographs of every size
 
 
 class FrozenEmbedding(TransformerMixin, BaseEstimator):
-    """What a network with fixed weights sees in a photograph; nothing is learned, so all folds may share it.
+    """Features of photographs from a network with fixed weights; nothing is learned, so all folds may share them.
 
-    That holds for weights that have not seen the photographs that are to be predicted.
+    The weights must not have been trained on the photographs that are to be predicted.
 
     Parameters
     ----------
     backbone, weights, stem_stride, crop, precision, device
-        As of `members.cnn.ImageClassifier`. With `crop`, the mean over an aligned grid of crops. The precision is fixed
-        by default, so that all machines of a cluster compute the same columns.
+        As in `members.cnn.ImageClassifier`. With `crop`, the mean over an aligned grid of crops. The default precision
+        is float32 on a GPU too, so that all machines of a cluster compute the same columns.
     layers : "head" or sequence of str
-        "head": what the classifier would see. Names: the maps that these submodules give (`blocks.3` of an
+        "head": the input of the network's own classifier. Names: the maps of these submodules (`blocks.3` of an
         EfficientNet, `layer2` of a ResNet), reduced to `statistics`. Early maps hold traces, late ones hold faces.
     statistics : sequence of {"mean", "deviation", "covariance", "log_covariance"}
-        What is kept of a layer's channels over the photograph: their means, their standard deviations, the
-        covariance of each pair (upper triangle; Gram matrices as of Liu et al., Gram-Net, 2020), or the logarithm of
-        the covariance matrix, which suits linear models far better. Of c channels they keep c, c, c (c + 1) / 2 and
-        c (c + 1) / 2 numbers.
+        Statistics of a layer's channels over the photograph: their means, their standard deviations, the covariance of
+        each pair (upper triangle; Gram matrices as in Liu et al., Gram-Net, 2020), or the logarithm of the covariance
+        matrix, which suits linear models far better. A layer of c channels gives c, c, c (c + 1) / 2 and c (c + 1) / 2
+        columns.
     flip : bool
         Average over the photograph and its mirror image.
     batch_size : int
@@ -115,7 +115,7 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter or `X` is not as described, or the weights cannot be had (`WeightsError`).
+            If a parameter or `X` is not as described, or the weights are not available (`WeightsError`).
         """
         self._check(X)
         network = self._network((int(X.shape[1]), int(X.shape[2])))

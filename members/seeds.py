@@ -1,4 +1,4 @@
-"""One classifier, fitted with several seeds and averaged: the cheapest ensemble there is."""
+"""One classifier, fitted with several seeds and averaged."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SeedAverage(PhotographClassifier):
     Parameters
     ----------
     estimator : ImageClassifier
-        What is copied; its own `random_state` is replaced.
+        The classifier to copy; its own `random_state` is replaced.
     seeds : int
         Number of copies.
     random_state : int, RandomState or None
@@ -81,7 +81,7 @@ class SeedAverage(PhotographClassifier):
         return self
 
     def check_parameters(self) -> None:
-        """Raise a ValueError for what can be known to be wrong before there are photographs."""
+        """Raise a ValueError for parameters that are wrong whatever the photographs are."""
         self._validate_params()  # type: ignore[no-untyped-call]
         self.estimator.check_parameters()
 
@@ -108,7 +108,7 @@ class SeedAverage(PhotographClassifier):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote."""
+        """Read a classifier that `save` wrote."""
         facts = json.loads((folder / _FACTS_FILE).read_text(encoding="utf-8"))
         copies = [ImageClassifier.load(folder / str(number)) for number in range(1, facts["seeds"] + 1)]
         own, copied = facts["random_states"]
@@ -119,7 +119,7 @@ class SeedAverage(PhotographClassifier):
         return average
 
     def _progress_of(self, number: int) -> Report | None:
-        """Return a hook for one copy that tells the progress of all."""
+        """Return a hook for one copy that reports the progress of all."""
         hook = self.on_progress
         if hook is None:
             return None

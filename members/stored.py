@@ -15,7 +15,7 @@ FACTS_FILE: Final = "classifier.json"
 
 
 def write(folder: Path, state: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
-    """Write both files, or neither where the facts are of a kind that JSON lacks."""
+    """Write both files, or neither if the facts cannot be stored as JSON."""
     text = json.dumps(facts, indent=2, default=_plain) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
     safetensors.torch.save_file(
@@ -31,7 +31,7 @@ def read(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a parameter as JSON holds it; a generator's state is no part of a fitted classifier."""
+    """Return a parameter as a JSON value; a random generator becomes None."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.random.RandomState):

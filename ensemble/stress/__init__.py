@@ -1,1 +1,1 @@
-"""What becomes of the answers elsewhere: on altered photographs, and on fakes of a kind never seen."""
+"""Stress tests of a trained ensemble: altered photographs, and fakes of unseen generators."""

@@ -1,4 +1,4 @@
-"""Backbones for photographs: a network, its first weights and its stem. Knows no training and no scikit-learn."""
+"""Backbones for photographs: a network, its initial weights and its stem. Independent of training and scikit-learn."""
 
 from members.backbones.build import build_network, check_network
 from members.backbones.network import Normalisation, PhotographNetwork

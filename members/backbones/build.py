@@ -40,20 +40,13 @@ def build_network(
 
     Parameters
     ----------
-    name : str
-        A timm architecture, with or without a tag (`resnet50.a1_in1k`), or one of `members.backbones.specialists`.
-    weights : str or Path
-        "hub" (timm's own download), "packaged" (a Python package), "none" (fresh), or a `.safetensors` or
-        state-dict file with timm's names, or one that `ImageClassifier.save` wrote. The head is always fresh. Weights
-        that have seen the competition's training photographs make every out-of-fold score a lie.
+    name, weights, stem_stride, drop_rate
+        As in `members.cnn.ImageClassifier`. The head is always fresh. Weights that were trained on the competition's
+        photographs make every out-of-fold score too high.
     classes : int
         Number of logits; 0 leaves the head out.
     size : tuple[int, int]
-        Height and width in pixels of what goes in; it is never resized.
-    stem_stride : int or None
-        None keeps the stem as it is; see `members.backbones.stems`.
-    drop_rate : float
-        Dropout before the head.
+        Height and width of the input in pixels; nothing is resized.
 
     Raises
     ------
@@ -80,7 +73,7 @@ def check_network(name: str, weights: str | Path, *, stem_stride: int | None, fr
     Raises
     ------
     ValueError
-        As `build_network` and `PhotographNetwork.freeze` would. What the hub has is not asked.
+        As `build_network` and `PhotographNetwork.freeze` would. The hub is not contacted.
     """
     _check_name(name)
     check_weights(name, weights)
@@ -107,7 +100,7 @@ def _load(backbone: Any, name: str, weights: str | Path) -> Normalisation:
 
 
 def _create(name: str, *, pretrained: bool, classes: int, size: tuple[int, int], drop_rate: float) -> Any:
-    """Ask timm for the network; networks made for one size (ViT, Swin) are told the photographs' size instead."""
+    """Create the network with timm; networks made for one size (ViT, Swin) are built for the photographs' size."""
     cfg = timm.get_pretrained_cfg(name)
     sized: dict[str, Any] = {"img_size": size} if cfg is not None and cfg.fixed_input_size else {}
     try:
@@ -128,7 +121,7 @@ def _create(name: str, *, pretrained: bool, classes: int, size: tuple[int, int],
 
 @torch.no_grad()
 def _check_size(network: PhotographNetwork, name: str, size: tuple[int, int]) -> None:
-    """Show a blank photograph: some networks accept any size, and fail only when they see it."""
+    """Run the network on a blank photograph: some can be built for any size and fail only when they are used."""
     try:
         network.eval()(torch.zeros((1, *size, 3), dtype=torch.uint8))
     except (AssertionError, RuntimeError, ValueError) as error:

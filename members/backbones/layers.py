@@ -13,7 +13,7 @@ def first_layers(backbone: Any, count: int) -> set[str]:
     Raises
     ------
     ValueError
-        If there are not more layers than that, or timm does not say which there are.
+        If there are not more layers than that, or timm does not define its layers.
     """
     if count == 0:
         return set()
@@ -21,7 +21,7 @@ def first_layers(backbone: Any, count: int) -> set[str]:
         layers = group_parameters(backbone, backbone.group_matcher(coarse=True))
     except (AttributeError, AssertionError):
         raise ValueError(
-            f"timm does not say what the layers of a {type(backbone).__name__} are, so none can be frozen; "
+            f"timm does not define the layers of a {type(backbone).__name__}, so none can be frozen; "
             "set frozen_layers to 0"
         ) from None
     if count >= len(layers):

@@ -1,4 +1,4 @@
-"""Intermediate maps of a backbone, and what is kept of them."""
+"""Intermediate maps of a backbone, and their statistics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TINY: Final = 1e-6  # where nothing varies at all
 
 
 class _AllSeen(Exception):
-    """What is behind the last layer asked for need not be computed."""
+    """Stops a forward pass after the last requested layer."""
 
 
 def _covariances(maps: torch.Tensor) -> torch.Tensor:
@@ -33,7 +33,7 @@ def _log_covariances(maps: torch.Tensor) -> torch.Tensor:
 
     Logarithms flatten the space of covariances, so that a linear model may follow (log-Euclidean metric: Arsigny et
     al., 2006; as pooling: Ionescu et al., 2015). A tenth of the mean variance on the diagonal keeps directions in which
-    hardly anything varies from ruling.
+    hardly anything varies from dominating.
     """
     covariances = _covariances(maps).double()
     unit = torch.eye(maps.shape[1], dtype=torch.float64, device=maps.device)
@@ -94,7 +94,7 @@ def layer_maps(backbone: nn.Module, pixels: torch.Tensor, layers: Sequence[str])
 
 
 def _channels_first(backbone: nn.Module, layer: str, output: object) -> torch.Tensor:
-    """Return a copy: what comes behind a layer may work in place."""
+    """Return a float32 copy with channels first: later layers may work in place."""
     if not isinstance(output, torch.Tensor) or output.ndim != 4:
         raise _no_maps(layer)
     is_channels_last = getattr(backbone, "output_fmt", "NCHW") == "NHWC"  # as timm says of Swin

@@ -1,4 +1,4 @@
-"""The one network shape that all members share: photographs as they are stored go in, logits come out."""
+"""The interface that all networks share: uint8 photographs in, logits out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from members.backbones.layers import first_layers
 if TYPE_CHECKING:
     from typing import Self
 
-Features = Any  # what a backbone hands to its head: maps or tokens, or a list of them
+Features = Any  # what a backbone passes to its head: maps or tokens, or a list of them
 PER_CHANNEL = (1, 3, 1, 1)  # mean and standard deviation against (n, 3, height, width)
 
 
@@ -34,7 +34,8 @@ class Normalisation:
 class PhotographNetwork(nn.Module):
     """A backbone that takes photographs as they are stored: uint8 (n, height, width, 3) in, float32 (n, classes) out.
 
-    Mean and standard deviation are buffers, so they travel with the weights, and only bytes travel to the device.
+    Mean and standard deviation are buffers, so they are saved with the weights, and photographs travel to the device as
+    bytes.
     """
 
     mean: torch.Tensor
@@ -53,7 +54,7 @@ class PhotographNetwork(nn.Module):
         Raises
         ------
         ValueError
-            If there are not more layers than that, or timm does not say which there are.
+            If there are not more layers than that, or timm does not define its layers.
         """
         frozen = first_layers(self.backbone, layers)
         for name, parameter in self.backbone.named_parameters():
@@ -61,7 +62,7 @@ class PhotographNetwork(nn.Module):
         self._frozen = [module for module in self.backbone.modules() if _is_frozen(module)]
 
     def train(self, mode: bool = True) -> Self:
-        """Set training mode, but for what is frozen."""
+        """Set training mode, except for frozen layers."""
         super().train(mode)
         for module in self._frozen:
             module.eval()
@@ -73,11 +74,11 @@ class PhotographNetwork(nn.Module):
         return (pixels - self.mean) / self.std
 
     def forward(self, photographs: torch.Tensor) -> torch.Tensor:
-        """Return the logits. The head runs in float32 even under autocast: bfloat16 logits would tie by the dozen."""
+        """Return the logits. The head runs in float32 even under autocast: many bfloat16 logits would be equal."""
         return self.head(self.backbone.forward_features(self.normalise(photographs)))
 
     def head(self, features: Features, **options: bool) -> torch.Tensor:
-        """Call timm's `forward_head` in float32. Some networks have several maps to show it."""
+        """Call timm's `forward_head` in float32. Some networks pass it several maps."""
         several = isinstance(features, list | tuple)
         exact = [each.float() for each in features] if several else features.float()
         with torch.autocast(exact[0].device.type, enabled=False):

@@ -1,7 +1,7 @@
-"""Two small networks that need no first weights, registered with timm as `npr_net` and `high_pass_net`.
+"""Two small networks that train from scratch, registered with timm as `npr_net` and `high_pass_net`.
 
-Both look at what is left of a photograph when its content is taken away, so they train from scratch on little data
-and err elsewhere than networks that learned from ImageNet. Feed them aligned crops at the photographs' own size.
+Both see the residuals of a photograph without its content, so they learn from little data and make other mistakes than
+networks with ImageNet weights. Feed them aligned crops at the photographs' own size.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ default_cfgs = generate_default_cfgs(
 
 
 class Specialist(nn.Module):
-    """What timm's networks have in common, for one whose maps are pooled by their statistics."""
+    """Base class with timm's interface, for networks whose maps are pooled by their statistics."""
 
     statistics: ClassVar[int]  # numbers that `pool` keeps of every channel
 
@@ -51,7 +51,7 @@ class Specialist(nn.Module):
         raise NotImplementedError
 
     def forward_head(self, maps: torch.Tensor, pre_logits: bool = False) -> torch.Tensor:
-        """Turn the maps into logits, or with `pre_logits` into what the head sees."""
+        """Turn the maps into logits, or with `pre_logits` into the input of the head."""
         pooled = self.drop(self.pool(maps))
         logits: torch.Tensor = pooled if pre_logits else self.classifier(pooled)
         return logits
@@ -94,14 +94,14 @@ class NPRNet(Specialist):
         return maps.mean((2, 3))
 
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
-        """Tell timm which parameters form a layer, from the input on."""
+        """Return timm's patterns of the parameters that form a layer, from the input on."""
         return {"stem": r"^stem", "blocks": r"^blocks\.(\d+)" if coarse else r"^blocks\.(\d+)\.(\d+)"}
 
 
 class HighPassNet(Specialist):
     """Five fixed high-pass kernels of the rich models, truncated, before four strided convolutions.
 
-    Mean and standard deviation of the last maps are kept: the deviation is the energy of a texture, which a mean of
+    Mean and standard deviation of the last maps are pooled: the deviation is the energy of a texture, which a mean of
     rectified maps loses. Kernels: Fridrich and Kodovsky (2012); truncation: Ye et al. (2017). 70,000 weights.
     """
 
@@ -126,12 +126,12 @@ class HighPassNet(Specialist):
         return maps
 
     def pool(self, maps: torch.Tensor) -> torch.Tensor:
-        """Keep mean and standard deviation over the photograph."""
+        """Return mean and standard deviation over the photograph."""
         variance, mean = torch.var_mean(maps.float(), dim=(2, 3), correction=0)
         return torch.cat([mean, (variance + 1e-5).sqrt()], dim=1)
 
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:  # noqa: ARG002  timm's signature
-        """Tell timm which parameters form a layer, from the input on."""
+        """Return timm's patterns of the parameters that form a layer, from the input on."""
         return {"stem": r"^blocks\.0", "blocks": r"^blocks\.(\d+)"}
 
 

@@ -1,4 +1,4 @@
-"""Stems that keep the trace: the first convolution with a smaller stride, and with the weights that it has."""
+"""Finer stems that keep the traces: the first convolution with a smaller stride and its own weights."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def set_stem_stride(backbone: Any, stride: int) -> None:
 
 
 def _counts_patches(backbone: Any) -> bool:
-    """A transformer learns something for every patch; a convolutional network takes maps of any size."""
+    """Return whether the number of patches is fixed, as in a transformer that learns an embedding for each."""
     return bool(backbone.pretrained_cfg["fixed_input_size"]) or hasattr(backbone, "pos_embed")
 
 

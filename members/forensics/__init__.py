@@ -1,4 +1,4 @@
-"""What a photograph's pixels tell about how it was made, as stateless scikit-learn transformers."""
+"""Traces in a photograph's pixels of how it was made, as stateless scikit-learn transformers."""
 
 from members.forensics.bands import spectrum_bands
 from members.forensics.explain import family_contributions, in_words

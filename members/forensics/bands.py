@@ -1,4 +1,4 @@
-"""The mean spectrum of real and of fake photographs, with bands that say how much photographs differ."""
+"""The mean spectrum of real and of fake photographs, with percentile bands over the photographs."""
 
 from __future__ import annotations
 

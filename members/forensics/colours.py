@@ -1,8 +1,8 @@
 """Y, Cb and Cr of a photograph: full-range BT.601, as JPEG has it (ITU-T T.871).
 
-Cb and Cr come without offsets, around zero: the mean of a chroma plane is colour, and only the smoothest wavelet packet
-and the first cell of `LogDCT` look at it. Sums are of whole millionths of a grey level,
-so that every machine rounds alike.
+Cb and Cr have no offsets and are around zero: the mean of a chroma plane is colour, and only the smoothest wavelet
+packet and the first cell of `LogDCT` depend on it. Sums are of whole millionths of a grey level, so that all machines
+round the same.
 """
 
 from __future__ import annotations

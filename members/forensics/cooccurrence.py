@@ -1,7 +1,7 @@
 """How three neighbouring residuals occur together, counted by classes (rich models: Fridrich and Kodovsky, 2012).
 
 A residual is rounded in units of q times its kernel's scale, halves away from zero, and clipped to -2..2. One pass
-serves all q: nine levels tell apart all that any q does, and the counts are merged afterwards.
+serves all q: nine levels distinguish all that any q does, and the counts are merged afterwards.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def count_triples(down: Levels, along: Levels, scale: int) -> Counts:
     Returns
     -------
     int64 array (729,)
-        What `shares` takes.
+        The argument of `shares`.
     """
-    # Residuals are whole numbers. Beyond the last threshold all are alike, so 16 bits hold what is told apart.
+    # Residuals are whole numbers. Beyond the last threshold all count the same, so 16 bits are enough.
     least = np.array([math.ceil(threshold * scale * FINENESS) for threshold in _THRESHOLDS], dtype=np.int16)
     return _count(down, least, downwards=True) + _count(along, least, downwards=False)
 
@@ -113,14 +113,14 @@ def class_names(prefixes: Iterable[str], is_sign_blind: bool = True) -> tuple[st
 
 
 def _rounded(level: int, step: int) -> int:
-    """Return what a residual of a level is in units of `step`, rounded and clipped."""
+    """Return a residual of a level in units of `step`, rounded and clipped."""
     size = abs(level - len(_THRESHOLDS))
     reached = sum(threshold in _halves(step) for threshold in _THRESHOLDS[:size])
     return reached if level > len(_THRESHOLDS) else -reached
 
 
 def _halves(step: int) -> list[float]:
-    """Where rounding in units of `step` goes up, below the clip."""
+    """Return the values at which rounding in units of `step` goes up, below the clip."""
     return [(n + 0.5) * step for n in range(LIMIT)]
 
 

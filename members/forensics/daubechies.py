@@ -46,7 +46,7 @@ def transform(planes: Planes) -> tuple[Planes, tuple[Planes, Planes, Planes]]:
 
 
 def _turned(planes: Planes) -> Planes:
-    """Rows become columns, so that every pass runs along memory."""
+    """Transpose the planes, so that every pass runs along memory."""
     return np.ascontiguousarray(planes.transpose(0, 2, 1))
 
 

@@ -1,4 +1,4 @@
-"""What a booster saw in a photograph: its columns' contributions, summed by family, in numbers and in words."""
+"""Contributions of the feature families to a booster's answer, in numbers and in words."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def family_contributions(model: Any, columns: Sequence[str], X: npt.NDArray[np.f
 
     Parameters
     ----------
-    model : Booster, or what holds one as `booster_`
+    model : Booster, or an object that has one as `booster_`
         Fitted to two classes: an `LGBMClassifier`, or a member's model that was read from a store.
     columns : sequence of str
-        Names as `ForensicFeatures.get_feature_names_out()` gives them: the family stands before the first slash.
+        Names as `ForensicFeatures.get_feature_names_out()` gives them: the family is the part before the first slash.
     X : float array (n, columns)
         The features.
 
@@ -48,7 +48,7 @@ def family_contributions(model: Any, columns: Sequence[str], X: npt.NDArray[np.f
 
 
 def in_words(contributions: pd.Series) -> str:
-    """Say what one row of `family_contributions` means, the strongest families first.
+    """Describe one row of `family_contributions`, the strongest families first.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a feature family is, and how the module in `families` that defines one is found by its name."""
+"""Feature families, and how the module in `families` that defines one is loaded by its name."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def known_families() -> tuple[str, ...]:
 
 
 def load_families(names: Sequence[str]) -> dict[str, Family]:
-    """Return the named families in the order asked for.
+    """Return the named families in the given order.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""High-pass residuals in whole numbers, which more than one family looks at.
+"""High-pass residuals in whole numbers, used by more than one family.
 
 The kernels are those of the rich models (Fridrich and Kodovsky, 2012). All are built from differences, so
-that a plane is filtered by a few additions. A kernel's sign is as it falls: the statistics are blind to it.
+that a plane is filtered by a few additions. The sign of a kernel is arbitrary: the statistics ignore it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One photograph as every feature family wants it: its colour planes, each computed once if asked for."""
+"""One photograph for the feature families: its colour planes, each computed at most once."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def checked_photographs(X: Pixels) -> Pixels:
 class Photograph:
     """The colour planes of one RGB photograph, cropped to whole 8 x 8 blocks from its top left corner.
 
-    It is cropped and never resized: interpolation is a low-pass filter and wipes out the traces that are
-    sought. One photograph at a time stays in the processor's cache and cannot depend on the rest of a batch.
-    A side under 32 pixels is mirrored outward until it has them; the family `flags` says so.
+    It is cropped and never resized: interpolation is a low-pass filter and removes the traces that are
+    measured. One photograph at a time stays in the processor's cache and cannot depend on the rest of a batch.
+    A side under 32 pixels is mirrored outward until it has them; the family `flags` marks it.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class Photograph:
         """Y, Cb, Cr as int16 (3, height, width), in quarters of a grey level.
 
         Whole numbers are faster to filter and to compare. Whole grey levels would be too coarse: their rounding
-        hides part of the noise that is looked for.
+        hides part of the noise.
         """
         return luminance_and_chroma_levels(self.rgb, FINENESS)
 

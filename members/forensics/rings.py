@@ -61,7 +61,7 @@ def _rings(height: int, half_width: int, per_cycle: int) -> tuple[Indices, Float
 
 @lru_cache(maxsize=2)
 def _sectors(height: int, half_width: int, per_cycle: int, rings: int, sectors: int) -> tuple[Indices, Floats]:
-    """Each coefficient's part of a ring, the last number for what is in none, and its weight."""
+    """Each coefficient's part of a ring, the last number for those in none, and its weight."""
     down, right = _frequencies(height, half_width)
     ring = np.floor(per_cycle * np.hypot(down, right)).astype(np.intp)
     sector = np.floor(np.arctan2(down, right) / np.pi * sectors + 0.5).astype(np.intp) % sectors
@@ -76,7 +76,7 @@ def _frequencies(height: int, half_width: int) -> tuple[Floats, Floats]:
 
 
 def _weights(height: int, half_width: int) -> Floats:
-    """A coefficient of the half spectrum stands for itself and its conjugate, but where both are held."""
+    """Return 2 for a coefficient that stands for its conjugate too, 1 where the half spectrum contains both."""
     weight = np.full((height, half_width), 2.0)
     weight[:, [0, -1]] = 1.0
     return weight.ravel()

@@ -16,7 +16,7 @@ RINGS = NYQUIST + 1  # up to half a cycle a pixel: beyond it a photograph has co
 class Spectra(PhotographTransformer):
     """Azimuthal averages of the log power of Y, Cb and Cr, in decades over the photograph's own low frequencies.
 
-    The first columns are the curve of Y; `frequencies` tells where they lie.
+    The first columns are the curve of Y; `frequencies` has their frequencies.
     """
 
     @property

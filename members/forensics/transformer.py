@@ -1,4 +1,4 @@
-"""Photographs to named columns: the loop that all stateless transformers share, and the feature families."""
+"""Stateless transformers from photographs to named columns, and the one that computes the feature families."""
 
 from __future__ import annotations
 
@@ -80,9 +80,9 @@ class ForensicFeatures(PhotographTransformer):
     Parameters
     ----------
     families : sequence of str
-        Which feature families, in the order of their columns; see `members.forensics.families`. Not among those that
-        are taken by default are `residual_cells`, which is large, and `jpeg_grid` and `jpeg_ghosts`, which are for
-        audits: a member that sees them may learn how a data set's files were saved.
+        Which feature families, in the order of their columns; see `members.forensics.families`. The default leaves out
+        `residual_cells`, which is large, and `jpeg_grid` and `jpeg_ghosts`, which are for audits: a member that sees
+        them may learn how a data set's files were saved.
 
     Examples
     --------

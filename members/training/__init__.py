@@ -1,1 +1,1 @@
-"""Fitting a photograph network: batches, crops, augmentation, schedule, averaging. Knows no scikit-learn."""
+"""Fitting a photograph network: batches, crops, augmentation, schedule, averaging. Independent of scikit-learn."""

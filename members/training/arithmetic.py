@@ -1,4 +1,4 @@
-"""The device and the precision of a network, and what this machine does well."""
+"""The device and the precision of a network."""
 
 from __future__ import annotations
 
@@ -20,35 +20,30 @@ class Arithmetic:
 
     @classmethod
     def choose(cls, device: str, precision: str) -> Arithmetic:
-        """Resolve "auto".
+        """Resolve "auto" into a device and a precision.
 
-        The rule asks what the hardware can do and times nothing, so the same machine always computes the same. On a
-        CPU without bfloat16 instructions torch emulates them: `tf_efficientnet_lite0` at 256 px, one thread of an
-        AVX2 machine, trained 0.6 photographs a second in bfloat16 and 6.0 to 7.7 in float32 (both channels_last).
+        A CPU gets float32 even where it has bfloat16 instructions, so that two machines differ by rounding only. Where
+        it has none, torch emulates them: `tf_efficientnet_lite0` at 256 px, one thread of an AVX2 machine, trained 0.6
+        photographs a second in bfloat16 and 6.0 to 7.7 in float32 (both channels_last).
         """
         if device == "cuda" and not torch.cuda.is_available():
             raise ValueError('device="cuda", but torch sees no CUDA device here; set device to "auto" or "cpu"')
         place = torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
         if precision != "auto":
             return cls(place, getattr(torch, precision))
-        return cls(place, _fast_cuda_dtype() if place.type == "cuda" else _fast_cpu_dtype())
+        return cls(place, _fast_cuda_dtype() if place.type == "cuda" else torch.float32)
 
     def autocast(self) -> AbstractContextManager[None]:
-        """Return the context in which the network is to be called."""
+        """Return the context in which to call the network."""
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
 
     def tensor(self, values: npt.NDArray[Any]) -> torch.Tensor:
-        """Bring an array to the device. Read-only arrays are copied, since torch knows no read-only tensors."""
+        """Copy an array to the device. Read-only arrays are copied in any case: torch has no read-only tensors."""
         return torch.from_numpy(np.require(values, requirements=["C", "W"])).to(self.device)
 
     def free_bytes(self) -> int | None:
-        """Return the memory that is free on a GPU; None on a CPU, where photographs lie in memory anyway."""
+        """Return the memory that is free on a GPU; None on a CPU, where photographs are in memory anyway."""
         return torch.cuda.mem_get_info(self.device)[0] if self.device.type == "cuda" else None
-
-
-def _fast_cpu_dtype() -> torch.dtype:
-    native = torch.cpu._is_avx512_bf16_supported()  # Cooper Lake, Sapphire Rapids, Zen 4 and later
-    return torch.bfloat16 if native else torch.float32
 
 
 def _fast_cuda_dtype() -> torch.dtype:

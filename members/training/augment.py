@@ -1,7 +1,7 @@
-"""What a training photograph may look like besides as it was stored. Every choice is blind to the class.
+"""Augmentations of training photographs. None depends on the class.
 
-Only "heavy" interpolates, since interpolation erases the traces that tell a camera from a generator; nothing rotates
-or shears.
+Only "heavy" interpolates, since interpolation erases the traces that distinguish a camera from a generator; nothing
+rotates or shears.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Sometimes:
     alter: Callable[[torch.Tensor], torch.Tensor]
 
     def __call__(self, photographs: torch.Tensor) -> torch.Tensor:
-        """Return the batch with some photographs altered; the others are those that came in."""
+        """Return the batch with some photographs altered; the others are unchanged."""
         chosen = torch.nonzero(torch.rand(len(photographs)) < self.share).flatten().tolist()
         if not chosen:
             return photographs
@@ -41,7 +41,7 @@ class Sometimes:
 
 @dataclass(frozen=True)
 class JPEG:
-    """Stores a photograph as JPEG and reads it back. Pillow does it: torchvision gives up its codecs."""
+    """Stores a photograph as JPEG and reads it back. By Pillow: torchvision deprecates its codecs."""
 
     quality: tuple[int, int]
 
@@ -72,7 +72,7 @@ class ThereAndBack:
 
 def _blur(largest_sigma: float) -> Any:
     kernel = 2 * round(3 * largest_sigma) + 1  # three sigma to each side of the widest blur
-    return v2.GaussianBlur(kernel, (0.01, largest_sigma))  # pixels; torchvision wants more than zero
+    return v2.GaussianBlur(kernel, (0.01, largest_sigma))  # pixels; torchvision requires more than zero
 
 
 _FLIP: Final = Sometimes(0.5, v2.functional.horizontal_flip)

@@ -1,4 +1,4 @@
-"""Which weights remain in the end: the last, an average of many, or those of the best epoch on rows put aside."""
+"""Final weights of a fit: the last, an average of many, or those of the best epoch on rows put aside."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _mean: Any = get_swa_avg_fn
 
 
 class FinalWeights:
-    """Keeps the weights as they are after the last step. Subclasses watch the training and choose others."""
+    """Keeps the weights as they are after the last step. Subclasses follow the training and choose others."""
 
     def after_step(self, network: nn.Module) -> None:
-        """See the network after a step of the optimiser."""
+        """Note the network after a step of the optimiser."""
 
     def after_epoch(self, network: nn.Module, epochs_left: int, validation_loss: float | None) -> bool:  # noqa: ARG002
-        """See the network after an epoch; True stops the training."""
+        """Note the network after an epoch; return True to stop the training."""
         return False
 
     def finish(self, network: nn.Module) -> None:
-        """Give the network the weights that remain."""
+        """Load the final weights into the network."""
 
 
 class _Average(FinalWeights):
@@ -34,7 +34,7 @@ class _Average(FinalWeights):
         self._average = AveragedModel(network, use_buffers=True, **how)
 
     def finish(self, network: nn.Module) -> None:
-        """Take the average."""
+        """Load the average."""
         network.load_state_dict(self._average.module.state_dict())
 
 
@@ -82,7 +82,7 @@ class BestEpoch(FinalWeights):
         return self._epochs_since >= self._patience
 
     def finish(self, network: nn.Module) -> None:
-        """Go back to the best epoch."""
+        """Load the weights of the best epoch."""
         if not self._best:
             raise FloatingPointError("the loss on rows put aside was never a finite number; lower learning_rate")
         network.load_state_dict(self._best)

@@ -25,7 +25,7 @@ def check_crop(crop: int | None, size: tuple[int, int]) -> None:
 
 
 def size_of_view(crop: int | None, size: tuple[int, int]) -> tuple[int, int]:
-    """Return what a network sees of photographs of a size: crops, or all."""
+    """Return the size of a network's input: that of the crop, or of the whole photograph."""
     return (crop, crop) if crop else size
 
 
@@ -44,7 +44,7 @@ def random_crops(photographs: torch.Tensor, crop: int) -> torch.Tensor:
 def crop_grid(size: tuple[int, int], crop: int) -> list[Corner]:
     """Return the fewest corners, evenly spread and aligned, whose crops cover a photograph of `size`.
 
-    Where the side is no multiple of 8, up to 7 pixels at its end may be seen by no crop.
+    Where the side is no multiple of 8, up to 7 pixels at its end may be in no crop.
     """
     tops, lefts = (_spread(side, crop) for side in size)
     return [(top, left) for top in tops for left in lefts]

@@ -18,10 +18,10 @@ _AFTERWARDS: Final = {_TRIM_THRESHOLD: 64 << 20, _MMAP_THRESHOLD: 32 << 20, _MMA
 
 @contextmanager
 def heap_kept() -> Iterator[None]:
-    """Hold freed memory inside, and give it all back at the end. Does nothing where the C library is not glibc.
+    """Keep freed memory in the process, and return it all at the end. Has no effect without glibc.
 
     The maps of a training step are tens of megabytes each. glibc returns such pieces to the kernel when they are
-    freed and asks for them again in the next step, and the kernel clears every page: a fifth of the time of
+    freed and requests them again in the next step, and the kernel clears every page: a fifth of the time of
     EfficientNet-Lite0 at 256 px on one thread (`tests/benchmarks/cnn_step.py`).
     """
     glibc = _glibc()

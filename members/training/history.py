@@ -1,4 +1,4 @@
-"""What a training tells of itself: one record per epoch, and a line for a progress display."""
+"""History of a fit: one record per epoch, and a line for a progress display."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import Final
 
 EpochRecord = dict[str, float]
-Report = Callable[[float, str], None]  # fraction done in (0, 1], what is going on
+Report = Callable[[float, str], None]  # fraction done in (0, 1], short text
 
 _SECONDS_BETWEEN_REPORTS: Final = 1.0
 
 
 class Tally:
-    """Running figures of one epoch, on training batches as they were seen."""
+    """Running figures of one epoch, on training batches as they were learned from."""
 
     def __init__(self, epoch: int, epochs: int) -> None:
         self.epoch, self.epochs = epoch, epochs
@@ -50,7 +50,7 @@ class Tally:
 
 
 def at_most_every_second(hook: Report | None) -> Report:
-    """Wrap a progress hook that may be None; the end is always told."""
+    """Wrap a progress hook that may be None; the end is always reported."""
     last = -_SECONDS_BETWEEN_REPORTS
 
     def report(fraction: float, text: str) -> None:

@@ -1,4 +1,4 @@
-"""AdamW with one cycle of the learning rate, slower in early layers if asked."""
+"""AdamW with one cycle of the learning rate, optionally lower in early layers."""
 
 from __future__ import annotations
 

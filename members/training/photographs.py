@@ -1,4 +1,4 @@
-"""Photographs on their way to a network: gathered batch by batch, or kept on the GPU where they fit."""
+"""Batches of photographs for a network: gathered one by one, or from a copy of all on the GPU where they fit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ROWS_AT_ONCE: Final = 256
 
 
 class Photographs(Protocol):
-    """What is asked of `X`: an ndarray has it, and so has any view that gathers rows on demand."""
+    """What `X` must offer: an ndarray does, and so does any view that gathers rows on demand."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...  # noqa: D102
@@ -33,7 +33,7 @@ class Photographs(Protocol):
 
 
 def reader(X: Photographs, arithmetic: Arithmetic) -> Reader:
-    """Return how a batch is fetched: on a GPU with room for all photographs, they cross the bus once, as bytes."""
+    """Return the function that fetches a batch. A GPU with room for all photographs gets them once, as bytes."""
     free = arithmetic.free_bytes()
     if free is None or int(np.prod(X.shape)) > _SHARE_FOR_PHOTOGRAPHS * free:
         return lambda rows: arithmetic.tensor(X[rows])
@@ -41,7 +41,7 @@ def reader(X: Photographs, arithmetic: Arithmetic) -> Reader:
 
 
 def resident(X: Photographs, arithmetic: Arithmetic) -> Reader:
-    """Copy all photographs to the device, a few at a time, and return how a batch is picked there."""
+    """Copy all photographs to the device, a few at a time, and return the function that selects a batch there."""
     pixels = torch.empty(tuple(X.shape), dtype=torch.uint8, device=arithmetic.device)
     for start in range(0, len(X), _ROWS_AT_ONCE):
         rows = np.arange(start, min(start + _ROWS_AT_ONCE, len(X)))

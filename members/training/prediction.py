@@ -41,7 +41,7 @@ def mean_logits(
 
 
 def views(photographs: torch.Tensor, *, flip: bool, crop: int | None) -> Iterator[torch.Tensor]:
-    """Yield what is predicted of photographs (n, height, width, 3): each crop of the grid, and its mirror image."""
+    """Yield all views of photographs (n, height, width, 3): each crop of the grid, and its mirror image."""
     size = (photographs.shape[1], photographs.shape[2])
     for corner in crop_grid(size, crop) if crop else [(0, 0)]:
         view = cut(photographs, corner, crop) if crop else photographs
@@ -51,7 +51,7 @@ def views(photographs: torch.Tensor, *, flip: bool, crop: int | None) -> Iterato
 
 
 def in_halves(compute: Callable[[torch.Tensor], torch.Tensor], photographs: torch.Tensor) -> torch.Tensor:
-    """Compute rows; where memory is short, one half after the other, and so on down to one photograph."""
+    """Compute rows; if memory runs out, one half after the other, down to one photograph."""
     try:
         return compute(photographs)
     except torch.OutOfMemoryError:

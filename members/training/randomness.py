@@ -1,4 +1,4 @@
-"""Randomness that a fit keeps to itself."""
+"""Random numbers of a fit that leave the global generators as they were."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def seed_of(random_state: int | np.random.RandomState | None) -> int:
 
 @contextmanager
 def private_randomness(seed: int, device: torch.device | None = None) -> Iterator[None]:
-    """Seed torch's global generator for a while, and that of a GPU if one is named, and put them back as they were."""
+    """Seed torch's global generator, and that of a GPU if one is named, and restore them at the end."""
     gpus = [device] if device is not None and device.type == "cuda" else []
     with torch.random.fork_rng(devices=gpus):
         torch.default_generator.manual_seed(seed)

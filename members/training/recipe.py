@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingRecipe:
     """How a network is fitted; `members.cnn.ImageClassifier` documents the fields."""
 
     epochs: int

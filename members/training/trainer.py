@@ -21,7 +21,7 @@ from members.training.history import EpochRecord, Report, Tally
 from members.training.optimiser import one_cycle, parameter_groups, set_learning_rate
 from members.training.photographs import Photographs, Reader, Rows, reader
 from members.training.prediction import mean_logits
-from members.training.recipe import Recipe
+from members.training.recipe import TrainingRecipe
 
 Targets = npt.NDArray[np.int64]
 
@@ -35,7 +35,7 @@ def batches(order: Rows, size: int) -> list[Rows]:
 
 
 def put_aside(targets: Targets, fraction: float, seed: int) -> tuple[Rows, Rows]:
-    """Split the training rows by class into those that are learned from and those that choose the epoch."""
+    """Split the training rows, stratified by class, into rows to learn from and rows that choose the epoch."""
     rows = np.arange(len(targets))
     if fraction == 0:
         return rows, rows[:0]
@@ -51,7 +51,7 @@ def put_aside(targets: Targets, fraction: float, seed: int) -> tuple[Rows, Rows]
 class Trainer:
     """Fits one network in place. Rows are read batch by batch; all randomness but the order of rows is torch's own."""
 
-    def __init__(self, network: PhotographNetwork, recipe: Recipe, arithmetic: Arithmetic) -> None:
+    def __init__(self, network: PhotographNetwork, recipe: TrainingRecipe, arithmetic: Arithmetic) -> None:
         self.network = network.to(arithmetic.device)
         self.forward: Any = torch.compile(network) if recipe.torch_compile else network
         self.recipe = recipe
@@ -122,7 +122,7 @@ class Trainer:
         return tally.record()
 
     def _views(self, photographs: torch.Tensor) -> torch.Tensor:
-        """Return what is learned of a batch of photographs this time."""
+        """Return the crops and augmentations of a batch of photographs for one step."""
         if self.recipe.crop is not None:
             photographs = random_crops(photographs, self.recipe.crop)
         return self.augment(photographs)
@@ -144,7 +144,7 @@ class Trainer:
         return loss, right
 
     def _gradients(self, pixels: torch.Tensor, wanted: torch.Tensor) -> tuple[float, int]:
-        """Leave the gradient of the batch's mean loss in the parameters, added up over the parts of the batch."""
+        """Add up the gradient of the batch's mean loss in the parameters, one part of the batch after the other."""
         self.optimiser.zero_grad()
         total, right = 0.0, 0
         parts = min(self.parts, len(pixels) // 2)  # BatchNorm needs two photographs in every part

@@ -1,8 +1,8 @@
-"""Search a booster's settings by out-of-fold log loss, on the folds that a config cuts.
+"""Search a booster's settings by out-of-fold log loss, on the folds of a config.
 
-`make bench NAME=booster_search ARGS="CONFIG DATA TRIALS [FAMILY ...]"`. The folds are cut as the config says, so that
-the score of the best trial is what its member gets, and as optimistic as a best of many is. Optuna's median rule stops
-a trial after a fold when it is behind.
+`make bench NAME=booster_search ARGS="CONFIG DATA TRIALS [FAMILY ...]"`. The folds are those of the config, so the score
+of the best trial is that of its member, and as optimistic as the best of many is. Optuna's median rule stops a trial
+after a fold in which it is behind.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What one would write instead of ImageClassifier: plain five-fold jobs, for `cnn_throughput`.
+"""The usual training loops instead of ImageClassifier, as five-fold jobs, for `cnn_throughput`.
 
 `python -m tests.benchmarks.cnn_rivals torchvision|timm|timm_channels_last FOLDER EPOCHS`, where FOLDER holds
 `fold-<k>/{train,heldout}/{fake,real}` and `test/unknown`. All use all cores: torch by

@@ -1,4 +1,4 @@
-"""A training step alone, for `cnn_throughput`: its speed without anything around it, and where its time goes.
+"""A training step alone, for `cnn_throughput`: its speed without the framework, and a profile of its time.
 
 `python -m tests.benchmarks.cnn_step kept|unkept|profile FROZEN_LAYERS` prints one JSON object; the first two are the
 speed with `heap_kept` and without. One thread, as a Ray worker has.

@@ -1,9 +1,9 @@
-"""The whole five-fold job of one CNN on the CPU: ours on Ray against the loops that one would write instead.
+"""The whole five-fold job of one CNN on the CPU: ours on Ray against the usual training loops.
 
 `make bench NAME=cnn_throughput`. Five folds of EfficientNet-Lite0, flip, AdamW, then held-out and test photographs
 predicted with a flip. Ours runs twice: with all layers learning, which is the rivals' work exactly, and with the first
-three frozen, as `configs/finetune.yaml` trains; that is less work, and what it does to the score stands in
-`members/README.md`. The photographs are noise: speed does not depend on what they show.
+three frozen, as `configs/finetune.yaml` trains; that is less work, and `members/README.md` has
+its effect on the score. The photographs are noise: speed does not depend on what they show.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def seconds(*arguments: object) -> float:
 
 
 def lay_out_folders(data: Path, folder: Path) -> None:
-    """Sort the photographs into the folders that ImageFolder wants, fold by fold."""
+    """Sort the photographs into the folders that ImageFolder requires, fold by fold."""
     table = pd.read_csv(data / "train.csv")
     for k in range(FOLDS):
         for row, (name, target) in enumerate(zip(table["name"], table["target"], strict=True)):

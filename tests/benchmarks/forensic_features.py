@@ -2,7 +2,7 @@
 
 `make bench NAME=forensic_features`. All columns are compared, on six photographs. "Plain" is NumPy and SciPy without
 loops over pixels; "loops" the style of published scripts for spectrum, dct, residuals and extremes, and plain for the
-others; "bare" are the transforms and the counting alone, on data that lies ready. Compilation is told apart.
+others; "bare" are the transforms and the counting alone, on prepared data. Compilation is timed separately.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def measured() -> list[dict[str, object]]:
     begun = time.perf_counter()
     ForensicFeatures(families=FAMILIES).transform(X[:1])
     bare(FAMILIES, plane, codes)
-    rows: list[dict[str, object]] = [{"family": "first call, with what is compiled", "s": time.perf_counter() - begun}]
+    rows: list[dict[str, object]] = [{"family": "first call, with compilation", "s": time.perf_counter() - begun}]
     for title, names in SETS.items():
         features = ForensicFeatures(families=names)
         plain, loops = ([code[name] for name in names] for code in (straightforward.FAMILIES, forensic_loops.FAMILIES))

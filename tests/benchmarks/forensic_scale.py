@@ -1,6 +1,6 @@
 """Time and memory of the forensic features of many photographs, through Ray on all cores.
 
-`make bench NAME=forensic_scale`. The photographs lie in a file that is mapped into memory, as many as a
+`make bench NAME=forensic_scale`. The photographs are in a file that is mapped into memory, as many as a
 competition has and half of them: twice as many should take twice the time and the same memory, but for the table.
 """
 

@@ -1,8 +1,8 @@
-"""What asking about altered photographs costs beyond the work itself: altering, features, and what models say.
+"""Overhead of predicting altered photographs: by the framework and by a bare loop.
 
-`make bench NAME=robustness`. Trains two members on forensic features of 60 photographs, then asks them about all of
-these in four alterations: by a bare loop with the features and models in hand, by `ensemble robustness` in one
-process, and by the same on Ray, start-up included. No cache is warm, and all three are timed in turn, three times.
+`make bench NAME=robustness`. Trains two members on forensic features of 60 photographs, and predicts all of these in
+four alterations: by a bare loop over features and models, by `ensemble robustness` in one process, and by the same on
+Ray, start-up included. All caches are empty, and all three are timed in turn, three times.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def main() -> None:
             "ensemble robustness, inline": lambda: asked(store, "inline"),
             "ensemble robustness, Ray": lambda: asked(store, "ray"),
         }
-        bare(store, photographs)  # whatever is only slow the first time
+        bare(store, photographs)  # compiles what is slow the first time
         times = {name: [] for name in ways}
         for _ in range(TIMES):
             for name, way in ways.items():

@@ -35,7 +35,7 @@ def plain_script(data: Path) -> float:
     code = f"""
 import numpy as np
 from pathlib import Path
-from ensemble.competition import Competition
+from ensemble.competition.dataset import Competition
 from ensemble.config import load_experiment
 from ensemble.engine.recipes.build import build_features, build_model
 from sklearn.model_selection import StratifiedKFold

@@ -1,4 +1,4 @@
-"""What four workers hold in memory beyond the model itself: photographs are shared, not copied.
+"""Memory of four workers beyond that of the model: photographs are shared, not copied.
 
 `make bench NAME=worker_memory`. Watches the private memory (USS) of Ray's workers while they train on many
 photographs, and that of one process that trains the same network with the same batches on a few.

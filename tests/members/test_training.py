@@ -100,10 +100,25 @@ def test_the_head_cannot_be_frozen() -> None:
         classifier(frozen_layers=9).fit(*photographs(8))
 
 
-def test_auto_precision_asks_the_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
-    for native, wanted in ((True, torch.bfloat16), (False, torch.float32)):
-        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda native=native: native)
-        assert Arithmetic.choose("cpu", "auto").dtype == wanted
+def test_auto_precision_is_float32_on_every_cpu() -> None:
+    """With bfloat16 instructions or without, so that two machines compute the same."""
+    assert Arithmetic.choose("cpu", "auto").dtype == torch.float32
+    assert Arithmetic.choose("cpu", "bfloat16").dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize(("native", "dtype"), [(True, torch.bfloat16), (False, torch.float16)])
+def test_auto_precision_on_a_gpu_is_what_its_hardware_has(
+    monkeypatch: pytest.MonkeyPatch, native: bool, dtype: torch.dtype
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native)
+    assert Arithmetic.choose("auto", "auto") == Arithmetic(torch.device("cuda"), dtype)
+
+
+def test_auto_and_float32_train_the_same_network_on_a_cpu() -> None:
+    X, y = photographs(16)
+    automatic, single = (classifier(precision=precision).fit(X, y) for precision in ("auto", "float32"))
+    assert np.array_equal(automatic.predict_proba(X), single.predict_proba(X))
 
 
 def test_progress_is_not_told_more_than_once_a_second() -> None:

@@ -65,7 +65,7 @@ def test_a_view_is_seen_from_all_sides() -> None:
 
 def test_a_crop_learns_and_predicts_the_mean_of_its_grid() -> None:
     X, y = photographs(48, side=48)
-    model = classifier(crop=32, flip_tta=False, precision="float32").fit(X, y)  # half of the CPUs know bfloat16
+    model = classifier(crop=32, flip_tta=False).fit(X, y)
     together = model.predict_proba(X[:3])
     network, corners = model.network_, crop_grid((48, 48), 32)
     assert len(corners) == 4

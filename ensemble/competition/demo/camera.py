@@ -1,6 +1,6 @@
-"""A simulated camera, which takes the real photographs: lens, mosaic, noise, demosaicing, tone curve.
+"""A simulated camera for the real photographs: lens, mosaic, noise, demosaicing, tone curve.
 
-It knows nothing of generators; the tone curve and the sharpening here serve them too.
+The generator uses the tone curve and the sharpening too.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ class Camera:
     blur: float  # standard deviation of the lens's point spread, pixels
     shot_noise: float  # variance per unit of signal, of the full scale
     read_noise: float  # standard deviation, of the full scale
-    sensitivity: NDArray[np.float32]  # (3,) what the sensor makes of white, before white balance
+    sensitivity: NDArray[np.float32]  # (3,) response to white, before white balance
     corrects_green: bool  # the better of the two demosaicing methods
     smoothing: float  # standard deviation of the noise filter after demosaicing, pixels
     sharpening: float
 
 
 def draw_camera(rng: np.random.Generator) -> Camera:
-    """Draw a camera; they differ widely, so that no single threshold on the spectrum finds them all."""
+    """Draw a camera; they differ widely, so that no single threshold on the spectrum separates them."""
     return Camera(
         blur=float(rng.uniform(0.55, 1.0)),
         shot_noise=float(np.exp(rng.uniform(np.log(1e-5), np.log(6e-4)))),
@@ -52,7 +52,7 @@ def draw_camera(rng: np.random.Generator) -> Camera:
 
 
 def photograph(scene: Scene, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Take one picture of the scene with a camera drawn by chance: uint8 `(256, 256, 3)`, RGB."""
+    """Take one picture of the scene with a random camera: uint8 `(256, 256, 3)`, RGB."""
     camera = draw_camera(rng)
     image = gaussian_filter(paint(scene, SIZE), (camera.blur, camera.blur, 0))
     raw = _expose(image, camera, rng)
@@ -74,12 +74,12 @@ def sharpen(image: Picture, amount: float) -> Picture:
 
 
 def to_bytes(image: Picture) -> NDArray[np.uint8]:
-    """Round display values from 0 to 1 to 8 bits; what lies outside is clipped."""
+    """Round display values from 0 to 1 to 8 bits; other values are clipped."""
     return (image * 255 + 0.5).clip(0, 255).astype(np.uint8)
 
 
 def _expose(image: Picture, camera: Camera, rng: np.random.Generator) -> Plane:
-    """Keep one colour per site and add the noise of photons and electronics: the raw mosaic."""
+    """Return the raw mosaic: one colour per site, with the noise of photons and electronics."""
     raw: Plane = (image * camera.sensitivity * _sites(len(image))).sum(axis=-1)
     noise = np.sqrt(camera.shot_noise * raw.clip(0, None) + camera.read_noise**2)
     return raw + noise * rng.standard_normal(raw.shape, np.float32)
@@ -93,7 +93,7 @@ def _sites(size: int) -> NDArray[np.float32]:
 
 
 def _demosaic(raw: Plane, camera: Camera) -> Picture:
-    """Guess the two missing colours of every site; the better way interpolates differences to green."""
+    """Interpolate the two missing colours of every site; the better method interpolates differences to green."""
     sites = _sites(len(raw))
     green = _convolve(raw * sites[..., 1], GREEN_KERNEL)
     if not camera.corrects_green:

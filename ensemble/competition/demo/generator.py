@@ -1,4 +1,4 @@
-"""A simulated image generator, which makes the fakes: coarse picture, invented texture, learned filters."""
+"""A simulated image generator for the fakes: coarse picture, invented texture, learned filters."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BASE_KERNEL = np.array([1, 3, 3, 1], np.float32) / 4  # the binomial filter that
 
 @dataclass(frozen=True)
 class Generator:
-    """One trained network, as far as its pixels betray it."""
+    """One trained network, reduced to what leaves traces in its pixels."""
 
     start: int  # pixels per side of its coarse picture, 64 or 128
     kernels: NDArray[np.float32]  # (steps, 3, 4) up-sampling filter of each step and colour channel
@@ -41,7 +41,7 @@ def draw_generator(rng: np.random.Generator) -> Generator:
 
 
 def generate(scene: Scene, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Render the scene through a generator drawn by chance: uint8 `(256, 256, 3)`, RGB."""
+    """Render the scene through a random generator: uint8 `(256, 256, 3)`, RGB."""
     generator = draw_generator(rng)
     image = tone_curve(paint(scene, generator.start))
     for kernels in generator.kernels:
@@ -55,7 +55,7 @@ def generate(scene: Scene, rng: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def _grain(rng: np.random.Generator, image: Picture, strength: float) -> Picture:
-    """Noise that is mostly common to the three colours: a network draws it before it makes colours of it."""
+    """Return noise that is mostly common to the three colours, as networks add it before they make colours of it."""
     common = rng.standard_normal((*image.shape[:2], 1), np.float32)
     own = rng.standard_normal(image.shape, np.float32)
     return np.float32(strength) * (0.9 * common + 0.45 * own)

@@ -1,4 +1,4 @@
-"""Paints a scene in linear light on a square grid of any size, by formula: no picture, no model is needed."""
+"""Paints a scene in linear light on a square grid of any size, by formulas alone."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def paint(scene: Scene, size: int) -> Picture:
 
 
 def texture(rng: Random, size: int, cells: tuple[int, ...], stretch: int = 1) -> Plane:
-    """Sum of smooth random fields, about unit variance; `cells` per side tells each field's scale.
+    """Return a sum of smooth random fields, about unit variance; `cells` are the scales, in cells per side.
 
     Fields finer than the grid are drawn and dropped: a coarse painting is the fine one without its detail.
     `stretch` makes the cells that many times higher than wide, as hair is.
@@ -53,13 +53,13 @@ def texture(rng: Random, size: int, cells: tuple[int, ...], stretch: int = 1) ->
 
 @lru_cache(maxsize=4)
 def _grid(size: int) -> tuple[Plane, Plane]:
-    """Pixel centres from -1 to 1: x to the right, y downwards."""
+    """Return the pixel centres from -1 to 1: x to the right, y downwards."""
     axis = ((np.arange(size) + 0.5) * (2 / size) - 1).astype(np.float32)
     return np.broadcast_to(axis, (size, size)), np.broadcast_to(axis[:, None], (size, size))
 
 
 def _head_coordinates(scene: Scene, size: int) -> tuple[Plane, Plane]:
-    """Coordinates that move, turn and grow with the head: its centre is 0, its chin about (0, 1)."""
+    """Return coordinates that move, turn and grow with the head: its centre is 0, its chin about (0, 1)."""
     x, y = _grid(size)
     x, y = (x - scene.pose.x) / scene.pose.size, (y - scene.pose.y) / scene.pose.size
     cos, sin = np.cos(scene.pose.tilt, dtype=np.float32), np.sin(scene.pose.tilt, dtype=np.float32)
@@ -73,21 +73,21 @@ def _inside(distance: Plane, edge: float = EDGE) -> Plane:
 
 
 def _ellipse(x: Plane, y: Plane, width: float, height: float) -> Plane:
-    """About the distance to an ellipse round the origin; exact enough near the outline."""
+    """Return the approximate distance to an ellipse round the origin, good near the outline."""
     across, down = x / np.float32(width), y / np.float32(height)
     reach: Plane = np.sqrt(across * across + down * down)
     return (reach - 1) * np.float32(min(width, height))
 
 
 def _cover(canvas: Picture, colour: Colour | Picture, mask: Plane) -> None:
-    """Lay a colour, `(3,)` or `(size, size, 3)`, over the canvas where the mask says so."""
+    """Blend a colour, `(3,)` or `(size, size, 3)`, into the canvas by the mask."""
     box = _bounds(mask > 0)
     patch = colour if colour.ndim == 1 else colour[box]
     canvas[box] += mask[box][..., None] * (patch - canvas[box])
 
 
 def _bounds(marked: NDArray[np.bool_]) -> Box:
-    """Return the smallest box that holds all marked pixels; an empty one where there are none."""
+    """Return the smallest box around all marked pixels; an empty one if there are none."""
     rows, columns = (np.flatnonzero(marked.any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return slice(0), slice(0)
@@ -103,7 +103,7 @@ def _wall(scene: Scene, size: int, rng: Random) -> Picture:
 
 
 def _paint_body(canvas: Picture, scene: Scene, x: Plane, y: Plane, shading: Plane, rng: Random) -> None:
-    """Hair that falls behind, then the neck, then the shirt."""
+    """Paint the hair behind the head, the neck and the shirt."""
     size, shape, palette = len(canvas), scene.shape, scene.palette
     behind = _ellipse(x, np.where(y > 0, y / shape.length, y), shape.width * shape.volume, shape.volume)
     _cover(canvas, 0.6 * _strands(palette.hair, size, rng), _inside(behind))
@@ -115,7 +115,7 @@ def _paint_body(canvas: Picture, scene: Scene, x: Plane, y: Plane, shading: Plan
 
 
 def _paint_head(canvas: Picture, scene: Scene, x: Plane, y: Plane, shading: Plane, rng: Random) -> None:
-    """Lay the skin: shaded as an ellipsoid, blushing at the cheeks, rough at many scales."""
+    """Paint the skin: shaded as an ellipsoid, redder at the cheeks, rough at many scales."""
     cheeks = np.exp(-8 * ((np.abs(x - scene.pose.turn) - 0.42) ** 2 + (y - 0.22) ** 2))
     blush = 1 - cheeks[..., None] * np.array((0.0, 0.16, 0.14), np.float32)
     relief = np.exp(scene.roughness * texture(rng, len(canvas), SKIN_CELLS))
@@ -124,12 +124,12 @@ def _paint_head(canvas: Picture, scene: Scene, x: Plane, y: Plane, shading: Plan
 
 
 def _head(shape: Shape, x: Plane, y: Plane) -> Plane:
-    """Distance to the outline of the head: an ellipse that narrows towards the chin."""
+    """Return the distance to the outline of the head: an ellipse that narrows towards the chin."""
     return _ellipse(x / (1 - shape.jaw * np.maximum(y, 0) ** 2), y, shape.width, 1.0)
 
 
 def _shading(scene: Scene, x: Plane, y: Plane) -> Plane:
-    """Lambert's law on an ellipsoid, with the ambient light that fills its shadows."""
+    """Return the light on an ellipsoid by Lambert's law, and the ambient light that fills its shadows."""
     light, nx = scene.light, (x / scene.shape.width).clip(-1, 1)
     ny = y.clip(-1, 1)
     nz = np.sqrt((1.05 - nx * nx - ny * ny).clip(0.02, None))
@@ -143,7 +143,7 @@ def _strands(colour: Colour, size: int, rng: Random) -> Picture:
 
 
 def _paint_fringe(canvas: Picture, scene: Scene, x: Plane, y: Plane, shading: Plane, rng: Random) -> None:
-    """Hair on top of the head, down to a hairline that starts at the parting."""
+    """Paint the hair on top of the head, down to a hairline that starts at the parting."""
     shape = scene.shape
     cap = _ellipse(x, y, shape.width * 1.08, 1.08)
     line = y - shape.hairline - 0.5 * (x - shape.parting * 0.5) ** 2 - 0.02 * np.sin(9 * x + 20 * shape.parting)
@@ -167,7 +167,7 @@ def _paint_features(canvas: Picture, scene: Scene, x: Plane, y: Plane, shading: 
 
 
 def _near(x: Plane, y: Plane, reach: float) -> Box:
-    """Return the part of the picture within `reach` of the origin, so that small marks cost little."""
+    """Return the part of the picture within `reach` of the origin, so that small features cost little."""
     near = (np.abs(x) < reach) & (np.abs(y) < reach)
     return _bounds(near)
 
@@ -195,7 +195,7 @@ def _paint_brow(canvas: Picture, scene: Scene, x: Plane, y: Plane) -> None:
 
 
 def _paint_nose(canvas: Picture, scene: Scene, x: Plane, y: Plane) -> None:
-    """Model a ridge whose far side lies in shadow, and two nostrils."""
+    """Paint a ridge whose far side is in shadow, and two nostrils."""
     shape, tip = scene.shape, scene.shape.eye_height + scene.shape.nose_length
     along = np.exp(-(((y - tip + 0.16) / 0.2) ** 2))
     far = x + math.copysign(0.6 * shape.nose_width, scene.light.side)

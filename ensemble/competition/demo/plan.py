@@ -1,4 +1,4 @@
-"""Who is in the demo: the name, class and random stream of every photograph, before any of them is drawn."""
+"""Plan of the demo: the name, class and random stream of every photograph."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ SPLITS = ("train", "test")
 
 @dataclass(frozen=True)
 class Photo:
-    """One photograph that is to be made."""
+    """One photograph to make."""
 
     split: str
     name: str
     fake: bool
-    stream: tuple[int, int, int]  # seed, split, number: starts a random stream of its own, whatever else is made
+    stream: tuple[int, int, int]  # seed, split, number: of a random stream that no other photograph changes
 
     @property
     def path(self) -> str:
-        """Where it stands inside the archive's top folder."""
+        """Return the path inside the archive's top folder."""
         return f"{self.split}/{self.name}"
 
     def random(self) -> np.random.Generator:
@@ -43,13 +43,13 @@ def plan(split: str, count: int, seed: int) -> list[Photo]:
 def true_test_labels(test: int = 120, seed: int = 0) -> NDArray[np.int64]:
     """Return a demo's hidden answers, int64 `(test,)` in the order of the photographs' names; 1 is fake.
 
-    They are written nowhere, as in a competition; a test may ask for them to score a submission.
+    They are in no file, as in a competition; tests score submissions by them.
     """
     return np.array([photo.fake for photo in plan("test", test, seed)], dtype=np.int64)
 
 
 def check_sizes(train: int, test: int, seed: int) -> None:
-    """Raise `UserError` for sizes that no competition can be made of."""
+    """Raise `UserError` for sizes that are too small, or a negative seed."""
     if train < SMALLEST_TRAIN or test < SMALLEST_TEST:
         least = f"at least {SMALLEST_TRAIN} training and {SMALLEST_TEST} test photographs"
         raise UserError(f"the demo needs {least}, not {train} and {test}: give a larger --train or --test")

@@ -1,9 +1,9 @@
-"""What stands before the lens: an invented person. It knows nothing of cameras, generators or classes."""
+"""An invented person in front of a wall, independent of cameras, generators and classes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,40 +15,52 @@ PALE_SKIN, DARK_SKIN = (0.78, 0.50, 0.38), (0.13, 0.065, 0.04)
 BLOND_HAIR, BLACK_HAIR = (0.50, 0.34, 0.15), (0.015, 0.012, 0.012)
 IRIS_COLOURS = ((0.05, 0.025, 0.012), (0.10, 0.17, 0.30), (0.12, 0.16, 0.07))
 
+Drawn = TypeVar("Drawn")
+
+
+def _uniform(low: float, high: float) -> Any:
+    """Declare a field that `_draw` fills with a uniform random number."""
+    return field(metadata={"draw": lambda rng: rng.uniform(low, high)})
+
+
+def _normal(mean: float, deviation: float) -> Any:
+    """Declare a field that `_draw` fills with a normal random number."""
+    return field(metadata={"draw": lambda rng: rng.normal(mean, deviation)})
+
 
 @dataclass(frozen=True)
 class Pose:
-    """Where the head is. Lengths are in half picture widths, angles in radians."""
+    """Position of the head. Lengths are in half picture widths, angles in radians."""
 
-    x: float
-    y: float
-    size: float
-    tilt: float
-    turn: float  # how far the features have moved sideways over the head
+    x: float = _normal(0, 0.07)
+    y: float = _normal(0.02, 0.05)
+    size: float = _uniform(0.58, 0.72)
+    tilt: float = _normal(0, 0.10)
+    turn: float = _normal(0, 0.09)  # how far the features have moved sideways over the head
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The build of the face, in units of the head's half height."""
+    """Build of the face, in units of the head's half height."""
 
-    width: float
-    jaw: float
-    hairline: float
-    parting: float
-    volume: float
-    length: float
-    eye_height: float
-    eye_gap: float
-    eye_size: float
-    eye_open: float
-    brow_lift: float
-    brow_arch: float
-    brow_weight: float
-    nose_length: float
-    nose_width: float
-    mouth_width: float
-    lip: float
-    smile: float
+    width: float = _uniform(0.70, 0.82)
+    jaw: float = _uniform(0.10, 0.34)
+    hairline: float = _uniform(-0.72, -0.48)
+    parting: float = _uniform(-0.45, 0.45)
+    volume: float = _uniform(1.10, 1.32)
+    length: float = _uniform(0.2, 1.3)
+    eye_height: float = _uniform(-0.16, -0.06)
+    eye_gap: float = _uniform(0.31, 0.38)
+    eye_size: float = _uniform(0.125, 0.165)
+    eye_open: float = _uniform(0.36, 0.56)
+    brow_lift: float = _uniform(0.16, 0.23)
+    brow_arch: float = _uniform(0.2, 1.2)
+    brow_weight: float = _uniform(0.020, 0.042)
+    nose_length: float = _uniform(0.32, 0.42)
+    nose_width: float = _uniform(0.09, 0.14)
+    mouth_width: float = _uniform(0.22, 0.33)
+    lip: float = _uniform(0.045, 0.085)
+    smile: float = _uniform(-0.3, 1.3)
 
 
 @dataclass(frozen=True)
@@ -66,7 +78,7 @@ class Palette:
 
 @dataclass(frozen=True)
 class Light:
-    """One lamp and what the room gives back."""
+    """One lamp and the ambient light of the room."""
 
     side: float
     height: float
@@ -77,7 +89,7 @@ class Light:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that the picture of an invented person depends on; the same person at any size."""
+    """Everything that the picture of an invented person depends on, at any size."""
 
     pose: Pose
     shape: Shape
@@ -88,10 +100,10 @@ class Scene:
 
 
 def draw_scene(rng: np.random.Generator) -> Scene:
-    """Draw a person, a pose, a wall and a light; both classes draw from here, so content tells nothing."""
+    """Draw a person, a pose, a wall and a light; the same for both classes, so that content gives nothing away."""
     return Scene(
-        pose=_draw_pose(rng),
-        shape=_draw_shape(rng),
+        pose=_draw(Pose, rng),
+        shape=_draw(Shape, rng),
         palette=_draw_palette(rng),
         light=_draw_light(rng),
         roughness=float(rng.uniform(0.07, 0.16)),
@@ -99,38 +111,9 @@ def draw_scene(rng: np.random.Generator) -> Scene:
     )
 
 
-def _draw_pose(rng: np.random.Generator) -> Pose:
-    return Pose(
-        x=float(rng.normal(0, 0.07)),
-        y=float(rng.normal(0.02, 0.05)),
-        size=float(rng.uniform(0.58, 0.72)),
-        tilt=float(rng.normal(0, 0.10)),
-        turn=float(rng.normal(0, 0.09)),
-    )
-
-
-def _draw_shape(rng: np.random.Generator) -> Shape:
-    between = rng.uniform
-    return Shape(
-        width=between(0.70, 0.82),
-        jaw=between(0.10, 0.34),
-        hairline=between(-0.72, -0.48),
-        parting=between(-0.45, 0.45),
-        volume=between(1.10, 1.32),
-        length=between(0.2, 1.3),
-        eye_height=between(-0.16, -0.06),
-        eye_gap=between(0.31, 0.38),
-        eye_size=between(0.125, 0.165),
-        eye_open=between(0.36, 0.56),
-        brow_lift=between(0.16, 0.23),
-        brow_arch=between(0.2, 1.2),
-        brow_weight=between(0.020, 0.042),
-        nose_length=between(0.32, 0.42),
-        nose_width=between(0.09, 0.14),
-        mouth_width=between(0.22, 0.33),
-        lip=between(0.045, 0.085),
-        smile=between(-0.3, 1.3),
-    )
+def _draw(kind: type[Drawn], rng: np.random.Generator) -> Drawn:
+    """Fill all fields of a dataclass, each by its own draw."""
+    return kind(**{each.name: each.metadata["draw"](rng) for each in fields(kind)})  # type: ignore[arg-type]
 
 
 def _draw_palette(rng: np.random.Generator) -> Palette:
@@ -160,7 +143,7 @@ def _draw_light(rng: np.random.Generator) -> Light:
 
 
 def _mix(light: tuple[float, ...], dark: tuple[float, ...], share: float) -> Colour:
-    """Go from `light` to `dark` by a share from 0 to 1, in logarithms: pigments multiply."""
+    """Mix from `light` to `dark` by a share from 0 to 1, in logarithms: pigments multiply."""
     return np.exp((1 - share) * np.log(light) + share * np.log(dark)).astype(np.float32)
 
 

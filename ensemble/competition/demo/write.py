@@ -1,4 +1,4 @@
-"""Turns a plan into the files of a competition, and marks them as synthetic."""
+"""The demo as the files of a competition, marked as synthetic."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MARKER = SYNTHETIC_MARKER
 TOP = "data256faces"
 ARCHIVE, TRAIN_CSV, SUBMIT_CSV = f"{TOP}.tar.gz", "train.csv", "submit.csv"
 COMPETITION_FILES = (ARCHIVE, TRAIN_CSV, SUBMIT_CSV)
-JPEG_QUALITY, JPEG_SUBSAMPLING = 92, "4:2:0"  # of both classes, so that the file format tells nothing
+JPEG_QUALITY, JPEG_SUBSAMPLING = 92, "4:2:0"  # of both classes, so that the file format gives nothing away
 
 NOTICE = """\
 This is synthetic demo data. Nobody in it exists, and neither a camera nor a trained generator made it.
@@ -43,18 +43,16 @@ def write_demo(folder: Path, train: int = 240, test: int = 120, seed: int = 0) -
     Parameters
     ----------
     folder : Path
-        Receives the archive, `train.csv`, `submit.csv` and `SYNTHETIC.txt`; made where it is missing.
+        For the archive, `train.csv`, `submit.csv` and `SYNTHETIC.txt`; created if it does not exist.
     train, test : int
         Photographs of each split, at least 20 and 2; half of each are fake.
     seed : int
-        Another seed, 0 or more, gives other people.
+        0 or more; every seed gives other people.
 
     Raises
     ------
     UserError
-        For sizes that are too small, a folder that cannot be written to, or one that holds a competition
-        that is no demo.
-
+        For sizes that are too small, a folder that cannot be written to, or one with another competition.
     """
     check_sizes(train, test, seed)
     _check_folder(folder)
@@ -79,14 +77,14 @@ def render(photo: Photo) -> bytes:
 
 
 def _check_folder(folder: Path) -> None:
-    """Refuse to write over anything but a demo: the mark must list every file of the competition there."""
+    """Refuse to overwrite anything but a demo, whose marker lists the sha256 of every file of the competition."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file, and the demo needs a folder: give another DIR")
     marker = folder / MARKER
     listed = marker.read_text(encoding="utf-8", errors="replace") if marker.is_file() else ""
     for path in (folder / name for name in COMPETITION_FILES):
         if path.exists() and _mark(path) not in listed:
-            raise UserError(f"{path} is not from a demo and is left as it is: give another DIR, or move it away")
+            raise UserError(f"{path} is not from a demo and is not overwritten: give another DIR, or move it away")
 
 
 def _write_files(folder: Path, train: list[Photo], test: list[Photo], notice: str) -> None:
@@ -99,7 +97,7 @@ def _write_files(folder: Path, train: list[Photo], test: list[Photo], notice: st
 
 
 def _publish(staging: Path, folder: Path) -> None:
-    """Rename the finished files into place; the mark goes first, so that no demo stands without it."""
+    """Rename the finished files into place, the marker first, so that no demo is ever without it."""
     for name in (MARKER, *COMPETITION_FILES):
         os.replace(staging / name, folder / name)
 
@@ -133,5 +131,5 @@ def _write_lines(path: Path, lines: list[str]) -> None:
 
 
 def _mark(path: Path) -> str:
-    """One line that says which bytes a file has, as `sha256sum` writes it."""
+    """Return the line that `sha256sum` prints for a file."""
     return f"{file_sha256(path)}  {path.name}"

@@ -1,1 +1,1 @@
-"""What to expect from a generator never seen: members trained again without whole clusters of fakes."""
+"""Members trained without whole clusters of fakes: what to expect from an unseen generator."""

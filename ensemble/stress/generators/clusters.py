@@ -1,4 +1,4 @@
-"""Clusters of fakes by their spectra, found before anybody looks at a score. They serve evaluation only."""
+"""Clusters of fakes by their spectra, made without any score, for evaluation only."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ NUMBERS = range(2, 7)
 REASONABLE, WEAK = 0.5, 0.25  # silhouettes, as Kaufman and Rousseeuw (1990) read them
 METHOD = "StandardScaler, PCA of 20 components, KMeans of 10 starts, 1"
 RULE = (
-    "of 2 to 6 clusters the number with the largest silhouette, 2 only where they stand apart (above 0.5); a cluster "
-    "of fewer than one in twenty fakes joins the next"
+    "of 2 to 6 clusters the number with the largest silhouette, 2 only where they are clearly separated (above 0.5); a "
+    "cluster of fewer than one in twenty fakes joins the nearest"
 )
 _COMPONENTS, _STARTS, _LEAST_SHARE, _NEAREST = 20, 10, 0.05, 5
 _MOST_ROWS = 5_000  # of a silhouette, which compares each with each
@@ -52,17 +52,16 @@ class Clusters:
 
     @property
     def number(self) -> int:
-        """How many there are."""
+        """Return the number of clusters."""
         return len(self.each)
 
 
 def find_clusters(
     spectra: NDArray[np.float32], names: Sequence[str], groups: Sequence[str], seed: int, asked: int | None = None
 ) -> Clusters:
-    """Cluster fakes by their spectra (fakes, columns); the same for any order of the fakes that keeps them sorted.
+    """Cluster fakes by their spectra (fakes, columns), with `asked` clusters (default: by `RULE`).
 
-    Fakes of one group stay together: they go where most of them are. `asked` is the number of clusters (default: by
-    `RULE`).
+    Fakes of one group stay together, in the cluster of most of them.
 
     Raises
     ------
@@ -89,25 +88,25 @@ def find_clusters(
 
 
 def choose_number(tried: dict[int, float]) -> int:
-    """The number of clusters with the largest silhouette, by `RULE`.
+    """Return the number of clusters with the largest silhouette, by `RULE`.
 
-    Half of one cloud of fakes is too much to leave out: what is learned from the other half would be worse anyway.
+    Two parts of one cloud would leave out half of the fakes, and any model trained on the other half is worse.
     """
     apart = {number: value for number, value in tried.items() if number > 2 or value > REASONABLE}
     return max(apart or tried, key=lambda number: (tried[number], -number))
 
 
 def separation(silhouette: float) -> str:
-    """A silhouette in words, after Kaufman and Rousseeuw (1990)."""
+    """Describe a silhouette in words, after Kaufman and Rousseeuw (1990)."""
     if silhouette > REASONABLE:
-        return "they stand apart, as fakes of several generators would"
+        return "clearly separated, as fakes of several generators would be"
     if silhouette > WEAK:
-        return "they stand apart weakly; they may be parts of one generator's fakes"
-    return "they hardly stand apart: parts of one cloud, as one generator's fakes are"
+        return "weakly separated; they may be parts of one generator's fakes"
+    return "hardly separated: parts of one cloud, as one generator's fakes are"
 
 
 def _points(spectra: NDArray[np.float32]) -> Points:
-    """The spectra in a few directions that matter (fakes, components)."""
+    """Return the principal components of the scaled spectra (fakes, components)."""
     from sklearn.decomposition import PCA  # takes seconds, and only new clusters need it
     from sklearn.preprocessing import StandardScaler
 
@@ -117,14 +116,14 @@ def _points(spectra: NDArray[np.float32]) -> Points:
 
 
 def _partition(points: Points, number: int, groups: Sequence[str], seed: int, *, merge: bool) -> Labels:
-    """Clusters by k-means, groups whole, the largest first."""
+    """Return the clusters by k-means, groups whole, the largest first."""
     from sklearn.cluster import KMeans
 
     found = KMeans(number, n_init=_STARTS, random_state=seed).fit(points)
     labels = found.labels_
     if merge:
-        kept = np.flatnonzero(np.bincount(labels, minlength=number) >= _LEAST_SHARE * len(labels))
-        labels = found.transform(points)[:, kept].argmin(axis=1)
+        large = np.flatnonzero(np.bincount(labels, minlength=number) >= _LEAST_SHARE * len(labels))
+        labels = found.transform(points)[:, large].argmin(axis=1)
     return _by_size(_majority(labels, groups))
 
 
@@ -134,7 +133,7 @@ def _majority(labels: NDArray[np.integer], groups: Sequence[str]) -> Labels:
 
 
 def _by_size(labels: Labels) -> Labels:
-    """Number the clusters anew by size; of equal ones the first to appear is first."""
+    """Renumber the clusters by size; of equal ones the first to appear is first."""
     numbers, first, sizes = np.unique(labels, return_index=True, return_counts=True)
     ordered = numbers[np.lexsort((first, -sizes))]
     rank = {number: place for place, number in enumerate(ordered)}
@@ -142,7 +141,7 @@ def _by_size(labels: Labels) -> Labels:
 
 
 def _silhouettes(points: Points, labels: Labels, seed: int) -> tuple[Points, NDArray[np.intp]]:
-    """Silhouettes, and the fakes that they belong to: all, or as many as can be compared with each other."""
+    """Return silhouettes and the rows that they belong to: all, or a sample of `_MOST_ROWS`."""
     from sklearn.metrics import silhouette_samples
 
     rows = np.sort(np.random.default_rng(seed).permutation(len(labels))[:_MOST_ROWS])

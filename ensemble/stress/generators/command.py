@@ -1,4 +1,4 @@
-"""ensemble generators: what members decide on clusters of fakes that they never saw."""
+"""The command `ensemble generators`: members on clusters of fakes that they did not learn from."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def main(
         typer.Option(
             parser=location,
             metavar="PATH",
-            help="The competition that the store was trained on; default: where it was.",
+            help="The competition that the store was trained on; default: where it was then.",
         ),
     ] = None,
     oof: Annotated[Location, typer.Option(parser=location, metavar="PATH", help="Root of the stores.")] = Path("oof"),
     engine: Annotated[str, typer.Option(help="ray (local, or the cluster in RAY_ADDRESS) or inline.")] = "ray",
     clusters: Annotated[
         int | None,
-        typer.Option(min=2, max=20, help="How many; default: those that are there, else the number that fits best."),
+        typer.Option(min=2, max=20, help="How many; default: those of the last run, else the number that fits best."),
     ] = None,
     members: Annotated[str, typer.Option(help="Train only these members, separated by commas.")] = "",
 ) -> None:
-    """Cluster the fakes by spectrum, train every member once more without each cluster, and tell how it decides it.
+    """Cluster the fakes by spectrum, train every member without each cluster, and score it on that cluster.
 
-    Beside it stands what the same member decides on the same photographs in random folds. What is finished already is
+    The scores are compared with those of the same member on the same photographs in random folds. Finished work is
     not done again.
     """
     found, experiment = find_store(store, oof)

@@ -1,4 +1,4 @@
-"""The scores on unseen clusters beside those in random folds: computed when something is new, and kept."""
+"""Scores on unseen clusters beside those in random folds: computed when an input changed, and stored."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from ensemble.store.predictions import Predictions, load_predictions
 from ensemble.store.results import GENERATORS, current_manifest, file_of, made_from, read
 from ensemble.stress.generators.blend_method import blend_method, called
 from ensemble.stress.generators.clusters import separation
-from ensemble.stress.generators.page import verdict
 from ensemble.stress.generators.scores import score_table
 from ensemble.stress.generators.stored import Found
+from ensemble.stress.generators.summary import verdict
 
 MEASURED_ON = (
-    "Out-of-fold on both sides and on the same photographs, decided at 0.5. Random folds hold out some fakes of every "
-    "cluster; here each fold holds out one cluster whole, beside its share of the real photographs. Differences are "
-    "paired, and their standard errors count photographs, not generators. The clusters are cut by the spectrum: where "
-    "one lies, a member that reads spectra has learned from real photographs alone, so its fall is the harshest. "
-    "Without a cluster there are also fewer photographs to learn from than in random folds: a part of each fall may be "
-    "that."
+    "Out-of-fold on both sides and on the same photographs, with a threshold of 0.5. Random folds hold out some fakes "
+    "of every cluster; here each fold holds out one whole cluster and its share of the real photographs. Differences "
+    "are paired, and their standard errors count photographs, not generators. The clusters are divided by the "
+    "spectrum: a member that reads spectra has learned from real photographs alone where a cluster is, so it loses "
+    "most. Without a cluster there are also fewer photographs to learn from than in random folds, which may explain a "
+    "part of each loss."
 )
 
 _OF_BLEND = (
-    " The blend is fitted anew on both sides, on the folds that it is not scored on: no fake of the cluster is among "
-    "its rows, though the members whose answers to these rows it learned from had the cluster; and the kind of blender "
-    "was chosen with all rows at hand."
+    " The blend is fitted again on both sides, on the folds that it is not scored on: no fake of the cluster is among "
+    "its rows, but the members whose predictions of these rows it learned from were trained with the cluster; and the "
+    "kind of blender was chosen on all rows."
 )
 
 Results = tuple[dict[str, Any], pd.DataFrame]
@@ -46,14 +46,14 @@ Results = tuple[dict[str, Any], pd.DataFrame]
 
 @dataclass(frozen=True)
 class Sides:
-    """What members decided on clusters that they never saw, and in random folds; all of them, on all rows of both."""
+    """Predictions of members on clusters that they did not learn from, and in random folds; all rows of both."""
 
     unseen: Predictions
     random: Predictions
     members: list[str]
 
     def logits(self) -> tuple[Logits, Logits]:
-        """Logits (rows, members) of both, in the order of the ledgers, which is the same."""
+        """Return the logits (rows, members) of both, in the order of the ledgers, which is the same."""
         unseen, random = (
             predictions.oof_logits.T[[predictions.members.index(member) for member in self.members]].T
             for predictions in (self.unseen, self.random)
@@ -61,22 +61,22 @@ class Sides:
         return unseen, random
 
     def hashes(self) -> list[dict[str, str]]:
-        """The sha256 of every fold of theirs."""
+        """Return the sha256 of every fold of the members, for both."""
         sides = (self.unseen.hashes, self.random.hashes)
         return [{fold: sha for fold, sha in side.items() if fold.partition("/")[0] in self.members} for side in sides]
 
 
 def results_of(
     store: OofStore,
-    held: OofStore,
+    cluster_store: OofStore,
     experiment: Experiment,
     found: Found,
     members: list[str],
     left_out: dict[str, str],
 ) -> Results:
-    """What `generators.json` tells, and the scores (see `score_table`), for members that are complete on both sides."""
+    """Return the content of `generators.json` and the scores (see `score_table`) of members complete on both sides."""
     only = experiment.model_copy(update={"members": tuple(m for m in experiment.members if m.name in members)})
-    sides = Sides(load_predictions(held, only), load_predictions(store, experiment), members)
+    sides = Sides(load_predictions(cluster_store, only), load_predictions(store, experiment), members)
     manifest = current_manifest(store, sides.random)
     method = blend_method(manifest) if len(members) > 1 else None
     origin = made_from(store, sides.random, manifest, members)
@@ -118,11 +118,11 @@ def _scores(sides: Sides, method: str | None, experiment: Experiment) -> pd.Data
 
 
 def _write(store: OofStore, content: dict[str, Any], scores: pd.DataFrame) -> None:
-    """Write all four, that which tells what they were made of last."""
+    """Write all four files, last the one with the hash of their inputs."""
     with new_file(file_of(store, GENERATORS, "parquet")) as temporary:
         scores.to_parquet(temporary, index=False)
     with new_file(file_of(store, GENERATORS, "csv")) as temporary:
         scores.to_csv(temporary, index=False)
-    page = to_markdown(f"Fakes of clusters never seen: {content['heading']}", [section_of(scores, content)])
+    page = to_markdown(f"Fakes of unseen clusters: {content['heading']}", [section_of(scores, content)])
     write_text(file_of(store, GENERATORS, "md"), page)
     write_text(file_of(store, GENERATORS, "json"), json.dumps(content, indent=1) + "\n")

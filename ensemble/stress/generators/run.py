@@ -23,9 +23,9 @@ from ensemble.store.oof import OofStore
 from ensemble.store.opening import competition_of, facts_of, note_photographs, set_aside
 from ensemble.store.results import GENERATORS, file_of
 from ensemble.stress.generators.ledger import ALGORITHM
-from ensemble.stress.generators.page import print_scores
 from ensemble.stress.generators.results import results_of
 from ensemble.stress.generators.stored import Found, new_clusters, stored_clusters, write_clusters
+from ensemble.stress.generators.summary import print_scores
 from ensemble.training.checks import check_members
 from ensemble.training.execute import Training, train_folds
 from ensemble.training.plan import Plan, choose_members, plan_folds
@@ -60,7 +60,7 @@ def leave_clusters_out(
 ) -> bool:
     """Train members (default: all) without each cluster of fakes, and write their scores on it.
 
-    Nothing of the store but `spectra.parquet` and the folder `generators/` changes, and no other run trains it meanwhile.
+    Only `spectra.parquet` and the folder `generators/` of the store change, and no other run trains it meanwhile.
     Returns whether every requested fold is stored.
 
     Raises

@@ -1,4 +1,4 @@
-"""What members decide on clusters that they never saw, beside what they decide on the same rows in random folds."""
+"""Scores of members on clusters that they did not learn from, beside those on the same rows in random folds."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Row = dict[str, int | float | str]
 def score_table(
     members: Sequence[str], unseen: Logits, random: Logits, labels: NDArray[np.int64], clusters: NDArray[np.int64]
 ) -> pd.DataFrame:
-    """One row a member and cluster, those of all clusters first.
+    """Return a row for each member and cluster, those of all clusters first.
 
     Parameters
     ----------
     unseen, random : (rows, members)
-        Logits by models that saw no fake of the row's cluster, and by those of the random folds.
+        Logits by models that learned from no fake of the row's cluster, and by those of the random folds.
     clusters : int64 (rows,)
-        The cluster that a fake belongs to, or beside which a real photograph was held out.
+        The cluster of a fake, or the one that was held out together with a real photograph.
     """
     rows: list[Row] = []
     for column, member in enumerate(members):
@@ -40,7 +40,7 @@ def score_table(
 
 
 def _compared(unseen: Logits, random: Logits, labels: NDArray[np.int64]) -> Row:
-    """Scores of both, and their differences, which are paired: the photographs are the same."""
+    """Return the scores of both, and their paired differences on the same photographs."""
     fake = labels == 1
     right, before = ((logits >= 0) == fake for logits in (unseen, random))
     return {

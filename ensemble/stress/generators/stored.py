@@ -1,4 +1,4 @@
-"""The clusters of a store's fakes: those that it has, or new ones, with what a report shows of them."""
+"""The clusters of a store's fakes: stored ones, or new ones, with the facts that a report shows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ensemble.engine.recipes.code import features_key
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.columns import SPECTRA, read_columns
 from ensemble.store.oof import OofStore
-from ensemble.stress.generators.clusters import METHOD, RULE, find_clusters
+from ensemble.stress.generators.clusters import METHOD, RULE, Clusters, find_clusters
 from ensemble.stress.generators.ledger import ALGORITHM, cluster_ledger
 
 FACTS, TABLE = "clusters.json", "clusters.parquet"
@@ -27,12 +27,12 @@ FACTS, TABLE = "clusters.json", "clusters.parquet"
 
 @dataclass(frozen=True)
 class Found:
-    """Clusters as facts in plain JSON, the cluster of each fake, and the folds that hold them out.
+    """Clusters as facts in plain JSON, the cluster of each fake, and the folds that hold out the clusters.
 
     Attributes
     ----------
     facts : dict
-        `clusters` (a list, the largest first), `silhouette`, `silhouettes`, `frequencies`, and what they were made of.
+        `clusters` (a list, the largest first), `silhouette`, `silhouettes`, `frequencies`, and hashes of their inputs.
     table : DataFrame
         Columns `name` and `cluster` of every fake, in the order of the ledger.
     """
@@ -42,11 +42,11 @@ class Found:
     ledger: FoldLedger
 
 
-def stored_clusters(held: OofStore, ledger: FoldLedger, recipe: Recipe, asked: int | None) -> Found | None:
-    """The clusters that there are, if they are of these fakes and spectra, and as many as asked."""
+def stored_clusters(cluster_store: OofStore, ledger: FoldLedger, recipe: Recipe, asked: int | None) -> Found | None:
+    """Return the stored clusters, if they are of these fakes and spectra, and `asked` in number unless that is None."""
     try:
-        facts: dict[str, Any] = dict(json.loads((held.root / FACTS).read_text(encoding="utf-8")))
-        found = held.ledger()
+        facts: dict[str, Any] = dict(json.loads((cluster_store.root / FACTS).read_text(encoding="utf-8")))
+        found = cluster_store.ledger()
     except (OSError, ValueError, TypeError, UserError):
         return None
     known = facts.get("made_of") == _made_of(ledger, recipe) and facts.get("folds_sha256") == found.sha256
@@ -76,7 +76,7 @@ def new_clusters(store: OofStore, ledger: FoldLedger, recipe: Recipe, asked: int
         "made_of": _made_of(ledger, recipe),
         "folds_sha256": folds.sha256,
         "method": METHOD,
-        "rule": RULE if asked is None else f"{asked} clusters were asked for",
+        "rule": RULE if asked is None else f"--clusters {asked}",
         "seed": ledger.seed,
         "spectra": recipe.model_dump(mode="json"),
         "silhouette": clusters.silhouette,
@@ -84,29 +84,31 @@ def new_clusters(store: OofStore, ledger: FoldLedger, recipe: Recipe, asked: int
         "frequencies": frequencies.tolist(),
         "luminance_of_real": _mean_curve(curves[~fakes]),
         "luminance_of_fakes": _mean_curve(curves[fakes]),
-        "clusters": [
-            {
-                "cluster": number,
-                **_sizes(folds, number),
-                "silhouette": clusters.each[number],
-                "nearest": clusters.nearest[number],
-                "luminance": _mean_curve(curves[fakes][clusters.labels == number]),
-            }
-            for number in range(clusters.number)
-        ],
+        "clusters": [_facts_of(clusters, number, folds, curves[fakes]) for number in range(clusters.number)],
     }
     return Found(facts, _table(folds, clusters.labels), folds)
 
 
-def write_clusters(held: OofStore, found: Found) -> None:
+def write_clusters(cluster_store: OofStore, found: Found) -> None:
     """Write `clusters.parquet` and then `clusters.json`."""
-    with new_file(held.root / TABLE) as temporary:
+    with new_file(cluster_store.root / TABLE) as temporary:
         found.table.to_parquet(temporary, index=False)
-    write_text(held.root / FACTS, json.dumps(found.facts, indent=1) + "\n")
+    write_text(cluster_store.root / FACTS, json.dumps(found.facts, indent=1) + "\n")
+
+
+def _facts_of(clusters: Clusters, number: int, folds: FoldLedger, curves: NDArray[np.float32]) -> dict[str, Any]:
+    """Return the facts of one cluster; `curves` are those of the fakes."""
+    return {
+        "cluster": number,
+        **_sizes(folds, number),
+        "silhouette": clusters.each[number],
+        "nearest": clusters.nearest[number],
+        "luminance": _mean_curve(curves[clusters.labels == number]),
+    }
 
 
 def _sizes(folds: FoldLedger, number: int) -> dict[str, int]:
-    """What a fold holds out, and what it learns from."""
+    """Return the counts of photographs that a fold holds out, and that it learns from."""
     out, learned = folds.labels[folds.heldout(number)], folds.labels[folds.training(number)]
     return {
         "fakes": int(out.sum()),

@@ -1,1 +1,1 @@
-"""Held-out photographs altered as the world alters them, and each fold's stored models asked again."""
+"""Held-out photographs, altered, and predicted by the stored models of each fold."""

@@ -1,6 +1,6 @@
-"""What happens to photographs on their way: saved again, resized, blurred, cut. It knows pixels, no members.
+"""Alterations of photographs as on their way through the web: saved again, resized, blurred, cropped.
 
-Every alteration is a function of one photograph's own pixels: nothing is drawn that depends on other photographs.
+Every alteration is a function of one photograph's own pixels; its random numbers depend on no other photograph.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ _SCREEN = 1.25
 
 @dataclass(frozen=True)
 class Alteration:
-    """One thing that is done to photographs.
+    """One way to alter photographs.
 
     Attributes
     ----------
     title : str
-        As people read it.
+        Its name in tables.
     family : str
         Alterations that differ only in their strength.
     imitates : str
-        What it stands for, in plain words.
+        Where it happens, in plain words.
     alter : callable
-        Of uint8 (height, width, 3); the same bytes for the same photograph, and one size for all of one size.
+        Takes and returns uint8 (height, width, 3): equal bytes for equal photographs, equal sizes for equal sizes.
     """
 
     title: str
@@ -48,44 +48,44 @@ class Alteration:
     alter: Callable[[Photograph], Photograph]
 
     def __call__(self, photograph: Photograph) -> Photograph:
-        """The altered photograph."""
+        """Return the altered photograph."""
         return self.alter(photograph)
 
 
 def unchanged(photograph: Photograph) -> Photograph:
-    """The photograph itself: what all others are compared with."""
+    """Return the photograph itself, with which the altered ones are compared."""
     return photograph
 
 
 def jpeg(photograph: Photograph, quality: int, subsampling: str = "4:2:0") -> Photograph:
-    """Saved as JPEG and read again; `subsampling` is that of the colours."""
+    """Save as JPEG and read again; `subsampling` is that of the colours."""
     return _saved(photograph, "JPEG", quality=quality, subsampling=_SUBSAMPLING[subsampling])
 
 
 def webp(photograph: Photograph, quality: int) -> Photograph:
-    """Saved as lossy WebP and read again."""
+    """Save as lossy WebP and read again."""
     return _saved(photograph, "WEBP", quality=quality)
 
 
 def there_and_back(photograph: Photograph, scale: float) -> Photograph:
-    """Resized and back to its size, both bicubic."""
+    """Resize and resize back, both bicubic."""
     height, width = photograph.shape[:2]
     return resized(resized(photograph, round(height * scale), round(width * scale)), height, width)
 
 
 def blur(photograph: Photograph, sigma: float) -> Photograph:
-    """A Gaussian blur of every channel; `sigma` in pixels."""
+    """Blur every channel with a Gaussian; `sigma` in pixels."""
     return _rounded(gaussian_filter(photograph.astype(np.float64), (sigma, sigma, 0)))
 
 
 def noise(photograph: Photograph, sigma: float) -> Photograph:
-    """Gaussian noise of `sigma` levels in every channel, drawn from the photograph's own content."""
+    """Add Gaussian noise of `sigma` levels to every channel, seeded by the photograph's own content."""
     seed = int.from_bytes(hashlib.sha256(np.ascontiguousarray(photograph).tobytes()).digest()[:8], "big")
     return _rounded(photograph + np.random.default_rng(seed).normal(0, sigma, photograph.shape))
 
 
 def crop(photograph: Photograph, aligned: bool) -> Photograph:
-    """Seven eighths of each side (224 of 256 pixels), from the middle: on the 8 x 8 grid of JPEG, or off it."""
+    """Crop to seven eighths of each side (224 of 256 pixels), in the middle: on the 8 x 8 grid of JPEG, or off it."""
     sides = [max(side * 7 // 8 // _GRID * _GRID, 1) for side in photograph.shape[:2]]
     corner = [(have - want) // 2 // _GRID * _GRID for have, want in zip(photograph.shape, sides, strict=False)]
     moved = corner if aligned else [start + more for start, more in zip(corner, _OFF_THE_GRID, strict=True)]
@@ -94,18 +94,18 @@ def crop(photograph: Photograph, aligned: bool) -> Photograph:
 
 
 def flip(photograph: Photograph) -> Photograph:
-    """Its mirror image."""
+    """Return the mirror image."""
     return photograph[:, ::-1]
 
 
 def screenshot(photograph: Photograph) -> Photograph:
-    """Shown on a screen at 1.25 times its size, taken from there without loss, and saved as JPEG 85."""
+    """Enlarge by 1.25 as on a screen, capture without loss, and save as JPEG 85."""
     height, width = photograph.shape[:2]
     return jpeg(resized(photograph, round(height * _SCREEN), round(width * _SCREEN)), 85)
 
 
 def resized(photograph: Photograph, height: int, width: int) -> Photograph:
-    """Resized bicubically."""
+    """Resize bicubically."""
     return np.asarray(Image.fromarray(photograph).resize((width, height), Image.Resampling.BICUBIC))
 
 

@@ -1,15 +1,19 @@
-"""ensemble robustness: what the ensemble still knows of photographs that were altered on their way."""
+"""The command `ensemble robustness`: the scores on altered photographs."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import pandas as pd
 import typer
+from rich.console import Console
 
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, location
+from ensemble.report.text import heading, print_table
 from ensemble.store.find import find_store
+from ensemble.store.oof import OofStore
 from ensemble.store.results import ROBUSTNESS, file_of
 from ensemble.stress.robustness.sample import SAMPLE_SIZE
 from ensemble.training.plan import choose_members
@@ -34,20 +38,19 @@ def main(
     alterations: Annotated[
         str, typer.Option(help="Only these, or families of them such as jpeg, separated by commas; default: all.")
     ] = "",
-    members: Annotated[str, typer.Option(help="Ask only these members, separated by commas; default: all.")] = "",
+    members: Annotated[str, typer.Option(help="Only these members, separated by commas; default: all.")] = "",
 ) -> None:
-    """Alter held-out photographs, ask each fold's stored models again, and tell how the scores of all change."""
+    """Alter held-out photographs, predict them with the stored models, and report how the scores change."""
     found, experiment = find_store(store, oof)
     named = [member.name for member in choose_members(experiment, members)] if members else []
     from ensemble.core.console.progress import ProgressBoard
     from ensemble.report.anew import report_anew
-    from ensemble.stress.robustness.page import print_accuracies
     from ensemble.stress.robustness.run import Request, robustness
 
     board = ProgressBoard()
     wanted = Request(_alterations(alterations), named, photographs)
     table, content, complete = robustness(found, experiment, data, engine, wanted, board)
-    print_accuracies(board.console, found, table, content)
+    _print(board.console, found, table, content)
     board.console.print(f"AUC, false positives, abstention: {file_of(found, ROBUSTNESS, 'md')}", markup=False)
     report_anew(found, experiment, board.log)
     if not complete:
@@ -55,7 +58,7 @@ def main(
 
 
 def _alterations(text: str) -> list[str]:
-    """Keys of alterations, of which a text names some, or families."""
+    """Return the keys of the named alterations and families; all if none is named."""
     from ensemble.stress.robustness.alterations import ALTERATIONS
 
     named = _listed(text)
@@ -71,3 +74,22 @@ def _alterations(text: str) -> list[str]:
 
 def _listed(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _as_text(table: pd.DataFrame) -> pd.DataFrame:
+    """Return accuracy ± standard error as text: a row for each alteration, a column for each member."""
+    cells = [f"{a:.3f} ± {e:.3f}" for a, e in zip(table["accuracy"], table["standard_error"], strict=True)]
+    long = table.assign(cell=cells)
+    wide = long.pivot_table(index="title", columns="member", values="cell", aggfunc="first")
+    wide = wide.reindex(index=pd.unique(long["title"]), columns=pd.unique(long["member"])).fillna("")
+    wide.index.name, wide.columns.name = "photographs", None
+    return wide.reset_index()
+
+
+def _print(console: Console, store: OofStore, table: pd.DataFrame, content: dict[str, Any]) -> None:
+    """Print the accuracies by alteration, and the notes."""
+    sample = content["sample"]
+    on = f"{sample['photographs']} of {sample['of']} training photographs"
+    print_table(console, f"{heading(store)}; accuracy of {on}", _as_text(table))
+    for note in content["notes"]:
+        console.print(note, markup=False)

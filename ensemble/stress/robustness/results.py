@@ -1,20 +1,25 @@
-"""From answers to files: the blend of altered photographs, the table, the checks, and what is told of them."""
+"""Results on altered photographs: the blend, the scores, the checks, and the files that hold them."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from ensemble.core.arrays import Array
-from ensemble.core.metrics.scores import to_probabilities
+from ensemble.core.arrays import Array, Labels
+from ensemble.core.console.text import plural
+from ensemble.core.metrics.intervals import paired_standard_error, share_error, standard_error
+from ensemble.core.metrics.scores import area_under_curve, is_right, to_probabilities
 from ensemble.core.storage.files import local_copy, new_file, write_text
 from ensemble.engine.recipes.code import versions
 from ensemble.engine.tasks.features import TableRequest
+from ensemble.report.facts.rates import auc_standard_error
 from ensemble.report.render.markdown import to_markdown
 from ensemble.report.sections.stress.robustness import section_of
 from ensemble.report.text import heading
@@ -26,20 +31,26 @@ from ensemble.stress.robustness.answers import Answers, InferenceFailure
 from ensemble.stress.robustness.honest_blend import HonestBlend
 from ensemble.stress.robustness.inference import COLUMNS
 from ensemble.stress.robustness.stored_members import StoredMember
-from ensemble.stress.robustness.table import robustness_table
 
 SAME_LOGIT = 0.01  # rounding may depend on how many rows are computed together, and on the processor
 SAME_PROBABILITY = 1e-3
+UNSURE = (0.2, 0.8)  # probabilities between these count as abstentions
+TABLE_COLUMNS = [
+    "alteration", "title", "family", "member", "measured_on", "n", "accuracy", "standard_error", "change",
+    "change_error", "auc", "auc_error", "false_positive_rate", "false_positive_rate_error", "fakes_found",
+    "fakes_found_error", "abstained", "abstained_error",
+]  # fmt: skip
+Answered = Mapping[str, Mapping[str, Array]]  # alteration -> member -> logits (photographs,), NaN where not answered
 
 
 @dataclass(frozen=True)
 class RobustnessRun:
-    """What a run has found, and what it was about.
+    """Stored answers of the members about a sample of altered photographs, and the blend.
 
     Attributes
     ----------
     blend : HonestBlend or str
-        Or why there is none.
+        A sentence where there is no blend, with the reason.
     columns : TableRequest or None
         The feature columns that the blend reads.
     """
@@ -53,24 +64,24 @@ class RobustnessRun:
     answers: Answers
 
     def answered(self) -> dict[str, dict[str, Array]]:
-        """All logits that are kept and still stand, by alteration and member; the blend comes first."""
+        """Return all valid logits by alteration and member; the blend comes first."""
         found: dict[str, dict[str, Array]] = {}
         for name in ALTERATIONS:
-            asked = {m: self.answers.read(name, m, subject.signature) for m, subject in self.members.items()}
-            logits = {member: values for member, values in asked.items() if values is not None}
+            stored = {m: self.answers.read(name, m, member.signature) for m, member in self.members.items()}
+            logits = {member: values for member, values in stored.items() if values is not None}
             blended = self._blended(name, logits)
             if logits:
                 found[name] = ({} if blended is None else {BLEND: blended}) | logits
         return found
 
-    def troubles(self) -> list[InferenceFailure]:
-        """What could not be asked, in this run or an earlier one."""
-        asked = [(name, subject) for name in ALTERATIONS for subject in self.members.values()]
-        found = (self.answers.read_failure(name, subject.name, subject.signature) for name, subject in asked)
-        return [trouble for trouble in found if trouble is not None]
+    def failures(self) -> list[InferenceFailure]:
+        """Return the failures of this run and of earlier ones."""
+        pairs = [(alteration, member) for alteration in ALTERATIONS for member in self.members.values()]
+        found = (self.answers.read_failure(name, member.name, member.signature) for name, member in pairs)
+        return [failure for failure in found if failure is not None]
 
     def _blended(self, alteration: str, logits: Mapping[str, Array]) -> Array | None:
-        """Blended logits (photographs,), NaN where the blend itself is silent; None where something is missing."""
+        """Return blended logits (photographs,), NaN for rows without nested blend; None if something is missing."""
         blend, columns = self.blend, None
         if isinstance(blend, str) or not set(blend.needed) <= logits.keys():
             return None
@@ -85,10 +96,10 @@ class RobustnessRun:
 
 
 def write_results(run: RobustnessRun, manifest: dict[str, Any] | None) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Write table, page and facts into the store; returns the table and the facts."""
-    answered, troubles = run.answered(), run.troubles()
+    """Write table, page and facts into the store, and return the table and the facts."""
+    answered, failures = run.answered(), run.failures()
     table = robustness_table(answered, run.answers.sample.labels)
-    content = _facts(run, answered, troubles, manifest)
+    content = _facts(run, answered, failures, manifest)
     store = run.store
     with new_file(file_of(store, ROBUSTNESS, "parquet")) as temporary:
         table.to_parquet(temporary, index=False)
@@ -100,10 +111,65 @@ def write_results(run: RobustnessRun, manifest: dict[str, Any] | None) -> tuple[
     return table, content
 
 
+def robustness_table(answered: Answered, labels: Labels) -> pd.DataFrame:
+    """Return a row for each alteration and member, in their order."""
+    clean = answered.get(AS_THEY_ARE, {})
+    rows = [
+        {
+            "alteration": name,
+            "title": ALTERATIONS[name].title,
+            "family": ALTERATIONS[name].family,
+            "member": member,
+            "measured_on": "nested OOF" if member == BLEND else "OOF",
+            **scores(logits, clean.get(member), labels),
+        }
+        for name, members in answered.items()
+        for member, logits in members.items()
+    ]
+    return pd.DataFrame(rows, columns=TABLE_COLUMNS)
+
+
+def scores(logits: Array, clean: Array | None, labels: Labels) -> dict[str, Any]:
+    """Return the scores of the rows with an answer; `clean` are the logits of the same photographs unaltered.
+
+    `change` is the accuracy minus that on the unaltered photographs, its error that of paired decisions.
+    """
+    there = ~np.isnan(logits)
+    logits, labels = logits[there], labels[there]
+    probabilities = to_probabilities(logits)
+    right = is_right(probabilities, labels)
+    change = change_error = math.nan
+    if clean is not None:
+        before = is_right(to_probabilities(clean[there]), labels)
+        change, change_error = float(right.mean() - before.mean()), paired_standard_error(right, before)
+    alarms, found = ~right[labels == 0], right[labels == 1]
+    low, high = UNSURE
+    abstained = (probabilities > low) & (probabilities < high)
+    return {
+        "n": len(labels),
+        "accuracy": float(right.mean()),
+        "standard_error": standard_error(right),
+        "change": change,
+        "change_error": change_error,
+        "auc": area_under_curve(logits, labels),
+        "auc_error": auc_standard_error(logits, labels),
+        "false_positive_rate": _share(alarms),
+        "false_positive_rate_error": share_error(alarms),
+        "fakes_found": _share(found),
+        "fakes_found_error": share_error(found),
+        "abstained": _share(abstained),
+        "abstained_error": share_error(abstained),
+    }
+
+
+def _share(found: NDArray[np.bool_]) -> float:
+    return float(found.mean()) if len(found) else math.nan
+
+
 def _facts(
     run: RobustnessRun,
     answered: Mapping[str, Mapping[str, Array]],
-    troubles: Sequence[InferenceFailure],
+    failures: Sequence[InferenceFailure],
     manifest: dict[str, Any] | None,
 ) -> dict[str, Any]:
     sample = run.answers.sample
@@ -128,8 +194,8 @@ def _facts(
         "left_out": dict(run.left_out),
         "blend": _blend_facts(run.blend, manifest),
         "check": check,
-        "troubles": [{**asdict(trouble), "in_words": trouble.sentence()} for trouble in troubles],
-        "notes": _notes(run, answered, troubles, check),
+        "troubles": [{**asdict(failure), "in_words": failure.sentence()} for failure in failures],
+        "notes": _notes(run, answered, failures, check),
         "versions": versions(),
     }
 
@@ -148,9 +214,9 @@ def _blend_facts(blend: HonestBlend | str, manifest: dict[str, Any] | None) -> d
 
 
 def _check(run: RobustnessRun, clean: Mapping[str, Array]) -> dict[str, Any]:
-    """How far what is said of photographs as they are lies from what the store holds of them: it should be nothing.
+    """Compare predictions of the unaltered photographs with the stored ones; they should be equal.
 
-    Logits for members; probabilities for the blend, and on how many rows they differ.
+    Largest differences: of logits for members, of probabilities for the blend, and the number of rows that differ.
     """
     rows = run.answers.sample.rows
     found: dict[str, Any] = {"members": {}, "blend": None}
@@ -174,26 +240,27 @@ def _check(run: RobustnessRun, clean: Mapping[str, Array]) -> dict[str, Any]:
 def _notes(
     run: RobustnessRun,
     answered: Mapping[str, Mapping[str, Array]],
-    troubles: Sequence[InferenceFailure],
+    failures: Sequence[InferenceFailure],
     check: dict[str, Any],
 ) -> list[str]:
     notes = [f"left out: {name} {reason}" for name, reason in run.left_out.items()]
-    notes += [trouble.sentence() for trouble in troubles]
+    notes += [failure.sentence() for failure in failures]
     if isinstance(run.blend, str):
-        notes.append(f"the blend cannot be told: {run.blend}")
+        notes.append(f"the blend is not scored: {run.blend}")
     elif gone := [name for name in run.blend.needed if name not in run.members]:
-        notes.append(f"the blend cannot be told without {', '.join(gone)}")
+        notes.append(f"the blend is not scored: it needs {', '.join(gone)}")
     elif silent := [ALTERATIONS[name].title for name, found in answered.items() if BLEND not in found]:
-        notes.append(f"the blend cannot be told of {', '.join(silent)}: not all that it reads was asked")
+        notes.append(f"the blend is not scored on {', '.join(silent)}: some of its inputs are missing")
     notes += [
-        f"WARNING: {member} no longer says of unaltered photographs what it said when it was trained (a logit differs "
-        f"by {difference:.3g}): its code or a library changed since; train it again"
+        f"WARNING: {member} predicts unaltered photographs differently than when it was trained (a logit differs by "
+        f"{difference:.3g}): its code or a library has changed; train it again"
         for member, difference in check["members"].items()
         if difference > SAME_LOGIT
     ]
     if check["blend"] and check["blend"]["rows_that_differ"]:
         notes.append(
-            f"the blend, fitted again, says something else of {check['blend']['rows_that_differ']} unaltered "
-            f"photographs than it said (by up to {check['blend']['largest_difference']:.3g}); blend again"
+            "the blend, fitted again, predicts "
+            f"{plural(check['blend']['rows_that_differ'], 'unaltered photograph')} differently than before (by up to "
+            f"{check['blend']['largest_difference']:.3g}); blend again"
         )
     return notes

@@ -1,4 +1,4 @@
-"""The feature families. A module here that defines `FAMILY` can be asked for by its file's name.
+"""The feature families. A module here that defines `FAMILY` is available under its file's name.
 
-Nothing else lists them, so that adding a family is adding a file.
+Nothing else lists them, so adding a family means adding a file.
 """

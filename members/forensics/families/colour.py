@@ -1,4 +1,4 @@
-"""How the colours of a photograph go together: demosaicing ties R, G and B; generators squash the tails."""
+"""Joint statistics of the colours: demosaicing correlates R, G and B; generators compress the tails."""
 
 from __future__ import annotations
 

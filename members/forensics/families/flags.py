@@ -1,4 +1,4 @@
-"""What makes the other columns of a photograph doubtful: nothing to see in it, borders, too few pixels."""
+"""Reasons to doubt the other columns of a photograph: flat areas, borders, too few pixels."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def phase(photograph: Photograph) -> Floats:
 
 
 def _phase_only(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Phases of frequencies that are not there would be those of rounding: these stay away."""
+    """Reconstruct a plane from its phases, without frequencies whose amplitude is rounding alone."""
     spectrum = scipy.fft.rfft2(plane - plane.mean(dtype=np.float64).astype(np.float32))
     amplitude = np.sqrt(np.square(spectrum.real) + np.square(spectrum.imag))  # NumPy's abs guards against overflow
     is_there = amplitude > np.float32(LEAST * np.sqrt(plane.size))

@@ -19,7 +19,7 @@ Indices = npt.NDArray[np.intp]
 RINGS_PER_CYCLE = 256  # ring k is around k / 256 cycles a pixel, at every size of photograph
 RINGS = 182  # up to the corners, at sqrt(1/2) cycles a pixel
 NYQUIST = 128  # the rings beyond it are corners only
-LOW = slice(4, 9)  # the rings that say how strong a photograph's contrast is
+LOW = slice(4, 9)  # the rings that measure a photograph's contrast
 SECTORS, SECTOR_RINGS = 8, 16  # to half a cycle a pixel
 FLOOR = 1e-8  # squared grey levels; far below the rounding noise of eight bits, 1/12
 # Where x2 and x4 up-sampling leaves replicas: row and column frequency in quarter cycles a pixel.

@@ -83,7 +83,7 @@ def _correlations(child: Planes, parent: Planes) -> Floats:
 
 @compiled
 def _sums(child: Planes, parent: Planes) -> npt.NDArray[np.float64]:
-    """Number of children a plane, and the sums of child, parent, their squares and their product: (planes, 6)."""
+    """Return the number of children a plane, and sums of child, parent, their squares and product: (planes, 6)."""
     sums = np.zeros((child.shape[0], 6))
     for plane in range(child.shape[0]):
         a, b, aa, bb, ab = 0.0, 0.0, 0.0, 0.0, 0.0

@@ -24,9 +24,9 @@ from ensemble.store.results import ALL
 from ensemble.stress.generators.clusters import choose_number, find_clusters
 from ensemble.stress.generators.command import main
 from ensemble.stress.generators.ledger import ALGORITHM, cluster_ledger
-from ensemble.stress.generators.page import change_in_words, verdict
 from ensemble.stress.generators.run import leave_clusters_out
 from ensemble.stress.generators.scores import score_table
+from ensemble.stress.generators.summary import change_in_words, verdict
 from tests.competitions import write_competition, write_config
 from tests.conftest import train_inline
 from tests.storage import content, fill, invoke, new_place
@@ -71,7 +71,7 @@ def test_two_generators_are_two_clusters(done: OofStore) -> None:
     assert (pd.crosstab(table["cluster"], generators) > 0).to_numpy().sum() == 2, "each cluster is one generator"
     told, _ = results(done)
     assert told["silhouette"] > 0.5
-    assert "stand apart" in told["verdict"]
+    assert "clearly separated" in told["verdict"]
     assert [cluster["fakes"] for cluster in told["clusters"]] == [30, 30]
     for number, cluster in enumerate(told["clusters"]):
         assert set(cluster["nearest"]) <= set(table.loc[table["cluster"] == number, "name"])
@@ -169,7 +169,7 @@ def test_what_is_finished_is_not_done_again(done: OofStore, tmp_path: Path, caps
     held = OofStore(store.root / "generators")
     shutil.rmtree(held.fold_folder("own", 1))
     found = invoke(main, store.root, "--engine", "inline")
-    assert "1 folds to train, 3 finished already" in found.output
+    assert "1 fold to train, 3 finished already" in found.output
     after = content(store.root)
     assert after["generators/generators.parquet"] == before["generators/generators.parquet"]
     shutil.rmtree(held.fold_folder("own", 1))
@@ -397,7 +397,7 @@ def test_the_verdict_is_that_of_the_member_that_was_best_before() -> None:
     text = verdict(scores, silhouette=0.2)
     assert "first decides 0.500" in text
     assert "no forecast" in text
-    assert "stand apart" in verdict(scores, silhouette=0.6)
+    assert "clearly separated" in verdict(scores, silhouette=0.6)
 
 
 def test_a_run_of_train_does_not_take_folds_of_clusters_for_its_own(

@@ -27,9 +27,9 @@ from ensemble.store.oof import OofStore
 from ensemble.store.results import AS_THEY_ARE
 from ensemble.stress.robustness.alterations import ALTERATIONS
 from ensemble.stress.robustness.inference import alter_all
+from ensemble.stress.robustness.results import scores
 from ensemble.stress.robustness.run import Request, robustness
 from ensemble.stress.robustness.sample import sample_rows
-from ensemble.stress.robustness.table import scores
 from tests.competitions import BOOSTED, CNN, LINEAR, photograph, write_competition, write_config
 from tests.conftest import train_inline
 from tests.ensemble.test_commands import ensemble
@@ -156,7 +156,7 @@ def test_without_a_blend_the_members_are_told(store: OofStore) -> None:
     shutil.rmtree(store.root / "blend")
     table, content, complete = ask(store)
     assert complete
-    assert content["notes"][0].startswith("the blend cannot be told: there is no blend of these predictions")
+    assert content["notes"][0].startswith("the blend is not scored: there is no blend of these predictions")
     assert set(table["member"]) == {"linear", "boosted"}
 
 
@@ -294,7 +294,7 @@ def test_who_cannot_be_asked_is_named(
     assert "the model was not saved" in content["left_out"]["unsaved"]
     assert "2 of 3 folds" in content["left_out"]["boosted"]
     assert set(table["member"]) == {"linear"}
-    assert any(note.startswith("the blend cannot be told") for note in content["notes"])
+    assert any(note.startswith("the blend is not scored") for note in content["notes"])
     with pytest.raises(UserError, match="boosted has 2 of 3 folds"):
         ask(store, "flip", members=("boosted",))
 
