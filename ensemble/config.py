@@ -29,7 +29,7 @@ _FORMER_METHODS = {"weights": "cma", "tpe": "cma", "stacking": "logistic"}  # na
 class Settings(BaseModel):
     """Section of the YAML. Unknown keys are errors, so that a misspelt setting is never ignored."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Recipe(BaseModel):
@@ -48,31 +48,42 @@ class DataSettings(Settings):
     """Settings for reading the competition's files."""
 
     name_column: str | None = None
+    """Column of the file names in train.csv, and in submit.csv where it has a column of that name. By default the
+    column whose values name the photographs."""
     label_column: str | None = None
+    """Column of the labels in train.csv: 1 is fake, 0 is real. By default the column that holds 0 and 1."""
     group_column: str | None = None
+    """Column of train.csv whose equal values stay in one fold, such as the photographer."""
     on_size_mismatch: Literal["error", "crop"] = "error"
+    """How to treat photographs of different sizes: stop with an error, or crop all to the smallest size, on the 8 x 8
+    grid of JPEG. Nothing is ever resized."""
 
 
 class FoldSettings(Settings):
-    """Settings of the folds. `near_duplicate_distance` is in bits of a 256-bit perceptual hash."""
+    """Settings of the folds."""
 
     n_folds: int = Field(5, ge=2, le=100)
+    """Number of folds."""
     seed: Seed = 0
+    """Seed of the split. Another seed gives other folds: all members are trained again."""
     near_duplicate_distance: int = Field(30, ge=0, le=64)
+    """Photographs that differ by at most this many bits of a 256-bit perceptual hash stay in one fold."""
 
 
 class Resources(Settings):
-    """Resources of one task of a member. It computes with exactly `num_cpus` threads.
-
-    `custom` are custom resources of a Ray cluster. `without_gpu: wait` waits for a node that can run the task, for its
-    GPU or for its size, as an autoscaling cluster provides one.
-    """
+    """Resources of one task of a member."""
 
     num_cpus: int = Field(1, ge=1)
+    """CPU cores. The task computes with exactly this many threads."""
     num_gpus: float = Field(0, ge=0, allow_inf_nan=False)
+    """GPUs: below one a fraction is possible (0.5 puts two tasks on one GPU), above one a whole number."""
     memory_gib: float | None = Field(None, gt=0, allow_inf_nan=False)
+    """Memory in GiB that a machine must have free for the task."""
     custom: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
+    """Resources that the owner of a Ray cluster has named, such as `{fast_disk: 1}`."""
     without_gpu: Literal["use_cpu", "fail", "wait"] = "use_cpu"
+    """What to do where no GPU is available: run on the CPU, stop with an error, or wait for a machine that could run
+    the task (for its GPU or for its size), as a cluster that grows on demand brings one."""
 
     @field_validator("num_gpus")
     @classmethod
@@ -83,20 +94,23 @@ class Resources(Settings):
 
 
 class MemberSettings(Settings):
-    """Base learner: a classifier, with or without stateless features in front of it.
-
-    `resources` are those of a fold, `features_resources` those of computing the features of a chunk of photographs.
-    `value` is the expected value of the member relative to others: `train --budget` selects the most valuable ones
-    that fit.
-    """
+    """Base learner: a classifier, with or without stateless features in front of it."""
 
     name: Name
+    """Name of the member: letters, digits, `_`, `.` and `-`. No two may be equal, and none may be `blend`."""
     features: Recipe | None = None
+    """Stateless transformer of photographs into a table, which the model gets instead of the photographs. It is
+    computed once for all folds, and shared by all members with the same recipe."""
     model: Recipe
+    """The classifier."""
     seed: Seed = 0
+    """Seed of the model. The number of the fold is added."""
     resources: Resources = Resources()
+    """Resources of one fold: fit and predict."""
     features_resources: Resources = Resources()
+    """Resources of a chunk of photographs whose features are computed."""
     value: float = Field(1, gt=0, allow_inf_nan=False)
+    """Expected worth beside a member of value 1: `train --budget` takes the most valuable members that fit."""
 
     @property
     def recipe(self) -> dict[str, Any]:
@@ -105,19 +119,20 @@ class MemberSettings(Settings):
 
 
 class BlendSettings(Settings):
-    """Settings of the blend: which blenders compete and how long they search.
-
-    `trials` are those of cma; logistic takes a fifth of them, boosted a tenth. `columns` are a few
-    stateless features that boosted reads beside the members' logits. `correct_prior` applies the estimated share of
-    fakes among the test rows.
-    """
+    """Settings of the blend: which blenders compete and how long they search."""
 
     methods: tuple[BlendMethod, ...] = Field(get_args(BlendMethod), min_length=1)
+    """Blenders that compete; by default all of them."""
     rounds: int = Field(25, ge=1, le=200)
+    """Rounds of greedy selection."""
     trials: int = Field(40, ge=1)
+    """Optuna trials of cma; logistic takes a fifth as many, boosted a tenth."""
     seed: Seed = 0
+    """Seed of the searches."""
     columns: Recipe | None = None
+    """Stateless features, a few columns, that boosted reads beside the members' logits."""
     correct_prior: bool = False
+    """Whether to apply the estimated share of fakes among the test photographs."""
 
     @field_validator("methods", mode="before")
     @classmethod
@@ -131,24 +146,28 @@ class BlendSettings(Settings):
 
 
 class ReportSettings(Settings):
-    """Settings of audits and the report.
-
-    `spectra` turns photographs into the curves of their spectra (see `members.forensics.Spectra`): audits are trained
-    on them, fakes are clustered by them, and the report shows them.
-    """
+    """Settings of audits and the report."""
 
     spectra: Recipe = Recipe(use="members.forensics.Spectra")
+    """Transformer of photographs into the curves of their spectra: audits learn from them, fakes are clustered by
+    them, and the report shows them."""
 
 
 class Experiment(Settings):
     """The whole YAML file."""
 
     name: Name
+    """Name of the experiment, and of its store: letters, digits, `_`, `.` and `-`."""
     data: DataSettings = DataSettings()
+    """How to read the competition's files."""
     folds: FoldSettings = FoldSettings()
+    """How to split the training rows into folds."""
     members: tuple[MemberSettings, ...] = Field(min_length=1)
+    """The base learners, at least one."""
     blend: BlendSettings = BlendSettings()
+    """Which blenders compete, and how long they search."""
     report: ReportSettings = ReportSettings()
+    """What audits and the report look at."""
 
     @model_validator(mode="after")
     def _own_names(self) -> Experiment:
