@@ -65,20 +65,21 @@ def pack(folder: Path, archive: Path, root: str = "data", tables: bool = False) 
     return archive
 
 
-LINEAR = """
+FEATURES = "members.forensics.LogDCT, cell: 16"  # few columns: LightGBM's time goes with their number
+LINEAR = f"""
   - name: linear
-    features: {use: members.forensics.LogDCT, cell: 4}
+    features: {{use: {FEATURES}}}
     model:
       use: sklearn.pipeline.Pipeline
       steps:
-        - [scale, {use: sklearn.preprocessing.StandardScaler}]
-        - [logistic, {use: sklearn.linear_model.LogisticRegression, C: 0.01, max_iter: 300}]
+        - [scale, {{use: sklearn.preprocessing.StandardScaler}}]
+        - [logistic, {{use: sklearn.linear_model.LogisticRegression, C: 0.01, max_iter: 300}}]
 """
-BOOSTED = """
+BOOSTED = f"""
   - name: boosted
-    features: {use: members.forensics.LogDCT, cell: 4}
-    model: {use: lightgbm.LGBMClassifier, n_estimators: 20, min_child_samples: 4, verbose: -1,
-            deterministic: true, force_row_wise: true}
+    features: {{use: {FEATURES}}}
+    model: {{use: lightgbm.LGBMClassifier, n_estimators: 20, min_child_samples: 4, verbose: -1,
+            deterministic: true, force_row_wise: true}}
 """
 CNN = """
   - name: cnn

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,62 @@ from ensemble.core.storage.files import Location
 from ensemble.store.oof import OofStore
 from ensemble.train import train
 from tests.competitions import BOOSTED, LINEAR, write_competition, write_config
+from tests.scheduling import ByFile
+from tests.shared import begin_session, built_once, end_session, session_ray
 from tests.storage import KINDS, make_bucket, new_place, s3_at, s3_server
 
 settings.register_profile("busy", deadline=None)  # no test depends on the clock of a busy machine
 settings.load_profile("busy")
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin the session in the process that controls it."""
+    if not hasattr(config, "workerinput"):
+        begin_session()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End it there."""
+    if not hasattr(config, "workerinput"):
+        end_session()
+
+
+_NEEDS = {  # fixture -> marker of those who use it
+    "browser": "browser",
+    "s3_url": "s3",
+    "ray_address": "ray",
+    "real_report": "training",
+    "told": "training",
+    "demo": "training",
+    "trained_planted": "training",
+}
+_LONG = ("slow", "ray", "process")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark tests by the fixtures that they use, and let the long ones come first, so that no worker ends much later.
+
+    Their faults are written down where the reports of workers carry them.
+    """
+    for item in items:
+        for fixture in _NEEDS.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(_NEEDS[fixture])
+        if mark := item.get_closest_marker("fault"):
+            item.user_properties.append(("fault", [mark.args[0], mark.kwargs.get("tries", 1)]))
+    yield
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, _LONG)))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
+    """Use ours for `--dist loadfile`."""
+    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")
-def competition_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def competition_folder() -> Path:
     """40 training and 12 test photographs in folders. Read only."""
-    return write_competition(tmp_path_factory.mktemp("competition"))
+    return built_once("competition", write_competition)
 
 
 def train_inline(config: Path, data: Path, oof: Path) -> OofStore:
@@ -37,10 +81,25 @@ def train_inline(config: Path, data: Path, oof: Path) -> OofStore:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory, competition_folder: Path) -> OofStore:
+def trained(competition_folder: Path) -> OofStore:
     """A store in which two members are finished. Read only: copy it before changing it."""
-    folder = tmp_path_factory.mktemp("trained")
-    return train_inline(write_config(folder / "small.yaml", LINEAR, BOOSTED), competition_folder, folder / "oof")
+
+    def build(folder: Path) -> None:
+        train_inline(write_config(folder / "small.yaml", LINEAR, BOOSTED), competition_folder, folder / "oof")
+
+    return OofStore(built_once("trained", build) / "oof" / "small")
+
+
+@pytest.fixture(scope="session")
+def ray_address() -> str:
+    """The Ray of the session. What kills it, or tests how a Ray starts, has one of its own."""
+    return session_ray()["address"]
+
+
+@pytest.fixture
+def on_ray(ray_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `--engine ray` lead to the Ray of the session."""
+    monkeypatch.setenv("RAY_ADDRESS", ray_address)
 
 
 @pytest.fixture(scope="session")
@@ -69,17 +128,14 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
 _SHOTS: dict[str, list[int]] = {}  # fault -> tries, survived
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Count the shots of a test that is over, if it shot at a run."""
-    report = yield
-    mark = item.get_closest_marker("fault")
-    if mark is not None and report.when == "call" and not report.skipped:
-        tries = mark.kwargs.get("tries", 1)
-        shots = _SHOTS.setdefault(mark.args[0], [0, 0])
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Count the shots of a test that is over, in whichever process it ran."""
+    fault = dict(report.user_properties).get("fault")
+    if fault is not None and report.when == "call" and not report.skipped:
+        name, tries = fault  # type: ignore[misc]
+        shots = _SHOTS.setdefault(name, [0, 0])
         shots[0] += tries
         shots[1] += tries if report.passed else 0
-    return report
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

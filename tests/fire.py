@@ -14,6 +14,7 @@ from ensemble.store.oof import OofStore
 from ensemble.store.record import PREDICTIONS
 from tests import ROOT
 
+DRIVER_KILLED = "the driver is killed at random moments"
 PATIENCE = 240.0  # seconds; two busy cores and a Ray that imports PyTorch in every worker
 
 
@@ -30,11 +31,13 @@ class Run:
         env: Mapping[str, str] | None = None,
     ) -> None:
         command = [sys.executable, "-m", "ensemble.train", str(config), "--data", str(data), "--oof", str(oof)]
-        environment = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
+        environment = {**os.environ, **(env or {})}
+        if "RAY_ADDRESS" not in environment:
+            del environment["RAY_AUTH_MODE"], environment["RAY_AUTH_TOKEN"]  # a private Ray makes a token of its own
         self.process = subprocess.Popen(
             [*command, "--engine", engine, *options],
             cwd=ROOT,
-            env={**environment, **(env or {})},
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

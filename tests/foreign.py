@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_info
@@ -169,6 +168,8 @@ class Threads(HighPass):
     """Tells as its history how many threads it may use."""
 
     def fit(self, X: Any, y: Any) -> HighPass:
+        import torch  # here alone: workers of the other members need not wait for it
+
         pools = [pool["num_threads"] for pool in threadpool_info()]
         self.history_ = [{"torch": torch.get_num_threads(), "pools": max(pools), "omp": os.environ["OMP_NUM_THREADS"]}]
         self.history_[0]["score"] = np.float32(0.5)

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from ensemble.core.console.console import guarded
 from ensemble.core.storage.files import Location, location
 
-KINDS = ["local", "memory", "s3"]
+KINDS = ["local", "memory", pytest.param("s3", marks=pytest.mark.s3)]
 BUCKET = "bucket"
 
 

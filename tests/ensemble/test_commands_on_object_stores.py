@@ -61,21 +61,23 @@ def remote(s3_url: str, config: Path, competition_folder: Path, tmp_path_factory
         command = [sys.executable, "-m", "ensemble.train", config, "--data", data, "--oof", root / "oof"]
         run = subprocess.run([*map(str, command), "--engine", "inline"], capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stdout + run.stderr
-        store = OofStore(root / "oof" / "small")
         succeed(blend, "--oof", root / "oof")
-        yield store
+        succeed(train, config, "--data", data, "--oof", root / "oof")  # has the photographs that this blend shows
+        yield OofStore(root / "oof" / "small")
 
 
 def same_bytes(store: OofStore) -> dict[str, bytes]:
     return {name: found for name, found in content(store.root).items() if name.endswith(SAME)}
 
 
+@pytest.mark.training
 def test_train_and_blend_give_the_bytes_of_a_local_run(local: OofStore, remote: OofStore) -> None:
     expected, found = same_bytes(local), same_bytes(remote)
     assert len(expected) == 6 + 3 + 4
     assert {name: found.get(name) == expected[name] for name in expected} == dict.fromkeys(expected, True)
 
 
+@pytest.mark.training
 def test_nothing_is_left_but_the_store(remote: OofStore) -> None:
     names = {name.partition("/")[0] for name in content(remote.root.parent)}
     assert names == {"small", ".features"}
@@ -90,6 +92,7 @@ def test_a_second_run_does_nothing(remote: OofStore, config: Path) -> None:
     assert content(root) == before
 
 
+@pytest.mark.training
 def test_reports_and_exports_are_read_from_it(remote: OofStore, local: OofStore, tmp_path: Path) -> None:
     assert "linear" in succeed(report, "--oof", remote.root.parent)
     succeed(export, remote.root, "-o", tmp_path / "folds.csv")
@@ -98,6 +101,7 @@ def test_reports_and_exports_are_read_from_it(remote: OofStore, local: OofStore,
     assert len(pd.read_csv(tmp_path / "folds.csv")) == 40
 
 
+@pytest.mark.training
 def test_a_search_goes_on_from_the_studies_that_are_there(remote: OofStore) -> None:
     def trials() -> int:
         with local_copy(remote.blend_folder / "study.db") as file:
@@ -112,6 +116,7 @@ def test_a_search_goes_on_from_the_studies_that_are_there(remote: OofStore) -> N
     assert rebuilt.read_bytes() == (remote.blend_folder / "submit.csv").read_bytes()
 
 
+@pytest.mark.training
 def test_the_features_are_cached_beside_it(
     remote: OofStore, competition_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,6 +130,7 @@ def test_the_features_are_cached_beside_it(
     (remote.root.parent).remove_files(files)  # type: ignore[union-attr]
 
 
+@pytest.mark.training
 @pytest.mark.fault("two drivers at once")
 def test_a_second_driver_is_refused(remote: OofStore, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "HEARTBEAT", 0.1)
@@ -162,6 +168,7 @@ def store(trained: OofStore, place: Location) -> OofStore:
     return OofStore(fill(place / "oof" / "small", trained.root))
 
 
+@pytest.mark.training
 def test_work_on_other_data_is_set_aside_whole(store: OofStore, config: Path, tmp_path: Path) -> None:
     before = content(store.root)
     data = write_competition(tmp_path / "other", train=30, first=500)

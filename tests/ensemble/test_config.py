@@ -70,6 +70,7 @@ def test_missing_config_names_the_known_ones() -> None:
         load_experiment(Path("configs/nowhere.yaml"))
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_our_configs_are_valid(path: Path) -> None:
     experiment = load_experiment(path)

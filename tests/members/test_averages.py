@@ -41,6 +41,7 @@ def test_rows_are_put_aside_by_class() -> None:
         put_aside(targets, 0.01, seed=3)
 
 
+@pytest.mark.training
 def test_rows_put_aside_are_never_learned_from_and_choose_the_epoch() -> None:
     X, y = photographs()
     model = classifier(epochs=9, validation_fraction=0.25, patience=2, learning_rate=0.02)
@@ -85,6 +86,7 @@ def test_counts_are_averaged_on_a_gpu_too(monkeypatch: pytest.MonkeyPatch) -> No
     assert (network.num_batches_tracked.item(), network.weight.tolist()) == (4, [4.0, 4.0])
 
 
+@pytest.mark.training
 def test_rows_put_aside_are_seen_as_they_will_be_predicted() -> None:
     """A transformer made for crops takes nothing else, neither in prediction nor on the rows put aside."""
     options = {"backbone": "vit_tiny_patch16_224", "crop": 32, "validation_fraction": 0.25, "epochs": 1}
@@ -92,6 +94,7 @@ def test_rows_put_aside_are_seen_as_they_will_be_predicted() -> None:
     assert np.isfinite(model.history_[0]["validation_loss"])
 
 
+@pytest.mark.training
 def test_a_moving_average_lags_behind() -> None:
     X, y = photographs()
     last, average = (classifier(moving_average=decay).fit(X, y).network_.state_dict() for decay in (None, 0.9))

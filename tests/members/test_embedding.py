@@ -161,6 +161,7 @@ def test_nothing_is_computed_behind_the_last_layer() -> None:
     assert not behind
 
 
+@pytest.mark.training
 def test_maps_with_channels_last_are_turned() -> None:
     """Swin's are (n, height, width, channels); columns must not depend on the photograph's size."""
     X = np.random.default_rng(0).integers(0, 256, (2, 64, 96, 3), dtype=np.uint8)

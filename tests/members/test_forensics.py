@@ -104,6 +104,7 @@ def test_read_only_and_strided_photographs(transformer):
     np.testing.assert_array_equal(transformer.transform(X), transformer.transform(strided))
 
 
+@pytest.mark.training
 @settings(max_examples=40)
 @given(
     st.data(),

@@ -106,6 +106,7 @@ def test_a_wave_raises_its_lattice_point_and_no_other(row, column):
     assert raised == {f"spectrum/Y/lattice_{row}_{column}"}
 
 
+@pytest.mark.training
 def test_nearest_neighbour_upsampling_is_visible():
     plain, doubled = table(scene(256, 256)), table(twice(scene(128, 128)))
     # Repeating a pixel has a zero at the Nyquist frequency of each axis.

@@ -92,6 +92,7 @@ def test_photographs_that_fit_onto_the_device_are_read_once(monkeypatch: pytest.
         assert np.array_equal(read(rows).numpy(), X[rows]) == stays
 
 
+@pytest.mark.process
 @pytest.mark.skipif(_glibc() is None, reason="the C library is not glibc")
 @pytest.mark.parametrize("end", ["pass", "raise KeyError"])
 def test_freed_memory_is_kept_inside_and_given_back_after(end: str) -> None:

@@ -18,6 +18,7 @@ def average(**options: Any) -> SeedAverage:
     return SeedAverage(classifier(epochs=1, random_state=None), **{"seeds": 2, "random_state": 0, **options})
 
 
+@pytest.mark.training
 def test_it_averages_the_logits_of_unlike_copies() -> None:
     X, y = photographs(24)
     model = average().fit(X, y)

@@ -34,6 +34,7 @@ def test_content_does_not_matter_to_them(name: str, halved: bool) -> None:
     torch.testing.assert_close(dark, bright, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.training
 @pytest.mark.parametrize(("name", "rate"), [("npr_net", 1e-3), ("high_pass_net", 3e-3)])
 def test_they_learn_a_high_frequency_trace_from_scratch(name: str, rate: float) -> None:
     X, y = photographs(96, side=48)

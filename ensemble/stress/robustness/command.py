@@ -45,10 +45,10 @@ def main(
     named = [member.name for member in choose_members(experiment, members)] if members else []
     from ensemble.core.console.progress import ProgressBoard
     from ensemble.report.publish import update_report
-    from ensemble.stress.robustness.run import Request, robustness
+    from ensemble.stress.robustness.run import RobustnessRequest, robustness
 
     board = ProgressBoard()
-    wanted = Request(_alterations(alterations), named, photographs)
+    wanted = RobustnessRequest(_alterations(alterations), named, photographs)
     table, content, complete = robustness(found, experiment, data, engine, wanted, board)
     _print(board.console, found, table, content)
     board.console.print(f"AUC, false positives, abstention: {file_of(found, ROBUSTNESS, 'md')}", markup=False)

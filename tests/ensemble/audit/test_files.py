@@ -52,6 +52,7 @@ def of_files(competition: Competition) -> dict[str, str]:
     return {check.id: check.verdict for check in checks}
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("fault", OF_FILES)
 def test_a_planted_fault_is_found_and_nothing_else(fault: str) -> None:
     made = draft(1)
@@ -61,11 +62,13 @@ def test_a_planted_fault_is_found_and_nothing_else(fault: str) -> None:
     assert set(verdicts.values()) == {"fine"}
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("seed", range(8))
 def test_a_clean_competition_is_fine(seed: int) -> None:
     assert set(of_files(finish(draft(seed, 120, 60))).values()) == {"fine"}
 
 
+@pytest.mark.training
 def test_random_names_tell_nothing() -> None:
     rng, loud = np.random.default_rng(0), []
     for seed in range(50):
@@ -152,6 +155,7 @@ def test_copies_of_one_label_are_fine_in_one_fold_only() -> None:
     assert within_train(pairs, FoldLedger(torn, 5, 0, 30)).verdict == "alarm"
 
 
+@pytest.mark.training
 def test_what_was_found_is_kept_and_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     competition = finish(draft(0, 60, 40))
     first = audited(competition, tmp_path)
@@ -163,6 +167,7 @@ def test_what_was_found_is_kept_and_not_made_again(tmp_path: Path, monkeypatch: 
     assert audited(competition, tmp_path) == first
 
 
+@pytest.mark.training
 def test_an_audit_that_fails_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ensemble.audit.files.header.facts_of", lambda *_: 1 / 0)
     checks = audited(finish(draft(0, 60, 40)), tmp_path)
@@ -173,6 +178,7 @@ def test_an_audit_that_fails_ends_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     assert audited(finish(draft(0, 60, 40)), tmp_path)["formats"].verdict == "fine", "it is made the next time"
 
 
+@pytest.mark.training
 def test_before_training(tmp_path: Path, competition_folder: Path) -> None:
     from ensemble.cli import main as console  # noqa: F401  its verbs can be imported
 
@@ -190,6 +196,7 @@ def test_before_training(tmp_path: Path, competition_folder: Path) -> None:
     assert read_audit(store) is not None
 
 
+@pytest.mark.training
 def test_a_store_of_other_data_is_left_alone(tmp_path: Path, competition_folder: Path) -> None:
     config, oof = write_config(tmp_path / "c.yaml", LINEAR), tmp_path / "oof"
     store = train_inline(config, competition_folder, oof)
@@ -200,6 +207,7 @@ def test_a_store_of_other_data_is_left_alone(tmp_path: Path, competition_folder:
     assert find_store(None, oof)[0].root == store.root
 
 
+@pytest.mark.training
 def test_a_run_says_what_asks_for_a_look(
     tmp_path: Path, competition_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -217,6 +225,7 @@ def test_a_run_says_what_asks_for_a_look(
     assert read_audit(store) is None, "it is of other folds"
 
 
+@pytest.mark.training
 def test_the_report_judges_the_labels_with_what_members_say(tmp_path: Path, competition_folder: Path) -> None:
     store = train_inline(write_config(tmp_path / "c.yaml", LINEAR), competition_folder, tmp_path / "oof")
     content = read_content(store)

@@ -39,6 +39,7 @@ def photographs(
     return (rng.normal(size=(n, 24)) + labels[:, None] * trace).astype(np.float32), labels
 
 
+@pytest.mark.training
 def test_clean_sets_are_alike() -> None:
     found = []
     for seed in range(20):
@@ -71,6 +72,7 @@ def test_few_photographs_are_not_compared() -> None:
     assert adversarial(train, train[:5], labels, 0).verdict == "not run"
 
 
+@pytest.mark.training
 def test_equal_sources_give_an_area_of_a_half() -> None:
     areas = []
     for seed in range(30):
@@ -155,6 +157,7 @@ def test_look_alikes_are_few_and_the_nearest() -> None:
     assert look_alikes([Pair(0, 5, "same file", 0)], 3).tolist() == [0, 1, 2], "test rows have no labels"
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("test_too", [False, True])
 def test_copies_do_not_make_sets_differ(test_too: bool) -> None:
     found = []
@@ -209,6 +212,7 @@ def answers(seed: int, share: float = 0.5, look_real: float = 0.0) -> Prediction
     return Predictions([f"member_{i}" for i in range(members)], logits[:1000], logits[1000:], ledger, {}, {}, {}, {})
 
 
+@pytest.mark.training
 def test_means_over_fold_models_do_not_drift() -> None:
     found = [drift(answers(seed)).verdict for seed in range(30)]
     assert found.count("fine") >= 29, found
@@ -272,6 +276,7 @@ def other_generator(rng: np.random.Generator) -> Generator:
     return replace(draw_generator(rng), start=128, kernels=np.tile(box, (1, 3, 1)))
 
 
+@pytest.mark.training
 def test_faults_are_found_in_real_spectra() -> None:
     train, test, labels = spectra(rendered(100, 0)), rendered(60, 1), np.arange(100) % 2
     assert adversarial(train, spectra(test), labels, 0).verdict == "fine"

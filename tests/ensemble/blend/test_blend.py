@@ -45,6 +45,7 @@ def test_submission_has_the_samples_rows_in_its_order(blended: OofStore, competi
     assert found["pred"].between(0, 1).all()
 
 
+@pytest.mark.training
 def test_blending_again_gives_the_same_bytes(blended: OofStore) -> None:
     before = (blended.root / "blend" / "submit.csv").read_bytes()
     first = manifest(blended)
@@ -126,6 +127,7 @@ def test_no_study_holds_a_pickle(blended: OofStore) -> None:
     assert "optimizer" not in text
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("method", ["mean", "logistic", "boosted", "average"])
 def test_every_kind_of_blender_is_rebuilt_to_the_byte(trained: OofStore, tmp_path: Path, method: str) -> None:
     """With feature columns and a corrected prior, which the manifest must tell too."""
@@ -164,6 +166,7 @@ def chosen_instead(store: OofStore, title: str) -> dict[str, object]:
     return content
 
 
+@pytest.mark.training
 def test_an_incomplete_member_is_blended_on_the_folds_that_all_have(blended: OofStore, tmp_path: Path) -> None:
     store = OofStore(Path(shutil.copytree(blended.root, tmp_path / "small")))
     shutil.rmtree(store.fold_folder("linear", 2))
@@ -180,6 +183,7 @@ def test_an_incomplete_member_is_blended_on_the_folds_that_all_have(blended: Oof
     rebuild(store.blend_folder / "blend.json", store, tmp_path / "again.csv")
 
 
+@pytest.mark.training
 def test_a_member_that_has_only_begun_waits(blended: OofStore, tmp_path: Path) -> None:
     store = OofStore(Path(shutil.copytree(blended.root, tmp_path / "small")))
     for fold in (1, 2):
@@ -258,6 +262,7 @@ def test_no_fold_at_all_is_an_error(blended: OofStore, tmp_path: Path) -> None:
         blend(store)
 
 
+@pytest.mark.training
 def test_the_guard_counts_flips_against_the_last_submission(blended: OofStore, tmp_path: Path) -> None:
     store = OofStore(Path(shutil.copytree(blended.root, tmp_path / "small")))
     path = store.blend_folder / "submit.csv"
@@ -326,6 +331,7 @@ def edits(content: dict[str, object]) -> list[dict[str, object]]:
     return [*changed, {"a": 1}]
 
 
+@pytest.mark.training
 def test_no_edit_of_a_manifest_gives_other_bytes_or_a_crash(trained: OofStore, tmp_path: Path) -> None:
     """LightGBM ends the process over a damaged text, so it must not come to see one."""
     store = OofStore(Path(shutil.copytree(trained.root, tmp_path / "small")))
@@ -373,6 +379,7 @@ def test_stopped_between_old_and_new_the_old_blend_is_put_back(blended: OofStore
     assert not list(store.root.glob(".unfinished-*"))
 
 
+@pytest.mark.training
 def test_interrupted_between_old_and_new_the_old_blend_stays(
     blended: OofStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ def store(trained: OofStore, tmp_path: Path) -> OofStore:
     return OofStore(Path(shutil.copytree(trained.root, tmp_path / "oof" / "small")))
 
 
+@pytest.mark.training
 def test_a_run_leaves_leaderboard_blend_and_submission(competition_folder: Path, tmp_path: Path) -> None:
     """Nobody has called blend yet."""
     config = write_config(tmp_path / "c.yaml", LINEAR, BOOSTED)

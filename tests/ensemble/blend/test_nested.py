@@ -22,6 +22,7 @@ def test_nested_scores_see_no_row_of_their_own(title: str) -> None:
     np.testing.assert_array_equal(one, two)
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("title", [title for title in TITLES if title != "mean"])
 def test_where_there_is_nothing_to_learn_nothing_is_claimed(title: str) -> None:
     """Thirty members of noise: in-sample every search finds something, nested none does."""
@@ -34,6 +35,7 @@ def test_where_there_is_nothing_to_learn_nothing_is_claimed(title: str) -> None:
     assert np.mean(in_sample) > 0.54
 
 
+@pytest.mark.training
 def test_neither_choice_nor_decision_nor_average_claims_anything_there() -> None:
     chosen, decided = [], []
     for seed in range(8):
@@ -77,6 +79,7 @@ def test_rows_of_one_fold_cannot_be_held_out_but_the_mean_learns_nothing() -> No
         evaluate(blender_of("greedy"), here)
 
 
+@pytest.mark.training
 def test_the_simplest_within_one_standard_error_is_chosen() -> None:
     order = ["mean", "greedy", "cma", "logistic"]
     means = 0
@@ -134,6 +137,7 @@ def test_rows_are_drawn_by_lot_where_there_are_more_than_needed() -> None:
     assert at_most(5, 5).tolist() == at_most(5, 9).tolist() == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("title", TITLES)
 def test_a_blender_that_is_given_only_some_rows_is_scored_on_all(title: str, monkeypatch: pytest.MonkeyPatch) -> None:
     here = problem(900, [0.9, 0.6, 0.3])

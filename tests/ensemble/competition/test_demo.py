@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import subprocess
-import sys
 import tarfile
 import time
 from dataclasses import dataclass
@@ -26,6 +24,7 @@ from threadpoolctl import threadpool_limits
 from ensemble.competition.demo.plan import true_test_labels
 from ensemble.competition.demo.write import write_demo
 from ensemble.core.errors import UserError
+from tests.commands import run_here, run_process
 
 FILES = ("SYNTHETIC.txt", "data256faces.tar.gz", "submit.csv", "train.csv")
 FOLDS = StratifiedKFold(5, shuffle=True, random_state=0)
@@ -104,6 +103,7 @@ class TestFormat:
         assert sorted(demo.members) == sorted([*train, *test, "data256faces/SYNTHETIC.txt"])
         assert (len(train), len(test)) == (240, 120)
 
+    @pytest.mark.training
     @pytest.mark.parametrize(("name", "columns"), [("train.csv", ["name", "target"]), ("submit.csv", ["name", "pred"])])
     def test_tables_are_sorted_by_name(self, demo: Demo, name: str, columns: list[str]) -> None:
         table = rows(demo.folder / name)
@@ -120,6 +120,7 @@ class TestFormat:
         auc = roc_auc_score(demo.labels, np.arange(len(demo.labels)))
         assert 0.4 < auc < 0.6
 
+    @pytest.mark.training
     def test_photographs_are_rgb_jpegs_with_equal_tables(self, demo: Demo) -> None:
         photos = [Image.open(io.BytesIO(photo)) for photo in demo.photos("train") + demo.photos("test")]
         assert {(photo.format, photo.size, photo.mode) for photo in photos} == {("JPEG", (256, 256), "RGB")}
@@ -133,16 +134,19 @@ class TestFormat:
             assert "synthetic" in text
             assert "nothing about real photographs" in text
 
+    @pytest.mark.training
     def test_odd_sizes(self, small: Path) -> None:
         assert sorted(row["target"] for row in rows(small / "train.csv")) == ["0"] * 11 + ["1"] * 10
         assert true_test_labels(3).tolist().count(1) == 1
 
 
 class TestReproducibility:
+    @pytest.mark.training
     def test_same_seed_same_bytes(self, small: Path, tmp_path: Path) -> None:
         write_demo(tmp_path / "again", **SMALL)
         assert contents(tmp_path / "again") == contents(small)
 
+    @pytest.mark.training
     def test_other_seed_other_photographs(self, small: Path, tmp_path: Path) -> None:
         write_demo(tmp_path, **SMALL, seed=1)
         before, after = unpack(small), unpack(tmp_path)
@@ -161,6 +165,7 @@ class TestReproducibility:
 
 
 class TestDifficulty:
+    @pytest.mark.training
     def test_thumbnails_do_not_give_the_class_away(self, demo: Demo) -> None:
         thumbnails = demo.pixels.reshape(-1, 16, 16, 16, 16, 3).mean(axis=(2, 4)).reshape(240, -1)
         for strength in (0.001, 0.1, 1.0):
@@ -168,6 +173,7 @@ class TestDifficulty:
             with threadpool_limits(1):  # matrices this small only wait for each other's threads
                 assert cross_val_score(model, thumbnails, demo.labels, cv=FOLDS).mean() < 0.60
 
+    @pytest.mark.training
     def test_the_spectrum_does_but_not_always(self, demo: Demo) -> None:
         booster = LGBMClassifier(n_estimators=150, num_leaves=7, min_child_samples=10, n_jobs=1, verbose=-1)
         found = cross_val_predict(booster, spectra(demo.pixels), demo.labels, cv=FOLDS)
@@ -178,6 +184,7 @@ class TestDifficulty:
         sizes = [len(photo) for photo in demo.photos("train")]
         assert 0.35 < roc_auc_score(demo.labels, sizes) < 0.65
 
+    @pytest.mark.training
     def test_test_photographs_follow_the_hidden_answers(self, demo: Demo) -> None:
         booster = LGBMClassifier(n_estimators=150, num_leaves=7, min_child_samples=10, n_jobs=1, verbose=-1)
         booster.fit(spectra(demo.pixels), demo.labels)
@@ -189,6 +196,7 @@ class TestDifficulty:
 
 
 class TestSafety:
+    @pytest.mark.training
     def test_writes_over_a_demo(self, tmp_path: Path) -> None:
         write_demo(tmp_path, 20, 2)
         before = contents(tmp_path)
@@ -202,6 +210,7 @@ class TestSafety:
             write_demo(tmp_path, 20, 2)
         assert contents(tmp_path) == {name: b"name,target\n1.jpg,1\n"}
 
+    @pytest.mark.training
     def test_leaves_a_real_competition_alone_that_was_copied_over_a_demo(self, tmp_path: Path) -> None:
         write_demo(tmp_path, 20, 2)
         (tmp_path / "train.csv").write_text("name,target\n1.jpg,1\n")
@@ -232,19 +241,15 @@ class TestSafety:
 
 
 class TestCommand:
+    @pytest.mark.process
     def test_tells_what_it_wrote(self, tmp_path: Path) -> None:
-        done = start(str(tmp_path), "--train", "20", "--test", "2")
+        done = run_process("demo", tmp_path, "--train", "20", "--test", "2", cwd=tmp_path)
         assert done.returncode == 0
         assert "20 training and 2 test photographs" in done.stdout
         assert "nothing about real photographs" in done.stdout
 
     def test_mistakes_end_with_code_2_and_one_sentence(self, tmp_path: Path) -> None:
         (tmp_path / "train.csv").touch()
-        done = start(str(tmp_path))
+        done = run_here("demo", tmp_path, cwd=tmp_path)
         assert (done.returncode, done.stdout) == (2, "")
         assert len(done.stderr.splitlines()) == 1
-
-
-def start(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ensemble", "demo", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)

@@ -24,6 +24,8 @@ from ensemble.store.oof import OofStore
 from tests import ROOT
 from tests.competitions import LINEAR, write_config
 
+pytestmark = [pytest.mark.process, pytest.mark.ray]
+
 RAY = Path(sys.executable).with_name("ray")
 LONG = 240  # seconds; what takes some ten of them on an idle machine
 UNSHARE = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]

@@ -79,9 +79,6 @@ def grown(
 ) -> Iterator[tuple[OofStore, str, list[dict[str, Any]]]]:
     """The store, what was said and the timeline of a run on a node with a named resource; one with a GPU joins."""
     folder = tmp_path_factory.mktemp("grown")
-    given = pytest.MonkeyPatch()
-    given.setenv("RAY_AUTH_MODE", "disabled")
-    given.delenv("RAY_ADDRESS", raising=False)
     cluster = Cluster(
         initialize_head=True, head_node_args={"num_cpus": 2, "resources": {"disk": 1}, "include_dashboard": False}
     )
@@ -93,8 +90,7 @@ def grown(
     )
     store = OofStore(folder / "oof" / "small")
     try:
-        environment = {"RAY_ADDRESS": cluster.address, "RAY_AUTH_MODE": "disabled"}
-        run = Run(config, competition_folder, folder / "oof", env=environment)
+        run = Run(config, competition_folder, folder / "oof", env={"RAY_ADDRESS": cluster.address})
         until(lambda: len(finished(store)) == 6, run)  # all that can be done without a GPU
         cluster.add_node(num_cpus=1, num_gpus=1)
         code, said = run.end()
@@ -102,12 +98,13 @@ def grown(
         yield store, said, json.loads((store.root / "runs.json").read_text())[-1]["timeline"]
     finally:
         cluster.shutdown()
-        given.undo()
 
 
 Grown = tuple[OofStore, str, list[dict[str, Any]]]
 
 
+@pytest.mark.process
+@pytest.mark.ray
 def test_who_waits_for_a_gpu_runs_when_one_joins(grown: Grown) -> None:
     store, said, timeline = grown
     assert len(finished(store)) == 9
@@ -116,11 +113,15 @@ def test_who_waits_for_a_gpu_runs_when_one_joins(grown: Grown) -> None:
     assert places["waits"] != places["reads"]
 
 
+@pytest.mark.process
+@pytest.mark.ray
 def test_a_named_resource_is_never_shared_by_more_than_there_is(grown: Grown) -> None:
     spans = sorted((e["started"], e["finished"]) for e in grown[2] if e["task"].startswith("reads/"))
     assert all(end <= begin + 1e-3 for (_, end), (begin, _) in pairwise(spans))
 
 
+@pytest.mark.process
+@pytest.mark.ray
 def test_a_worker_that_used_a_gpu_ends_and_others_stay(grown: Grown) -> None:
     processes = {name: [e["place"] for e in grown[2] if e["task"].startswith(name)] for name in ("waits/", "reads/")}
     assert len(set(processes["waits/"])) == 3

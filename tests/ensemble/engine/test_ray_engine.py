@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ensemble.config import load_experiment
+from ensemble.core.errors import UserError
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from ensemble.train import train
@@ -16,9 +19,11 @@ from tests.conftest import train_inline
 from tests.ensemble.training.test_train import foreign
 from tests.records import stored_predictions
 
+Both = tuple[OofStore, OofStore, bool, str]
+
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory, competition_folder: Path) -> tuple[OofStore, OofStore, bool, str]:
+def both(tmp_path_factory: pytest.TempPathFactory, competition_folder: Path, ray_address: str) -> Both:
     """One experiment in-process and on Ray, with members that fail, die and tell their threads; what Ray's run said."""
     folder = tmp_path_factory.mktemp("both")
     mark = folder / "mark"
@@ -38,21 +43,10 @@ def both(tmp_path_factory: pytest.TempPathFactory, competition_folder: Path) -> 
     )
     experiment = load_experiment(hard)
     store = OofStore(folder / "ray" / experiment.name)
-    said = pytest.MonkeyPatch()
-    import io
-    import sys
-
-    buffer = io.StringIO()
-    said.setattr(sys, "stdout", buffer)
-    said.delenv("RAY_ADDRESS", raising=False)
-    try:
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as said:
+        patch.setenv("RAY_ADDRESS", ray_address)
         complete = train(experiment, list(experiment.members), competition_folder, store, "ray")
-    finally:
-        said.undo()
-    return inline, store, complete, buffer.getvalue()
-
-
-Both = tuple[OofStore, OofStore, bool, str]
+    return inline, store, complete, said.getvalue()
 
 
 @pytest.mark.parametrize("member", ["linear", "boosted"])
@@ -109,8 +103,6 @@ def test_progress_is_told_in_plain_lines(both: Both) -> None:
 def test_a_cluster_that_is_not_there_is_a_sentence(
     competition_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ensemble.core.errors import UserError
-
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     experiment = load_experiment(write_config(tmp_path / "c.yaml", LINEAR))
     with pytest.raises(UserError, match="RAY_ADDRESS"):

@@ -129,16 +129,20 @@ def test_what_folds_took_is_known_from_the_store(trained: OofStore, tmp_path: Pa
     assert found.fold("linear") == 8.0
 
 
-@pytest.mark.parametrize(("engine", "timeout"), [("inline", 4), ("ray", 20)])  # a worker imports PyTorch first
+@pytest.mark.training
+@pytest.mark.parametrize(
+    ("engine", "timeout"), [("inline", 4), pytest.param("ray", 20, marks=pytest.mark.ray)]
+)  # a worker imports PyTorch
 def test_a_fold_that_hangs_is_ended_and_its_siblings_finish(
     engine: str,
     timeout: float,
     competition_folder: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if engine == "ray":  # with more time: a worker imports PyTorch first
+        request.getfixturevalue("on_ray")
     mark = tmp_path / "mark"
     mark.mkdir()
     config = write_config(tmp_path / "c.yaml", foreign("hangs", "HangsInOneFold", mark=mark), LINEAR)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, Request, sync_playwright
 
 from ensemble.blend.run import blend
 from ensemble.core.console.console import make_console
@@ -17,11 +17,10 @@ from ensemble.report.publish import publish
 from ensemble.report.write import write_sections
 from ensemble.store.oof import OofStore
 from ensemble.stress.generators.run import leave_clusters_out
-from ensemble.stress.robustness.run import Request, robustness
-from tests.competitions import BOOSTED, LINEAR, write_config
-from tests.conftest import train_inline
+from ensemble.stress.robustness.run import RobustnessRequest, robustness
 from tests.ensemble.report.every_block import every_block
 from tests.ensemble.report.mixed import material, mixed  # noqa: F401  fixtures
+from tests.shared import built_once
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 PHONE, DESK = (390, 844), (1440, 900)
@@ -45,23 +44,30 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def gallery_of_blocks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a report that uses every kind of block."""
-    folder = tmp_path_factory.mktemp("blocks")
-    write_sections(folder, "Who took these photos? blocks", "synthetic data", every_block(), "signature")
-    return folder
+def pages(browser: Browser) -> Pages:
+    """Pages of that browser, for one test after the other."""
+    return Pages(browser)
 
 
 @pytest.fixture(scope="session")
-def real_report(tmp_path_factory: pytest.TempPathFactory, competition_folder: Path) -> Path:
+def gallery_of_blocks() -> Path:
+    """The folder of a report that uses every kind of block."""
+    title, source = "Who took these photos? blocks", "synthetic data"
+    return built_once("blocks", lambda folder: write_sections(folder, title, source, every_block(), "signature"))
+
+
+@pytest.fixture(scope="session")
+def real_report(trained: OofStore) -> Path:
     """The folder of a small store that was trained and blended, and asked all that can be asked. Read only."""
-    folder = tmp_path_factory.mktemp("real")
-    store = train_inline(write_config(folder / "small.yaml", LINEAR, BOOSTED), competition_folder, folder / "oof")
-    blend(store)
-    robustness(store, store.experiment(), None, "inline", Request(("jpeg_50_420", "flip"), photographs=0))
-    leave_clusters_out(store, store.experiment(), engine_name="inline", asked=2)
-    publish(store, make_console())
-    return Path(str(OofStore(store.root).root))
+
+    def build(folder: Path) -> None:
+        store = OofStore(Path(shutil.copytree(trained.root.parent, folder / "oof")) / trained.name)
+        blend(store)
+        robustness(store, store.experiment(), None, "inline", RobustnessRequest(("jpeg_50_420", "flip"), photographs=0))
+        leave_clusters_out(store, store.experiment(), engine_name="inline", asked=2)
+        publish(store, make_console())
+
+    return built_once("real_report", build) / "oof" / trained.name
 
 
 @pytest.fixture(params=["gallery_of_blocks", "real_report"])
@@ -80,6 +86,35 @@ class Opened:
     folder: Path
     troubles: list[str]
 
+    @property
+    def address(self) -> str:
+        return (self.folder / "report.html").as_uri()
+
+    def listen(self, on: bool = True) -> None:
+        """Begin, or cease, to write down what goes wrong."""
+        for event, happened in (
+            ("console", self._said),
+            ("pageerror", self._raised),
+            ("dialog", self._asked),
+            ("request", self._requested),
+        ):
+            (self.page.on if on else self.page.remove_listener)(event, happened)  # type: ignore[operator]
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type in _BAD:
+            self.troubles.append(message.text)
+
+    def _raised(self, error: Error) -> None:
+        self.troubles.append(str(error))
+
+    def _asked(self, dialog: Dialog) -> None:
+        self.troubles.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def _requested(self, request: Request) -> None:
+        if request.url.partition("#")[0] != self.address and not request.url.startswith(("data:", "blob:")):
+            self.troubles.append(request.url)
+
     def open_everything(self) -> None:
         """All parts that are closed, and all figures drawn."""
         self.page.evaluate("for (const part of document.querySelectorAll('main details')) part.open = true")
@@ -95,18 +130,35 @@ class Opened:
 
 
 @pytest.fixture
-def open_report(browser: Browser) -> Iterator[Opener]:
+def open_report(pages: Pages) -> Iterator[Opener]:
     """A function that opens a report; the test fails if the page complains or asks the network for anything."""
-    opener = Opener(browser)
+    opener = Opener(pages)
     yield opener
     opener.close()
     assert [trouble for opened in opener.opened for trouble in opened.troubles] == []
 
 
-class Opener:
+class Pages:
+    """Pages that nobody looks at: another report in an old page costs half of what it costs in a new one."""
+
     def __init__(self, browser: Browser) -> None:
         self.browser = browser
-        self.contexts: list[BrowserContext] = []
+        self.free: dict[bool, list[Page]] = {True: [], False: []}  # with and without JavaScript
+
+    def take(self, javascript: bool) -> Page:
+        if self.free[javascript]:
+            return self.free[javascript].pop()
+        return self.browser.new_context(java_script_enabled=javascript, offline=True).new_page()
+
+    def give_back(self, page: Page, javascript: bool) -> None:
+        page.goto("about:blank")
+        self.free[javascript].append(page)
+
+
+class Opener:
+    def __init__(self, pages: Pages) -> None:
+        self.pages = pages
+        self.taken: list[tuple[Page, bool]] = []
         self.opened: list[Opened] = []
 
     def __call__(
@@ -117,34 +169,24 @@ class Opener:
         dark: bool = False,
         javascript: bool = True,
     ) -> Opened:
-        context = self.browser.new_context(
-            viewport={"width": size[0], "height": size[1]},
-            color_scheme="dark" if dark else "light",
-            java_script_enabled=javascript,
-            offline=True,
-        )
-        self.contexts.append(context)
-        address, troubles = (folder / "report.html").as_uri(), []
-        page = context.new_page()
-        page.on("console", lambda message: troubles.append(message.text) if message.type in _BAD else None)
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("dialog", lambda dialog: (troubles.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.on("request", lambda request: None if _is_own(request.url, address) else troubles.append(request.url))
-        page.goto(address)
-        opened = Opened(page, folder, troubles)
+        page = self.pages.take(javascript)
+        self.taken.append((page, javascript))
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.emulate_media(media="screen", color_scheme="dark" if dark else "light")
+        opened = Opened(page, folder, [])
+        opened.listen()
+        page.goto(opened.address)
         self.opened.append(opened)
         return opened
 
     def close(self) -> None:
-        for context in self.contexts:
-            context.close()
+        for opened in self.opened:
+            opened.listen(False)
+        for page, javascript in self.taken:
+            self.pages.give_back(page, javascript)
 
 
 _BAD = {"error", "warning"}
-
-
-def _is_own(url: str, address: str) -> bool:
-    return url.partition("#")[0] == address or url.startswith(("data:", "blob:"))
 
 
 def luminance(page: Page, colour: str) -> float:

@@ -18,6 +18,7 @@ from ensemble.store.predictions import load_predictions
 from tests.competitions import write_config
 from tests.conftest import train_inline
 from tests.records import change_record
+from tests.shared import built_once
 
 _PLANTED = "features: {use: tests.families.Planted}"
 MEMBERS = f"""
@@ -47,9 +48,12 @@ MEMBERS = f"""
 
 
 @pytest.fixture(scope="session")
-def mixed(tmp_path_factory: pytest.TempPathFactory, competition_folder: Path) -> OofStore:
+def mixed(competition_folder: Path) -> OofStore:
     """Read only. `imported` was trained elsewhere, fold 1 of `pixels` is gone, `boosted` tells a history."""
-    folder = tmp_path_factory.mktemp("mixed")
+    return OofStore(built_once("mixed", lambda folder: _build(folder, competition_folder)) / "oof" / "mixed")
+
+
+def _build(folder: Path, competition_folder: Path) -> None:
     extra = "folds: {n_folds: 3}\nblend: {methods: [mean, single_best], trials: 5}"
     config = write_config(folder / "mixed.yaml", MEMBERS, name="mixed")
     config.write_text(config.read_text().replace("folds: {n_folds: 3}\nblend: {trials: 10}", extra))
@@ -62,7 +66,6 @@ def mixed(tmp_path_factory: pytest.TempPathFactory, competition_folder: Path) ->
         ]
         change_record(store.fold_folder("boosted", fold), history=history)
     blend(store)
-    return store
 
 
 def _import(store: OofStore, folder: Path) -> None:

@@ -153,6 +153,7 @@ def test_nothing_of_this_machine_is_shown(mixed: OofStore, section: Section, com
     assert source_name(".") == source_name("") == "not named"
 
 
+@pytest.mark.training
 def test_it_travels_as_a_file_and_goes_with_its_blend(store: OofStore) -> None:
     publish(store, Console(file=io.StringIO()))
     text = (store.root / "model_card.md").read_text()

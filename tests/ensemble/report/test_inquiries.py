@@ -89,6 +89,7 @@ def test_the_numbers_of_a_member_on_clusters_never_seen(real_report: Path) -> No
     assert ALL not in each.index.get_level_values("cluster")
 
 
+@pytest.mark.training
 @BOTH
 def test_nothing_is_stale_while_nothing_changes(store: OofStore, which: str) -> None:
     found = read(store, which)
@@ -139,6 +140,7 @@ def test_of_other_data_or_folds_nothing_is_shown(
     assert list(blocks_of([section], Table)) == []
 
 
+@pytest.mark.training
 @BOTH
 def test_a_file_that_cannot_be_read_is_none(store: OofStore, which: str) -> None:
     (store.root / which / f"{which}.json").write_text("[1]")

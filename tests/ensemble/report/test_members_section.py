@@ -163,6 +163,7 @@ def test_families_are_what_stands_before_the_slash() -> None:
     assert families_of(["a/1", "plain"]) == families_of(["one/1", "one/2"]) == families_of([]) == []
 
 
+@pytest.mark.process
 def test_features_of_a_network_are_not_even_imported() -> None:
     """Torch would take seconds, for a bar chart that it has nothing to say to."""
     code = (

@@ -216,6 +216,7 @@ def test_nothing_is_read_when_all_are_there(store: OofStore, monkeypatch: pytest
     assert (store.root / EXHIBITS).stat().st_mtime_ns == before
 
 
+@pytest.mark.training
 def test_other_photographs_of_the_same_names_are_refused(
     store: OofStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -267,6 +268,7 @@ def test_it_lies_anywhere(blended: OofStore, place: Location) -> None:
     assert list(read_exhibits(store).contents) == photographs_of(choose(material_of(store)))
 
 
+@pytest.mark.training
 def test_the_report_takes_them_from_data_and_is_written_again(store: OofStore, competition_folder: Path) -> None:
     forget_source(store)
     assert "are not shown" in " ".join(invoke_report(store).split())
@@ -283,6 +285,7 @@ def test_the_report_takes_them_from_data_and_is_written_again(store: OofStore, c
     assert "fake_by_linear" in (store.root / "report" / "disagreements-votes.csv").read_text()
 
 
+@pytest.mark.training
 def test_train_hands_over_its_photographs(store: OofStore, competition_folder: Path) -> None:
     forget_source(store)
     publish(store, make_console(), competition=Competition.open(competition_folder))
@@ -327,6 +330,7 @@ def test_a_browser_shows_what_members_saw(kind: str) -> None:
     assert picture_of(b"no photograph", "a") is None
 
 
+@pytest.mark.training
 def test_curves_are_the_columns_of_the_transformer(store: OofStore, competition_folder: Path) -> None:
     store_photographs(material_of(store))
     competition = Competition.open(competition_folder)

@@ -43,6 +43,7 @@ def test_the_answer_is_that_of_the_blend_s_own_rows(mixed: OofStore, material: M
     assert facts[2].value == f"{missed.mean():.1%}"
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("name", ["boosted", "imported"])
 def test_the_leaderboard_is_that_of_the_members_own_files(mixed: OofStore, material: Material, name: str) -> None:
     rows = member_of(mixed, name)

@@ -42,6 +42,7 @@ def test_markdown_bears_the_warning_before_any_number(tmp_path: Path) -> None:
     assert (tmp_path / "report.md").read_text().startswith("# A report\n\n> Note: synthetic demo data.")
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("name", ["robustness", "generators", "audit"])
 @pytest.mark.parametrize("content", ["null", "{}", "[1, 2]", "{", '{"checks": null}'])
 def test_damaged_results_leave_the_report_alone(store: OofStore, name: str, content: str) -> None:
@@ -51,6 +52,7 @@ def test_damaged_results_leave_the_report_alone(store: OofStore, name: str, cont
     assert "The answer" in (store.root / "report.html").read_text()
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("key", ["members", "weights", "chosen", "measured_on"])
 def test_a_manifest_that_lacks_something_is_no_blend(store: OofStore, key: str) -> None:
     path = store.blend_folder / "blend.json"

@@ -61,7 +61,7 @@ def test_a_saved_model_predicts_what_was_stored(trained: OofStore, competition_f
     from members.forensics import LogDCT
 
     ledger = trained.ledger()
-    features = LogDCT(cell=4).transform(Competition.open(competition_folder).decode())
+    features = LogDCT(cell=16).transform(Competition.open(competition_folder).decode())
     for member in ("linear", "boosted"):
         model = load_model(trained.fold_folder(member, 1) / "model", kind=None)
         stored = stored_predictions(trained, member, 1)

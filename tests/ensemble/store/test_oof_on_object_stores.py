@@ -143,6 +143,7 @@ def test_folds_of_an_older_version_stay_valid(trained: OofStore, tmp_path: Path)
     assert store.state("linear", 0, made) == FoldState("stale", ("its files are damaged (predictions.parquet)",))
 
 
+@pytest.mark.training
 def test_a_fold_that_was_not_stored_whole_is_not_finished(
     trained: OofStore, s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

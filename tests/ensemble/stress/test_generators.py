@@ -79,6 +79,7 @@ def test_two_generators_are_two_clusters(done: OofStore) -> None:
         assert len(cluster["luminance"]) == len(told["frequencies"]) == 129
 
 
+@pytest.mark.training
 def test_the_peak_of_a_cluster_lies_at_the_frequency_of_its_grating(done: OofStore) -> None:
     told, _ = results(done)
     peaks = []
@@ -156,6 +157,7 @@ def test_features_come_from_the_cache_of_the_random_folds(trained_planted: OofSt
     assert not (done.root / ".features").exists()
 
 
+@pytest.mark.training
 def test_what_is_finished_is_not_done_again(done: OofStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = copied(done, tmp_path)
     told = store.root / "generators" / "generators.json"
@@ -183,6 +185,7 @@ def test_what_is_finished_is_not_done_again(done: OofStore, tmp_path: Path, caps
     assert told["verdict"].startswith("With each cluster of fakes left out of training in turn, shared decides")
 
 
+@pytest.mark.training
 def test_another_number_of_clusters_sets_the_finished_work_aside(done: OofStore, tmp_path: Path) -> None:
     store = copied(done, tmp_path)
     found = invoke(main, store.root, "--engine", "inline", "--clusters", "3", "--members", "shared")
@@ -194,6 +197,7 @@ def test_another_number_of_clusters_sets_the_finished_work_aside(done: OofStore,
     assert "nothing to train" in again.output, "without a number it is those that are there"
 
 
+@pytest.mark.training
 def test_user_mistakes_are_told(done: OofStore, tmp_path: Path) -> None:
     store = copied(done, tmp_path)
     other = write_competition(tmp_path / "other", size=48)
@@ -216,6 +220,7 @@ def test_user_mistakes_are_told(done: OofStore, tmp_path: Path) -> None:
     assert "left out: own, not trained to the end in random folds" in found.output
 
 
+@pytest.mark.training
 def test_a_member_that_fails_costs_itself_only(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flaky = member("flaky", "SharedTrace", "tests.two_generators.FailsToday")
     store = train_inline(write_config(tmp_path / "c.yaml", MEMBERS[1], flaky), data, tmp_path / "oof")
@@ -230,6 +235,7 @@ def test_a_member_that_fails_costs_itself_only(data: Path, tmp_path: Path, monke
     assert results(store)[0]["members"] == ["shared", "flaky"]
 
 
+@pytest.mark.training
 def test_a_store_in_memory(trained_planted: OofStore, done: OofStore, tmp_path: Path) -> None:
     """On an object store the same scores come out."""
     place = new_place("memory", tmp_path)
@@ -261,6 +267,7 @@ def ledgers(draw: st.DrawFn) -> tuple[FoldLedger, np.ndarray[Any, Any]]:
     return ledger, clusters
 
 
+@pytest.mark.training
 @settings(max_examples=60)
 @given(ledgers())
 def test_each_fold_holds_one_whole_cluster_out(drawn: tuple[FoldLedger, np.ndarray[Any, Any]]) -> None:
@@ -400,6 +407,7 @@ def test_the_verdict_is_that_of_the_member_that_was_best_before() -> None:
     assert "clearly separated" in verdict(scores, silhouette=0.6)
 
 
+@pytest.mark.training
 def test_a_run_of_train_does_not_take_folds_of_clusters_for_its_own(
     done: OofStore, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

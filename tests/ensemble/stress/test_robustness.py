@@ -30,11 +30,11 @@ from ensemble.stress.robustness.alterations import ALTERATIONS
 from ensemble.stress.robustness.honest_blend import HonestBlend, fit_honest_blend
 from ensemble.stress.robustness.inference import alter_all
 from ensemble.stress.robustness.results import scores
-from ensemble.stress.robustness.run import Request, robustness
+from ensemble.stress.robustness.run import RobustnessRequest, robustness
 from ensemble.stress.robustness.sample import sample_rows
+from tests.commands import run_here
 from tests.competitions import BOOSTED, CNN, LINEAR, photograph, write_competition, write_config
 from tests.conftest import train_inline
-from tests.ensemble.test_commands import ensemble
 from tests.storage import fill, new_place
 
 FEW = ("jpeg_50_420", "flip")
@@ -67,7 +67,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asked]:
 
 
 def ask(store: OofStore, *alterations: str, photographs: int = 0, engine: str = "inline", **more: Any) -> Any:
-    request = Request(alterations, photographs=photographs, **more)
+    request = RobustnessRequest(alterations, photographs=photographs, **more)
     return robustness(store, store.experiment(), None, engine, request, ProgressBoard(console=Console(file=StringIO())))
 
 
@@ -135,6 +135,7 @@ def test_the_sample_holds_every_fold_and_class(trained: OofStore) -> None:
     assert len(sample_rows(ledger, 0)) == len(sample_rows(ledger, 999)) == 40
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("methods", [get_args(BlendMethod), ("nonnegative_logistic",)])
 def test_photographs_as_they_are_get_the_answers_that_are_stored(store: OofStore, methods: tuple[str, ...]) -> None:
     experiment = store.experiment()
@@ -162,6 +163,7 @@ def test_without_a_blend_the_members_are_told(store: OofStore) -> None:
     assert set(table["member"]) == {"linear", "boosted"}
 
 
+@pytest.mark.training
 @pytest.mark.parametrize(("elected", "possible"), [("greedy", True), ("tpe", False), ("average", False)])
 def test_a_blend_by_a_method_that_is_no_longer_offered_is_not_fitted_again(
     store: OofStore, elected: str, possible: bool
@@ -175,6 +177,7 @@ def test_a_blend_by_a_method_that_is_no_longer_offered_is_not_fitted_again(
     assert possible or fitted == "the last blend used tpe, which is no longer offered; blend again"
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("method", ["boosted", pytest.param("average", marks=pytest.mark.slow)])
 def test_a_blend_that_reads_columns_is_asked_with_those_of_the_altered(
     competition_folder: Path, tmp_path: Path, method: str
@@ -197,6 +200,7 @@ def test_a_blend_that_reads_columns_is_asked_with_those_of_the_altered(
     assert (store.root / "robustness" / "jpeg_50_420" / "_columns.parquet").exists()
 
 
+@pytest.mark.training
 def test_a_row_is_decided_only_by_who_never_saw_it(competition_folder: Path, tmp_path: Path) -> None:
     """A member that remembers its training photographs, and says 0.5 (fake) of others, scores at chance."""
     member = "\n  - name: memory\n    model: {use: tests.foreign.Memorises}\n"
@@ -206,6 +210,7 @@ def test_a_row_is_decided_only_by_who_never_saw_it(competition_folder: Path, tmp
     assert table.set_index("member")["abstained"]["memory"] == 1.0
 
 
+@pytest.mark.training
 def test_what_was_answered_is_not_asked_again(store: OofStore, asked: Asked) -> None:
     _, first, _ = ask(store, *FEW)
     assert asked == {(name, member): 3 for name in (AS_THEY_ARE, *FEW) for member in ("linear", "boosted")}
@@ -222,6 +227,7 @@ def test_what_was_answered_is_not_asked_again(store: OofStore, asked: Asked) -> 
     assert set(table["n"]) == {12}
 
 
+@pytest.mark.training
 def test_models_that_were_trained_again_are_asked_again(
     trained: OofStore, competition_folder: Path, tmp_path: Path, asked: Asked
 ) -> None:
@@ -236,6 +242,7 @@ def test_models_that_were_trained_again_are_asked_again(
     assert asked == {(name, "linear"): 3 for name in (AS_THEY_ARE, *FEW)}
 
 
+@pytest.mark.training
 def test_an_interrupted_run_goes_on_where_it_was(
     store: OofStore, monkeypatch: pytest.MonkeyPatch, asked: Asked
 ) -> None:
@@ -261,6 +268,7 @@ def test_an_interrupted_run_goes_on_where_it_was(
     assert len(table[table["member"] != "blend"]) == 6
 
 
+@pytest.mark.training
 def test_a_member_that_fails_leaves_the_others(store: OofStore, monkeypatch: pytest.MonkeyPatch) -> None:
     blend(store)
     really = InferenceTask.run
@@ -286,6 +294,7 @@ def test_a_member_that_fails_leaves_the_others(store: OofStore, monkeypatch: pyt
     assert set(table[table["alteration"] == "flip"]["member"]) == {"linear", "boosted", "blend"}
 
 
+@pytest.mark.training
 def test_a_member_that_takes_one_size_only(competition_folder: Path, tmp_path: Path) -> None:
     member = "\n  - name: memory\n    model: {use: tests.foreign.Memorises, size: 32}\n"
     store = train_inline(write_config(tmp_path / "c.yaml", LINEAR, member), competition_folder, tmp_path / "oof")
@@ -295,6 +304,7 @@ def test_a_member_that_takes_one_size_only(competition_folder: Path, tmp_path: P
     assert set(table[table["alteration"] == "crop_aligned"]["member"]) == {"linear"}
 
 
+@pytest.mark.training
 def test_who_cannot_be_asked_is_named(
     competition_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -344,8 +354,8 @@ def with_cnn(competition_folder: Path, tmp_path_factory: pytest.TempPathFactory)
     return train_inline(write_config(folder / "c.yaml", CNN, LINEAR), competition_folder, folder / "oof")
 
 
-def test_ray_gives_the_same(with_cnn: OofStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+@pytest.mark.usefixtures("on_ray")
+def test_ray_gives_the_same(with_cnn: OofStore, tmp_path: Path) -> None:
     tables = []
     for engine in ("inline", "ray"):
         store = OofStore(Path(shutil.copytree(with_cnn.root, tmp_path / engine / "small")))
@@ -370,14 +380,15 @@ def test_ray_gives_the_same(with_cnn: OofStore, tmp_path: Path, monkeypatch: pyt
 )
 def test_mistakes_are_sentences(store: OofStore, tmp_path: Path, arguments: list[str], expected: str) -> None:
     write_competition(tmp_path / "other", train=10, test=4, first=77)
-    result = ensemble("robustness", store.root, *arguments, cwd=tmp_path)
+    result = run_here("robustness", store.root, *arguments, cwd=tmp_path)
     assert result.returncode == 2, result.stderr
     assert expected in result.stderr
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.training
 def test_the_command(store: OofStore, tmp_path: Path) -> None:
-    result = ensemble(
+    result = run_here(
         "robustness",
         store.root,
         "--engine",
@@ -401,6 +412,7 @@ def test_the_command(store: OofStore, tmp_path: Path) -> None:
     assert "| WebP 80 |" in (folder / "robustness.md").read_text()
 
 
+@pytest.mark.training
 def test_a_store_elsewhere(store: OofStore, tmp_path: Path) -> None:
     """On an object store too: the driver reads the models there, and the answers lie beside them."""
     remote = OofStore(fill(new_place("memory", tmp_path) / "oof" / "small", Path(str(store.root))))

@@ -82,8 +82,9 @@ def run(config: Path, data: Path, oof: Path, engine: str, seconds: float) -> tup
     return store, complete, time.monotonic() - begun
 
 
+@pytest.mark.training
 @pytest.mark.parametrize(
-    ("engine", "seconds"), [("inline", 30), pytest.param("ray", 60, marks=pytest.mark.slow)]
+    ("engine", "seconds"), [("inline", 30), pytest.param("ray", 60, marks=[pytest.mark.ray, pytest.mark.slow])]
 )  # workers import PyTorch first
 def test_a_run_ends_on_time_with_whole_members(
     engine: str,
@@ -91,10 +92,8 @@ def test_a_run_ends_on_time_with_whole_members(
     competition_folder: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The quick member fits; the other is more valuable, but its pilot tells that it would take too long."""
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
     slow = foreign("slow", "HighPass", seconds=90).replace("resources", "value: 9\n    resources")
     config = write_config(tmp_path / "c.yaml", slow, foreign("quick", "HighPass", seconds=0.1))
     store, complete, took = run(config, competition_folder, tmp_path / "oof", engine, seconds)
@@ -107,6 +106,7 @@ def test_a_run_ends_on_time_with_whole_members(
     assert load_predictions(store).partial == {}
 
 
+@pytest.mark.training
 def test_a_guess_that_was_wrong_does_not_make_a_run_late(
     competition_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -126,6 +126,7 @@ def test_a_guess_that_was_wrong_does_not_make_a_run_late(
     assert load_predictions(store).partial == {"hangs": "1 of 3 folds (not trained)"}
 
 
+@pytest.mark.training
 def test_what_earlier_folds_took_decides(
     competition_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -35,6 +35,7 @@ def filled(competition_folder: Path, tmp_path_factory: pytest.TempPathFactory) -
     return train_inline(config(folder / "c.yaml"), competition_folder, folder / "oof")
 
 
+@pytest.mark.training
 def test_columns_are_those_of_the_photographs(filled: OofStore, competition_folder: Path) -> None:
     found = read_columns(filled, filled.ledger())
     assert found is not None
@@ -42,6 +43,7 @@ def test_columns_are_those_of_the_photographs(filled: OofStore, competition_fold
     np.testing.assert_array_equal(np.concatenate(found), expected)
 
 
+@pytest.mark.training
 def test_the_blender_reads_them(filled: OofStore, tmp_path: Path) -> None:
     store = OofStore(Path(shutil.copytree(filled.root, tmp_path / "small")))
     content = blend(store)
@@ -55,6 +57,7 @@ def test_the_blender_reads_them(filled: OofStore, tmp_path: Path) -> None:
     assert blend(store)["columns_sha256"] is None, "without them it reads the logits alone"
 
 
+@pytest.mark.training
 def test_a_second_run_makes_them_only_when_something_changed(
     filled: OofStore, competition_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -78,6 +81,7 @@ def test_a_second_run_makes_them_only_when_something_changed(
     assert read_columns(store, store.ledger(), recipe) is not None
 
 
+@pytest.mark.training
 def test_columns_that_fail_cost_no_member(
     competition_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -93,6 +97,7 @@ def test_columns_that_fail_cost_no_member(
     assert blend(store)["columns_sha256"] is None
 
 
+@pytest.mark.training
 def test_another_order_of_the_sample(competition_folder: Path, tmp_path: Path) -> None:
     """The same photographs in another order: the columns follow their names."""
     data = write_competition(tmp_path / "data")

@@ -19,9 +19,9 @@ from ensemble.store.predictions import load_predictions
 from tests.competitions import CNN, LINEAR, write_config
 from tests.conftest import train_inline
 from tests.ensemble.training.test_train import foreign
-from tests.fire import Run, alive, finished, traces, until
+from tests.fire import DRIVER_KILLED, Run, alive, finished, traces, until
 
-DRIVER = "the driver is killed at random moments"
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,7 @@ def store_in(oof: Path) -> OofStore:
 
 
 @pytest.mark.fault("a worker is killed in mid-fold")
+@pytest.mark.usefixtures("on_ray")
 def test_a_worker_is_killed(
     config: Path, quiet: dict[str, bytes], competition_folder: Path, tmp_path: Path, mark: Path
 ) -> None:
@@ -71,7 +72,7 @@ def test_a_worker_is_killed(
 
 
 @pytest.mark.fault("Ctrl-C or SIGTERM")
-@pytest.mark.parametrize("engine", ["inline", "ray"])
+@pytest.mark.parametrize("engine", ["inline", pytest.param("ray", marks=pytest.mark.ray)])
 @pytest.mark.parametrize("ask", ["Ctrl-C", pytest.param("SIGTERM", marks=pytest.mark.slow)])
 def test_a_run_is_interrupted(
     engine: str, ask: str, config: Path, quiet: dict[str, bytes], competition_folder: Path, tmp_path: Path, mark: Path
@@ -119,11 +120,11 @@ def shoot(config: Path, data: Path, oof: Path, engine: str, quiet: dict[str, byt
 @pytest.mark.parametrize(
     ("engine", "kills"),
     [
-        pytest.param("inline", 4, marks=pytest.mark.fault(DRIVER, tries=4)),
-        pytest.param("inline", 20, marks=[pytest.mark.slow, pytest.mark.fault(DRIVER, tries=20)]),
-        pytest.param("ray", 20, marks=[pytest.mark.slow, pytest.mark.fault(DRIVER, tries=20)]),
+        pytest.param("inline", 20, marks=pytest.mark.fault(DRIVER_KILLED, tries=20)),
+        pytest.param("ray", 20, marks=[pytest.mark.ray, pytest.mark.fault(DRIVER_KILLED, tries=20)]),
     ],
 )
+@pytest.mark.slow
 def test_the_driver_is_killed_at_random_moments(
     engine: str, kills: int, config: Path, quiet: dict[str, bytes], competition_folder: Path, tmp_path: Path
 ) -> None:
@@ -183,6 +184,7 @@ def test_a_cache_that_cannot_be_written_costs_nothing(competition_folder: Path, 
 
 
 @pytest.mark.fault("a member raises, leaves, hangs, or predicts nonsense", tries=7)
+@pytest.mark.usefixtures("on_ray")
 def test_members_that_misbehave_cost_only_themselves(
     config: Path, quiet: dict[str, bytes], competition_folder: Path, tmp_path: Path, mark: Path
 ) -> None:

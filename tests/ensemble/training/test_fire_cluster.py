@@ -17,12 +17,12 @@ from tests.conftest import train_inline
 from tests.ensemble.training.test_train import foreign
 from tests.fire import Run, finished, traces, until
 
+pytestmark = [pytest.mark.process, pytest.mark.ray]
+
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+def cluster() -> Iterator[Cluster]:
     """A head with one CPU. It ends with the test."""
-    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
     found = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     try:
         yield found
@@ -31,7 +31,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
 
 
 def on(cluster: Cluster) -> dict[str, str]:
-    return {"RAY_ADDRESS": cluster.address, "RAY_AUTH_MODE": "disabled"}
+    return {"RAY_ADDRESS": cluster.address}
 
 
 @pytest.mark.fault("the raylet of one of two nodes is killed")
@@ -101,12 +101,11 @@ def test_memory_runs_out(always: bool, competition_folder: Path, tmp_path: Path)
 
 @pytest.mark.slow
 @pytest.mark.fault("the object store is too small")
-def test_the_object_store_is_too_small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_object_store_is_too_small(tmp_path: Path) -> None:
     """Photographs of 98 MB and a store of 80 MB: what does not fit goes to the disk, and nothing is lost."""
     data = write_competition(tmp_path / "data", train=400, test=100, size=256, suffix=".jpg")
     config = write_config(tmp_path / "c.yaml", foreign("reads", "HighPass"), foreign("too", "HighPass", seconds=0.1))
     quiet = finished(train_inline(config, data, tmp_path / "quiet"))
-    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     small = {"num_cpus": 2, "object_store_memory": 80 * 2**20, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=small)
     try:

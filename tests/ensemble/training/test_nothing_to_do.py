@@ -12,6 +12,8 @@ import pytest
 from ensemble.store.oof import OofStore
 from tests.conftest import train_inline
 
+pytestmark = pytest.mark.process
+
 SLOW_IMPORTS = ["torch", "ray", "sklearn", "lightgbm", "scipy", "optuna", "imagehash", "fsspec", "upath"]
 
 

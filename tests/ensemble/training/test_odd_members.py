@@ -21,7 +21,8 @@ COSTS = {
 
 
 @pytest.mark.fault("a member raises, leaves, hangs, or predicts nonsense", tries=6)
-@pytest.mark.parametrize("engine", ["inline", pytest.param("ray", marks=pytest.mark.slow)])
+@pytest.mark.process
+@pytest.mark.parametrize("engine", ["inline", pytest.param("ray", marks=[pytest.mark.ray, pytest.mark.slow])])
 def test_odd_members(engine: str, competition_folder: Path, tmp_path: Path) -> None:
     odd = [foreign(what, "Odd", what=what) for what in (*COSTS, "moves", "reports")]
     config = write_config(tmp_path / "c.yaml", *odd, foreign("other", "HighPass"))

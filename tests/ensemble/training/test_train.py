@@ -18,7 +18,17 @@ from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from ensemble.train import train
 from ensemble.training.plan import choose_members
-from tests.competitions import BOOSTED, CNN, LINEAR, photograph, read_rows, write_competition, write_config, write_rows
+from tests.competitions import (
+    BOOSTED,
+    CNN,
+    FEATURES,
+    LINEAR,
+    photograph,
+    read_rows,
+    write_competition,
+    write_config,
+    write_rows,
+)
 from tests.conftest import train_inline
 from tests.records import stored_predictions
 
@@ -38,6 +48,7 @@ def traces(folder: Path) -> list[str]:
     return sorted(path.name.split("-")[0] for path in folder.iterdir())
 
 
+@pytest.mark.training
 def test_every_row_is_predicted_by_a_model_that_did_not_see_it(trained: OofStore, competition_folder: Path) -> None:
     """Run one fold by hand, with scikit-learn alone, and get what the store holds."""
     import numpy as np
@@ -47,7 +58,7 @@ def test_every_row_is_predicted_by_a_model_that_did_not_see_it(trained: OofStore
     from members.forensics import LogDCT
 
     ledger, competition = trained.ledger(), Competition.open(competition_folder)
-    features = LogDCT(cell=4).transform(competition.decode())
+    features = LogDCT(cell=16).transform(competition.decode())
     model = LGBMClassifier(
         n_estimators=20, min_child_samples=4, verbose=-1, deterministic=True, force_row_wise=True, n_jobs=1,
         random_state=2,
@@ -68,6 +79,7 @@ def test_a_second_run_does_nothing(
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+@pytest.mark.training
 def test_only_what_is_missing_is_trained(competition_folder: Path, tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     mark.mkdir()
@@ -80,6 +92,7 @@ def test_only_what_is_missing_is_trained(competition_folder: Path, tmp_path: Pat
     assert load_predictions(again).left_out == {}
 
 
+@pytest.mark.training
 @pytest.mark.fault("the config, a label or a photograph changes")
 def test_a_changed_setting_is_named_and_only_its_member_trained(
     competition_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -95,6 +108,7 @@ def test_a_changed_setting_is_named_and_only_its_member_trained(
     assert "3 folds to train, 3 finished already" in said
 
 
+@pytest.mark.training
 @pytest.mark.fault("the config, a label or a photograph changes")
 def test_another_label_sets_finished_work_aside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = write_competition(tmp_path / "data")
@@ -113,6 +127,7 @@ def test_another_label_sets_finished_work_aside(tmp_path: Path, capsys: pytest.C
     assert store.ledger().sha256 != before
 
 
+@pytest.mark.training
 @pytest.mark.fault("the config, a label or a photograph changes")
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_another_photograph_is_named_and_its_features_alone_are_computed_again(
@@ -136,6 +151,7 @@ def test_another_photograph_is_named_and_its_features_alone_are_computed_again(
     assert len([task for task in computed if "/fold-" in task]) == 3
 
 
+@pytest.mark.training
 def test_a_sample_in_another_order_needs_no_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = write_competition(tmp_path / "data")
     config = write_config(tmp_path / "c.yaml", LINEAR)
@@ -147,6 +163,7 @@ def test_a_sample_in_another_order_needs_no_training(tmp_path: Path, capsys: pyt
     assert after.test_logits[:, 0].tolist() == before.test_logits[::-1, 0].tolist()
 
 
+@pytest.mark.training
 def test_a_failing_fold_is_told_and_does_not_stop_the_others(
     competition_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -162,6 +179,7 @@ def test_a_failing_fold_is_told_and_does_not_stop_the_others(
     assert predictions.partial == {"raises": "2 of 3 folds (not trained)"}
 
 
+@pytest.mark.training
 @pytest.mark.parametrize(
     ("kind", "expected"), [("RaisesFeatures", "no features today"), ("Stateful", "is not stateless")]
 )
@@ -178,6 +196,7 @@ def test_features_that_fail_cost_only_their_member(
     assert "Traceback" in (store.member_folder("bad") / "features.error.txt").read_text()
 
 
+@pytest.mark.training
 def test_other_code_on_the_worker_is_no_result(
     competition_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -190,6 +209,7 @@ def test_other_code_on_the_worker_is_no_result(
     assert not list(store.root.rglob("predictions.parquet"))
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("file", ["data.json", "folds.json", "folds.parquet"])
 def test_a_store_that_cannot_be_read_is_set_aside(
     trained: OofStore, competition_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str
@@ -205,6 +225,7 @@ def test_a_store_that_cannot_be_read_is_set_aside(
     assert len(list(store.root.rglob("predictions.parquet"))) == 6
 
 
+@pytest.mark.training
 def test_a_damaged_fold_is_named_and_trained_again(
     trained: OofStore, competition_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -218,6 +239,7 @@ def test_a_damaged_fold_is_named_and_trained_again(
     assert predictions.read_bytes() == whole
 
 
+@pytest.mark.training
 def test_shuffled_labels_score_one_half(tmp_path: Path) -> None:
     """From the archive to the blend: where there is nothing to learn, nothing is claimed."""
     import random
@@ -233,6 +255,7 @@ def test_shuffled_labels_score_one_half(tmp_path: Path) -> None:
         assert abs(summary["nested"]["accuracy"] - 0.5) < 0.16  # four standard errors
 
 
+@pytest.mark.training
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [("Shape", "shape"), ("Rows", "shape"), ("NotANumber", "NaN"), ("OutOfRange", r"outside \[0, 1\]")],
@@ -246,6 +269,7 @@ def test_impossible_predictions_are_never_stored(
     assert pytest.importorskip("re").search(expected, capsys.readouterr().out)
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("n", [1, 2])
 def test_a_fold_computes_with_its_threads(competition_folder: Path, tmp_path: Path, n: int) -> None:
     import os
@@ -260,6 +284,7 @@ def test_a_fold_computes_with_its_threads(competition_folder: Path, tmp_path: Pa
     assert record.history == [{"torch": n, "pools": n, "omp": str(n), "score": 0.5}]
 
 
+@pytest.mark.training
 def test_members_can_be_picked(competition_folder: Path, tmp_path: Path) -> None:
     config = write_config(tmp_path / "c.yaml", LINEAR, BOOSTED)
     store, _ = run(config, competition_folder, tmp_path / "oof", members="boosted")
@@ -268,6 +293,7 @@ def test_members_can_be_picked(competition_folder: Path, tmp_path: Path) -> None
         run(config, competition_folder, tmp_path / "oof", members="nobody")
 
 
+@pytest.mark.training
 def test_a_cnn_from_photographs_to_the_store(competition_folder: Path, tmp_path: Path) -> None:
     from ensemble.competition.dataset import Competition
     from ensemble.engine.recipes.saving import load_model
@@ -283,6 +309,7 @@ def test_a_cnn_from_photographs_to_the_store(competition_folder: Path, tmp_path:
     assert "## Training of fold 0" in page
 
 
+@pytest.mark.training
 def test_members_that_need_a_gpu_say_so(
     competition_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -308,6 +335,7 @@ def test_two_drivers_do_not_share_a_store(trained: OofStore, competition_folder:
         train(experiment, list(experiment.members), competition_folder, trained, "inline")
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("end", ["raise SystemExit(0)", "X -= X"])
 def test_a_transformer_cannot_spoil_the_run(
     competition_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
@@ -320,12 +348,13 @@ def test_a_transformer_cannot_spoil_the_run(
         return X
 
     monkeypatch.setattr(members.RaisesFeatures, "transform", transform)
-    bad = BOOSTED.replace("boosted", "bad").replace("members.forensics.LogDCT, cell: 4", "tests.foreign.RaisesFeatures")
+    bad = BOOSTED.replace("boosted", "bad").replace(FEATURES, "tests.foreign.RaisesFeatures")
     store, complete = run(write_config(tmp_path / "c.yaml", bad, LINEAR), competition_folder, tmp_path / "oof")
     assert not complete
     assert load_predictions(store).members == ["linear"]
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("history", ["None", "[{(1, 2): 3}]", "[{'loss': object()}]", "['text']"])
 def test_a_history_never_costs_the_fold(
     competition_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, history: str
@@ -339,6 +368,7 @@ def test_a_history_never_costs_the_fold(
     assert load_predictions(store).members == ["odd"]
 
 
+@pytest.mark.training
 def test_features_are_computed_once(
     trained: OofStore, competition_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

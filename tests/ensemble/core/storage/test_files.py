@@ -120,7 +120,7 @@ def cut(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.fault("an upload is cut short")
-@pytest.mark.parametrize("kind", ["memory", "s3"])
+@pytest.mark.parametrize("kind", ["memory", pytest.param("s3", marks=pytest.mark.s3)])
 @pytest.mark.parametrize("replaces", [False, True])
 @pytest.mark.parametrize("requests", range(9))
 def test_an_upload_that_is_cut_short_does_not_count(

@@ -73,6 +73,7 @@ def store(s3: str, tmp_path: Path) -> OofStore:
     return OofStore(new_place("s3", tmp_path))
 
 
+@pytest.mark.process
 @pytest.mark.fault("a driver dies that holds the lock of an object store")
 def test_the_lock_of_a_killed_driver_is_taken_over(store: OofStore, capsys: pytest.CaptureFixture[str]) -> None:
     """Two processes on one server."""
@@ -123,6 +124,7 @@ def test_a_deleted_lease_stops_its_writer(store: OofStore) -> None:
     assert not held(store)
 
 
+@pytest.mark.training
 def test_a_damaged_lease_expires_like_any_other(store: OofStore, capsys: pytest.CaptureFixture[str]) -> None:
     (lock_folder(store) / "x").write_bytes(b"{half")
     with only_writer(store.root, "train"):
@@ -131,6 +133,7 @@ def test_a_damaged_lease_expires_like_any_other(store: OofStore, capsys: pytest.
     assert not held(store)
 
 
+@pytest.mark.training
 def test_the_time_of_an_outage_does_not_count(store: OofStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the store is unreachable no lease expires: the holder cannot renew it either."""
     leases._write(lock_folder(store), leases._Lease())

@@ -123,6 +123,7 @@ def store(trained: OofStore, gate: Gate, tmp_path: Path) -> OofStore:
     return OofStore(fill(new_place("s3", tmp_path) / "small", trained.root))
 
 
+@pytest.mark.training
 def test_a_store_that_is_away_is_not_an_empty_one(store: OofStore, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing may be trained again, or set aside, since nobody answered."""
     made, record = provenance(store, "linear", 0), store.record("linear", 0)
@@ -155,6 +156,7 @@ def test_a_broken_connection_is_no_answer(ask: str, monkeypatch: pytest.MonkeyPa
         getattr(location("memory://bucket/x"), ask)()
 
 
+@pytest.mark.training
 def test_a_fold_that_cannot_be_stored_is_one_that_failed(
     store: OofStore, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,6 +172,7 @@ def test_a_fold_that_cannot_be_stored_is_one_that_failed(
     assert store.state("linear", 1, made).is_valid
 
 
+@pytest.mark.training
 @pytest.mark.fault("the S3 server is gone for a moment")
 def test_a_short_outage_in_the_middle_of_an_upload(
     store: OofStore, gate: Gate, capsys: pytest.CaptureFixture[str]
@@ -188,6 +191,7 @@ def test_a_short_outage_in_the_middle_of_an_upload(
     assert capsys.readouterr().err.count("cannot be reached") == 1
 
 
+@pytest.mark.process
 @pytest.mark.fault("the S3 server is gone for 20 s")
 @pytest.mark.slow
 def test_the_server_is_gone_for_twenty_seconds_of_a_run(

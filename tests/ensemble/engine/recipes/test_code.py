@@ -61,6 +61,7 @@ def test_a_library_is_known_by_its_version() -> None:
     assert code_version("lightgbm.LGBMClassifier") == f"lightgbm=={lightgbm.__version__}"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("way", ["site", "path"])
 def test_a_library_is_known_wherever_it_was_installed(tmp_path: Path, way: str) -> None:
     """As `pip --user`, `--system-site-packages` or a .pth file have it: not in the environment's own folder."""
@@ -85,6 +86,7 @@ def test_a_library_is_known_wherever_it_was_installed(tmp_path: Path, way: str) 
     assert found.stdout.strip() == "borrowed-things==1.2.3"
 
 
+@pytest.mark.process
 def test_code_in_a_folder_called_like_a_library_is_not_that_library(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +102,7 @@ def test_a_module_that_looks_at_main_is_read_too(package: Path) -> None:
     assert code_version("plugged.model.Model").startswith("plugged:")
 
 
+@pytest.mark.process
 def test_every_source_of_the_framework_is_its_code(tmp_path: Path) -> None:
     """In a copy, so that a file may change: wherever it lies and whatever it is called, the hash says so."""
     shutil.copytree(ROOT / "ensemble", tmp_path / "ensemble", ignore=shutil.ignore_patterns("__pycache__"))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +33,7 @@ from ensemble.store.external.importing import import_predictions
 from ensemble.store.external.leakage import Pair, leak_checks
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
+from tests.commands import run_here, run_process
 
 Tables = tuple[pd.DataFrame, pd.DataFrame]
 Change = Callable[[pd.DataFrame], pd.DataFrame]
@@ -86,6 +85,7 @@ def refused(store: OofStore, *files: Path, name: str = "mine", **options: Any) -
     return str(caught.value)
 
 
+@pytest.mark.training
 def test_it_stands_beside_the_others(store: OofStore, tmp_path: Path) -> None:
     oof, test = tables(store)
     lines = import_predictions(store, "mine", *write(tmp_path, oof, test))
@@ -109,6 +109,7 @@ def test_it_stands_beside_the_others(store: OofStore, tmp_path: Path) -> None:
     assert "trained elsewhere: mine, folds checked row by row" in (store.root / "leaderboard.md").read_text()
 
 
+@pytest.mark.training
 def test_a_very_good_member_is_given_weight(store: OofStore, tmp_path: Path) -> None:
     oof, test = tables(store)
     rng, labels = np.random.default_rng(1), store.ledger().labels
@@ -213,6 +214,7 @@ def test_a_submission_is_a_test_file_whatever_the_sample_calls_its_columns(store
     assert "one, called pred, the prediction" in refused(store, *write(tmp_path, oof, test), name="other")
 
 
+@pytest.mark.training
 @given(data=st.data())
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_order_and_numbering_do_not_matter(store: OofStore, tmp_path: Path, data: st.DataObject) -> None:
@@ -229,6 +231,7 @@ def test_order_and_numbering_do_not_matter(store: OofStore, tmp_path: Path, data
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.training
 @given(
     values=st.lists(st.floats(-12, 12), min_size=40, max_size=40).filter(lambda v: sum(x < 0 for x in v) >= 4),
     suffix=st.sampled_from([".csv", ".parquet"]),
@@ -537,6 +540,7 @@ LEARNERS = {
 }
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("separation", [0.3, 0.8])
 @pytest.mark.parametrize("learner", LEARNERS)
 def test_real_learners(learner: str, separation: float) -> None:
@@ -572,25 +576,21 @@ def test_export_refuses_what_it_cannot_do(store: OofStore, tmp_path: Path) -> No
     assert not list(tmp_path.glob("folds*"))
 
 
-def ensemble(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run `python -m ensemble.VERB ...`."""
-    verb, *rest = map(str, arguments)
-    command = [sys.executable, "-m", "ensemble", verb, *rest]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
-
-
+@pytest.mark.process
 def test_the_commands(store: OofStore, tmp_path: Path) -> None:
-    exported = ensemble("folds", "export", store.root, "-o", "folds.csv", cwd=tmp_path)
+    exported = run_process("folds", "export", store.root, "-o", "folds.csv", cwd=tmp_path)
     assert (exported.returncode, exported.stderr) == (0, "")
     assert "folds.csv: 40 rows in 3 folds" in exported.stdout
     oof, test = tables(store)
     oof_file, test_file = write(tmp_path, pd.read_csv(tmp_path / "folds.csv").assign(pred=oof["pred"]), test)
     command = ("blend", "import", "mine", "--oof", oof_file, "--test", test_file, "--store", store.root)
-    taken = ensemble(*command, cwd=tmp_path)
+    taken = run_process(*command, cwd=tmp_path)
     assert (taken.returncode, taken.stderr) == (0, "")
     assert taken.stdout.startswith("mine: 40 out-of-fold and 12 test rows, each read as a probability")
     assert store.imported() == ["mine"]
-    found = ensemble(*command[:2], "again", *command[3:-2], "--root", tmp_path, cwd=tmp_path)  # the newest store there
+    found = run_process(
+        *command[:2], "again", *command[3:-2], "--root", tmp_path, cwd=tmp_path
+    )  # the newest store there
     assert found.returncode == 0, found.stderr
     assert store.imported() == ["again", "mine"]
 
@@ -598,7 +598,7 @@ def test_the_commands(store: OofStore, tmp_path: Path) -> None:
 def test_a_mistake_is_one_sentence_and_exit_code_two(store: OofStore, tmp_path: Path) -> None:
     oof, test = tables(store)
     oof_file, test_file = write(tmp_path, oof.drop(columns="fold"), test)
-    result = ensemble(
+    result = run_here(
         "blend", "import", "mine", "--oof", oof_file, "--test", test_file, "--store", store.root, cwd=tmp_path
     )
     assert (result.returncode, result.stdout) == (2, "")
@@ -608,8 +608,8 @@ def test_a_mistake_is_one_sentence_and_exit_code_two(store: OofStore, tmp_path: 
 
 
 def test_help_tells_everything(tmp_path: Path) -> None:
-    told = ensemble("blend", "import", "--help", cwd=tmp_path).stdout
+    told = run_here("blend", "import", "--help", cwd=tmp_path).stdout
     assert [
         option for option in ("--oof", "--test", "--store", "--root", "--same-folds", "--scale") if option not in told
     ] == []
-    assert "--output" in ensemble("folds", "export", "--help", cwd=tmp_path).stdout
+    assert "--output" in run_here("folds", "export", "--help", cwd=tmp_path).stdout
