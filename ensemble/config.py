@@ -14,7 +14,7 @@ from ensemble.core.storage.files import Location
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
 Seed = Annotated[int, Field(ge=0, le=2**31)]  # libraries take 32 bits, and a fold's number is added
 BlendMethod = Literal[
-    "mean", "single_best", "greedy", "greedy_log_loss", "bagged_greedy", "nonnegative_logistic", "cma", "tpe",
+    "mean", "single_best", "greedy", "greedy_log_loss", "bagged_greedy", "nonnegative_logistic", "cma",
     "logistic", "boosted", "average",
 ]  # fmt: skip
 _REFUSED_METHODS = {
@@ -23,7 +23,7 @@ _REFUSED_METHODS = {
     "slsqp": "accuracy is a step function with zero gradient, so SLSQP returns its initial weights; use cma, which "
     "needs no gradient",
 }
-_FORMER_METHODS = {"weights": "cma", "stacking": "logistic"}  # names in older stores
+_FORMER_METHODS = {"weights": "cma", "tpe": "cma", "stacking": "logistic"}  # names in older stores
 
 
 class Settings(BaseModel):
@@ -107,7 +107,7 @@ class MemberSettings(Settings):
 class BlendSettings(Settings):
     """Settings of the blend: which blenders compete and how long they search.
 
-    `trials` are those of cma; tpe takes half of them, logistic a fifth, boosted a tenth. `columns` are a few
+    `trials` are those of cma; logistic takes a fifth of them, boosted a tenth. `columns` are a few
     stateless features that boosted reads beside the members' logits. `correct_prior` applies the estimated share of
     fakes among the test rows.
     """
@@ -127,7 +127,7 @@ class BlendSettings(Settings):
         for method in value:
             if method in _REFUSED_METHODS:
                 raise ValueError(f"{method} is not offered: {_REFUSED_METHODS[method]}")
-        return [_FORMER_METHODS.get(method, method) for method in value]
+        return list(dict.fromkeys(_FORMER_METHODS.get(method, method) for method in value))
 
 
 class ReportSettings(Settings):
