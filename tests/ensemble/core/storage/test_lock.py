@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -35,9 +36,12 @@ with only_writer(OofStore(location(sys.argv[1])).root, "train"):
 
 
 @pytest.fixture(autouse=True)
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(leases, "HEARTBEAT", 0.1)
     monkeypatch.setattr(leases, "EXPIRY", 3.0)  # a busy machine may stand still for a second
+    gc.disable()  # an interrupt inside hypothesis's callback of the collector would be ignored
+    yield
+    gc.enable()
 
 
 def lock_folder(store: OofStore) -> RemotePath:
