@@ -38,7 +38,7 @@ def test_the_tables_of_a_store(store: Path) -> None:
 def test_a_blend_is_a_column_of_the_store(store: Path, tmp_path: Path) -> None:
     result = blend(store, output=tmp_path / "mine.csv")
     assert result.measured_on == "nested OOF"
-    assert result.weights is None or sum(result.weights.values()) == pytest.approx(1)
+    assert result.weights is None or all(weight >= 0 for weight in result.weights.values())
     submission = pd.read_csv(tmp_path / "mine.csv")
     assert result.submission == tmp_path / "mine.csv"
     assert result.store.test["blend"].tolist() == submission["pred"].tolist()
