@@ -15,10 +15,11 @@ from ensemble.competition.dataset import Competition
 from ensemble.config import Experiment, MemberSettings, Recipe, load_experiment
 from ensemble.core.console.console import run
 from ensemble.core.console.durations import parse_duration
+from ensemble.core.console.options import ConfigArgument, DataOption, EngineOption, MembersOption, OofOption
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.console.text import plural
 from ensemble.core.errors import UserError
-from ensemble.core.storage.files import Location, location
+from ensemble.core.storage.files import Location
 from ensemble.core.storage.lock import only_writer
 from ensemble.engine.choose import engine_maker
 from ensemble.engine.recipes.build import build
@@ -38,25 +39,11 @@ if TYPE_CHECKING:
 
 
 def main(
-    config: Annotated[Path, typer.Argument(help="The experiment, a YAML file such as configs/demo.yaml.")],
-    data: Annotated[
-        Location,
-        typer.Option(
-            parser=location,
-            metavar="PATH",
-            help="Folder with the archive (or train/, test/) and the two tables; or the archive; or an address of it.",
-        ),
-    ] = Path("data"),
-    oof: Annotated[
-        Location,
-        typer.Option(
-            parser=location,
-            metavar="PATH",
-            help="Root of the stores, such as oof or s3://bucket/oof; this run's is OOF/<name in the config>.",
-        ),
-    ] = Path("oof"),
-    engine: Annotated[str, typer.Option(help="ray (local, or the cluster in RAY_ADDRESS) or inline.")] = "ray",
-    members: Annotated[str, typer.Option(help="Train only these members, separated by commas.")] = "",
+    config: ConfigArgument,
+    data: DataOption = Path("data"),
+    oof: OofOption = Path("oof"),
+    engine: EngineOption = "ray",
+    members: MembersOption = "",
     timeout: Annotated[
         str | None, typer.Option(help="End a fold that runs longer, such as 90s, 15min, 1h30m; the others go on.")
     ] = None,

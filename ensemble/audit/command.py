@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-import typer
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
 from ensemble.competition.dataset import Competition
 from ensemble.config import Experiment, load_experiment
+from ensemble.core.console.options import ConfigArgument, DataOption, EngineOption, OofOption
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.errors import UserError
-from ensemble.core.storage.files import Location, location
 from ensemble.core.storage.lock import only_writer
 from ensemble.engine.choose import engine_maker
 from ensemble.folds.ledger import FoldLedger
@@ -28,20 +26,10 @@ _STYLES = {"fine": "green", "look": "yellow", "alarm": "bold red", "not run": "d
 
 
 def main(
-    config: Annotated[Path, typer.Argument(help="The experiment, a YAML file such as configs/demo.yaml.")],
-    data: Annotated[
-        Location,
-        typer.Option(
-            parser=location,
-            metavar="PATH",
-            help="Folder with the archive (or train/, test/) and the two tables; or the archive; or an address of it.",
-        ),
-    ] = Path("data"),
-    oof: Annotated[
-        Location,
-        typer.Option(parser=location, metavar="PATH", help="Root of the stores; results go into its audit/."),
-    ] = Path("oof"),
-    engine: Annotated[str, typer.Option(help="ray (local, or the cluster in RAY_ADDRESS) or inline.")] = "ray",
+    config: ConfigArgument,
+    data: DataOption = Path("data"),
+    oof: OofOption = Path("oof"),
+    engine: EngineOption = "ray",
 ) -> None:
     """Look for shortcuts: formats, copies, names, other photographs in test. Nothing needs to be trained."""
     from ensemble.audit.run import Subject, audit, known_checks

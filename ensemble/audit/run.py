@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ensemble.audit.files import copies, formats, header, names
 from ensemble.audit.files.copies import Pair
+from ensemble.audit.learned import adversarial, drift, permutation
 from ensemble.competition.dataset import Competition
 from ensemble.config import Experiment
 from ensemble.core.console.progress import ProgressBoard
@@ -129,10 +131,8 @@ class _Inputs:
 
     @cached_property
     def facts(self) -> pd.DataFrame:
-        from ensemble.audit.files.header import facts_of
-
         competition = self.subject.competition
-        return facts_of(competition.encoded, competition.identities)
+        return header.facts_of(competition.encoded, competition.identities)
 
     @property
     def distance(self) -> int:
@@ -142,11 +142,9 @@ class _Inputs:
     @cached_property
     def look_alikes(self) -> list[Pair]:
         """Pairs up to twice the distance, including those that folds may split."""
-        from ensemble.audit.files.copies import find_pairs
-
         competition = self.subject.competition
         contents = [competition.contents[name] for name in competition.identities]
-        return find_pairs(contents, self.pixels, self.distance, min(2 * self.distance, FARTHEST))
+        return copies.find_pairs(contents, self.pixels, self.distance, min(2 * self.distance, FARTHEST))
 
     @property
     def pairs(self) -> list[Pair]:
@@ -180,8 +178,6 @@ class _Inputs:
 
 
 def _files(inputs: _Inputs) -> list[Check]:
-    from ensemble.audit.files import copies, formats, names
-
     ledger, rows = inputs.subject.ledger, inputs.subject.competition.train_rows
     tested, table = inputs.subject.competition.sample.names, inputs.subject.ledger.table
 
@@ -204,9 +200,6 @@ def _files(inputs: _Inputs) -> list[Check]:
 
 
 def _learned(inputs: _Inputs) -> list[Check]:
-    from ensemble.audit.files import copies
-    from ensemble.audit.learned import adversarial, drift, permutation
-
     ledger, predictions = inputs.subject.ledger, inputs.subject.predictions
 
     def of_sets() -> Check:

@@ -12,20 +12,17 @@ from rich.console import Console
 
 from ensemble.config import Experiment
 from ensemble.core.console.console import make_console, start, verbs
+from ensemble.core.console.options import STORE_HELP, OofOption, StoreArgument
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, location
 from ensemble.core.storage.lock import only_writer
 from ensemble.store.oof import SUBMISSION, OofStore
 from ensemble.store.opening import find_store
 
-_NAMED = "A store or a config; default: the newest store."
-Store = Annotated[Location | None, typer.Argument(parser=location, metavar="STORE", help=_NAMED)]
-Root = Annotated[Location, typer.Option(parser=location, metavar="PATH", help="Root of the stores.")]
-
 
 def main(
-    store: Store = None,
-    oof: Root = Path("oof"),
+    store: StoreArgument = None,
+    oof: OofOption = Path("oof"),
     output: Annotated[
         Location | None,
         typer.Option("--output", "-o", parser=location, metavar="PATH", help="Also write the submission here."),
@@ -66,8 +63,8 @@ def import_member(
         Location,
         typer.Option("--test", parser=location, metavar="FILE", help="Its predictions of the test photographs."),
     ],
-    store: Annotated[Location | None, typer.Option(parser=location, metavar="STORE", help=_NAMED)] = None,
-    root: Root = Path("oof"),
+    store: Annotated[Location | None, typer.Option(parser=location, metavar="STORE", help=STORE_HELP)] = None,
+    root: OofOption = Path("oof"),
     same_folds: Annotated[
         bool, typer.Option("--same-folds", help="You state that the folds of this ledger were used (no fold column).")
     ] = False,

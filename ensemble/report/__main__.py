@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from ensemble.competition.dataset import Competition
 from ensemble.core.console.console import make_console, run
+from ensemble.core.console.options import OofOption, StoreArgument, StoredDataOption
 from ensemble.core.errors import UserError
-from ensemble.core.storage.files import Location, location
 from ensemble.report.publish import publish
 from ensemble.store.opening import find_store
 
 
 def main(
-    store: Annotated[
-        Location | None,
-        typer.Argument(parser=location, metavar="STORE", help="A store or a config; default: the newest store."),
-    ] = None,
-    oof: Annotated[Location, typer.Option(parser=location, metavar="PATH", help="Root of the stores.")] = Path("oof"),
-    data: Annotated[
-        Location | None,
-        typer.Option(
-            parser=location,
-            metavar="PATH",
-            help="The competition, for photographs that the report shows and the store does not hold; default: where "
-            "training read it, if that still exists.",
-        ),
-    ] = None,
+    store: StoreArgument = None,
+    oof: OofOption = Path("oof"),
+    data: StoredDataOption = None,
 ) -> None:
     """Write the report, the leaderboard and the members' pages from what the store holds; print the leaderboard."""
     found, experiment = find_store(store, oof)

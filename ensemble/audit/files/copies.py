@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ensemble.core.console.text import plural
 from ensemble.folds.ledger import FoldLedger
+from ensemble.folds.near_duplicates import components, near_duplicate_pairs, perceptual_hashes
 from ensemble.store.checks import Check, Evidence, Verdict
 
 WITHIN, ACROSS = "duplicates", "duplicates_across"
@@ -64,8 +65,6 @@ def find_pairs(
     farthest : int, optional
         Pairs up to so many bits are returned too: `how` is `alike`.
     """
-    from ensemble.folds.near_duplicates import near_duplicate_pairs, perceptual_hashes
-
     hashes = perceptual_hashes(pixels)
     pairs = []
     for first, second in near_duplicate_pairs(hashes, max(distance, farthest or 0)).tolist():
@@ -96,8 +95,6 @@ def look_alikes(pairs: Sequence[Pair], rows: int) -> NDArray[np.intp]:
 
 def copies(pairs: Sequence[Pair], groups: Sequence[str], rows: int) -> NDArray[np.intp]:
     """Return a group number for each row; copies, and rows of one group of the ledger, share one: intp (rows,)."""
-    from ensemble.folds.near_duplicates import components
-
     first: dict[str, int] = {}
     joined = [(first.setdefault(group, row), row) for row, group in enumerate(groups)]
     joined += [(pair.first, pair.second) for pair in pairs]
