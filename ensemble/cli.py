@@ -1,4 +1,8 @@
-"""The console script `ensemble`. A verb's own module is imported only when that verb is called."""
+"""Console script `ensemble`. The module of a verb is imported only when that verb is called.
+
+Everywhere else imports stand at the top of a module. The exceptions, each with its reason beside it: commands, and
+imports that take more than 0.1 s and that most commands do not need.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,7 @@ def main() -> None:
 
 
 def make_app(verb: str = "") -> typer.Typer:
-    """Return the command line with one verb, or with all of them where `verb` is none."""
+    """Build the command line with one verb, or with all of them if `verb` is not one of them."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, context_settings=HELP)
     app.callback()(_about)
     for name in [verb] if verb in VERBS else VERBS:

@@ -14,110 +14,125 @@ from ensemble.core.storage.files import Location
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
 Seed = Annotated[int, Field(ge=0, le=2**31)]  # libraries take 32 bits, and a fold's number is added
 BlendMethod = Literal[
-    "mean", "single_best", "greedy", "greedy_log_loss", "bagged_greedy", "nonnegative_logistic", "cma", "tpe",
+    "mean", "single_best", "greedy", "greedy_log_loss", "bagged_greedy", "nonnegative_logistic", "cma",
     "logistic", "boosted", "average",
 ]  # fmt: skip
 _REFUSED_METHODS = {
-    "rank_mean": "ranks force half of the test rows to be fake at a fixed 0.5, whatever their share is; mean averages "
-    "logits instead",
-    "slsqp": "accuracy is a staircase, its gradient is zero, so SLSQP returns the weights that it started from; cma "
-    "searches the staircase itself",
+    "rank_mean": "ranks force half of the test rows to be fake at a fixed 0.5, whatever their share is; use mean, "
+    "which averages logits",
+    "slsqp": "accuracy is a step function with zero gradient, so SLSQP returns its initial weights; use cma, which "
+    "needs no gradient",
 }
-_FORMER_METHODS = {"weights": "cma", "stacking": "logistic"}  # as older stores call them
+_FORMER_METHODS = {"weights": "cma", "tpe": "cma", "stacking": "logistic"}  # names in older stores
 
 
 class Settings(BaseModel):
-    """A part of the YAML. Unknown keys are errors: a misspelt setting must never be ignored."""
+    """Section of the YAML. Unknown keys are errors, so that a misspelt setting is never ignored."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Recipe(BaseModel):
-    """An object to build: `use` is its import path, every other key a parameter (which may be a recipe itself)."""
+    """Object to build: `use` is its import path, every other key a parameter (which may be a recipe itself)."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     use: str
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The parameters, without `use`."""
+        """Parameters, without `use`."""
         return dict(self.model_extra or {})
 
 
 class DataSettings(Settings):
-    """How to read the competition's files."""
+    """Settings for reading the competition's files."""
 
     name_column: str | None = None
+    """Column of the file names in train.csv, and in submit.csv where it has a column of that name. By default the
+    column whose values name the photographs."""
     label_column: str | None = None
+    """Column of the labels in train.csv: 1 is fake, 0 is real. By default the column that holds 0 and 1."""
     group_column: str | None = None
+    """Column of train.csv whose equal values stay in one fold, such as the photographer."""
     on_size_mismatch: Literal["error", "crop"] = "error"
+    """How to treat photographs of different sizes: stop with an error, or crop all to the smallest size, on the 8 x 8
+    grid of JPEG. Nothing is ever resized."""
 
 
 class FoldSettings(Settings):
-    """How to cut the training rows. `near_duplicate_distance` is in bits of a 256-bit perceptual hash."""
+    """Settings of the folds."""
 
     n_folds: int = Field(5, ge=2, le=100)
+    """Number of folds."""
     seed: Seed = 0
+    """Seed of the split. Another seed gives other folds: all members are trained again."""
     near_duplicate_distance: int = Field(30, ge=0, le=64)
+    """Photographs that differ by at most this many bits of a 256-bit perceptual hash stay in one fold."""
 
 
 class Resources(Settings):
-    """What one task of a member occupies. It computes with exactly `num_cpus` threads.
-
-    `custom` are resources that the owner of a Ray cluster has named. `without_gpu: wait` waits for a
-    machine that could hold the task, be it for its GPU or for its size, as a cluster that grows on demand brings one.
-    """
+    """Resources of one task of a member."""
 
     num_cpus: int = Field(1, ge=1)
+    """CPU cores. The task computes with exactly this many threads."""
     num_gpus: float = Field(0, ge=0, allow_inf_nan=False)
+    """GPUs: below one a fraction is possible (0.5 puts two tasks on one GPU), above one a whole number."""
     memory_gib: float | None = Field(None, gt=0, allow_inf_nan=False)
+    """Memory in GiB that a machine must have free for the task."""
     custom: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
+    """Resources that the owner of a Ray cluster has named, such as `{fast_disk: 1}`."""
     without_gpu: Literal["use_cpu", "fail", "wait"] = "use_cpu"
+    """What to do where no GPU is available: run on the CPU, stop with an error, or wait for a machine that could run
+    the task (for its GPU or for its size), as a cluster that grows on demand brings one."""
 
     @field_validator("num_gpus")
     @classmethod
     def _whole_above_one(cls, value: float) -> float:
         if value > 1 and value != int(value):
-            raise ValueError("several GPUs must be a whole number; only below one a fraction is possible")
+            raise ValueError("num_gpus above 1 must be a whole number; fractions must be below 1")
         return value
 
 
 class MemberSettings(Settings):
-    """A base learner: a classifier, with or without stateless features in front of it.
-
-    `resources` are those of a fold, `features_resources` those of a chunk of photographs whose features are computed.
-    `value` is what you expect the member to be worth beside one of value 1: `train --budget` takes the most valuable
-    ones that fit.
-    """
+    """Base learner: a classifier, with or without stateless features in front of it."""
 
     name: Name
+    """Name of the member: letters, digits, `_`, `.` and `-`. No two may be equal, and none may be `blend`."""
     features: Recipe | None = None
+    """Stateless transformer of photographs into a table, which the model gets instead of the photographs. It is
+    computed once for all folds, and shared by all members with the same recipe."""
     model: Recipe
+    """The classifier."""
     seed: Seed = 0
+    """Seed of the model. The number of the fold is added."""
     resources: Resources = Resources()
+    """Resources of one fold: fit and predict."""
     features_resources: Resources = Resources()
+    """Resources of a chunk of photographs whose features are computed."""
     value: float = Field(1, gt=0, allow_inf_nan=False)
+    """Expected worth beside a member of value 1: `train --budget` takes the most valuable members that fit."""
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """What decides the predictions: everything but the name, the resources and the expectations."""
+        """Settings that determine the predictions: all but the name, the resources and the value."""
         return self.model_dump(mode="json", exclude={"name", "resources", "features_resources", "value"})
 
 
 class BlendSettings(Settings):
-    """Which blenders compete, and how long they search.
-
-    `trials` are those of cma; tpe takes half of them, logistic a fifth, boosted a tenth. `columns` are a few
-    stateless features that boosted reads beside the members' logits. `correct_prior` applies the estimated share of
-    fakes among the test rows.
-    """
+    """Settings of the blend: which blenders compete and how long they search."""
 
     methods: tuple[BlendMethod, ...] = Field(get_args(BlendMethod), min_length=1)
+    """Blenders that compete; by default all of them."""
     rounds: int = Field(25, ge=1, le=200)
+    """Rounds of greedy selection."""
     trials: int = Field(40, ge=1)
+    """Optuna trials of cma; logistic takes a fifth as many, boosted a tenth."""
     seed: Seed = 0
+    """Seed of the searches."""
     columns: Recipe | None = None
+    """Stateless features, a few columns, that boosted reads beside the members' logits."""
     correct_prior: bool = False
+    """Whether to apply the estimated share of fakes among the test photographs."""
 
     @field_validator("methods", mode="before")
     @classmethod
@@ -127,41 +142,45 @@ class BlendSettings(Settings):
         for method in value:
             if method in _REFUSED_METHODS:
                 raise ValueError(f"{method} is not offered: {_REFUSED_METHODS[method]}")
-        return [_FORMER_METHODS.get(method, method) for method in value]
+        return list(dict.fromkeys(_FORMER_METHODS.get(method, method) for method in value))
 
 
 class ReportSettings(Settings):
-    """What audits and the report look at.
-
-    `spectra` turns photographs into the curves of their spectra (see `member.Spectra`): audits learn from them, fakes
-    are clustered by them, and the report shows them. The framework itself knows no Fourier transform.
-    """
+    """Settings of audits and the report."""
 
     spectra: Recipe = Recipe(use="members.forensics.Spectra")
+    """Transformer of photographs into the curves of their spectra: audits learn from them, fakes are clustered by
+    them, and the report shows them."""
 
 
 class Experiment(Settings):
     """The whole YAML file."""
 
     name: Name
+    """Name of the experiment, and of its store: letters, digits, `_`, `.` and `-`."""
     data: DataSettings = DataSettings()
+    """How to read the competition's files."""
     folds: FoldSettings = FoldSettings()
+    """How to split the training rows into folds."""
     members: tuple[MemberSettings, ...] = Field(min_length=1)
+    """The base learners, at least one."""
     blend: BlendSettings = BlendSettings()
+    """Which blenders compete, and how long they search."""
     report: ReportSettings = ReportSettings()
+    """What audits and the report look at."""
 
     @model_validator(mode="after")
     def _own_names(self) -> Experiment:
         names = [member.name.lower() for member in self.members]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"two members are called {', '.join(twice)}; give each a name of its own")
+            raise ValueError(f"two members are called {', '.join(twice)}; give each a different name")
         if "blend" in names:
-            raise ValueError("no member may be called blend, as tables call what all of them decide together")
+            raise ValueError("no member may be called blend, which is the name of the blend in tables")
         return self
 
     def to_yaml(self) -> str:
-        """The experiment with every default written out."""
+        """Format the experiment as YAML, with every default."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
@@ -171,16 +190,16 @@ def load_experiment(path: Location) -> Experiment:
     Raises
     ------
     UserError
-        The file is missing, is no YAML, or says something that is not possible; every fault is named with its place.
+        The file is missing, is not YAML, or has invalid settings; every error is listed with its place.
     """
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         known = ", ".join(str(p) for p in sorted(Path("configs").glob("*.yaml")))
-        reason = error.strerror if isinstance(error, OSError) else "is no text"
+        reason = error.strerror if isinstance(error, OSError) else "is not text"
         raise UserError(f"config {path}: {reason}; known configs: {known or 'none in configs/'}") from None
     except yaml.YAMLError as error:
-        raise UserError(f"config {path} is no valid YAML: {' '.join(str(error).split())}") from None
+        raise UserError(f"config {path} is not valid YAML: {' '.join(str(error).split())}") from None
     try:
         return Experiment.model_validate(raw)
     except ValidationError as error:
@@ -190,5 +209,5 @@ def load_experiment(path: Location) -> Experiment:
 def _fault(fault: Any) -> str:
     place = ".".join(str(part) for part in fault["loc"]) or "the whole file"
     if fault["type"] == "extra_forbidden":
-        return f"{place}: there is no such setting, check its spelling"
+        return f"{place}: there is no such setting; check the spelling"
     return f"{place}: {fault['msg'].removeprefix('Value error, ')}"

@@ -15,10 +15,11 @@ from ensemble.competition.dataset import Competition
 from ensemble.config import Experiment, MemberSettings, Recipe, load_experiment
 from ensemble.core.console.console import run
 from ensemble.core.console.durations import parse_duration
+from ensemble.core.console.options import ConfigArgument, DataOption, EngineOption, MembersOption, OofOption
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.console.text import plural
 from ensemble.core.errors import UserError
-from ensemble.core.storage.files import Location, location
+from ensemble.core.storage.files import Location
 from ensemble.core.storage.lock import only_writer
 from ensemble.engine.choose import engine_maker
 from ensemble.engine.recipes.build import build
@@ -26,7 +27,7 @@ from ensemble.report.publish import publish
 from ensemble.store.columns import columns_missing, make_columns
 from ensemble.store.context import RunContext
 from ensemble.store.oof import OofStore
-from ensemble.store.opening import facts_of, note_photographs, prepare
+from ensemble.store.opening import facts_of, prepare, write_photograph_hashes
 from ensemble.training.budget import UNLIMITED, Budget, Limits
 from ensemble.training.checks import check_members
 from ensemble.training.execute import Training, train_folds
@@ -38,25 +39,11 @@ if TYPE_CHECKING:
 
 
 def main(
-    config: Annotated[Path, typer.Argument(help="The experiment, a YAML file such as configs/demo.yaml.")],
-    data: Annotated[
-        Location,
-        typer.Option(
-            parser=location,
-            metavar="PATH",
-            help="Folder with the archive (or train/, test/) and the two tables; or the archive; or an address of it.",
-        ),
-    ] = Path("data"),
-    oof: Annotated[
-        Location,
-        typer.Option(
-            parser=location,
-            metavar="PATH",
-            help="Root of the stores, such as oof or s3://bucket/oof; this run's is OOF/<name in the config>.",
-        ),
-    ] = Path("oof"),
-    engine: Annotated[str, typer.Option(help="ray (local, or the cluster in RAY_ADDRESS) or inline.")] = "ray",
-    members: Annotated[str, typer.Option(help="Train only these members, separated by commas.")] = "",
+    config: ConfigArgument,
+    data: DataOption = Path("data"),
+    oof: OofOption = Path("oof"),
+    engine: EngineOption = "ray",
+    members: MembersOption = "",
     timeout: Annotated[
         str | None, typer.Option(help="End a fold that runs longer, such as 90s, 15min, 1h30m; the others go on.")
     ] = None,
@@ -98,7 +85,7 @@ def train(
         plan = plan_folds(members, ledger, competition, store)
         check_members(plan.members)  # finished ones were checked when they were trained
         store.begin(experiment, ledger, competition.sample, facts_of(competition))
-        note_photographs(store, competition)
+        write_photograph_hashes(store, competition)
         for line in plan.reasons:
             board.log(line)
         complete, columns = True, _columns_to_make(experiment, competition, store)
@@ -138,20 +125,12 @@ def _look_for_shortcuts(
     context: RunContext, experiment: Experiment, pixels: NDArray[np.uint8], plan: Plan, limits: Limits
 ) -> None:
     """Audit the data before hours are spent on members that may learn a shortcut; with a budget, what is quick."""
-    from ensemble.audit.run import audit_and_tell  # here, since a run that has nothing to do should not import it
+    from ensemble.audit.run import Subject, audit_and_log  # here, since a run with nothing to do should not import it
 
     context.engine.deadline = limits.budget.deadline
     if plan.missing:
-        audit_and_tell(
-            context.competition,
-            pixels,
-            context.ledger,
-            experiment,
-            context.store,
-            context.engine,
-            context.board,
-            quick=limits.budget.limited,
-        )
+        subject = Subject(context.competition, context.ledger, experiment, context.store)
+        audit_and_log(subject, context.engine, context.board, pixels, quick=limits.budget.limited)
 
 
 def _publish(experiment: Experiment, competition: Competition, store: OofStore, board: ProgressBoard) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from ensemble.audit.run import audit
+from ensemble.audit.run import Subject, audit
 from ensemble.competition.dataset import Competition
 from ensemble.competition.tables import SampleTable, TrainTable
 from ensemble.config import Experiment, MemberSettings, Recipe
@@ -88,9 +88,9 @@ def audited(competition: Competition, folder: Path) -> dict[str, Check]:
     member = MemberSettings(name="any", model=Recipe(use="sklearn.dummy.DummyClassifier"))
     experiment = Experiment(name="planted", members=(member,))
     pixels, ledger = cut(experiment, competition)
-    store = OofStore(folder / "planted")
+    subject = Subject(competition, ledger, experiment, OofStore(folder / "planted"))
     with InlineEngine() as engine:
-        checks = audit(competition, pixels, ledger, experiment, store, engine, ProgressBoard())
+        checks = audit(subject, engine, ProgressBoard(), pixels)
     return {check.id: check for check in checks}
 
 

@@ -1,4 +1,4 @@
-"""Changing what a store holds as a person would who knows the format: every checksum fits again."""
+"""Reading stored predictions, and changing a store so that every checksum matches again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ from typing import Any
 
 import pandas as pd
 
+from ensemble.store.oof import OofStore
 from ensemble.store.record import PREDICTIONS, from_text, to_text
+
+
+def stored_predictions(store: OofStore, member: str, fold: int) -> pd.DataFrame:
+    """Return the table of a stored fold, which must be valid."""
+    record = store.record(member, fold)
+    assert record is not None
+    table = store.predictions(record)
+    assert table is not None
+    return table.to_pandas()
 
 
 def change_record(folder: Path, **changes: Any) -> None:

@@ -1,26 +1,23 @@
-"""ensemble audit: shortcuts and traps of a competition's data, found before anything is trained."""
+"""Command `ensemble audit`: shortcuts and traps of a competition's data, found before anything is trained."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-import typer
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
-from ensemble.audit.store import place_of
 from ensemble.competition.dataset import Competition
 from ensemble.config import Experiment, load_experiment
+from ensemble.core.console.options import ConfigArgument, DataOption, EngineOption, OofOption
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.errors import UserError
-from ensemble.core.storage.files import Location, location
 from ensemble.core.storage.lock import only_writer
 from ensemble.engine.choose import engine_maker
 from ensemble.folds.ledger import FoldLedger
-from ensemble.store.checks import Check
+from ensemble.store.checks import Check, page_of
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import cut, known_ledger
 from ensemble.store.predictions import Predictions
@@ -29,43 +26,33 @@ _STYLES = {"fine": "green", "look": "yellow", "alarm": "bold red", "not run": "d
 
 
 def main(
-    config: Annotated[Path, typer.Argument(help="The experiment, a YAML file such as configs/demo.yaml.")],
-    data: Annotated[
-        Location,
-        typer.Option(
-            parser=location,
-            metavar="PATH",
-            help="Folder with the archive (or train/, test/) and the two tables; or the archive; or an address of it.",
-        ),
-    ] = Path("data"),
-    oof: Annotated[
-        Location,
-        typer.Option(parser=location, metavar="PATH", help="Root of the stores; what is found is kept in its audit/."),
-    ] = Path("oof"),
-    engine: Annotated[str, typer.Option(help="ray (local, or the cluster in RAY_ADDRESS) or inline.")] = "ray",
+    config: ConfigArgument,
+    data: DataOption = Path("data"),
+    oof: OofOption = Path("oof"),
+    engine: EngineOption = "ray",
 ) -> None:
     """Look for shortcuts: formats, copies, names, other photographs in test. Nothing needs to be trained."""
-    from ensemble.audit.run import audit, known_checks
+    from ensemble.audit.run import Subject, audit, known_checks
 
     make_engine, experiment, board = engine_maker(engine), load_experiment(config), ProgressBoard()
     competition = Competition.open(data, experiment.data)
-    store, pixels, ledger = _place(experiment, competition, OofStore(oof / experiment.name))
-    predictions = _predictions(store, experiment)
-    checks = known_checks(competition, ledger, experiment, store, predictions)
+    store, pixels, ledger = _store_for(experiment, competition, OofStore(oof / experiment.name))
+    subject = Subject(competition, ledger, experiment, store, _predictions(store, experiment))
+    checks = known_checks(subject)
     if checks is None:
-        with only_writer(store.root, "train"), make_engine() as working:
-            checks = audit(competition, pixels, ledger, experiment, store, working, board, predictions)
+        with only_writer(store.root, "train"), make_engine() as running:
+            checks = audit(subject, running, board, pixels)
     for check in checks:
         _print(check, board.console)
-    board.console.print(f"what is behind it: {place_of(store)}", markup=False)
+    board.console.print(f"details: {page_of(store)}", markup=False)
 
 
-def _place(
+def _store_for(
     experiment: Experiment, competition: Competition, store: OofStore
 ) -> tuple[OofStore, NDArray[np.uint8] | None, FoldLedger]:
-    """Where to keep what is found, photographs that were decoded on the way, and the folds.
+    """Return the store for the results, the photographs if they were decoded, and the folds.
 
-    A store of other data or folds is left alone: what is found then lies beside it.
+    A store of other data or folds is left alone: the results then go beside it.
     """
     known = known_ledger(experiment, competition, store)
     if known is not None:
@@ -76,7 +63,7 @@ def _place(
 
 
 def _predictions(store: OofStore, experiment: Experiment) -> Predictions | None:
-    """What members have predicted, if any has."""
+    """Load what members have predicted, if any has."""
     from ensemble.store.predictions import load_predictions
 
     try:

@@ -1,4 +1,4 @@
-"""ensemble blend: the submission, and how good it is; and predictions that were made elsewhere."""
+"""ensemble blend: write the submission and its score, or import predictions that were made elsewhere."""
 
 from __future__ import annotations
 
@@ -12,25 +12,22 @@ from rich.console import Console
 
 from ensemble.config import Experiment
 from ensemble.core.console.console import make_console, start, verbs
+from ensemble.core.console.options import STORE_HELP, OofOption, StoreArgument
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, location
 from ensemble.core.storage.lock import only_writer
-from ensemble.store.find import find_store
 from ensemble.store.oof import SUBMISSION, OofStore
-
-_NAMED = "A store or a config; default: the newest store."
-Store = Annotated[Location | None, typer.Argument(parser=location, metavar="STORE", help=_NAMED)]
-Root = Annotated[Location, typer.Option(parser=location, metavar="PATH", help="Root of the stores.")]
+from ensemble.store.opening import find_store
 
 
 def main(
-    store: Store = None,
-    oof: Root = Path("oof"),
+    store: StoreArgument = None,
+    oof: OofOption = Path("oof"),
     output: Annotated[
         Location | None,
         typer.Option("--output", "-o", parser=location, metavar="PATH", help="Also write the submission here."),
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Only blenders that do not search with Optuna.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Use only blenders that do not search with Optuna.")] = False,
     correct_prior: Annotated[
         bool, typer.Option("--correct-prior", help="Apply the estimated share of fakes among the test photographs.")
     ] = False,
@@ -43,7 +40,7 @@ def main(
 ) -> None:
     """Fit several blenders on the out-of-fold predictions, choose one by its nested score, and write submit.csv."""
     if output is not None and output.is_dir():
-        raise UserError(f"{output} is a folder; name the file that the submission is to be written to")
+        raise UserError(f"{output} is a folder; name the file to write the submission to")
     found, experiment = find_store(store, oof)
     if rebuild_from is not None:
         _rebuild(rebuild_from, found, experiment, output)
@@ -52,41 +49,41 @@ def main(
 
 
 def import_member(
-    name: Annotated[str, typer.Argument(help="What the member is to be called.")],
+    name: Annotated[str, typer.Argument(help="Name of the member.")],
     oof_file: Annotated[
         Location,
         typer.Option(
             "--oof",
             parser=location,
             metavar="FILE",
-            help="Its out-of-fold predictions (CSV or Parquet): name, pred, perhaps fold.",
+            help="Its out-of-fold predictions (CSV or Parquet): name, pred, optionally fold.",
         ),
     ],
     test_file: Annotated[
         Location,
         typer.Option("--test", parser=location, metavar="FILE", help="Its predictions of the test photographs."),
     ],
-    store: Annotated[Location | None, typer.Option(parser=location, metavar="STORE", help=_NAMED)] = None,
-    root: Root = Path("oof"),
+    store: Annotated[Location | None, typer.Option(parser=location, metavar="STORE", help=STORE_HELP)] = None,
+    root: OofOption = Path("oof"),
     same_folds: Annotated[
         bool, typer.Option("--same-folds", help="You state that the folds of this ledger were used (no fold column).")
     ] = False,
     scale: Annotated[
-        str, typer.Option(help="probability, logit, or auto: logit where a tenth of the values is negative.")
+        str, typer.Option(help="probability, logit, or auto: logit if a tenth of the values is negative.")
     ] = "auto",
 ) -> None:
-    """Take in the predictions of a member that was trained elsewhere on the same folds."""
+    """Import the predictions of a member that was trained elsewhere on the same folds."""
     from ensemble.store.external.importing import import_predictions
 
     found, _ = find_store(store, root)
     with only_writer(found.root, "blend"):
         lines = import_predictions(found, name, oof_file, test_file, same_folds=same_folds, scale=scale)
-    for line in (*lines, f"ensemble blend {found.root} blends it"):
+    for line in (*lines, f"to blend it: ensemble blend {found.root}"):
         make_console().print(line, markup=False)
 
 
 VERBS: dict[str, Callable[..., Any]] = {"run": main, "import": import_member}
-ABOUT = "Write submit.csv from what the members predicted; `import` takes in predictions that were made elsewhere."
+ABOUT = "Write submit.csv from the members' predictions; `import` adds predictions that were made elsewhere."
 app = verbs(VERBS, ABOUT, default="run")
 
 
@@ -99,15 +96,15 @@ def _adjusted(experiment: Experiment, quick: bool, correct_prior: bool) -> Exper
     return experiment.model_copy(update={"blend": settings.model_copy(update=changes)})
 
 
-class Told:
-    """Tells a log where a long blend is, not more often than every ten seconds."""
+class SparseLog:
+    """Prints the progress of a long blend, at most every ten seconds."""
 
     def __init__(self, console: Console, every: float = 10.0) -> None:
         self.console, self.every = console, every
         self.last = time.monotonic()
 
     def __call__(self, line: str) -> None:
-        """Say it, if it is time."""
+        """Print a line, if it is time."""
         if time.monotonic() - self.last >= self.every:
             self.last = time.monotonic()
             self.console.print(line, markup=False)
@@ -131,11 +128,12 @@ def _blend(store: OofStore, experiment: Experiment, output: Location | None) -> 
     console = make_console()
     with only_writer(store.root, "blend"), console.status("reading the store") as status:
         predictions = load_predictions(store, experiment)
-        content = blend(store, experiment, output, status.update if console.is_terminal else Told(console), predictions)
+        log = status.update if console.is_terminal else SparseLog(console)
+        content = blend(store, experiment, output, log, predictions)
     publish(store, console, experiment, predictions)
     for line in (content["reason"], score_line(content), *submission_lines(content)):
         console.print(line, markup=False)
-    console.print(f"all blenders, the decision, each member's worth: {store.blend_folder / PAGE}", markup=False)
+    console.print(f"all blenders, the decision, the worth of each member: {store.blend_folder / PAGE}", markup=False)
     console.print(f"submission: {output or store.blend_folder / SUBMISSION}", markup=False)
 
 

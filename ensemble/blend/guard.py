@@ -1,4 +1,4 @@
-"""Before a submission goes out: what it changes, and whether it looks like the rows that it was scored on."""
+"""Checks of a submission: its changes to the last one, and its share of fakes beside that of the out-of-fold rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ensemble.competition.tables import SampleTable
-from ensemble.core.metrics.intervals import share_variance
+from ensemble.core.metrics.intervals import proportion_variance
 from ensemble.core.metrics.scores import THRESHOLD
 from ensemble.core.storage.files import Location
 
@@ -19,14 +19,14 @@ _TOO_FAR = 3.0  # standard errors
 
 @dataclass(frozen=True)
 class Guard:
-    """What is said of a submission before it is handed in.
+    """Results of the checks.
 
     Attributes
     ----------
     flips, compared : int or None
-        Decisions that differ from the last submission, and how many photographs both hold; None without a last one.
+        Decisions that differ from the last submission, and photographs in both; None without a last one.
     fake_share_oof, fake_share_test : float
-        Share of rows called fake, nested out-of-fold and in this submission.
+        Share of rows predicted fake, nested out-of-fold and in this submission.
     error : float
         Standard error of the difference of the two.
     """
@@ -38,22 +38,22 @@ class Guard:
     error: float
 
     def lines(self) -> list[str]:
-        """In words."""
-        shares = f"called fake: {self.fake_share_test:.3f} of the test rows, {self.fake_share_oof:.3f} out-of-fold"
+        """Return the results in sentences."""
+        shares = f"predicted fake: {self.fake_share_test:.3f} of the test rows, {self.fake_share_oof:.3f} out-of-fold"
         far = abs(self.fake_share_test - self.fake_share_oof) > _TOO_FAR * self.error
-        lines = [f"{shares}: further apart than chance, look before you submit" if far else shares]
+        lines = [f"{shares}; they differ by more than chance, check before you submit" if far else shares]
         if self.flips is not None:
-            lines.append(f"against the last submission {self.flips} of {self.compared} decisions flip")
+            lines.append(f"{self.flips} of {self.compared} decisions differ from the last submission")
         return lines
 
 
 def guard(
     sample: SampleTable, probabilities: NDArray[np.float64], nested: NDArray[np.float64], last: Location
 ) -> Guard:
-    """Look at probabilities of the sample's rows, beside nested logits, and beside the submission at `last`."""
+    """Compare probabilities of the sample's rows with nested logits and with the submission at `last`."""
     fake = probabilities >= THRESHOLD
     oof, test = float((nested >= 0).mean()), float(fake.mean())
-    error = math.sqrt(share_variance(nested >= 0) + share_variance(fake))
+    error = math.sqrt(proportion_variance(nested >= 0) + proportion_variance(fake))
     earlier = _decisions(last, sample)
     if earlier is None:
         return Guard(None, None, oof, test, error)
@@ -62,7 +62,7 @@ def guard(
 
 
 def _decisions(path: Location, sample: SampleTable) -> pd.Series[bool] | None:
-    """The decisions of a submission; None where there is none that can be read."""
+    """Return the decisions of a submission; None if it cannot be read."""
     try:
         with path.open("rb") as file:
             table = pd.read_csv(file, dtype={sample.name_column: str})

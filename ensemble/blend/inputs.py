@@ -1,4 +1,4 @@
-"""What a blend starts from: the logits of members on rows that all have predicted, and columns where one reads them."""
+"""Inputs of a blend: the logits of members on rows that all have predicted, and feature columns if requested."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _Kind = TypeVar("_Kind", bound=np.generic)
 
 @dataclass(frozen=True)
 class Inputs:
-    """Everything that is read of a store.
+    """Data read from a store.
 
     Attributes
     ----------
     predictions : Predictions
-        Of all members, those too that do not take part yet.
+        Predictions of all members, including those that do not take part yet.
     members : list of str
-        Those that take part: the first columns of `problem` and `test`.
+        Members that take part: the first columns of `problem` and `test`.
     rows : intp (n,)
-        Rows of the ledger that all of these have predicted: those of `problem`.
+        Rows of the ledger that all of them have predicted: the rows of `problem`.
     test : float32 (test rows, members + columns)
     columns_sha256 : str or None
-        Of the file of feature columns, where there are any.
+        Hash of the file of feature columns, if it is read.
     """
 
     predictions: Predictions
@@ -51,26 +51,26 @@ class Inputs:
 
 
 def load_inputs(store: OofStore, experiment: Experiment, predictions: Predictions) -> Inputs:
-    """The rows that every member of the blend has predicted; columns too, if asked for and if the store holds them."""
+    """Read the rows that every member of the blend has predicted, and columns if requested and stored."""
     ledger = predictions.ledger
-    used, rows = taking_part(~np.isnan(predictions.oof_logits[_first_rows(predictions)]), ledger.folds)
+    used, rows = select_members(~np.isnan(predictions.oof_logits[_first_rows(predictions)]), ledger.folds)
     names = [predictions.members[column] for column in used]
-    oof, test = _taken(_columns(predictions.oof_logits, used), rows), _columns(predictions.test_logits, used)
-    wanted = experiment.blend.columns
-    columns = None if wanted is None else read_columns(store, ledger, wanted)
+    oof, test = _rows(_columns(predictions.oof_logits, used), rows), _columns(predictions.test_logits, used)
+    recipe = experiment.blend.columns
+    columns = None if recipe is None else read_columns(store, ledger, recipe)
     if columns is not None:
-        oof, test = _beside(oof, columns[0][rows]), _beside(test, columns[1])
-    problem = Problem(oof, len(used), _taken(ledger.labels, rows), _taken(ledger.folds, rows))
+        oof, test = _append(oof, columns[0][rows]), _append(test, columns[1])
+    problem = Problem(oof, len(used), _rows(ledger.labels, rows), _rows(ledger.folds, rows))
     return Inputs(predictions, names, problem, rows, test, None if columns is None else _columns_sha256(store))
 
 
 def test_logits_of(store: OofStore, predictions: Predictions, members: list[str], columns_sha256: str | None) -> Logits:
-    """Test logits (test rows, members + columns) as a blend of these members read them.
+    """Return the test logits (test rows, members + columns) that a blend of these members read.
 
     Raises
     ------
     UserError
-        It read feature columns that the store no longer holds.
+        The feature columns are no longer those of the blend.
     """
     test = _columns(predictions.test_logits, np.array([predictions.members.index(member) for member in members]))
     if columns_sha256 is None:
@@ -78,52 +78,52 @@ def test_logits_of(store: OofStore, predictions: Predictions, members: list[str]
     columns = read_columns(store, predictions.ledger)
     if columns is None or _columns_sha256(store) != columns_sha256:
         raise UserError(f"{store.root / COLUMNS} is not the one that the blend was made with; blend again")
-    return _beside(test, columns[1])
+    return _append(test, columns[1])
 
 
-def taking_part(there: NDArray[np.bool_], folds: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Which members are blended (columns), and the rows (of `folds`) that all of them have predicted.
+def select_members(done: NDArray[np.bool_], folds: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return which members are blended (columns), and the rows (of `folds`) that all of them have predicted.
 
-    A row on which a member is silent says nothing of what it will say of the test rows, so it is neither fitted on nor
-    scored. Members with few folds would leave few rows: of all "members with at least so many folds" those are taken
-    that bring most predictions along, on two folds or more if that can be.
+    A row without a member's prediction shows nothing about its predictions of the test rows, so such rows are neither
+    fitted on nor scored. Members with few folds would leave few rows: of all sets "members with at least n folds" the
+    one with most predictions is selected, on two folds or more if possible.
 
     Parameters
     ----------
-    there : bool (folds, members)
+    done : bool (folds, members)
         Which folds each member has predicted.
     """
-    counts = there.sum(axis=0)
+    counts = done.sum(axis=0)
     best: tuple[bool, int, int] = (False, 0, 0)
     used, shared = np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp)
     for least in np.unique(counts[counts > 0]):
         members = np.flatnonzero(counts >= least)
-        common = np.flatnonzero(there[:, members].all(axis=1))
-        worth = (len(common) > 1, len(members) * len(common), int(least))
-        if worth > best:
-            best, used, shared = worth, members, common
+        common = np.flatnonzero(done[:, members].all(axis=1))
+        rank = (len(common) > 1, len(members) * len(common), int(least))
+        if rank > best:
+            best, used, shared = rank, members, common
     return used, np.flatnonzero(np.isin(folds, shared))
 
 
 def _first_rows(predictions: Predictions) -> NDArray[np.intp]:
-    """A row of each fold: a member has predicted a fold as a whole or not at all."""
+    """Return a row of each fold: a member has predicted a fold as a whole or not at all."""
     return np.unique(predictions.ledger.folds, return_index=True)[1]
 
 
 def _columns(logits: Logits, columns: NDArray[np.intp]) -> Logits:
-    """Some columns, without a copy where it is all of them."""
+    """Return some columns, without a copy if they are all."""
     if np.array_equal(columns, np.arange(logits.shape[1])):
         return logits
     chosen: Logits = logits.T[columns].T
     return chosen
 
 
-def _taken(values: NDArray[_Kind], rows: NDArray[np.intp]) -> NDArray[_Kind]:
-    """Some rows (of logits, or of one value a row), without a copy where it is all of them."""
+def _rows(values: NDArray[_Kind], rows: NDArray[np.intp]) -> NDArray[_Kind]:
+    """Return some rows (of logits, or of one value a row), without a copy if they are all."""
     return values if len(rows) == len(values) else values.T[..., rows].T
 
 
-def _beside(logits: Logits, columns: NDArray[np.float32]) -> Logits:
+def _append(logits: Logits, columns: NDArray[np.float32]) -> Logits:
     return np.concatenate([logits.T, columns.T]).T
 
 

@@ -1,4 +1,4 @@
-"""Leaderboard and blend while members are still being trained: from the folds that there are, by what is quick."""
+"""Leaderboard and blend during training: from the folds finished so far, by blenders that are fast."""
 
 from __future__ import annotations
 
@@ -8,51 +8,52 @@ from typing import Any
 from ensemble.blend.run import blend
 from ensemble.config import Experiment
 from ensemble.core.console.progress import ProgressBoard
+from ensemble.core.console.text import plural
 from ensemble.core.storage.lock import only_writer
 from ensemble.report.publish import write_leaderboard
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 
 _QUICK = ("mean", "single_best", "greedy")
-_SHARE = 0.05  # of a run's time that may go into telling how it stands
+_SHARE = 0.05  # of a run's time that refreshing may take
 
 
 class LiveBlend:
-    """Called after each stored fold; refreshes unless that would take more than a twentieth of the run's time."""
+    """Refreshes leaderboard and blend after a stored fold, in at most a twentieth of the run's time."""
 
     def __init__(self, store: OofStore, experiment: Experiment, board: ProgressBoard) -> None:
-        wanted = tuple(method for method in _QUICK if method in experiment.blend.methods) or _QUICK[:1]
-        settings = experiment.blend.model_copy(update={"methods": wanted, "columns": None})
+        quick = tuple(method for method in _QUICK if method in experiment.blend.methods) or _QUICK[:1]
+        settings = experiment.blend.model_copy(update={"methods": quick, "columns": None})
         self.experiment = experiment.model_copy(update={"blend": settings})
         self.store, self.board = store, board
         self._ended, self._took = float("-inf"), 0.0
         self._pending = False
 
     def fold_stored(self) -> None:
-        """A fold came home."""
+        """Note a new fold, and refresh if it is time."""
         self._pending = True
         if time.monotonic() - self._ended >= self._took * (1 / _SHARE - 1):
             self.refresh()
 
     def refresh(self) -> None:
-        """Blend and write, if a fold came home since the last time. Whatever goes wrong, training goes on."""
+        """Blend and write, if there is a new fold since the last time. After any error training continues."""
         if not self._pending:
             return
-        begun, self._pending = time.monotonic(), False
+        started, self._pending = time.monotonic(), False
         try:
             predictions = load_predictions(self.store, self.experiment)
             with only_writer(self.store.root, "blend"):
                 content = blend(self.store, self.experiment, predictions=predictions)
             write_leaderboard(self.store, predictions)
-            self._tell(content)
-        except Exception as error:  # members of any kind are worth more than the news of them
+            self._show(content)
+        except Exception as error:  # a blend of any kind of members must not end their training
             self.board.log(f"the blend was not refreshed: {error}")
         self._ended = time.monotonic()
-        self._took = self._ended - begun
+        self._took = self._ended - started
 
-    def _tell(self, content: dict[str, Any]) -> None:
+    def _show(self, content: dict[str, Any]) -> None:
         nested = content["nested"]
         self.board.standing = (
             f"blend so far: {nested['accuracy']:.4f} ± {nested['standard_error']:.4f}, "
-            f"{content['chosen']} of {len(content['members'])} members on {nested['n']} photographs"
+            f"{content['chosen']} of {plural(len(content['members']), 'member')} on {nested['n']} photographs"
         )

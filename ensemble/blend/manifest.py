@@ -1,4 +1,4 @@
-"""blend.json: everything from which the bytes of submit.csv can be made again, and doing so."""
+"""blend.json: what is needed to make submit.csv again, byte for byte, and `rebuild`, which does."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from ensemble.competition.submission import sha256_of, submission_text
 from ensemble.config import Experiment
 from ensemble.core.arrays import Logits
 from ensemble.core.errors import UserError
-from ensemble.core.metrics.decisions import decided_rightly
+from ensemble.core.metrics.decisions import is_correct
 from ensemble.core.metrics.paired import Comparison, compare
 from ensemble.core.metrics.scores import score, to_probabilities
 from ensemble.core.storage.files import Location, write_text
 from ensemble.core.storage.hashing import digest
 from ensemble.engine.recipes.code import versions
 from ensemble.store.oof import OofStore
-from ensemble.store.predictions import load_predictions
+from ensemble.store.predictions import Predictions, load_predictions
 
 _NEEDED = {
     "members", "blender", "decision", "added_logit", "predictions_sha256", "columns_sha256", "sample_sha256",
@@ -37,7 +37,7 @@ _NEEDED = {
 
 
 def manifest(blend: Blend, inputs: Inputs, store: OofStore, guard: Guard, seed: int) -> dict[str, Any]:
-    """The manifest of a blend, without the hashes of the files beside it, which are not written yet."""
+    """Return the manifest of a blend, without the hashes of the files beside it, which are not written yet."""
     predictions, chosen = inputs.predictions, blend.choice.chosen
     weights = chosen.blender.member_weights(len(inputs.members))
     folded, corrected = bool(inputs.problem.held_out), blend.added_logit != 0
@@ -78,50 +78,54 @@ def manifest(blend: Blend, inputs: Inputs, store: OofStore, guard: Guard, seed: 
 
 
 def rebuild(path: Location, store: OofStore, target: Location, experiment: Experiment | None = None) -> str:
-    """Write the submission of a manifest again from the store's predictions; returns its sha256.
+    """Write the submission of a manifest again from the store's predictions; return its sha256.
 
     `experiment` is the one that was blended, if it is not the one that the store was last trained for.
 
     Raises
     ------
     UserError
-        The store no longer holds what the manifest was made from, or gives other bytes; nothing is written.
+        The store has changed since the manifest was written, or the bytes differ; nothing is written.
     """
-    recipe = _read(path)
+    content = _read(path)
     predictions = load_predictions(store, experiment)
-    wanted, there = recipe["predictions_sha256"], predictions.hashes
-    names = set(recipe["members"])
-    concerned = {key for key in {*wanted, *there} if key.partition("/")[0] in names}
-    changed = sorted(key for key in concerned if wanted.get(key) != there.get(key))
-    if changed or not names <= set(predictions.members) or recipe["sample_sha256"] != _sample_sha256(store):
-        what = f"predictions of {', '.join(changed[:5])}" if changed else "members or rows of the sample submission"
-        raise UserError(f"{path} was made from other {what}; blend again")
-    test = test_logits_of(store, predictions, recipe["members"], recipe["columns_sha256"])
+    _check_unchanged(path, content, store, predictions)
+    test = test_logits_of(store, predictions, content["members"], content["columns_sha256"])
     try:
-        probabilities = _decided(recipe, test)
-    except Exception:  # whatever somebody wrote there
+        probabilities = _decide(content, test)
+    except Exception:  # an edited file may hold anything
         raise UserError(f"{path} describes no blender of these members; was it edited?") from None
     text = submission_text(store.sample(), probabilities)
-    if sha256_of(text) != recipe["submission_sha256"]:
-        raise UserError(f"{path} gives another submission here than the one that it describes; was it edited?")
+    if sha256_of(text) != content["submission_sha256"]:
+        raise UserError(f"{path} gives a different submission here than the one it describes; was it edited?")
     write_text(target, text)
     return sha256_of(text)
 
 
-def _decided(recipe: dict[str, Any], test: Logits) -> NDArray[np.float64]:
-    """Probabilities of the test rows, by the blender and the decision that a manifest tells."""
-    blender, decision = restored(recipe["blender"]), Decision(**recipe["decision"])
-    seen = blender.columns_of(test, len(recipe["members"]))
-    return to_probabilities(decision(blender.decision_function(seen)) + recipe["added_logit"])
+def _check_unchanged(path: Location, content: dict[str, Any], store: OofStore, predictions: Predictions) -> None:
+    """Raise a UserError if the manifest was made from predictions, members or a sample that differ from the store's."""
+    expected, actual, members = content["predictions_sha256"], predictions.hashes, set(content["members"])
+    relevant = {key for key in {*expected, *actual} if key.partition("/")[0] in members}
+    changed = sorted(key for key in relevant if expected.get(key) != actual.get(key))
+    if changed or not members <= set(predictions.members) or content["sample_sha256"] != _sample_sha256(store):
+        what = f"predictions of {', '.join(changed[:5])}" if changed else "members or rows of the sample submission"
+        raise UserError(f"{path} was made from different {what}; blend again")
+
+
+def _decide(content: dict[str, Any], test: Logits) -> NDArray[np.float64]:
+    """Return the probabilities of the test rows by the blender and the decision of a manifest."""
+    blender, decision = restored(content["blender"]), Decision(**content["decision"])
+    seen = blender.columns_of(test, len(content["members"]))
+    return to_probabilities(decision(blender.decision_function(seen)) + content["added_logit"])
 
 
 def _read(path: Location) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} is no readable blend.json ({error})") from None
+        raise UserError(f"{path} cannot be read as a blend.json ({error})") from None
     if not isinstance(content, dict) or not set(content) >= _NEEDED:
-        raise UserError(f"{path} is no blend.json: it says nothing of {', '.join(sorted(_NEEDED))}")
+        raise UserError(f"{path} is not a blend.json: it needs the keys {', '.join(sorted(_NEEDED))}")
     members, hashes = content["members"], content["predictions_sha256"]
     if (
         not isinstance(hashes, dict)
@@ -129,7 +133,7 @@ def _read(path: Location) -> dict[str, Any]:
         or not members
         or not all(isinstance(m, str) for m in members)
     ):
-        raise UserError(f"{path} names no members and predictions; was it edited?")
+        raise UserError(f"{path} lists no members or predictions; was it edited?")
     return content
 
 
@@ -139,14 +143,13 @@ def _sample_sha256(store: OofStore) -> str:
 
 def _summary(evaluation: Evaluation, blend: Blend, inputs: Inputs) -> dict[str, Any]:
     members = inputs.members
-    right = decided_rightly(evaluation.nested, inputs.problem.labels)
-    against = {rival: compare(right, before) for rival, before in blend.rivals.items()}
+    correct = is_correct(evaluation.nested, inputs.problem.labels)
     weights = evaluation.blender.member_weights(len(members))
     return {
         "in_sample": evaluation.in_sample_scores,
         "nested": evaluation.nested_scores,
         "optimism": evaluation.optimism,
-        "against": {rival: _in_words(found) for rival, found in against.items()},
+        "against": {rival: _in_words(compare(correct, before)) for rival, before in blend.rivals.items()},
         "weights": None if np.isnan(weights).any() else dict(zip(members, weights.tolist(), strict=True)),
         "inclusion": getattr(evaluation.blender, "inclusion_", None),
         "seconds": blend.seconds[evaluation.title],
@@ -161,8 +164,8 @@ def _worth(worth: Worth) -> dict[str, Any]:
     return {**asdict(worth), "members": members}
 
 
-def _in_words(found: Comparison | None) -> dict[str, Any] | None:
-    return None if found is None else {**asdict(found), "in_words": found.in_words()}
+def _in_words(comparison: Comparison | None) -> dict[str, Any] | None:
+    return None if comparison is None else {**asdict(comparison), "in_words": comparison.in_words()}
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
@@ -175,7 +178,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """As JSON knows it; what is not finite is null."""
+    """Convert to plain JSON values; null for what is not finite."""
     if is_dataclass(value) and not isinstance(value, type):
         return _plain(asdict(value))
     if isinstance(value, dict):

@@ -1,46 +1,43 @@
-"""blend/report.md: how the blend was made, how good each blender is, and what each member is worth."""
+"""blend/report.md: how the blend was made, the score of each blender, and the worth of each member."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-from ensemble.report.text import heading, markdown_table
+from ensemble.core.console.text import plural
+from ensemble.report.render.blocks import Column, Section, Table, Text
+from ensemble.report.render.markdown import to_markdown
+from ensemble.report.text import heading
 from ensemble.store.oof import OofStore
 
 Content = dict[str, Any]
 
-
-def blend_page(store: OofStore, content: Content) -> str:
-    """The Markdown text, from the manifest alone."""
-    parts = [
-        f"# The blend of {heading(store)}",
-        *_taking_part(content),
-        _summary(content),
-        "## Blenders",
-        markdown_table(_blenders(content)),
-        _READ_WITH_CARE,
-        "## The decision at 0.5",
-        _decision(content),
-        markdown_table(_rules(content)),
-        *_members(content),
-        *_outlook(content),
-        "## The submission",
-        "\n".join(f"- {line}" for line in submission_lines(content)),
-    ]
-    return "\n\n".join(parts) + "\n"
-
-
-_READ_WITH_CARE = (
-    "Comparisons are of nested decisions by McNemar's exact test at 5%, photographs counted as independent. Of twenty "
-    "such lines one is wrong by chance; they speak of these fitted blenders, not of the methods. The best member was "
-    "found on the very rows on which it is compared."
+_COMPARISONS = (
+    "Comparisons are of nested decisions by McNemar's exact test at 5%, photographs counted as independent. One in "
+    "twenty is significant by chance; they are about these fitted blenders, not about the methods. The best member was "
+    "selected on the same rows on which it is compared:"
+)
+_PROOF = (
+    "A shift is applied only if its nested decisions are better (McNemar, 5%), a temperature, which changes no "
+    "decision, only if the nested log loss falls by more than two standard errors."
 )
 
 
+def blend_page(store: OofStore, content: Content) -> str:
+    """Return the page in Markdown, from the manifest alone."""
+    sections = [_blenders(content), _decision(content)]
+    if content["worth"] is not None:
+        sections += [_members(content["worth"]), _outlook(content["outlook"])]
+    submission = Text((), items=tuple(submission_lines(content)))
+    sections.append(Section("", "The submission", "", (submission,)))
+    return to_markdown(f"The blend of {heading(store)}", sections)
+
+
 def submission_lines(content: Content) -> list[str]:
-    """What a person should know before handing it in."""
+    """Return what to know before submitting."""
     lines = [*content["guard"]["lines"]]
     if content["prior"] and content["prior"]["in_words"]:
         lines.append(content["prior"]["in_words"])
@@ -50,124 +47,112 @@ def submission_lines(content: Content) -> list[str]:
 
 
 def score_line(content: Content) -> str:
-    """The honest score in a sentence."""
+    """Return the honest score in a sentence."""
     nested = content["nested"]
     if content["worth"] is None:
-        return f"accuracy {_score(nested)}, measured on {content['measured_on']} ({nested['n']} photographs)"
-    own = _score(content["nested_of_the_chosen"])
+        return f"accuracy {_score(nested)}, measured on {content['measured_on']} ({plural(nested['n'], 'photograph')})"
     return (
-        f"nested accuracy {_score(nested)}, each fold by the blender that the scores of the others chose; "
-        f"the chosen one's own, which being chosen flatters, is {own} ({nested['n']} photographs)"
+        f"nested accuracy {_score(nested)} ({plural(nested['n'], 'photograph')}), each fold decided by the blender "
+        f"that the scores of the other folds choose; {_score(content['nested_of_the_chosen'])} for the chosen blender, "
+        "which is optimistic, since it was chosen by that score"
     )
 
 
-def _taking_part(content: Content) -> list[str]:
-    """Members that are not whole, and those that wait."""
-    used = [f"{name}, {why}" for name, why in content["partial"].items() if name in content["members"]]
-    waiting = [f"{name}, {content['partial'].get(name, 'complete')}" for name in content["waiting"]]
-    return [
-        *([f"Not complete, so only rows that all have predicted are used: {'; '.join(used)}."] if used else []),
-        *([f"Not taking part, for too few rows would be left: {'; '.join(waiting)}."] if waiting else []),
-    ]
-
-
-def _summary(content: Content) -> str:
-    return f"{content['reason']}. {score_line(content)[0].upper()}{score_line(content)[1:]}."
-
-
 def _score(scores: Content) -> str:
-    if scores["accuracy"] is None:
-        return "unknown"
     return f"{scores['accuracy']:.4f} ± {scores['standard_error']:.4f}"
 
 
-def _blenders(content: Content) -> pd.DataFrame:
-    rows = []
-    for title, summary in content["blenders"].items():
-        row = {
+def _table(caption: str, rows: Sequence[dict[str, str]]) -> Table:
+    """Return a table of texts, titled by the keys of its rows."""
+    return Table("", caption, pd.DataFrame(rows), tuple(Column(key, key) for key in rows[0]))
+
+
+def _blenders(content: Content) -> Section:
+    rows = [
+        {
             "blender": f"**{title}**" if title == content["chosen"] else title,
-            "in-sample": f"{summary['in_sample']['accuracy']:.4f}",
-            "nested ± SE": _score(summary["nested"]),
-            "optimism": f"{summary['optimism']:+.4f}",
-            "nested log loss": f"{summary['nested']['log_loss']:.4f}",
-            "seconds": f"{summary['seconds']:.2f}",
+            "in-sample": f"{blender['in_sample']['accuracy']:.4f}",
+            "nested ± SE": _score(blender["nested"]),
+            "optimism": f"{blender['optimism']:+.4f}",
+            "nested log loss": f"{blender['nested']['log_loss']:.4f}",
+            "seconds": f"{blender['seconds']:.2f}",
+            **{f"against {rival}": comparison["in_words"] for rival, comparison in blender["against"].items()},
+            "weights": _weights(blender),
         }
-        row |= {f"against {rival}": found["in_words"] for rival, found in summary["against"].items()}
-        row["weights"] = _weights(summary)
-        rows.append(row)
-    return pd.DataFrame(rows)
+        for title, blender in content["blenders"].items()
+    ]
+    score = score_line(content)
+    lead = f"{content['reason']}. {score[0].upper()}{score[1:]}."
+    return Section("", "Blenders", lead, (Text(tuple(_incomplete(content))), _table(_COMPARISONS, rows)))
 
 
-def _weights(summary: Content) -> str:
-    """Weights, largest first; where members were drawn into bags, in how many of theirs each was chosen."""
-    if summary["weights"] is None:
-        return "no weighted sum"
-    inclusion = summary["inclusion"] or [None] * len(summary["weights"])
-    weighted = zip(summary["weights"].items(), inclusion, strict=True)
-    shown = sorted(weighted, key=lambda item: -abs(item[0][1]))
+def _incomplete(content: Content) -> list[str]:
+    """Name members with missing folds, and those left out because of them."""
+    partial = content["partial"]
+    used = [f"{name}, {folds}" for name, folds in partial.items() if name in content["members"]]
+    waiting = [f"{name}, {partial.get(name, 'complete')}" for name in content["waiting"]]
+    return [
+        *([f"Incomplete, so only rows that all members have predicted are used: {'; '.join(used)}."] if used else []),
+        *([f"Left out, since too few rows would remain: {'; '.join(waiting)}."] if waiting else []),
+    ]
+
+
+def _weights(blender: Content) -> str:
+    """Weights, largest first; after bagging with the share of its bags in which a member was selected."""
+    if blender["weights"] is None:
+        return "not a weighted sum"
+    inclusion = blender["inclusion"] or [None] * len(blender["weights"])
+    weights = zip(blender["weights"].items(), inclusion, strict=True)
     return ", ".join(
         f"{name} {weight:.2f}" + ("" if share is None else f" ({share:.0%} of bags)")
-        for (name, weight), share in shown
+        for (name, weight), share in sorted(weights, key=lambda item: -abs(item[0][1]))
         if weight != 0
     )
 
 
-def _decision(content: Content) -> str:
+def _decision(content: Content) -> Section:
     decision = content["decision"]
     applied = (
-        "The logits stay as they are"
+        "The logits stay unchanged."
         if content["decision_rule"] == "as it is"
-        else f"Applied: {content['decision_rule']}, (logit - {decision['shift']:.3f}) / {decision['temperature']:.3f}"
+        else f"Applied: {content['decision_rule']}, (logit - {decision['shift']:.3f}) / {decision['temperature']:.3f}."
     )
-    return (
-        f"{applied}. A shift is applied only if its nested decisions are better (McNemar, 5%), a temperature, which "
-        "moves no decision, only if the nested log loss falls by more than two standard errors."
-    )
+    rows = [
+        {
+            "rule": title,
+            "shift": f"{rule['decision']['shift']:.3f}",
+            "temperature": f"{rule['decision']['temperature']:.3f}",
+            "nested decisions": rule["decisions"]["in_words"],
+            "decrease of the nested log loss": f"{rule['log_loss_gain']:+.4f} ± {rule['log_loss_error']:.4f}",
+        }
+        for title, rule in content["rules"].items()
+    ]
+    return Section("", "The decision at 0.5", applied, (_table(_PROOF, rows),))
 
 
-def _rules(content: Content) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {
-                "rule": title,
-                "shift": f"{rule['decision']['shift']:.3f}",
-                "temperature": f"{rule['decision']['temperature']:.3f}",
-                "nested decisions": rule["decisions"]["in_words"],
-                "nested log loss falls by": f"{rule['log_loss_gain']:+.4f} ± {rule['log_loss_error']:.4f}",
-            }
-            for title, rule in content["rules"].items()
-        ]
-    )
-
-
-def _members(content: Content) -> list[str]:
-    found = content["worth"]
-    if found is None:
-        return []
+def _members(worth: Content) -> Section:
+    members, single = worth["members"], len(worth["members"]) == 1
     rows = [
         {
             "member": member["member"],
-            "blend without it": "" if len(found["members"]) == 1 else f"{member['without']:.4f}",
-            "what it changes": "" if len(found["members"]) == 1 else member["gain"]["in_words"],
-            f"beside {found['best']}": "" if member["added_to_best"] is None else member["added_to_best"]["in_words"],
+            "blend without it": "" if single else f"{member['without']:.4f}",
+            "what it changes": "" if single else member["gain"]["in_words"],
+            f"with {worth['best']}": member["added_to_best"]["in_words"] if member["added_to_best"] else "",
             "seconds": "" if member["seconds"] is None else f"{member['seconds']:.0f}",
             "seconds for +0.01": _seconds_per_point(member),
-            "right alone": member["rescues"],
+            "correct alone": str(member["rescues"]),
         }
-        for member in found["members"]
+        for member in members
     ]
-    names = [member["member"] for member in found["members"]]
-    effective = found["effective_members"]
-    return [
-        "## What each member is worth",
-        f"Nested, blended by {found['blender']}. `right alone`: photographs that no other member decides rightly.",
-        markdown_table(pd.DataFrame(rows)),
-        f"Those that err at all do so like {effective:.1f} independent members." if effective is not None else "",
-        "Correlation of logits:",
-        _matrix(names, found["logit_correlation"]),
-        "Correlation of errors:",
-        _matrix(names, found["error_correlation"]),
-    ]
+    caption = f"Nested, blended by {worth['blender']}. Correct alone: photographs on which only this member is correct."
+    names, effective = [member["member"] for member in members], worth["effective_members"]
+    blocks = (
+        _table(caption, rows),
+        Text(() if effective is None else (f"Their errors are like those of {effective:.1f} independent members.",)),
+        _matrix("Correlation of logits:", names, worth["logit_correlation"]),
+        _matrix("Correlation of errors:", names, worth["error_correlation"]),
+    )
+    return Section("", "What each member is worth", "", blocks)
 
 
 def _seconds_per_point(member: Content) -> str:
@@ -176,19 +161,12 @@ def _seconds_per_point(member: Content) -> str:
     return f"{member['seconds_per_point']:.0f}" + ("" if member["gain"]["p"] < 0.05 else " (gain not proven)")
 
 
-def _matrix(names: list[str], values: list[list[float | None]]) -> str:
-    table = pd.DataFrame([["" if v is None else f"{v:.2f}" for v in row] for row in values], columns=names)
-    table.insert(0, "", names)
-    return markdown_table(table)
+def _matrix(caption: str, names: list[str], values: Sequence[Sequence[float | None]]) -> Table:
+    cells = [["" if value is None else f"{value:.2f}" for value in row] for row in values]
+    return _table(caption, [{"": n, **dict(zip(names, row, strict=True))} for n, row in zip(names, cells, strict=True)])
 
 
-def _outlook(content: Content) -> list[str]:
-    found = content["outlook"]
-    if found is None:
-        return []
-    path = ", ".join(f"{accuracy:.4f}" for accuracy in found["path"])
-    return [
-        "## What next",
-        "\n".join(f"- {line}" for line in found["lines"]),
-        f"Held-out accuracy of greedy selection with one, two, ... members: {path}.",
-    ]
+def _outlook(outlook: Content) -> Section:
+    path = ", ".join(f"{accuracy:.4f}" for accuracy in outlook["path"])
+    caption = f"Held-out accuracy of greedy selection with one, two, ... members: {path}."
+    return Section("", "What next", caption, (Text((), items=tuple(outlook["lines"])),))

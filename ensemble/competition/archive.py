@@ -1,4 +1,4 @@
-"""Reading what organisers hand out, a folder or an archive, into memory. Nothing is ever written."""
+"""Reading a competition's folder or archive into memory. Nothing is written."""
 
 from __future__ import annotations
 
@@ -18,25 +18,28 @@ _Read = Callable[[], bytes]
 SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
 MAX_FILES = 1_000_000
 MAX_BYTES = 64 * 2**30
+_DAMAGE = (
+    tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, OSError, RuntimeError, NotImplementedError,
+)  # fmt: skip
 
 
 def is_archive(path: Location) -> bool:
-    """Whether the name is that of an archive which `read_files` opens."""
+    """Return whether `read_files` opens an archive of this name."""
     return path.name.lower().endswith(SUFFIXES)
 
 
 def read_files(path: Location, max_files: int = MAX_FILES, max_bytes: int = MAX_BYTES) -> dict[str, bytes]:
-    """All regular files below a folder, or in an archive, by their relative POSIX path.
+    """Read all regular files below a folder or in an archive, by their relative POSIX path.
 
-    Hidden files and what operating systems add (`__MACOSX`) are passed over.
+    Hidden files and those that operating systems add (`__MACOSX`) are skipped.
 
     Raises
     ------
     UserError
-        The archive is damaged, holds a link, a device or a path that leads out of it, or is larger than the limits.
+        The archive is damaged, contains a link, a device or a path outside it, or is larger than the limits.
     """
     if path.is_dir():
-        entries = files_below(path, wanted=lambda name: not _passed_over(name))
+        entries = files_below(path, include=lambda name: not _is_skipped(name))
     else:
         entries = _zip(path) if path.suffix.lower() == ".zip" else _tar(path)
     files: dict[str, bytes] = {}
@@ -45,19 +48,13 @@ def read_files(path: Location, max_files: int = MAX_FILES, max_bytes: int = MAX_
         for name, size, content in entries:
             total += size
             if len(files) >= max_files or total > max_bytes:
-                raise UserError(f"{path} holds more than {max_files} files or {max_bytes} bytes; is it the right file?")
-            if not _passed_over(name):
+                raise UserError(
+                    f"{path} contains more than {max_files} files or {max_bytes} bytes; is it the right file?"
+                )
+            if not _is_skipped(name):
                 files[name] = content()
-    except (
-        tarfile.TarError,
-        zipfile.BadZipFile,
-        EOFError,
-        zlib.error,
-        OSError,
-        RuntimeError,
-        NotImplementedError,
-    ) as error:
-        raise UserError(f"{path} cannot be read to its end ({error}); fetch it again") from None
+    except _DAMAGE as error:
+        raise UserError(f"{path} cannot be read to its end ({error}); download it again") from None
     return files
 
 
@@ -67,7 +64,9 @@ def _tar(path: Location) -> Iterator[tuple[str, int, _Read]]:
             if entry.isdir():
                 continue
             if not entry.isreg():
-                raise UserError(f"{path} holds {entry.name!r}, which is a link or a device; only plain files are read")
+                raise UserError(
+                    f"{path} contains {entry.name!r}, which is a link or a device; only plain files are read"
+                )
             yield _safe(path, entry.name), entry.size, partial(_content, archive, entry)
         _read_to_the_end(archive)
 
@@ -83,7 +82,7 @@ def _content(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
 
 
 def _read_to_the_end(archive: tarfile.TarFile) -> None:
-    """A stream that was cut between two files looks complete to tarfile; only its decompressor knows better."""
+    """Read the rest: a stream cut between two files looks complete to tarfile, but not to its decompressor."""
     while archive.fileobj is not None and archive.fileobj.read(2**20):
         pass
 
@@ -94,16 +93,16 @@ def _zip(path: Location) -> Iterator[tuple[str, int, _Read]]:
             if entry.is_dir():
                 continue
             if stat.S_ISLNK(entry.external_attr >> 16):
-                raise UserError(f"{path} holds {entry.filename!r}, which is a link; only plain files are read")
+                raise UserError(f"{path} contains {entry.filename!r}, which is a link; only plain files are read")
             yield _safe(path, entry.filename), entry.file_size, partial(archive.read, entry)
 
 
 def _safe(path: Location, name: str) -> str:
     pure = PurePosixPath(name.replace("\\", "/"))
     if pure.is_absolute() or ".." in pure.parts or (pure.parts and ":" in pure.parts[0]):
-        raise UserError(f"{path} holds {name!r}, a path that leads out of the archive; do not trust it")
+        raise UserError(f"{path} contains {name!r}, a path outside the archive; do not trust it")
     return pure.as_posix()
 
 
-def _passed_over(name: str) -> bool:
+def _is_skipped(name: str) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)

@@ -1,4 +1,4 @@
-"""The input: photographs, train.csv and the sample submission, checked as one. It knows nothing of folds or members."""
+"""The input: photographs, train.csv and the sample submission, checked together. It knows no folds and no members."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _TEXT_SUFFIXES = {".csv", ".txt", ".md", ".json", ".parquet"}
 
 @dataclass(frozen=True)
 class Competition:
-    """A checked competition. Training rows are sorted by name; test rows stand as in the sample submission.
+    """A checked competition. Training rows are sorted by name; test rows are in the order of the sample submission.
 
     Attributes
     ----------
     source : str
-        Where it was read.
+        Path or address it was read from.
     train : TrainTable
         Names, labels (int64, 1 is fake) and optional groups of the training photographs.
     sample : SampleTable
@@ -41,7 +41,7 @@ class Competition:
     encoded : list of bytes
         The files of all photographs: the training rows, then the test rows.
     synthetic : bool
-        Whether the data says of itself that it is the synthetic demo.
+        Whether the data is marked as the synthetic demo.
     """
 
     source: str
@@ -60,7 +60,7 @@ class Competition:
         UserError
             The path or one of its parts is missing.
         InputProblems
-            Rows and photographs that do not fit together, photographs that cannot be used: all in one report.
+            Rows and photographs do not match, or photographs cannot be used; every problem is listed at once.
         """
         settings = settings or DataSettings()
         files = _find_files(path)
@@ -78,23 +78,23 @@ class Competition:
 
     @property
     def identities(self) -> list[str]:
-        """`split/name` of every photograph, in the order of `encoded`: the same name may stand in train and in test."""
+        """`split/name` of every photograph, in the order of `encoded`; train and test may use the same names."""
         return [f"train/{name}" for name in self.train.names] + [f"test/{name}" for name in self.sample.names]
 
     @property
     def train_rows(self) -> int:
-        """How many photographs are labelled."""
+        """Number of labelled photographs."""
         return len(self.train.names)
 
     @cached_property
     def contents(self) -> dict[str, str]:
-        """sha256 of every photograph's file, by identity."""
+        """Sha256 of every photograph's file, by identity."""
         hashes = (hashlib.sha256(content).hexdigest() for content in self.encoded)
         return dict(zip(self.identities, hashes, strict=True))
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of everything that was read: names, file contents, labels, groups; whatever the order of files."""
+        """Hash of names, file contents, labels and groups; the order of files does not matter."""
         rows = sorted(self.contents.items())
         labels = sorted(zip(self.train.names, self.train.labels.tolist(), self.train.groups, strict=True))
         return digest([rows, labels, self.on_size_mismatch])
@@ -105,13 +105,13 @@ class Competition:
         Raises
         ------
         InputProblems
-            Photographs that are truncated, of another kind or of another size; all of them, in one report.
+            Photographs are truncated, of another kind or of another size; every one is listed at once.
         """
         problems: dict[str, list[str]] = {}
         pixels = decode(self.encoded, self.identities, self.on_size_mismatch, problems)
         if problems:
             raise InputProblems(self.source, problems)
-        pixels.flags.writeable = False  # all members share them: one that writes must fail, not spoil the others
+        pixels.flags.writeable = False  # shared by all members: one that writes must fail
         return pixels
 
 
@@ -124,13 +124,15 @@ class _Files:
 
 
 def _find_files(path: Location) -> _Files:
-    """Everything below the folder that holds train/ and test/, and the two tables inside or beside it."""
+    """Read all files below the folder with train/ and test/, and the two tables inside or beside it."""
     if not path.exists():
         raise UserError(
-            f"{path} does not exist; --data takes the folder with the archive and the tables, or the archive"
+            f"{path} does not exist; --data takes the archive, or the folder with the archive and the tables"
         )
-    holder = _holder(path)
-    tree, tables = _read_archive(holder) if is_archive(holder) and holder.is_file() else _read_folder(holder)
+    container = _container(path)
+    tree, tables = (
+        _read_archive(container) if is_archive(container) and container.is_file() else _read_folder(container)
+    )
     tables |= _tables_in(path if path.is_dir() else path.parent)
     sample = next((name for name in SAMPLE_NAMES if name in tables), SAMPLE_NAMES[0])
     return _Files(
@@ -142,7 +144,7 @@ def _find_files(path: Location) -> _Files:
 
 
 def _read_archive(archive: Location) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """Files below the folder that holds train/ and test/, and tables there or at the archive's root."""
+    """Read the files below the folder with train/ and test/, and tables there or at the archive's root."""
     whole = read_files(archive)
     root = _root(whole, archive)
     tree = {PurePosixPath(name).relative_to(root).as_posix(): c for name, c in whole.items() if _below(name, root)}
@@ -150,10 +152,10 @@ def _read_archive(archive: Location) -> tuple[dict[str, bytes], dict[str, bytes]
 
 
 def _read_folder(folder: Location) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """Files of train/ and test/ in the folder or one down, and the tables beside them; nothing else is read."""
-    roots = [root for root in (folder, *_folders(folder)) if _holds_both(root)]
+    """Read train/ and test/ in the folder or one level below, and the tables beside them; no other files."""
+    roots = [root for root in (folder, *_folders(folder)) if _has_both_splits(root)]
     if len(roots) != 1:
-        raise UserError(f"{folder} holds train/ and test/ in {len(roots)} places; name the right one")
+        raise UserError(f"{len(roots)} folders in {folder} contain train/ and test/; pass one of them")
     splits = {split: read_files(roots[0] / split) for split in ("train", "test")}
     tree = {f"{split}/{name}": content for split, files in splits.items() for name, content in files.items()}
     return tree, _tables_in(roots[0])
@@ -163,24 +165,24 @@ def _tables_in(folder: Location) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in _TABLES if (folder / name).is_file()}
 
 
-def _holds_both(folder: Location) -> bool:
+def _has_both_splits(folder: Location) -> bool:
     return (folder / "train").is_dir() and (folder / "test").is_dir()
 
 
-def _holder(path: Location) -> Location:
-    """The archive in a folder, or the path itself."""
+def _container(path: Location) -> Location:
+    """Return the archive in a folder, or the path itself."""
     if path.is_file():
         if not is_archive(path):
             raise UserError(
-                f"{path} is no archive that is understood ({', '.join(SUFFIXES)}); pass the folder or the archive"
+                f"{path} is not a supported archive ({', '.join(SUFFIXES)}); pass the folder or the archive"
             )
         return path
-    if any(_holds_both(root) for root in (path, *_folders(path))):
+    if any(_has_both_splits(root) for root in (path, *_folders(path))):
         return path
     archives = sorted(file for file in path.iterdir() if file.is_file() and is_archive(file))
     if len(archives) != 1:
         found = ", ".join(file.name for file in archives) or "none"
-        raise UserError(f"{path} has no train/ and test/ and should hold one archive, but archives there: {found}")
+        raise UserError(f"{path} has no train/ and test/, so it should contain one archive; found: {found}")
     return archives[0]
 
 
@@ -188,8 +190,8 @@ def _folders(path: Location) -> list[Location]:
     return sorted(folder for folder in path.iterdir() if folder.is_dir())
 
 
-def _root(tree: dict[str, bytes], holder: Location) -> str:
-    """The folder, at most one down, that holds train/ and test/."""
+def _root(tree: dict[str, bytes], archive: Location) -> str:
+    """Find the folder with train/ and test/, at the root or one level below."""
     folders = {str(PurePosixPath(name).parent) for name in tree}
     candidates = sorted(
         {str(PurePosixPath(folder).parent) for folder in folders if PurePosixPath(folder).name == "train"}
@@ -197,7 +199,7 @@ def _root(tree: dict[str, bytes], holder: Location) -> str:
     roots = [root for root in candidates if str(PurePosixPath(root) / "test") in folders and "/" not in root]
     if len(roots) != 1:
         raise UserError(
-            f"{holder} needs one folder that holds train/ and test/, at its root or one down; found {len(roots)}"
+            f"{archive} needs one folder with train/ and test/, at its root or one level below; found {len(roots)}"
         )
     return roots[0]
 
@@ -208,15 +210,15 @@ def _below(name: str, root: str) -> bool:
 
 def _table(tables: dict[str, bytes], name: str, path: Location) -> pd.DataFrame:
     if name not in tables:
-        raise UserError(f"{path}: there is no {name}, neither beside the photographs nor inside the archive")
+        raise UserError(f"{path}: there is no {name} beside the photographs or inside the archive")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", pd.errors.ParserWarning)  # a comma too many at the end of rows
+            warnings.simplefilter("ignore", pd.errors.ParserWarning)  # trailing commas
             table = pd.read_csv(
                 BytesIO(tables[name]), dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False
             )
     except (ValueError, pd.errors.ParserError) as error:
-        raise UserError(f"{path}: {name} is no CSV table ({' '.join(str(error).split())})") from None
+        raise UserError(f"{path}: {name} is not a CSV table ({' '.join(str(error).split())})") from None
     if len(table.columns) == 1 and any(mark in str(table.columns[0]) for mark in ";\t"):
         raise UserError(f"{path}: the columns of {name} must be separated by commas")
     return table
@@ -230,14 +232,14 @@ def _photographs(tree: dict[str, bytes], split: str, path: Location) -> dict[str
         if name.suffix.lower() not in _TEXT_SUFFIXES
     }
     if not found:
-        raise UserError(f"{path}: {split}/ holds no photographs")
+        raise UserError(f"{path}: {split}/ contains no photographs")
     return found
 
 
 def _decode_all(
     photographs: dict[str, dict[str, bytes]], on_size_mismatch: str, problems: dict[str, list[str]]
 ) -> None:
-    """Add what is wrong with the photographs themselves to a report that is due anyway."""
+    """Add problems of the photographs themselves, so that every problem is listed at once."""
     names = [f"{split}/{name}" for split, found in photographs.items() for name in found]
     decode(
         [content for found in photographs.values() for content in found.values()],

@@ -1,4 +1,4 @@
-"""Photographs as uint8 arrays: decoded once, in parallel, never resized; and row views that do not copy them."""
+"""Photographs as uint8 arrays, decoded once, in parallel, never resized; and views of rows without copies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from PIL import Image
 Problems = dict[str, list[str]]
 Size = tuple[int, int]
 
-GRID = 8  # crops keep the 8 x 8 grid of JPEG: other offsets would move its trace
+GRID = 8  # crops stay on the 8 x 8 grid of JPEG, since other offsets would shift its trace
 MAX_PIXELS = 64_000_000
 _ACCEPTED = {"RGB", "L", "RGBA", "LA"}
 
@@ -26,12 +26,12 @@ def decode(
 ) -> NDArray[np.uint8]:
     """Decode photographs into one array, uint8 (n, height, width, 3), RGB.
 
-    Grey photographs get three equal channels; an alpha channel is dropped (what lies under it is kept). Palettes,
-    CMYK, and more than 8 bits a channel are problems. EXIF orientation is not applied: turning moves the pixel grid.
+    Grey photographs get three equal channels; an alpha channel is dropped (not composited). Palettes,
+    CMYK, and more than 8 bits per channel are problems. EXIF orientation is not applied, as it would turn the grid.
     Photographs of another size than most are problems too, or (`on_size_mismatch="crop"`) all are cropped to the
     smallest height and width, rounded down to multiples of 8, from the corner on the 8 x 8 grid nearest the centre.
 
-    Problems are added to `problems` by kind; the rows they concern stay zero.
+    Problems are added to `problems` by kind; their rows stay zero.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         sizes = list(pool.map(_inspect, encoded))
@@ -48,7 +48,7 @@ def decode(
 
 
 def _inspect(content: bytes) -> Size | str:
-    """(height, width) from the header, or what is wrong with it."""
+    """Return (height, width) from the header, or the problem."""
     try:
         with Image.open(BytesIO(content)) as image:
             width, height = image.size
@@ -62,7 +62,7 @@ def _inspect(content: bytes) -> Size | str:
 
 
 def _sixteen_bits(image: Image.Image) -> bool:
-    """Pillow opens 16-bit PNGs as RGB and drops half of the bits; only the raw mode of the file tells."""
+    """Detect 16-bit PNGs, which Pillow opens as 8-bit RGB, by the raw mode of the file."""
     return any("16" in str(tile[3]) for tile in getattr(image, "tile", []))
 
 
@@ -81,7 +81,7 @@ def _multiple(length: int) -> int:
 def _decode_into(row: NDArray[np.uint8], content: bytes, size: Size | str, crop: bool) -> str | None:
     height, width = row.shape[:2]
     if isinstance(size, str):
-        return None  # already reported
+        return None  # reported already
     if size != (height, width) and not crop:
         return f"another size than {height} x {width} (set data.on_size_mismatch: crop to cut all to one size)"
     try:
@@ -89,23 +89,23 @@ def _decode_into(row: NDArray[np.uint8], content: bytes, size: Size | str, crop:
             full = np.asarray(_three_channels(image))
     except (OSError, ValueError, SyntaxError):
         return "unreadable or truncated photograph"
-    top, left = (_aligned_offset(have, want) for have, want in zip(size, (height, width), strict=True))
+    top, left = (_aligned_offset(length, crop_to) for length, crop_to in zip(size, (height, width), strict=True))
     row[:] = full[top : top + height, left : left + width]
     return None
 
 
 def _three_channels(image: Image.Image) -> Image.Image:
     if image.mode == "RGBA":
-        return Image.merge("RGB", image.split()[:3])  # convert() would do the same today; this says it
+        return Image.merge("RGB", image.split()[:3])  # explicit, though convert() does the same today
     return image.convert("RGB")
 
 
-def _aligned_offset(have: int, want: int) -> int:
-    return (have - want) // 2 // GRID * GRID
+def _aligned_offset(length: int, crop_to: int) -> int:
+    return (length - crop_to) // 2 // GRID * GRID
 
 
 class RowView:
-    """Some rows of a shared array, without copying them: `len`, `shape`, `dtype`, `view[rows]`, and `np.asarray`.
+    """View of some rows of a shared array, without a copy: `len`, `shape`, `dtype`, `view[rows]`, and `np.asarray`.
 
     Members that declare `reads_rows_lazily = True` get their photographs this way, so that five folds of
     20,000 photographs share one array.

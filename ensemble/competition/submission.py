@@ -1,4 +1,4 @@
-"""submit.csv: the sample's columns, rows and order, probabilities in [0, 1]; nothing else is ever written."""
+"""submit.csv: the sample's columns, rows and order, with probabilities in [0, 1]."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _DECIMALS = 8
 
 
 def submission_text(sample: SampleTable, probabilities: NDArray[np.float64]) -> str:
-    """The whole submit.csv: probabilities, one per row of the sample, in its order.
+    """Format submit.csv: probabilities, one per row of the sample, in its order.
 
     Probabilities are rounded to 8 decimals; rounding never moves one across 0.5.
 
     Raises
     ------
     UserError
-        A row is missing or a value is no probability.
+        A row is missing or a value is not a probability.
     """
     check_submission(sample, probabilities)
     table = pd.DataFrame({sample.name_column: sample.names, sample.prediction_column: rounded(probabilities)})
@@ -33,19 +33,19 @@ def submission_text(sample: SampleTable, probabilities: NDArray[np.float64]) -> 
 
 
 def write_submission(path: Location, sample: SampleTable, probabilities: NDArray[np.float64]) -> str:
-    """Write submit.csv and return its sha256; when it would be invalid (`UserError`) nothing is written."""
+    """Write submit.csv and return its sha256; if it would be invalid (`UserError`) nothing is written."""
     text = submission_text(sample, probabilities)
     write_text(path, text)
     return sha256_of(text)
 
 
 def sha256_of(text: str) -> str:
-    """Sha256 (hex) of a text in UTF-8."""
+    """Compute the sha256 (hex) of a text in UTF-8."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def check_submission(sample: SampleTable, probabilities: NDArray[np.float64]) -> None:
-    """Refuse anything that is not one probability for every row of the sample."""
+    """Raise a `UserError` unless there is one probability for every row of the sample."""
     if probabilities.shape != (len(sample.names),):
         raise UserError(
             f"the sample asks for {len(sample.names)} rows, but there are predictions of shape {probabilities.shape}"
@@ -54,7 +54,7 @@ def check_submission(sample: SampleTable, probabilities: NDArray[np.float64]) ->
     if len(wrong):
         row = int(wrong[0])
         raise UserError(
-            f"{sample.names[row]} would get {probabilities[row]}, which is no probability ({len(wrong)} such rows)"
+            f"{sample.names[row]} would get {probabilities[row]}, which is not a probability ({len(wrong)} such rows)"
         )
     if set(sample.columns) != {sample.name_column, sample.prediction_column}:
         raise UserError(
@@ -63,7 +63,7 @@ def check_submission(sample: SampleTable, probabilities: NDArray[np.float64]) ->
 
 
 def rounded(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Round to 8 decimals; what lies below 0.5 stays below."""
+    """Round to 8 decimals; values below 0.5 stay below it."""
     near = np.round(probabilities, _DECIMALS)
     just_below = THRESHOLD - 10.0**-_DECIMALS
     return np.where((probabilities < THRESHOLD) & (near >= THRESHOLD), just_below, near)

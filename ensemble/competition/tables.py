@@ -1,4 +1,4 @@
-"""train.csv and the sample submission: finding the columns, and matching their rows with the photographs."""
+"""train.csv and the sample submission: finding their columns and matching their rows with the photographs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class SampleTable:
 
 
 def read_train(table: pd.DataFrame, photographs: set[str], settings: DataSettings, problems: Problems) -> TrainTable:
-    """Match train.csv with the photographs of train/; what does not fit is added to `problems`."""
+    """Match train.csv with the photographs of train/; mismatches are added to `problems`."""
     name_column = _name_column(table, photographs, settings.name_column, TRAIN_NAME)
     label_column = _label_column(table, name_column, settings)
     group_column = _group_column(table, settings)
@@ -67,20 +67,22 @@ def read_train(table: pd.DataFrame, photographs: set[str], settings: DataSetting
 
 
 def read_sample(table: pd.DataFrame, photographs: set[str], settings: DataSettings, problems: Problems) -> SampleTable:
-    """Match the sample submission with the photographs of test/; what does not fit is added to `problems`."""
+    """Match the sample submission with the photographs of test/; mismatches are added to `problems`."""
     sample = SAMPLE_NAMES[0]
     named = settings.name_column if settings.name_column in table.columns else None
     name_column = _name_column(table, photographs, named, sample)
     others = [column for column in table.columns if column != name_column]
     if len(others) != 1:
         columns = ", ".join(others) or "none"
-        raise UserError(f"{sample}: beside {name_column} there must be one column for the prediction; found {columns}")
+        raise UserError(
+            f"{sample}: besides {name_column} there must be exactly one column, for the prediction; found {columns}"
+        )
     names, files = _match(table[name_column], photographs, sample, "test", problems)
     return SampleTable(names, files, name_column, others[0], list(table.columns))
 
 
 def _name_column(table: pd.DataFrame, photographs: set[str], named: str | None, file: str) -> str:
-    """The column whose values are photographs, with or without extension."""
+    """Find the column whose values are photographs, with or without extension."""
     if named is not None:
         return _existing(table, named, "name_column", file)
     known = photographs | {_stem(name) for name in photographs}
@@ -89,13 +91,13 @@ def _name_column(table: pd.DataFrame, photographs: set[str], named: str | None, 
     if not hits or hits[best] == 0:
         columns = ", ".join(hits) or "none"
         raise UserError(
-            f"{file}: no column names the photographs (columns: {columns}); set data.name_column in the config"
+            f"{file}: no column has names of photographs (columns: {columns}); set data.name_column in the config"
         )
     return best
 
 
 def _label_column(table: pd.DataFrame, name_column: str, settings: DataSettings) -> str:
-    """The column that is 0/1."""
+    """Find the column of 0 and 1."""
     if settings.label_column is not None:
         return _existing(table, settings.label_column, "label_column", TRAIN_NAME)
     others = [str(column) for column in table.columns if column not in (name_column, settings.group_column)]
@@ -104,7 +106,7 @@ def _label_column(table: pd.DataFrame, name_column: str, settings: DataSettings)
     if len(likely) != 1:
         found = ", ".join(likely) or "none"
         raise UserError(
-            f"{TRAIN_NAME}: one column should hold 0 and 1, but found {found}; set data.label_column in the config"
+            f"{TRAIN_NAME}: exactly one column should be 0 and 1; found {found}; set data.label_column in the config"
         )
     return likely[0]
 
@@ -124,7 +126,7 @@ def _existing(table: pd.DataFrame, column: str, setting: str, file: str) -> str:
 def _match(
     column: pd.Series[str], photographs: set[str], file: str, split: str, problems: Problems
 ) -> tuple[list[str], list[str]]:
-    """Each row's name and file; rows without a file, files without a row and rows that come twice are problems."""
+    """Return each row's name and file; rows without a file, files without a row and duplicate rows are problems."""
     stems = Counter(_stem(name) for name in photographs)
     by_stem = {_stem(name): name for name in photographs}
     names = [str(value).strip() for value in column]
@@ -132,21 +134,21 @@ def _match(
     for row, name in enumerate(names):
         plain = _plain(name)
         if plain not in photographs and stems[plain] > 1:
-            _add(problems, "two photographs for one row", f"{_place(file, row)}: {name}")
+            _add(problems, "row with several photographs", f"{_place(file, row)}: {name}")
         match = plain if plain in photographs else by_stem.get(plain, "")
         if not match:
             _add(problems, "row without a photograph", f"{_place(file, row)}: {name or '(empty)'}")
         files.append(match)
     for match, count in Counter(match for match in files if match).items():
         if count > 1:
-            _add(problems, "duplicate row", f"{file}: {match} stands {count} times")
+            _add(problems, "duplicate row", f"{file}: {match} appears {count} times")
     for name in sorted(photographs - set(files)):
         _add(problems, "photograph without a row", f"{split}/{name} is not in {file}")
     return names, files
 
 
 def _plain(name: str) -> str:
-    """The name without a leading train/ or test/."""
+    """Return the name without a leading train/ or test/."""
     parts = PurePosixPath(str(name).strip()).parts
     return "/".join(parts[1:] if len(parts) > 1 and parts[0] in ("train", "test") else parts)
 

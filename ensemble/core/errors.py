@@ -1,14 +1,14 @@
-"""What a person did that cannot work, told so that they can mend it. All else is a bug and keeps its traceback."""
+"""Errors of the user, reported with their remedy. Any other exception is a bug and shows its traceback."""
 
 from __future__ import annotations
 
 
 class UserError(Exception):
-    """One sentence for the person at the keyboard: which file, which row, what to do. Exit code 2."""
+    """Mistake of the user, in one sentence: which file, which row, what to do. Exit code 2."""
 
 
 class InputProblems(UserError):
-    """Everything that is wrong with a competition's files, found in one pass.
+    """All problems of a competition's files, listed at once.
 
     Parameters
     ----------

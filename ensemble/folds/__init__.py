@@ -1,1 +1,1 @@
-"""Who is in which fold: cut once for all members, grouped by near-duplicates, signed with a hash."""
+"""Folds: cut once for all members, grouped by near-duplicates, identified by a hash."""

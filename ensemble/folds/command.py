@@ -1,4 +1,4 @@
-"""ensemble folds export: the ledger as a table, for members that are trained elsewhere."""
+"""`ensemble folds export`: write the ledger as a table, for members that are trained elsewhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ensemble.folds.ledger import FoldLedger
 def export(
     store: Annotated[
         Location,
-        typer.Argument(parser=location, metavar="STORE", help="The store whose folds they are, such as oof/cpu."),
+        typer.Argument(parser=location, metavar="STORE", help="The store with the folds, such as oof/cpu."),
     ],
     output: Annotated[
         Location,
@@ -28,7 +28,7 @@ def export(
     """Write name, label, group and fold of every training row. Train elsewhere on these folds, then import."""
     write = _WRITERS.get(output.suffix.lower())
     if write is None:
-        raise UserError(f"{output}: give a name that ends in .csv or .parquet")
+        raise UserError(f"{output}: the name must end in .csv or .parquet")
     refuse_newer(store)
     ledger = FoldLedger.load(store)
     with new_file(output) as temporary:

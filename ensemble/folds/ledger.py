@@ -1,4 +1,4 @@
-"""FoldLedger: who is in which fold. Cut once for all members, grouped by near-duplicates, signed with a hash."""
+"""FoldLedger: the fold of every training row. Cut once for all members, grouped by near-duplicates, with a hash."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ensemble.core.storage.files import Location, local_copy, new_file, write_te
 from ensemble.core.storage.hashing import digest_of_chunks
 
 ALGORITHM = "StratifiedGroupKFold over dHash-256 components, 1"
-_CHUNK = 65_536  # rows that are text at a time
+_CHUNK = 65_536  # rows that are hashed at a time
 _SHOWN = 5
 
 
@@ -31,9 +31,9 @@ class FoldLedger:
     table : DataFrame
         Columns `name` (sorted), `label` (0/1), `group` (rows of one group are never split), `fold` (0 .. n_folds - 1).
     n_folds, seed, distance : int
-        What the cut was asked for; `distance` in bits of the perceptual hash.
+        Settings of the cut; `distance` in bits of the perceptual hash.
     algorithm : str
-        How the folds were found.
+        Name and version of the method.
     """
 
     table: pd.DataFrame
@@ -46,7 +46,7 @@ class FoldLedger:
     def cut(
         cls, names: Sequence[str], labels: NDArray[np.int64], groups: Sequence[str], settings: FoldSettings
     ) -> FoldLedger:
-        """Stratified folds that keep groups whole; the same for any order of the rows.
+        """Cut stratified folds that do not split groups; the same for any order of the rows.
 
         Raises
         ------
@@ -60,7 +60,7 @@ class FoldLedger:
             raise UserError(
                 f"{settings.n_folds} folds need as many groups of each class, but one has {scarce}; lower folds.n_folds"
             )
-        from sklearn.model_selection import StratifiedGroupKFold  # takes a second, and only this needs it
+        from sklearn.model_selection import StratifiedGroupKFold  # takes 1 s; only new folds need it
 
         splitter = StratifiedGroupKFold(settings.n_folds, shuffle=True, random_state=settings.seed)
         table["fold"] = -1
@@ -72,12 +72,12 @@ class FoldLedger:
         return ledger
 
     def with_folds(self, folds: NDArray[np.int64], algorithm: str) -> FoldLedger:
-        """The same rows, labels and groups, in other folds (rows,) that `algorithm` names, in the order of the table.
+        """Return a ledger of the same rows with other folds (rows,), in the order of the table, named by `algorithm`.
 
         Raises
         ------
         UserError
-            A fold would hold one class only.
+            A fold would contain one class only.
         """
         table = self.table.assign(fold=folds)
         ledger = FoldLedger(table, int(folds.max()) + 1, self.seed, self.distance, algorithm)
@@ -85,7 +85,7 @@ class FoldLedger:
         return ledger
 
     def check(self) -> None:
-        """Assert what every honest score rests on: each row in one fold, no group in two, both classes in each."""
+        """Check that each row is in one fold, no group is in two, and each fold has both classes."""
         folds = self.table["fold"]
         if not folds.between(0, self.n_folds - 1).all() or self.table["name"].duplicated().any():
             raise AssertionError("a row is in no fold or in two")
@@ -93,11 +93,11 @@ class FoldLedger:
         if (split > 1).any():
             raise AssertionError(f"group {split.idxmax()!r} is split over folds")
         if (self.table.groupby("fold")["label"].nunique() < 2).any() or folds.nunique() < self.n_folds:
-            raise UserError("a fold would hold one class only; lower folds.n_folds or change folds.seed")
+            raise UserError("a fold would contain one class only; lower folds.n_folds or change folds.seed")
 
     @cached_property
     def sha256(self) -> str:
-        """Hash over ids, labels, groups, seed and algorithm (and the folds that they gave)."""
+        """Hash of ids, labels, groups, folds, settings and algorithm."""
         table = self.table[["name", "label", "group", "fold"]]
         chunks = (table.iloc[start : start + _CHUNK] for start in range(0, len(table), _CHUNK))
         rows = (list(zip(*(chunk[column].tolist() for column in chunk), strict=True)) for chunk in chunks)
@@ -114,15 +114,15 @@ class FoldLedger:
         return self.table["fold"].to_numpy(np.int64)
 
     def heldout(self, fold: int) -> NDArray[np.intp]:
-        """Rows that this fold predicts."""
+        """Return the rows that this fold predicts."""
         return np.flatnonzero(self.folds == fold)
 
     def training(self, fold: int) -> NDArray[np.intp]:
-        """Rows that this fold learns from."""
+        """Return the rows that this fold is trained on."""
         return np.flatnonzero(self.folds != fold)
 
     def difference(self, other: FoldLedger) -> str:
-        """Name the rows in which two ledgers differ, in words; empty when they are the same."""
+        """Describe how two ledgers differ, with the names of rows; empty if they are equal."""
         if self.sha256 == other.sha256:
             return ""
         mine, theirs = (ledger.table.set_index("name") for ledger in (self, other))
@@ -168,7 +168,7 @@ class FoldLedger:
         try:
             summary: dict[str, Any] = json.loads((folder / "folds.json").read_text(encoding="utf-8"))
             with local_copy(folder / "folds.parquet") as file:
-                table = pd.read_parquet(file, use_threads=False)  # each keeps memory of its own
+                table = pd.read_parquet(file, use_threads=False)  # every thread would allocate memory of its own
             n_folds, seed, distance = (summary[name] for name in ("n_folds", "seed", "near_duplicate_distance"))
             ledger = cls(table, n_folds, seed, distance, summary.get("algorithm", ALGORITHM))
             same = ledger.sha256 == summary["sha256"]
@@ -176,7 +176,7 @@ class FoldLedger:
             raise UserError(f"{folder} has no readable fold ledger ({error}); train first") from None
         if not same:
             raise UserError(
-                f"{folder}/folds.parquet was changed after it was written: its hash is not that of folds.json"
+                f"{folder}/folds.parquet was changed after it was written: its hash differs from that in folds.json"
             )
         return ledger
 

@@ -1,4 +1,4 @@
-"""Near-duplicates among photographs, mirrored ones too, by perceptual hash. Integer arithmetic: the same anywhere."""
+"""Near-duplicates among photographs, also mirrored, by perceptual hash; integers, so equal on every machine."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from PIL import Image, ImageOps
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-HASH_SIZE = 16  # 16 x 16 = 256 bits: aligned faces are too alike for 64
+HASH_SIZE = 16  # 16 x 16 = 256 bits: aligned faces are too similar for 64
 _BLOCK = 2048
 
 
 def near_duplicate_groups(
     names: Sequence[str], photographs: NDArray[np.uint8], groups: Sequence[str | None], distance: int
 ) -> list[str]:
-    """Name a group for every row: near-duplicates (also mirrored) and rows of one group column value belong together.
+    """Return a group for every row: near-duplicates (also mirrored) and rows of one group column value share one.
 
-    A group is called after the first of its names, so that it does not depend on the order of rows.
+    A group is named after the first of its names, so that it does not depend on the order of rows.
     """
     pairs = [near_duplicate_pairs(perceptual_hashes(photographs), distance)]
     first: dict[str, int] = {}
@@ -36,14 +36,14 @@ def near_duplicate_groups(
 
 
 def perceptual_hashes(photographs: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Difference hashes (dHash) of each photograph and of its mirror image: bool (n, 2, 256)."""
+    """Compute difference hashes (dHash) of each photograph and of its mirror image: bool (n, 2, 256)."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         hashes = list(pool.map(_both_ways, photographs))
     return np.array(hashes, dtype=bool).reshape(len(photographs), 2, HASH_SIZE**2)
 
 
 def near_duplicate_pairs(hashes: NDArray[np.bool_], distance: int) -> NDArray[np.intp]:
-    """Pairs (i, j), i < j, whose hashes differ in at most `distance` bits, one mirrored or not: (pairs, 2)."""
+    """Find pairs (i, j), i < j, whose hashes differ in at most `distance` bits, one mirrored or not: (pairs, 2)."""
     signs = hashes.astype(np.float32) * 2 - 1
     least = signs.shape[-1] - 2 * distance  # equal bits minus different bits
     pairs = []

@@ -1,41 +1,29 @@
-"""ensemble report: the leaderboard, the members' pages and the whole report, from the store."""
+"""Command `ensemble report`: the leaderboard, the members' pages and the report, from a store."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from ensemble.competition.dataset import Competition
 from ensemble.core.console.console import make_console, run
+from ensemble.core.console.options import OofOption, StoreArgument, StoredDataOption
 from ensemble.core.errors import UserError
-from ensemble.core.storage.files import Location, location
 from ensemble.report.publish import publish
-from ensemble.store.find import find_store
+from ensemble.store.opening import find_store
 
 
 def main(
-    store: Annotated[
-        Location | None,
-        typer.Argument(parser=location, metavar="STORE", help="A store or a config; default: the newest store."),
-    ] = None,
-    oof: Annotated[Location, typer.Option(parser=location, metavar="PATH", help="Root of the stores.")] = Path("oof"),
-    data: Annotated[
-        Location | None,
-        typer.Option(
-            parser=location,
-            metavar="PATH",
-            help="The competition, for photographs that the report shows and the store does not hold; default: where "
-            "training read it, if it is still there.",
-        ),
-    ] = None,
+    store: StoreArgument = None,
+    oof: OofOption = Path("oof"),
+    data: StoredDataOption = None,
 ) -> None:
     """Write the report, the leaderboard and the members' pages from what the store holds; print the leaderboard."""
     found, experiment = find_store(store, oof)
     competition = None if data is None else Competition.open(data, experiment.data)
     if competition is not None and competition.sha256 != found.facts()["sha256"]:
-        raise UserError(f"{data} is not what {found.root} was trained on; name that competition")
+        raise UserError(f"{data} is not the competition that {found.root} was trained on; give that one")
     if not publish(found, make_console(), experiment, competition=competition):
         raise typer.Exit(2)
 

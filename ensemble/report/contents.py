@@ -1,4 +1,4 @@
-"""What a report has to tell, in the order in which a reader wants to know it."""
+"""Sections of the report, in the order in which a reader needs them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SECTIONS: dict[str, SectionMaker] = {
     "The decision": decision,
     "Photographs": photographs,
     "Robustness": robustness,
-    "Generators never seen": generators,
+    "Unseen generators": generators,
     "Audits": audits,
     "Cost": cost,
     "Members, one by one": members,

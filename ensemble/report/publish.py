@@ -1,26 +1,24 @@
-"""Writing and printing what the store has to tell: leaderboard (terminal, CSV, Markdown) and a page for each member."""
+"""Writing and printing what a store holds: the leaderboard, a page for each member, and the report."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from rich.console import Console
-from rich.table import Table
 
 from ensemble.competition.dataset import Competition
 from ensemble.config import Experiment
 from ensemble.core.errors import UserError
-from ensemble.core.storage.files import Location, new_file, write_text
-from ensemble.report.curves import CURVES, is_drawn, learning_curves, panel_titles
-from ensemble.report.exhibits.bring import bring_photographs
-from ensemble.report.facts.histories import Histories
+from ensemble.core.storage.files import new_file, write_text
+from ensemble.report.exhibits.stored import store_photographs
 from ensemble.report.facts.leaderboard import leaderboard
 from ensemble.report.facts.material import Material
-from ensemble.report.facts.members import histories_of
-from ensemble.report.member_page import is_written, member_page
-from ensemble.report.text import heading, markdown_table
+from ensemble.report.member_page import member_page
+from ensemble.report.signature import is_signed, member_signature
+from ensemble.report.text import heading, markdown_table, print_table
 from ensemble.report.write import PAGE, write_report
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import Predictions, load_predictions
@@ -34,30 +32,35 @@ def publish(
     predictions: Predictions | None = None,
     competition: Competition | None = None,
 ) -> bool:
-    """Write the leaderboard, each member's report and curves, and the whole report; print the leaderboard.
+    """Write the leaderboard, the members' pages and the report; print the leaderboard.
 
-    `predictions` are those of the experiment, and `competition` holds the photographs, if they are at hand. Returns
-    whether there was anything to tell.
+    `predictions` are those of the experiment, and `competition` holds the photographs, if they are available. Returns
+    False where the store has no predictions yet.
     """
     try:
         predictions = predictions or load_predictions(store, experiment)
     except UserError as error:
         console.print(f"no leaderboard yet: {error}", markup=False)
         return False
-    board, title = write_leaderboard(store, predictions), heading(store)
-    for column, member in enumerate(predictions.members):
-        folder = store.member_folder(member)
-        _write_curves(folder / CURVES, histories_of(predictions, member))
-        if not is_written(folder / "report.md", title, predictions, column):
-            scores = board[board["member"] == member].iloc[0]
-            write_text(folder / "report.md", member_page(title, predictions, column, scores))
-    _print(store, predictions, board, console)
+    board = write_leaderboard(store, predictions)
     material = Material.of(store, experiment or store.experiment(), predictions)
-    if missing := bring_photographs(material, competition):
+    _write_member_pages(material)
+    _print(store, predictions, board, console)
+    if missing := store_photographs(material, competition):
         console.print(missing, markup=False)
     write_report(material)
     console.print(f"report: {store.root / PAGE}", markup=False)
     return True
+
+
+def update_report(store: OofStore, experiment: Experiment, log: Callable[[str], None]) -> None:
+    """Write the report again after new results, and log its path; a failure is logged, since the results are stored."""
+    try:
+        write_report(Material.of(store, experiment, load_predictions(store, experiment)))
+    except Exception as error:
+        log(f"the report could not be written ({type(error).__name__}: {error}); run ensemble report")
+    else:
+        log(f"report: {store.root / PAGE}")
 
 
 def write_leaderboard(store: OofStore, predictions: Predictions) -> pd.DataFrame:
@@ -69,16 +72,15 @@ def write_leaderboard(store: OofStore, predictions: Predictions) -> pd.DataFrame
     return board
 
 
-def _write_curves(path: Location, histories: Histories) -> None:
-    """Leave the picture of these histories at `path`, or nothing when they hold nothing to draw."""
-    if not panel_titles(histories):
-        path.unlink(missing_ok=True)
-    elif not is_drawn(path, histories):
-        write_text(path, learning_curves(histories))
+def _write_member_pages(material: Material) -> None:
+    for column, member in enumerate(material.predictions.members):
+        path, signature = material.store.member_folder(member) / "report.md", member_signature(material, column)
+        if not is_signed(path, signature):
+            write_text(path, member_page(material, column, signature))
 
 
-def shown(board: pd.DataFrame) -> pd.DataFrame:
-    """The leaderboard as text, with the digits that its standard errors justify."""
+def _as_text(board: pd.DataFrame) -> pd.DataFrame:
+    """Return the leaderboard as text, with the digits that its standard errors justify."""
     return pd.DataFrame(
         {
             "member": board["member"],
@@ -102,14 +104,9 @@ _FOUR_DIGITS = {"log loss": "log_loss", "AUC": "auc", "ECE": "ece"}
 
 
 def _print(store: OofStore, predictions: Predictions, board: pd.DataFrame, console: Console) -> None:
-    text = shown(board)
+    text = _as_text(board)
     narrow = sum(text[column].map(len).max() + 2 for column in text.columns) > console.width
-    table = Table(title=heading(store), title_justify="left", box=None, pad_edge=False)
-    for column in _NARROW if narrow else text.columns:
-        table.add_column(column, no_wrap=True, overflow="fold")
-    for row in text[[str(column.header) for column in table.columns]].itertuples(index=False):
-        table.add_row(*row)
-    console.print(table)
+    print_table(console, heading(store), text[_NARROW] if narrow else text)
     notes = [f"all columns: {store.root / 'leaderboard.md'}"] if narrow else []
     for line in notes + _notes(store, predictions):
         console.print(line, markup=False)
@@ -124,13 +121,13 @@ def _notes(store: OofStore, predictions: Predictions) -> list[str]:
 
 
 def _of_imported(name: str, origin: dict[str, Any]) -> list[str]:
-    """That a member was trained elsewhere, how its folds are known, and what smelt of a leak."""
+    """Say that a member was trained elsewhere, how its folds are known, and which checks for leaks failed."""
     folds = f"trained elsewhere: {name}, folds {origin.get('folds', 'not known')}"
-    return [folds, *(f"WARNING of {name}: {smell}" for smell in origin.get("smells", []))]
+    return [folds, *(f"WARNING of {name}: {warning}" for warning in origin.get("smells", []))]
 
 
 def _markdown(store: OofStore, predictions: Predictions, board: pd.DataFrame) -> str:
-    parts = [f"# Leaderboard of {heading(store)}", markdown_table(shown(board)), *_notes(store, predictions)]
+    parts = [f"# Leaderboard of {heading(store)}", markdown_table(_as_text(board)), *_notes(store, predictions)]
     if current_manifest(store, predictions):
         parts.append("How the blend was made, and what each member is worth: [blend/report.md](blend/report.md)")
     return "\n\n".join(parts) + "\n"

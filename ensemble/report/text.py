@@ -1,4 +1,4 @@
-"""The words and tables that all reports share."""
+"""Titles and tables that all reports share."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ SYNTHETIC = "synthetic demo data: these scores say nothing about real photograph
 
 
 def heading(store: OofStore) -> str:
-    """What the scores are about, with the warning that demo data needs."""
+    """Return what the scores are about, with the warning that demo data needs."""
     facts = store.facts()
     rows = f"{store.name}: {facts['train_rows']} training and {facts['test_rows']} test photographs"
     return f"{rows} ({SYNTHETIC})" if facts["synthetic"] else rows
 
 
 def print_table(console: Console, title: str, text: pd.DataFrame) -> None:
-    """A table of texts in the terminal."""
+    """Print a table of texts."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in text.columns:
         table.add_column(str(column), no_wrap=True, overflow="fold")

@@ -1,1 +1,1 @@
-"""The out-of-fold store: what each fold predicted, signed with what made it, and the tables kept beside it."""
+"""Out-of-fold store: predictions of each fold with their provenance, and tables beside them."""

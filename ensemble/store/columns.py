@@ -1,4 +1,4 @@
-"""Feature columns of every photograph, kept in the store: for blenders beside the logits, and spectra for audits."""
+"""Feature columns of every photograph in the store: for blenders besides the logits, and spectra for audits."""
 
 from __future__ import annotations
 
@@ -22,14 +22,13 @@ from ensemble.store.context import RunContext
 from ensemble.store.oof import COLUMNS, OofStore
 
 _MADE_OF = b"made_of"  # in the file's metadata: recipe, code and data
-_RECIPE = b"recipe"  # alone: a blend knows no photographs, and takes what a run has made
-
+_RECIPE = b"recipe"  # alone: a blend reads no photographs, and uses the columns of the last run
 
 SPECTRA = "spectra.parquet"
 
 
 def columns_missing(recipe: Recipe | None, competition: Competition, store: OofStore, file: str = COLUMNS) -> bool:
-    """Whether an experiment asks for columns that a file of the store does not hold."""
+    """Return whether an experiment needs columns that a file of the store does not contain."""
     if recipe is None:
         return False
     try:
@@ -45,7 +44,7 @@ def make_columns(
 ) -> None:
     """Compute the columns of all photographs and write them into a file of the store.
 
-    The table is cached as those of members are. A transformer that raises costs no member: a message says so.
+    The table is cached like those of members. An error of a transformer is logged, and no member fails for it.
     """
     competition = context.competition
     pixels = competition.decode() if pixels is None else pixels
@@ -71,9 +70,9 @@ def read_columns(
     file: str = COLUMNS,
     sample: Sequence[str] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-    """Columns float32 of the ledger's rows and of the sample's (default: the sample that the store knows).
+    """Read columns float32 of the ledger's rows and of the sample's (default: the sample in the store).
 
-    None where the store holds none for all of them, or none of this recipe (default: whatever it holds).
+    None if the store does not have all of them, or not of this recipe (default: any recipe).
     """
     try:
         with local_copy(store.root / file) as local:
@@ -82,8 +81,8 @@ def read_columns(
             return None
         table: Any = arrow.to_pandas()
         splits = [table[table["split"] == split].set_index("name").drop(columns="split") for split in ("oof", "test")]
-        wanted = [ledger.table["name"], store.sample().names if sample is None else list(sample)]
-        train, test = (part.loc[names].to_numpy(np.float32) for part, names in zip(splits, wanted, strict=True))
+        names_of = [ledger.table["name"], store.sample().names if sample is None else list(sample)]
+        train, test = (part.loc[names].to_numpy(np.float32) for part, names in zip(splits, names_of, strict=True))
     except (OSError, KeyError, pa.ArrowInvalid):
         return None
     return train, test

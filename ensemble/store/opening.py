@@ -1,4 +1,4 @@
-"""Before any fold runs: the ledger, cut anew or taken from the store. Work on other data or folds is set aside."""
+"""Opening a store: finding it, cutting or loading its ledger, and setting aside work on other data or folds."""
 
 from __future__ import annotations
 
@@ -10,21 +10,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.competition.dataset import Competition
-from ensemble.config import DataSettings, Experiment
+from ensemble.config import DataSettings, Experiment, load_experiment
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, location, move_folder, write_text
 from ensemble.folds.ledger import ALGORITHM, FoldLedger
 from ensemble.store.oof import STORE_MARKERS, OofStore
 
-PHOTOGRAPHS = "photographs.json"  # sha256 of each, by split and name
+PHOTOGRAPHS_FILE = "photographs.json"  # sha256 of each, by split and name
 _SHOWN = 5
+
+
+def find_store(named: Location | None, oof: Location) -> tuple[OofStore, Experiment]:
+    """Return the store in a folder, of a config (`<oof>/<its name>`), or (nothing named) the newest under `oof`.
+
+    The experiment is that of the config if one is named, else the one that the store was trained for.
+
+    Raises
+    ------
+    UserError
+        There is no such store, or a newer version wrote it.
+    """
+    config = None if named is None or named.is_dir() else load_experiment(named)
+    folder = _newest(oof) if named is None else named
+    store = OofStore(oof / config.name if config else folder)
+    if not store.exists():
+        raise UserError(f"{store.root} is no store of a trained experiment; run ensemble train first")
+    return store, config or store.experiment()
+
+
+def _newest(oof: Location) -> Location:
+    facts = [path for path in oof.glob("*/data.json") if "~" not in path.parent.name]
+    if not facts:
+        raise UserError(f"there is no store under {oof}; run ensemble train first, or pass --oof")
+    return max(facts, key=lambda path: path.stat().st_mtime).parent
 
 
 def prepare(
     experiment: Experiment, competition: Competition, store: OofStore, board: ProgressBoard
 ) -> tuple[NDArray[np.uint8] | None, FoldLedger]:
-    """Cut the folds, or take those of the store when data and settings are the same; only the first needs pixels."""
+    """Load the ledger of the store if data and settings are the same; otherwise decode the photographs and cut one."""
     pixels = None
     ledger = known_ledger(experiment, competition, store)
     if ledger is None:
@@ -35,8 +60,8 @@ def prepare(
 
 
 def cut(experiment: Experiment, competition: Competition) -> tuple[NDArray[np.uint8], FoldLedger]:
-    """Decode all photographs, and cut the folds of the training rows."""
-    from ensemble.folds.near_duplicates import near_duplicate_groups  # a quarter of a second that only new folds pay
+    """Decode all photographs and cut the folds of the training rows."""
+    from ensemble.folds.near_duplicates import near_duplicate_groups  # takes 0.25 s; only new folds need it
 
     pixels = competition.decode()
     table, settings = competition.train, experiment.folds
@@ -47,7 +72,7 @@ def cut(experiment: Experiment, competition: Competition) -> tuple[NDArray[np.ui
 
 
 def facts_of(competition: Competition) -> dict[str, Any]:
-    """What a store remembers of its data."""
+    """Return the facts of the data that a store records."""
     return {
         "sha256": competition.sha256,
         "source": competition.source,
@@ -58,7 +83,7 @@ def facts_of(competition: Competition) -> dict[str, Any]:
 
 
 def known_ledger(experiment: Experiment, competition: Competition, store: OofStore) -> FoldLedger | None:
-    """The store's ledger, if it was cut from the same data with the same settings, and can be read."""
+    """Return the store's ledger if it can be read and was cut from the same data with the same settings."""
     try:
         ledger = store.ledger()
         same_data = store.facts().get("sha256") == competition.sha256
@@ -70,12 +95,12 @@ def known_ledger(experiment: Experiment, competition: Competition, store: OofSto
 
 
 def competition_of(store: OofStore, settings: DataSettings, data: Location | None = None) -> Competition:
-    """The competition that a store was trained on, from `data` (default: from where training read it).
+    """Open the competition that a store was trained on, from `data` (default: from where training read it).
 
     Raises
     ------
     UserError
-        It is not there any more, or what is there is another one.
+        It does not exist any more, or its content has changed.
     """
     facts = store.facts()
     source = location(str(facts["source"])) if data is None else data
@@ -87,24 +112,24 @@ def competition_of(store: OofStore, settings: DataSettings, data: Location | Non
     return competition
 
 
-def note_photographs(store: OofStore, competition: Competition) -> None:
-    """Remember every photograph by its content, so that one that changes can be named."""
-    if noted_photographs(store) != competition.contents:
-        write_text(store.root / PHOTOGRAPHS, json.dumps(competition.contents, indent=0) + "\n")
+def write_photograph_hashes(store: OofStore, competition: Competition) -> None:
+    """Record the sha256 of every photograph, so that one that changes can be named."""
+    if read_photograph_hashes(store) != competition.contents:
+        write_text(store.root / PHOTOGRAPHS_FILE, json.dumps(competition.contents, indent=0) + "\n")
 
 
-def noted_photographs(store: OofStore) -> dict[str, str]:
-    """What `note_photographs` wrote, sha256 by `split/name`; nothing where it did not, or what it wrote is damaged."""
+def read_photograph_hashes(store: OofStore) -> dict[str, str]:
+    """Return the recorded sha256 by `split/name`; empty if the file is missing or damaged."""
     try:
-        found: dict[str, str] = dict(json.loads((store.root / PHOTOGRAPHS).read_text(encoding="utf-8")))
+        found: dict[str, str] = dict(json.loads((store.root / PHOTOGRAPHS_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return {}
     return found
 
 
 def _other_photographs(store: OofStore, competition: Competition) -> str:
-    """Name the photographs that are not those that a store was made of; empty where nobody knows."""
-    before, now = noted_photographs(store), competition.contents
+    """Name the photographs that differ from those of a store; empty if it has not recorded them."""
+    before, now = read_photograph_hashes(store), competition.contents
     if not before:
         return ""
     other = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
@@ -113,7 +138,7 @@ def _other_photographs(store: OofStore, competition: Competition) -> str:
 
 
 def set_aside(store: OofStore, ledger: FoldLedger, competition: Competition, board: ProgressBoard) -> None:
-    """Keep finished work of other data or folds: move it out of the way rather than train over it."""
+    """Rename a store with finished folds of other data or another ledger, so that they are not overwritten."""
     if not any(store.root.glob("members/*/fold-*")):
         return
     try:
@@ -124,4 +149,4 @@ def set_aside(store: OofStore, ledger: FoldLedger, competition: Competition, boa
     difference = "; ".join(parts) or "the photographs themselves changed"
     aside = store.root.with_name(f"{store.name}~{time.strftime('%Y%m%d-%H%M%S')}")
     move_folder(store.root, aside, *STORE_MARKERS)
-    board.log(f"the data or folds changed ({difference}); the finished work is kept in {aside}")
+    board.log(f"the data or folds changed ({difference}); the finished work was moved to {aside}")

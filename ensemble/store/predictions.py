@@ -17,22 +17,21 @@ from ensemble.core.errors import UserError
 from ensemble.core.metrics.scores import to_logits, to_probabilities
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.oof import OofStore
-from ensemble.store.parquet import PredictionsFile
 from ensemble.store.record import PREDICTIONS, FoldRecord
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What the members predicted, on the same folds.
+    """Predictions of all members, made on the same folds.
 
     Attributes
     ----------
     members : list of str
         The columns.
     oof_logits : float32 (training rows, members)
-        Out-of-fold, in the order of the ledger; NaN where a fold is not there yet.
+        Out-of-fold, in the order of the ledger; NaN where a fold is missing.
     test_logits : float32 (test rows, members)
-        In the order of the sample: the mean over the fold models that are there.
+        In the order of the sample: the mean over the fold models that are available.
     ledger : FoldLedger
         Labels and folds of the training rows.
     left_out : dict
@@ -55,11 +54,11 @@ class Predictions:
     records: dict[str, FoldRecord]
 
     def probabilities(self, column: int) -> Array:
-        """Out-of-fold probabilities (training rows,) of one member; NaN where a fold is not there."""
+        """Return out-of-fold probabilities (training rows,) of one member; NaN where a fold is missing."""
         return to_probabilities(self.oof_logits[:, column].astype(np.float64))
 
     def record(self, member: str, fold: int) -> FoldRecord | None:
-        """The record of a fold that is among these predictions."""
+        """Return the record of a fold; None if it is not among these predictions."""
         return self.records.get(f"{member}/fold-{fold}")
 
 
@@ -69,7 +68,7 @@ def load_predictions(store: OofStore, experiment: Experiment | None = None) -> P
     Raises
     ------
     UserError
-        No member has a fold, or a fold was made on other folds or data than the store's: the rows are named.
+        No member has a fold, or a fold was made on other folds or data than the store's (its rows are named).
     """
     reader = _Reader(store)
     members = {member.name: member.recipe for member in (experiment or store.experiment()).members}
@@ -96,7 +95,7 @@ def load_predictions(store: OofStore, experiment: Experiment | None = None) -> P
         raise UserError(f"{store.root}: no member has a finished fold ({_sentence(left_out)}); train first")
     hashes = {fold: record.predictions_sha256 for fold, record in records.items()}
     oof, test = oof[: len(found)], test[: len(found)]
-    pa.default_memory_pool().release_unused()  # what the files took to read, a tenth of a large store's memory
+    pa.default_memory_pool().release_unused()  # of reading the files: a tenth of a large store's memory
     return Predictions(found, oof.T, test.T, reader.ledger, left_out, partial, hashes, records)
 
 
@@ -108,7 +107,7 @@ class _Fold:
 
 
 class _Reader:
-    """Reads folds of one store, each checked against the same rows."""
+    """Reader of the folds of one store, each checked against the same rows."""
 
     any_recipe: dict[str, Any] = {}  # noqa: RUF012  (never changed)
 
@@ -118,20 +117,19 @@ class _Reader:
         self.data: str = store.facts()["sha256"]
         self.sample = store.sample().names
         self._rows = [self.ledger.heldout(fold) for fold in range(self.ledger.n_folds)]
-        self._pages: dict[int, bytes] = {}
         names, sample = (_strings(column) for column in (self.ledger.table["name"], self.sample))
         self._names = [pa.concat_arrays([names.take(rows), sample]) for rows in self._rows]
 
     def matrices(self, members: int) -> tuple[Logits, Logits]:
-        """Room for the logits of all members: (members, training rows) of NaN, and (members, test rows)."""
+        """Allocate the logits of all members: (members, training rows) of NaN, and (members, test rows)."""
         oof = np.full((members, len(self.ledger.table)), np.nan, dtype=np.float32)
         return oof, np.zeros((members, len(self.sample)), dtype=np.float32)
 
     def folds(self, member: str, recipe: dict[str, Any]) -> tuple[dict[int, _Fold], list[str]]:
-        """The folds of a member that may be blended, and why the others are not there."""
+        """Read the folds of a member that may be blended; for each of the others, return why it may not."""
         read = {fold: self._verified(member, recipe, fold) for fold in range(self.ledger.n_folds)}
-        there = {number: fold for number, fold in read.items() if not isinstance(fold, str)}
-        return there, [reason for reason in read.values() if isinstance(reason, str)]
+        valid = {number: fold for number, fold in read.items() if not isinstance(fold, str)}
+        return valid, [reason for reason in read.values() if isinstance(reason, str)]
 
     def fill(self, oof: Logits, test: Logits, folds: dict[int, _Fold]) -> None:
         """Write a member's logits into its rows of the matrices."""
@@ -140,22 +138,21 @@ class _Reader:
         test[:] = np.mean([to_logits(fold.test) for fold in folds.values()], axis=0)
 
     def _verified(self, member: str, recipe: dict[str, Any], fold: int) -> _Fold | str:
-        """A fold, or why it is not there; a fold of other folds or data is an error."""
+        """Read and check a fold, or return why it cannot be used; one of other folds or data is an error."""
         record = self.store.record(member, fold)
         if record is None:
             return "not trained"
-        file = self.store.file(member, fold, record)
-        if file is None:
+        table = self.store.predictions(record)
+        if table is None:
             return f"fold-{fold} is damaged, train again"
         rows, where = self._rows[fold], f"{self.store.fold_folder(member, fold)}"
-        if self._has_its_names(file, fold):
-            table = file.read(["label", "pred"])
+        if _strings(table["name"]).equals(self._names[fold]):
             labels, pred = table["label"].to_numpy(), table["pred"].to_numpy()
         else:
-            labels, pred = self._in_order(file.read().to_pandas(), fold, where)
+            labels, pred = self._in_order(table.to_pandas(), fold, where)
         self._same_labels(labels[: len(rows)], rows, where)
         if pred.dtype.kind != "f" or not ((pred >= 0) & (pred <= 1)).all():  # NaN fails both
-            raise UserError(f"{where}/{PREDICTIONS} holds values that are no probabilities; train again")
+            raise UserError(f"{where}/{PREDICTIONS} contains values that are not probabilities; train again")
         if record.provenance.folds != self.ledger.sha256 or record.provenance.data != self.data:
             raise UserError(
                 f"{where} was made on other folds or data (its hash differs, though its rows agree); train again"
@@ -164,18 +161,8 @@ class _Reader:
             return "made with another config"
         return _Fold(pred[: len(rows)], pred[len(rows) :], record)
 
-    def _has_its_names(self, file: PredictionsFile, fold: int) -> bool:
-        """Whether a file holds the names of a fold in their order; of equal bytes it is looked at once."""
-        pages = file.name_pages()
-        if pages != self._pages.get(fold):
-            names = _strings(file.read(["name"])["name"])
-            if not names.equals(self._names[fold]):
-                return False
-            self._pages[fold] = pages
-        return True
-
     def _in_order(self, table: pd.DataFrame, fold: int, where: str) -> tuple[NDArray[np.int64], Array]:
-        """Labels and predictions in the order of the ledger and of the sample, which may come again in another one."""
+        """Return labels and predictions in the order of the ledger and of the sample, which may have changed."""
         expected = self.ledger.table["name"].iloc[self._rows[fold]]
         heldout, test = (table[table["split"] == split] for split in ("oof", "test"))
         _same_rows(where, expected, heldout["name"], "out-of-fold rows")
@@ -191,7 +178,7 @@ class _Reader:
 
 
 def _strings(column: pa.ChunkedArray | pd.Series[str] | list[str]) -> pa.LargeStringArray:
-    """A column of names in one piece, of one type whatever it was stored as."""
+    """Return a column of names as one array, of one type whatever it was stored as."""
     chunks = column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([pa.array(column, pa.large_string())])
     return chunks.combine_chunks().cast(pa.large_string())
 
@@ -212,14 +199,14 @@ def _sentence(left_out: dict[str, str]) -> str:
 
 
 def measured_on(predictions: Predictions, member: str) -> str:
-    """OOF, and on how many folds where it is not all."""
+    """Return OOF, with the number of folds if some are missing."""
     return (
         f"OOF, {predictions.partial[member].partition(' folds')[0]} folds" if member in predictions.partial else "OOF"
     )
 
 
 def member_cost(member: str, predictions: Predictions) -> dict[str, float]:
-    """What a member costs, in its own terms; NaN for one that was trained elsewhere.
+    """Return the seconds and the speed of a member; NaN for one that was trained elsewhere.
 
     `seconds`: the features of all photographs, then fit and predict of all folds, as if no other member shared the
     features. `photographs_per_second`: one fold's model on new photographs, features included.

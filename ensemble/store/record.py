@@ -1,17 +1,17 @@
-"""What is known of a finished fold: what made it, what it cost, and a checksum of every byte that was stored."""
+"""Record of a finished fold: what made it, what it cost, and a checksum of every byte that was stored."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from ensemble.engine.tasks.fold import FoldResult
 
-IMPORTED_RECIPE = "imported"  # the key by which the recipe of a member that was trained elsewhere tells so
+IMPORTED_RECIPE = "imported"  # a key that only the recipes of members have that were trained elsewhere
 PREDICTIONS = "predictions.parquet"
-_SEAL = "sha256"
+_CHECKSUM = "sha256"
 _BLANK = "0" * 64
 
 
@@ -25,9 +25,22 @@ class Provenance:
     code: str
 
     def changes(self, other: Provenance) -> list[str]:
-        """In words, what differs in the other."""
+        """Describe what differs in the other, a text for each difference."""
         found = [name for name in ("data", "folds", "code") if getattr(self, name) != getattr(other, name)]
         return found + _config_changes(self.recipe, other.recipe)
+
+
+@dataclass(frozen=True)
+class FoldState:
+    """State of a fold in a store: missing, stale (`reasons` say why), or valid for the provenance asked about."""
+
+    status: Literal["missing", "stale", "valid"]
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether the fold need not be trained again."""
+        return self.status == "valid"
 
 
 @dataclass(frozen=True)
@@ -35,7 +48,7 @@ class FoldRecord:
     """The `fold.json` of a finished fold.
 
     `files` has the sha256 of every other file of the folder, by its relative name; it is empty where an older version
-    wrote the fold, which kept that of the predictions only.
+    wrote the fold, which recorded that of the predictions only.
     """
 
     member: str
@@ -56,12 +69,12 @@ class FoldRecord:
 
     @property
     def checksums(self) -> dict[str, str]:
-        """Sha256 of all files of which one is known, by their name relative to the fold's folder."""
+        """Sha256 of every file of which it is known, by its name relative to the fold's folder."""
         return {PREDICTIONS: self.predictions_sha256, **self.files}
 
     @property
     def trained_elsewhere(self) -> bool:
-        """Whether only the predictions came here."""
+        """Whether the predictions were imported."""
         return IMPORTED_RECIPE in self.provenance.recipe
 
     @property
@@ -79,7 +92,7 @@ _SHARED = (
 def record_of(
     result: FoldResult, provenance: Provenance, features_seconds: float, files: dict[str, bytes]
 ) -> FoldRecord:
-    """The record of a fold of which `files` are stored."""
+    """Build the record of a fold whose folder will hold `files`."""
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     return FoldRecord(
         provenance=provenance,
@@ -91,31 +104,31 @@ def record_of(
 
 
 def to_text(record: FoldRecord) -> str:
-    """The record as JSON, sealed: its last value is the sha256 of the whole text with zeros in that value's place."""
-    blank = json.dumps({**asdict(record), _SEAL: _BLANK}, indent=1) + "\n"
+    """Return the record as JSON; its last value is the sha256 of the whole text with zeros in that value's place."""
+    blank = json.dumps({**asdict(record), _CHECKSUM: _BLANK}, indent=1) + "\n"
     head, _, tail = blank.rpartition(_BLANK)
     return head + hashlib.sha256(blank.encode()).hexdigest() + tail
 
 
 def from_text(text: bytes) -> FoldRecord:
-    """Read a record. One that an older version wrote has neither `files` nor a seal.
+    """Parse a record. One that an older version wrote has neither `files` nor a checksum of itself.
 
     Raises
     ------
     ValueError, TypeError, KeyError
-        A byte of it is not what was written.
+        A byte of it was changed since it was written.
     """
     raw: dict[str, Any] = dict(json.loads(text))
-    seal = raw.pop(_SEAL, None)
-    if seal is not None or "files" in raw:
-        head, _, tail = text.rpartition(str(seal).encode())
-        if hashlib.sha256(head + _BLANK.encode() + tail).hexdigest() != seal:
-            raise ValueError("the record does not fit its seal")
+    checksum = raw.pop(_CHECKSUM, None)
+    if checksum is not None or "files" in raw:
+        head, _, tail = text.rpartition(str(checksum).encode())
+        if hashlib.sha256(head + _BLANK.encode() + tail).hexdigest() != checksum:
+            raise ValueError("the record does not match its checksum")
     return FoldRecord(**{**raw, "provenance": Provenance(**raw["provenance"])})
 
 
 def _config_changes(old: Any, new: Any, place: str = "config") -> list[str]:
-    """Paths and values at which two nested settings differ."""
+    """List paths and values at which two nested settings differ."""
     if isinstance(old, dict) and isinstance(new, dict):
         keys = [*old, *(key for key in new if key not in old)]
         return [c for key in keys for c in _config_changes(old.get(key), new.get(key), f"{place}.{key}")]

@@ -1,7 +1,7 @@
-"""What is asked of a store after training, and kept beside it: how its files are called, and what they were made from.
+"""Results of commands that evaluate a trained store: their files, and what they were computed from.
 
-The names of an inquiry are those of its command, its folder and its files: ensemble robustness writes
-`robustness/robustness.parquet`, `.csv`, `.md`, and last `.json`.
+Folder and files have the name of the command: `ensemble robustness` writes `robustness/robustness.parquet`, `.csv`,
+`.md`, and last `.json`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from ensemble.store.oof import BLEND_OOF, MANIFEST, OofStore
 from ensemble.store.predictions import Predictions
 
 ROBUSTNESS, GENERATORS = "robustness", "generators"
-BLEND = "blend"  # the row of the blend; no member may be called so
-AS_THEY_ARE = "as_they_are"  # photographs that nobody altered
+BLEND = "blend"  # the row of the blend; no member may have this name
+AS_THEY_ARE = "as_they_are"  # unaltered photographs
 ALL = -1  # in a column of clusters: every cluster, each by the models that never saw it
 _OF_A_BLEND = ("chosen", "elected", "decision_rule", "oof_sha256", "submission_sha256")
 
@@ -28,17 +28,17 @@ Manifest = dict[str, Any]
 
 
 def file_of(store: OofStore, which: str, kind: str) -> Location:
-    """Where the results of an inquiry lie; `kind` is parquet, csv, md or json."""
+    """Return the file with the results of a command; `kind` is parquet, csv, md or json."""
     return store.root / which / f"{which}.{kind}"
 
 
 def command_of(store: OofStore, which: str) -> str:
-    """The command that asks, as it can be pasted."""
+    """Return the command line, ready to paste."""
     return f"ensemble {which} {shlex.quote(str(store.root))}"
 
 
 def read(store: OofStore, which: str) -> tuple[pd.DataFrame, dict[str, Any]] | None:
-    """The table and the facts of an inquiry; None where there are none, or none that can be read."""
+    """Read table and facts of a command's results; None if they are missing or damaged."""
     try:
         facts: dict[str, Any] = dict(json.loads(file_of(store, which, "json").read_text(encoding="utf-8")))
         with local_copy(file_of(store, which, "parquet")) as local:
@@ -51,7 +51,7 @@ def read(store: OofStore, which: str) -> tuple[pd.DataFrame, dict[str, Any]] | N
 def made_from(
     store: OofStore, predictions: Predictions, manifest: Manifest | None, members: Sequence[str]
 ) -> dict[str, Any]:
-    """What results of these members were made from, to be kept among their facts.
+    """Return hashes of everything that results of these members are computed from, as part of their facts.
 
     Keys `data_sha256`, `folds_sha256`, `predictions_sha256` (by member) and `blend_sha256` (None without a blend).
     `manifest` is that of the blend of these predictions.
@@ -65,18 +65,18 @@ def made_from(
 
 
 def predictions_sha256(predictions: Predictions, member: str) -> str | None:
-    """Changes when any fold of a member does; None where it has none."""
+    """Return a hash of all folds of a member; None if it has none."""
     folds = {fold: sha for fold, sha in predictions.hashes.items() if fold.rpartition("/")[0] == member}
     return digest(folds) if folds else None
 
 
 def blend_sha256(manifest: Manifest | None) -> str | None:
-    """Changes with what the blend says and how it was chosen, not with the seconds that it took."""
+    """Return a hash of the blend's output and choice, but not of its run time."""
     return None if manifest is None else digest([manifest.get(key) for key in _OF_A_BLEND])
 
 
 def current_manifest(store: OofStore, predictions: Predictions) -> dict[str, Any] | None:
-    """The manifest of the last blend, if it was made from these very predictions and its files are as written."""
+    """Read the manifest of the last blend, if it was made from these predictions and its files are unchanged."""
     try:
         manifest: dict[str, Any] = json.loads((store.blend_folder / MANIFEST).read_text(encoding="utf-8"))
         oof = file_sha256(store.blend_folder / BLEND_OOF)

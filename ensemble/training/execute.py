@@ -71,7 +71,7 @@ class Training:
             self.pipeline.run()
         if engine.time_is_up:
             done = any(entry["outcome"] == "done" for entry in self.pipeline.history)
-            how = "run the same command to go on" if done else "give it more time"
+            how = "run the same command to continue" if done else "give it more time"
             board.log(f"the time is up; what is finished is kept, {how}")
         return self.complete
 

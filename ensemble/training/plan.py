@@ -55,8 +55,8 @@ def plan_folds(members: list[MemberSettings], ledger: FoldLedger, competition: C
         plan.provenance[member.name] = provenance
         plan.features[member.name] = features_key(member.features) if member.features else None
         for fold in range(ledger.n_folds):
-            changes = store.finished(member.name, fold, provenance)
-            (plan.finished if changes == [] else plan.missing).append((member, fold))
-            if changes:
-                plan.reasons.append(f"{member.name}/fold-{fold} is trained again: {'; '.join(changes)}")
+            state = store.state(member.name, fold, provenance)
+            (plan.finished if state.is_valid else plan.missing).append((member, fold))
+            if state.status == "stale":
+                plan.reasons.append(f"{member.name}/fold-{fold} is trained again: {'; '.join(state.reasons)}")
     return plan

@@ -2,7 +2,7 @@
 
 Each fault is planted alone into a clean synthetic competition, with several seeds and sizes. Found: the audit that is
 there for it says look or alarm. A false alarm: another audit does, or any on a clean competition. How easily the
-classes are told apart decides what can be found: so there are clean ones with few fakes and with a faint trace, too.
+classes are separated decides what can be found: so there are clean ones with few fakes and with a faint trace, too.
 """
 
 from __future__ import annotations
@@ -83,13 +83,13 @@ def measured(kind: Kind, photographs: int, seeds: int) -> Row:
 def line(rows: list[Row], planted: bool) -> str:
     """One line of a Markdown table: a number for each size."""
 
-    def told(values: list[int]) -> str:
+    def joined(values: list[int]) -> str:
         return " / ".join(map(str, values))
 
-    numbers = [told([row.competitions for row in rows]), told([row.found for row in rows])]
-    numbers.append(told([row.competitions - row.found for row in rows]))
+    numbers = [joined([row.competitions for row in rows]), joined([row.found for row in rows])]
+    numbers.append(joined([row.competitions - row.found for row in rows]))
     names = sorted({name for row in rows for name in row.false})
-    false = ", ".join(f"{name} {told([row.false[name] for row in rows])}" for name in names) or "0"
+    false = ", ".join(f"{name} {joined([row.false[name] for row in rows])}" for name in names) or "0"
     return f"| {' | '.join([rows[0].kind, *(numbers if planted else [numbers[0], '-', '-']), false])} |"
 
 
@@ -105,9 +105,9 @@ def main(seeds: int = SEEDS) -> None:
     missed = sum(row.competitions - row.found for row in rows if not row.kind.startswith("none"))
     wrong = sum(sum(row.false.values()) for row in rows)
     goals = {name: {"value": n, "goal": 0, "met": n == 0} for name, n in (("missed", missed), ("false alarms", wrong))}
-    told = [{**vars(row), "false": dict(row.false)} for row in rows]
+    results = [{**vars(row), "false": dict(row.false)} for row in rows]
     seconds = time.perf_counter() - begun
-    print(json.dumps({"benchmark": "audits", **goals, "seconds": seconds, "rows": told, "absent": []}))  # noqa: T201
+    print(json.dumps({"benchmark": "audits", **goals, "seconds": seconds, "rows": results, "absent": []}))  # noqa: T201
 
 
 if __name__ == "__main__":

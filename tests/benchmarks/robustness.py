@@ -26,7 +26,7 @@ from ensemble.engine.recipes.saving import load_model
 from ensemble.store.oof import OofStore
 from ensemble.store.results import AS_THEY_ARE
 from ensemble.stress.robustness.alterations import ALTERATIONS
-from ensemble.stress.robustness.run import Request, robustness
+from ensemble.stress.robustness.run import RobustnessRequest, robustness
 from ensemble.train import train
 from tests.competitions import write_competition, write_config
 
@@ -63,7 +63,7 @@ def bare(store: OofStore, photographs: NDArray[np.uint8]) -> None:
 def asked(store: OofStore, engine: str) -> None:
     shutil.rmtree(store.root / "robustness", ignore_errors=True)
     shutil.rmtree(store.root.parent / ".features", ignore_errors=True)
-    _, _, complete = robustness(store, store.experiment(), None, engine, Request(ASKED, photographs=0))
+    _, _, complete = robustness(store, store.experiment(), None, engine, RobustnessRequest(ASKED, photographs=0))
     assert complete
 
 

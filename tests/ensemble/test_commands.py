@@ -59,7 +59,7 @@ def test_from_photographs_to_submission_with_a_member_of_ones_own(competition_fo
     [
         (["train", "nowhere.yaml"], "nowhere.yaml"),
         (["train", "small.yaml", "--data", "nowhere"], "nowhere does not exist"),
-        (["train", "small.yaml", "--data", ".", "--engine", "inline"], "should hold one archive"),
+        (["train", "small.yaml", "--data", ".", "--engine", "inline"], "should contain one archive"),
         (["train", "small.yaml", "--engine", "spark"], "ray or inline"),
         (["train", "small.yaml", "--members", "nobody"], "nobody is not in the config"),
         (["blend"], "no store under oof"),

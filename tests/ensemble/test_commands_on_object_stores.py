@@ -15,7 +15,7 @@ import pytest
 from ensemble.blend.__main__ import import_member
 from ensemble.blend.__main__ import main as blend
 from ensemble.competition.dataset import Competition
-from ensemble.core.storage import lease as signs
+from ensemble.core.storage import lease as leases
 from ensemble.core.storage.files import Location, local_copy
 from ensemble.core.storage.lock import only_writer
 from ensemble.core.storage.remote import RemotePath
@@ -123,7 +123,7 @@ def test_the_features_are_cached_beside_it(
     def never(*_: object) -> None:
         raise AssertionError("a chunk was computed again")
 
-    monkeypatch.setattr(features, "_write", never)
+    monkeypatch.setattr(features, "write_chunk", never)
     other = write_config(tmp_path / "other.yaml", LINEAR, name="other")
     succeed(train, other, "--data", competition_folder, "--oof", remote.root.parent, "--engine", "inline")
     files = [name for name in content(remote.root.parent) if name.startswith("other/")]
@@ -133,7 +133,7 @@ def test_the_features_are_cached_beside_it(
 @pytest.mark.training
 @pytest.mark.fault("two drivers at once")
 def test_a_second_driver_is_refused(remote: OofStore, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signs, "RENEWED", 0.1)
+    monkeypatch.setattr(leases, "HEARTBEAT", 0.1)
     root = remote.root.parent
     command = [sys.executable, "-m", "ensemble.train", config, "--data", root.parent / "data", "--oof", root]
     with only_writer(remote.root, "train"):
@@ -173,7 +173,7 @@ def test_work_on_other_data_is_set_aside_whole(store: OofStore, config: Path, tm
     before = content(store.root)
     data = write_competition(tmp_path / "other", train=30, first=500)
     said = succeed(train, config, "--data", data, "--oof", store.root.parent, "--engine", "inline")
-    assert "the finished work is kept in" in said
+    assert "the finished work was moved to" in said
     (aside,) = store.root.parent.glob("small~*")
     assert content(aside) == before
     assert len(store.ledger().table) == 30

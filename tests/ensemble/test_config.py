@@ -30,7 +30,7 @@ MODEL = "model: {use: lightgbm.LGBMClassifier}"
     ("text", "expected"),
     [
         ("name: x\nmembers: []", "members"),
-        ("name: [", "no valid YAML"),
+        ("name: [", "not valid YAML"),
         (f"name: x\nfold: {{}}\nmembers: [{{name: a, {MODEL}}}]", "fold: there is no such setting"),
         (f"name: x\nmembers: [{{name: a, {MODEL}, resorces: {{}}}}]", "members.0.resorces: there is no such setting"),
         (f"name: x\nmembers: [{{name: a/b, {MODEL}}}]", "members.0.name"),

@@ -1,4 +1,4 @@
-"""The same picture twice: within the training photographs, and in train and test."""
+"""Copies: the same picture twice within the training photographs, or in train and test."""
 
 from __future__ import annotations
 
@@ -8,36 +8,38 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.core.console.text import plural
 from ensemble.folds.ledger import FoldLedger
+from ensemble.folds.near_duplicates import components, near_duplicate_pairs, perceptual_hashes
 from ensemble.store.checks import Check, Evidence, Verdict
 
 WITHIN, ACROSS = "duplicates", "duplicates_across"
-WITHIN_TITLE = "Is a training photograph there twice, perhaps with two labels?"
+WITHIN_TITLE = "Does train hold a photograph twice, perhaps with two labels?"
 ACROSS_TITLE = "Are test photographs among the training ones?"
 _SHOWN = 20  # pairs in a table
 _MANY = 0.01  # share of test rows
-LARGEST = 10  # look-alikes that are taken together
+LARGEST = 10  # look-alikes that are grouped together
 _LABELS_REMEDY = (
     "One picture cannot be both. Correct the labels or leave these rows out, unless each fake was made from that very "
     "photograph."
 )
-_FOLDS_REMEDY = "Members have seen copies of rows that they are scored on: cut the folds anew with this program."
+_FOLDS_REMEDY = "Members have seen copies of rows that they are scored on: let this program cut new folds."
 _ACROSS_REMEDY = (
-    "The public score will flatter whoever learns these by heart, and an out-of-fold score does not show it. Ask the "
-    "organisers, or leave the copies out of train."
+    "A model that memorises these gets a better public score than it deserves, and an out-of-fold score does not show "
+    "it. Ask the organisers, or leave the copies out of train."
 )
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two rows that show the same picture.
+    """Two rows that show the same picture, or similar ones.
 
     Attributes
     ----------
     first, second : int
         Rows of all photographs; first < second.
     how : str
-        same file, same pixels, mirrored, nearly the same; or alike, beyond the distance of one picture.
+        same file, same pixels, mirrored, nearly the same; or alike: similar, beyond the distance of one picture.
     bits : int
         In which their perceptual hashes differ, of 256.
     """
@@ -51,7 +53,7 @@ class Pair:
 def find_pairs(
     contents: Sequence[str], pixels: NDArray[np.uint8], distance: int, farthest: int | None = None
 ) -> list[Pair]:
-    """All pairs among photographs, by first and second row.
+    """Find all pairs among photographs, in the order of first and second row.
 
     Parameters
     ----------
@@ -61,10 +63,8 @@ def find_pairs(
     distance : int
         Most bits in which two hashes of the same picture differ.
     farthest : int, optional
-        Pairs up to so many bits are given, too: how is `alike`.
+        Pairs up to so many bits are returned too: `how` is `alike`.
     """
-    from ensemble.folds.near_duplicates import near_duplicate_pairs, perceptual_hashes
-
     hashes = perceptual_hashes(pixels)
     pairs = []
     for first, second in near_duplicate_pairs(hashes, max(distance, farthest or 0)).tolist():
@@ -77,9 +77,9 @@ def find_pairs(
 
 
 def look_alikes(pairs: Sequence[Pair], rows: int) -> NDArray[np.intp]:
-    """Number the first `rows` rows so that those of a pair have one number, the nearest pairs first: intp (rows,).
+    """Return a group number for each of the first `rows` rows; pairs share one, the nearest first: intp (rows,).
 
-    No number has more than LARGEST rows: far pairs would string all faces of one pose together.
+    No group has more than LARGEST rows: distant pairs would chain all faces of one pose together.
     """
     members = {row: [row] for row in range(rows)}
     number = np.arange(rows)
@@ -94,9 +94,7 @@ def look_alikes(pairs: Sequence[Pair], rows: int) -> NDArray[np.intp]:
 
 
 def copies(pairs: Sequence[Pair], groups: Sequence[str], rows: int) -> NDArray[np.intp]:
-    """Number all rows so that copies, and training rows of one group of the ledger, have one number: intp (rows,)."""
-    from ensemble.folds.near_duplicates import components
-
+    """Return a group number for each row; copies, and rows of one group of the ledger, share one: intp (rows,)."""
     first: dict[str, int] = {}
     joined = [(first.setdefault(group, row), row) for row, group in enumerate(groups)]
     joined += [(pair.first, pair.second) for pair in pairs]
@@ -107,58 +105,58 @@ def within_train(pairs: Sequence[Pair], ledger: FoldLedger) -> Check:
     """Judge the pairs of training rows: two labels are an alarm, and so is a pair that is split over folds."""
     rows = len(ledger.table)
     found = [pair for pair in pairs if pair.second < rows]
-    labels, folds, called = ledger.labels, ledger.folds, list(ledger.table["name"])
-    torn = [pair for pair in found if labels[pair.first] != labels[pair.second]]
+    labels, folds, names = ledger.labels, ledger.folds, list(ledger.table["name"])
+    contradicting = [pair for pair in found if labels[pair.first] != labels[pair.second]]
     leaking = [pair for pair in found if folds[pair.first] != folds[pair.second]]
     photographs = len({row for pair in found for row in (pair.first, pair.second)})
-    shown = [*torn, *leaking, *(pair for pair in found if pair not in set(torn + leaking))]
+    shown = [*contradicting, *leaking, *(pair for pair in found if pair not in set(contradicting + leaking))]
     table = Evidence(
         "Pairs within train",
         ("photograph", "label", "fold", "its copy", "label of the copy", "fold of the copy", "how", "bits of 256"),
         tuple(
-            (called[a], int(labels[a]), int(folds[a]), called[b], int(labels[b]), int(folds[b]), pair.how, pair.bits)
+            (names[a], int(labels[a]), int(folds[a]), names[b], int(labels[b]), int(folds[b]), pair.how, pair.bits)
             for pair in shown[:_SHOWN]
             for a, b in [(pair.first, pair.second)]
         ),
     )
-    tables = (table,) if found else ()
-    if torn:
-        sentence = f"{len(torn)} of {len(found)} pairs of like photographs have opposite labels ({rows} looked at)."
+    tables, pairs_found = (table,) if found else (), plural(len(found), "pair") + " of copies"
+    if contradicting:
+        sentence = f"{len(contradicting)} of {pairs_found} have opposite labels ({rows} photographs compared)."
         return Check(WITHIN, WITHIN_TITLE, "alarm", sentence, _LABELS_REMEDY, tables)
     if leaking:
-        sentence = f"{len(leaking)} of {len(found)} pairs of like photographs are split over folds ({rows} looked at)."
+        sentence = f"{len(leaking)} of {pairs_found} are split over folds ({rows} photographs compared)."
         return Check(WITHIN, WITHIN_TITLE, "alarm", sentence, _FOLDS_REMEDY, tables)
     sentence = f"No two of {rows} training photographs show the same picture, mirrored or not."
     if found:
         sentence = (
             f"{photographs} of {rows} training photographs have a copy of the same label ({_kinds(found)}); each "
-            "stands in one fold with its copies, so no score is touched."
+            "is in one fold with its copies, so no score is affected."
         )
     return Check(WITHIN, WITHIN_TITLE, "fine", sentence, "", tables)
 
 
 def across(pairs: Sequence[Pair], ledger: FoldLedger, test_names: Sequence[str]) -> Check:
-    """Judge the pairs of a training row and a test row: few ask for a look, many are an alarm."""
+    """Judge the pairs of a training row and a test row: a few are worth a look, many are an alarm."""
     rows = len(ledger.table)
     found = [pair for pair in pairs if pair.first < rows <= pair.second]
     copied = len({pair.second for pair in found})
     if not found:
-        sentence = f"None of {len(test_names)} test photographs is among {rows} training ones, mirrored or not."
+        sentence = (
+            f"None of {plural(len(test_names), 'test photograph')} is among {rows} training ones, mirrored or not."
+        )
         return Check(ACROSS, ACROSS_TITLE, "fine", sentence)
-    called, labels = list(ledger.table["name"]), ledger.labels
+    names, labels = list(ledger.table["name"]), ledger.labels
     table = Evidence(
         "Test photographs that are in train",
         ("test photograph", "training photograph", "its label", "how", "bits of 256"),
         tuple(
-            (test_names[pair.second - rows], called[pair.first], int(labels[pair.first]), pair.how, pair.bits)
+            (test_names[pair.second - rows], names[pair.first], int(labels[pair.first]), pair.how, pair.bits)
             for pair in found[:_SHOWN]
         ),
     )
     share = copied / len(test_names)
     verdict: Verdict = "alarm" if share > _MANY and copied > 1 else "look"
-    sentence = (
-        f"{copied} of {len(test_names)} test photographs ({share:.1%}) are among the training ones: {_kinds(found)}."
-    )
+    sentence = f"{copied} of {len(test_names)} test photographs ({share:.1%}) are also in train: {_kinds(found)}."
     return Check(ACROSS, ACROSS_TITLE, verdict, sentence, _ACROSS_REMEDY, (table,))
 
 

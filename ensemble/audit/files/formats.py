@@ -1,4 +1,4 @@
-"""Whether the files themselves give the answer away: their format, quality, sub-sampling, size, metadata."""
+"""Whether the files give the label away: their format, quality, sub-sampling, size, metadata."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from numpy.typing import NDArray
 from ensemble.audit.files.tree_probe import ALARM, Leak, indicators, tree_leak
 from ensemble.store.checks import Check, Evidence, Verdict
 
-TITLE = "Do the files give the answer away (format, quality, sub-sampling, size, metadata)?"
-TEST_TITLE = "Are the test files made as the training files are?"
+TITLE = "Do the files give the label away (format, quality, sub-sampling, size, metadata)?"
+TEST_TITLE = "Were the test files made like the training files?"
 TEXTS = {"format": "format", "mode": "colour mode", "sampling": "sub-sampling", "tables": "quantisation tables"}
 _SIZES = {"bytes": "file size", "bits_per_pixel": "bits a pixel"}
 _NUMBERS = {"width": "width", "height": "height", "quality": "JPEG quality", "progressive": "progressive JPEG"}
 _SHOWN = 12  # values in a table
 _REMEDY = (
-    "A model will learn this instead of the picture. Save all photographs anew in one format, at one quality and "
-    "sub-sampling, without metadata; or report the score on such copies beside the other."
+    "A model will learn this instead of the picture. Save all photographs again in one format, at one quality and "
+    "sub-sampling, without metadata; or report the score on such copies as well."
 )
 _SIZE = "Format, quality, sub-sampling and metadata"
 _SIZE_REMEDY = (
-    "Saved alike, a file is as large as its picture is rich, so the pictures themselves differ; saving them anew mends "
-    "nothing. Look at some of both classes: smoother fakes are what a model may learn, other scenes, or photographs "
-    "that were scaled or compressed before, are not."
+    "Files that were saved in the same way differ in size because their pictures do; saving them again mends nothing. "
+    "Look at some of both classes: that fakes are smoother is what a model may learn; that they show other scenes, or "
+    "were scaled or compressed before, is not."
 )
 _TEST_REMEDY = (
     "Out-of-fold scores say little about such photographs. Save the training photographs as the test ones are, or "
     "train with such copies beside them."
 )
-_ALL_OTHER = 0.5  # share of the test rows that are otherwise: an alarm
-_SOME_OTHER = 0.05
+_ALARM_SHARE = 0.5  # of the test rows that differ
+_LOOK_SHARE = 0.05
 _CHANCE = 1e-3  # of the whole table
 
 
@@ -54,51 +54,57 @@ def formats(facts: pd.DataFrame, labels: NDArray[np.int64], folds: NDArray[np.in
     measured = f"measured on {len(labels)} training photographs, each by a tree that has not seen its fold"
     if without_size.is_alarming or (whole.is_alarming and without_size.is_clear):
         leak = max(without_size, whole, key=lambda leak: leak.area)
-        sentence = f"A tree that sees only {_and(leak)} tells real from fake: {leak} ({measured})."
+        sentence = f"A tree that sees only {_and(leak)} separates real from fake: {leak} ({measured})."
         return Check("formats", TITLE, "alarm", sentence, _REMEDY, tables)
     if without_size.is_clear:
-        sentence = f"A tree that sees only {_and(without_size)} knows a little: {without_size} ({measured})."
+        sentence = (
+            f"A tree that sees only {_and(without_size)} is slightly better than chance: {without_size} ({measured})."
+        )
         return Check("formats", TITLE, "look", sentence, _REMEDY, tables)
     if whole.is_alarming:
-        equal = "are equal" if bool((made.max() == made.min()).all()) else "tell nothing"
-        sentence = f"A tree that sees only {_and(whole)} tells real from fake: {whole} ({measured}). {_SIZE} {equal}."
+        equal = "are equal" if bool((made.max() == made.min()).all()) else "show nothing"
+        sentence = (
+            f"A tree that sees only {_and(whole)} separates real from fake: {whole} ({measured}). {_SIZE} {equal}."
+        )
         return Check("formats", TITLE, "look", sentence, _SIZE_REMEDY, tables)
-    sentence = f"The files tell next to nothing of the class: {whole}, where 0.5 is chance ({measured})."
+    sentence = f"The files say next to nothing about the class: {whole}, where 0.5 is chance ({measured})."
     if whole.is_clear:
         sentence = (
-            f"A tree that sees only {_and(whole)} knows a little: {whole} ({measured}). What a picture shows decides "
-            f"how well it packs: alone that is no fault up to {ALARM}."
+            f"A tree that sees only {_and(whole)} is slightly better than chance: {whole} ({measured}). How well a "
+            f"picture compresses depends on what it shows: alone that is no fault up to an AUC of {ALARM}."
         )
     return Check("formats", TITLE, "fine", sentence, "", tables)
 
 
 def formats_of_test(train: pd.DataFrame, test: pd.DataFrame) -> Check:
-    """Compare the files of the test photographs with those of the training ones; both as of `header.facts_of`."""
+    """Compare the files of the test photographs with those of the training ones; both from `header.facts_of`."""
     named_train, named_test = _named(train), _named(test)
     found = sorted((_difference(named_train[fact], named_test[fact], fact) for fact in named_train), reverse=True)
     rows = tuple((fact, round(100 * share, 1), value) for share, fact, value in found if share > 0)
-    evidence = Evidence("Where test files differ", ("fact", "% of test made otherwise", "most of all"), rows)
+    evidence = Evidence("Where test files differ", ("fact", "% of test that differs", "most frequent"), rows)
     tables = (_by_split(named_train, named_test), evidence) if rows else (_by_split(named_train, named_test),)
     measured = f"{len(test)} test and {len(train)} training files"
-    if not rows or found[0][0] < _SOME_OTHER:
-        sentence = f"Test files are made as training files are: format, quality, sub-sampling, metadata ({measured})."
+    if not rows or found[0][0] < _LOOK_SHARE:
+        sentence = f"Test files were made like training files: format, quality, sub-sampling, metadata ({measured})."
         return Check("formats_of_test", TEST_TITLE, "fine", sentence, "", tables)
-    told = "; ".join(
-        f"{fact} ({share:.0%} of test otherwise: {value})" for share, fact, value in found[:3] if share > 0
+    differences = "; ".join(
+        f"{fact} ({share:.0%} of test differs: {value})" for share, fact, value in found[:3] if share > 0
     )
-    verdict: Verdict = "alarm" if found[0][0] >= _ALL_OTHER else "look"
-    return Check("formats_of_test", TEST_TITLE, verdict, f"They differ in {told}; {measured}.", _TEST_REMEDY, tables)
+    verdict: Verdict = "alarm" if found[0][0] >= _ALARM_SHARE else "look"
+    return Check(
+        "formats_of_test", TEST_TITLE, verdict, f"They differ in {differences}; {measured}.", _TEST_REMEDY, tables
+    )
 
 
 def _made(facts: pd.DataFrame) -> pd.DataFrame:
-    """How a file was made, in numbers: all but its size in bytes."""
+    """Return how each file was made, in numbers: all facts but its size in bytes."""
     numbers = facts[list(_NUMBERS)].astype(float).fillna(-1).rename(columns=_NUMBERS)
     texts = [indicators(facts[column], called) for column, called in TEXTS.items()]
     return pd.concat([numbers, *texts, _metadata(facts["metadata"])], axis=1)
 
 
 def _metadata(joined: pd.Series[str]) -> pd.DataFrame:
-    """A column of 0 and 1 for each kind of metadata."""
+    """Return a column of 0 and 1 for each kind of metadata."""
     found = joined.str.get_dummies(", ")
     found = found.loc[:, found.mean() >= 0.01].astype(float)
     return found.iloc[:, :_SHOWN].add_prefix("metadata ")
@@ -110,7 +116,7 @@ def _and(leak: Leak) -> str:
 
 
 def _named(facts: pd.DataFrame) -> dict[str, pd.Series[str]]:
-    """The facts as text, by what a person calls them."""
+    """Return the facts as text, by readable names."""
     size = facts["width"].astype(str) + " x " + facts["height"].astype(str)
     quality = facts["quality"].map(lambda value: "none" if np.isnan(value) else f"{value:.0f}")
     found = {"format": facts["format"], "width x height": size, "colour mode": facts["mode"], "JPEG quality": quality}
@@ -135,7 +141,7 @@ def _by_split(train: dict[str, pd.Series[str]], test: dict[str, pd.Series[str]])
 def _shares(
     named: dict[str, pd.Series[str]], parts: list[tuple[str, NDArray[np.bool_]]]
 ) -> Iterator[tuple[str, str, float, float]]:
-    """(fact, value, share in the first part, in the second), the most frequent values of each fact."""
+    """Yield fact, value, and its share in both parts, for the most frequent values of each fact."""
     for fact, values in named.items():
         array = values.to_numpy()
         for value in values.value_counts().index[:_SHOWN]:
@@ -152,7 +158,7 @@ def _sizes_by_class(facts: pd.DataFrame, labels: NDArray[np.int64]) -> Evidence:
 
 
 def _difference(train: pd.Series[str], test: pd.Series[str], fact: str) -> tuple[float, str, str]:
-    """Share of test rows that would have to be otherwise, as far as it is not chance; the fact; what is more frequent.
+    """Return the share of test rows that differ beyond chance, the fact, and the value that is more frequent in test.
 
     The share is the distance in total variation over values whose shares differ by more than chance explains.
     """

@@ -1,4 +1,4 @@
-"""What the header of a photograph's file tells, without decoding a pixel."""
+"""Facts from the header of a photograph's file, without decoding a pixel."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SHOWN = 24  # characters of a comment
 
 
 def facts_of(encoded: Sequence[bytes], identities: Sequence[str]) -> pd.DataFrame:
-    """Facts of each file, a row each.
+    """Return a row of facts for each file.
 
     Columns: `name`; `format`, `mode`, `sampling` (such as 4:2:0; empty but for JPEG), `tables` (8 hex digits of a hash
     over the quantisation tables; empty but for JPEG) and `metadata` (names, joined by commas) are text; `width`,
@@ -50,7 +50,7 @@ def facts_of(encoded: Sequence[bytes], identities: Sequence[str]) -> pd.DataFram
 
 
 def file_facts(content: bytes) -> dict[str, Any]:
-    """Facts of one file."""
+    """Return the facts of one file."""
     with Image.open(BytesIO(content)) as image:
         tables = getattr(image, "quantization", None) or {}
         return {
@@ -69,7 +69,7 @@ def file_facts(content: bytes) -> dict[str, Any]:
 
 
 def jpeg_quality(tables: dict[int, list[int]]) -> float:
-    """The quality whose tables in libjpeg are nearest to these (in natural order); NaN without tables."""
+    """Return the quality whose tables in libjpeg are nearest to these (in natural order); NaN without tables."""
     if not tables:
         return float("nan")
     return _nearest(tuple(tuple(tables[key]) for key in sorted(tables)[:2]))
@@ -84,7 +84,7 @@ def _nearest(found: tuple[tuple[int, ...], ...]) -> float:
 
 @cache
 def _libjpeg_tables() -> NDArray[np.int64]:
-    """Tables of qualities 1 to 100: int64 (100, 2, 64)."""
+    """Return the tables of qualities 1 to 100: int64 (100, 2, 64)."""
     base = np.array([text.split() for text in (_LUMINANCE, _CHROMINANCE)], dtype=np.int64)
     quality = np.arange(1, 101)
     scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
@@ -92,7 +92,7 @@ def _libjpeg_tables() -> NDArray[np.int64]:
 
 
 def _sampling(layers: Sequence[tuple[int, int, int, int]]) -> str:
-    """Of JPEG components (id, horizontal factor, vertical factor, table)."""
+    """Name the sub-sampling of JPEG components (id, horizontal factor, vertical factor, table)."""
     if not layers:
         return ""
     if len(layers) == 1:
@@ -103,7 +103,7 @@ def _sampling(layers: Sequence[tuple[int, int, int, int]]) -> str:
 
 
 def _metadata(image: Image.Image) -> list[str]:
-    """Names of what a file says beside its pixels, sorted; of comments and texts of its software the beginning too."""
+    """Return the names of a file's metadata, sorted; of comments and software also the beginning of the text."""
     names = {_name(str(key), value) for key, value in image.info.items() if str(key) not in _TECHNICAL}
     return sorted(names)
 

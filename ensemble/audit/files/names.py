@@ -1,4 +1,4 @@
-"""Whether the names of the photographs, or their order, give the answer away."""
+"""Whether the names of the photographs, or their order, give the label away."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from ensemble.audit.files.tree_probe import indicators, tree_leak
 from ensemble.store.checks import Check, Evidence
 
-TITLE = "Do the names give the answer away (order, numbers, length, prefix)?"
+TITLE = "Do the names give the label away (order, numbers, length, prefix)?"
 _REMEDY = (
-    "No model here sees names, so no score is touched; but whoever sorts the files by name sees the answer. Give the "
-    "photographs random names before you hand them on, and make sure that nothing reads the order of rows."
+    "No model here sees names, so no score is affected; but anybody who sorts the files by name sees the labels. Give "
+    "the photographs random names before you pass them on, and make sure that nothing reads the order of rows."
 )
 _LOOK, _ALARM = 3.5, 5.0  # standard errors of the number of runs
 _DEPTH = 3
@@ -33,17 +33,17 @@ def names(
         Names of the training photographs.
     labels, folds : int64 (training rows,)
     groups : sequence of str, optional
-        Rows of one group (near-duplicates) count once in the order, for copies stand side by side honestly.
+        Rows of one group (near-duplicates) count once in the order: copies may well be neighbours.
     """
     facts = name_facts(named)
     leak = tree_leak(facts, labels, folds, _DEPTH)
     runs, expected, z = runs_test(_once(named, labels, groups))
-    measured = f"measured on {len(labels)} training names"
+    measured, reached = f"measured on {len(labels)} training names", f"a small tree reaches {leak}"
     order = (
         f"in the order of names the label changes {runs - 1} times where chance gives {expected - 1:.0f} (z {z:+.1f})"
     )
     evidence = Evidence(
-        "What names tell",
+        "What the names reveal",
         ("what", "value", "by chance"),
         (
             ("AUC of a small tree, each name by a tree that has not seen its fold", round(leak.area, 3), 0.5),
@@ -54,17 +54,17 @@ def names(
     )
     if leak.is_alarming or abs(z) > _ALARM:
         by = f"{', '.join(leak.facts)} of the name" if leak.is_alarming else "the order"
-        sentence = f"The label can be read from {by}: a small tree reaches {leak}; {order} ({measured})."
+        sentence = f"The label can be read from {by}: {reached}; {order} ({measured})."
         return Check("names", TITLE, "alarm", sentence, _REMEDY, (evidence,))
     if leak.is_clear or abs(z) > _LOOK:
-        sentence = f"The names tell a little of the label: a small tree reaches {leak}; {order} ({measured})."
+        sentence = f"The names reveal a little of the label: {reached}; {order} ({measured})."
         return Check("names", TITLE, "look", sentence, _REMEDY, (evidence,))
-    sentence = f"The names tell nothing of the label: a small tree reaches {leak}, 0.5 is chance; {order} ({measured})."
+    sentence = f"The names reveal nothing of the label: {reached}, 0.5 is chance; {order} ({measured})."
     return Check("names", TITLE, "fine", sentence, "", (evidence,))
 
 
 def name_facts(named: Sequence[str]) -> pd.DataFrame:
-    """Facts of names in numbers: place in the sorted order (0 to 1), length, the last number, prefix, extension."""
+    """Return facts of names in numbers: place in the sorted order (0 to 1), length, last number, prefix, extension."""
     series = pd.Series(list(named), dtype=str)
     paths = [PurePosixPath(name) for name in named]
     digits = series.map(lambda name: PurePosixPath(name).stem).str.extract(r"(\d+)\D*$")[0].fillna("")
@@ -86,7 +86,7 @@ def name_facts(named: Sequence[str]) -> pd.DataFrame:
 
 
 def runs_test(ordered: NDArray[np.int64]) -> tuple[int, float, float]:
-    """Runs of equal labels, how many chance gives, and the difference in standard errors (Wald and Wolfowitz, 1940)."""
+    """Count runs of equal labels; return also how many chance gives, and the z score (Wald and Wolfowitz, 1940)."""
     n, fakes = len(ordered), int(ordered.sum())
     reals = n - fakes
     runs = int(1 + (ordered[1:] != ordered[:-1]).sum())
@@ -98,7 +98,7 @@ def runs_test(ordered: NDArray[np.int64]) -> tuple[int, float, float]:
 
 
 def _once(named: Sequence[str], labels: NDArray[np.int64], groups: Sequence[str] | None) -> NDArray[np.int64]:
-    """Labels in the order of names, the first of each group."""
+    """Return the labels in the order of names, the first of each group."""
     table = pd.DataFrame({"name": list(named), "label": labels})
     table["group"] = table["name"] if groups is None else list(groups)
     ordered = table.sort_values("name").drop_duplicates("group")

@@ -1,4 +1,4 @@
-"""The alarm for shortcuts: how well a shallow tree tells the classes apart by facts that should tell nothing."""
+"""Probe for shortcuts: how well a shallow tree separates the classes by facts that should not matter."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
-from ensemble.core.metrics.intervals import auc_standard_error
+from ensemble.core.metrics.intervals import auc_standard_error, expected_auc_standard_error
 from ensemble.core.metrics.scores import area_under_curve
 
 ALARM = 0.6  # area under the curve
@@ -19,7 +19,7 @@ _SMALLEST_LEAF = 0.02  # share of rows: a rule about fewer is not worth an alarm
 
 @dataclass(frozen=True)
 class Leak:
-    """What a tree found.
+    """How well a tree separates the classes, and by which facts.
 
     Attributes
     ----------
@@ -40,12 +40,12 @@ class Leak:
 
     @property
     def is_clear(self) -> bool:
-        """Whether it stands clear of chance."""
+        """Whether it is clear of chance."""
         return self.area > 0.5 + CLEAR * self.chance
 
     @property
     def is_alarming(self) -> bool:
-        """Whether it is also large."""
+        """Whether it is large too."""
         return self.is_clear and self.area > ALARM
 
     def __str__(self) -> str:
@@ -58,7 +58,7 @@ def tree_leak(facts: pd.DataFrame, labels: NDArray[np.int64], folds: NDArray[np.
     Parameters
     ----------
     facts : DataFrame (rows, facts)
-        Numbers without NaN; columns are called as a person would call them.
+        Numbers without NaN; columns have readable names.
     labels, folds : int64 (rows,)
     """
     varying = facts.loc[:, facts.max() > facts.min()].astype(np.float64)
@@ -70,15 +70,16 @@ def tree_leak(facts: pd.DataFrame, labels: NDArray[np.int64], folds: NDArray[np.
             scores[heldout] = tree.predict_proba(varying[heldout])[:, 1]
     area = area_under_curve(scores, labels) if varying.shape[1] else 0.5
     fakes = int(labels.sum())
-    error, chance = (auc_standard_error(value, fakes, len(labels) - fakes) for value in (area, 0.5))
+    chance = expected_auc_standard_error(0.5, fakes, len(labels) - fakes)
+    error = auc_standard_error(scores, labels) if varying.shape[1] else chance
     return Leak(float(area), error, chance, _splits(varying, labels, depth))
 
 
-def indicators(text: pd.Series[str], called: str, least: float = 0.01, most: int = 20) -> pd.DataFrame:
-    """A column of 0 and 1 for each value that at least a share of the rows has, named `called value`."""
+def indicators(text: pd.Series[str], prefix: str, least: float = 0.01, most: int = 20) -> pd.DataFrame:
+    """Return a column of 0 and 1 for each value that at least a share of the rows has, named `prefix value`."""
     shares = text.value_counts(normalize=True)
     values = [value for value, share in shares.head(most).items() if share >= least]
-    return pd.DataFrame({f"{called} {value or 'none'}": (text == value).astype(float) for value in values})
+    return pd.DataFrame({f"{prefix} {value or 'none'}": (text == value).astype(float) for value in values})
 
 
 def _tree(depth: int, rows: int) -> DecisionTreeClassifier:

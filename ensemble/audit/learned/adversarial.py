@@ -14,14 +14,14 @@ from ensemble.audit.learned.linear_probe import (
     Auc,
     Floats,
     cross_validated,
-    dealt,
     one_of_each,
+    random_folds,
     sampled,
-    told_apart,
+    separability,
 )
 from ensemble.store.checks import Check, Evidence, Verdict, not_run
 
-NAME, TITLE = "adversarial", "Do the test photographs look like the training photographs?"
+NAME, TITLE = "adversarial", "Adversarial validation: do the test photographs look like the training photographs?"
 FEWEST = 30  # rows of a side that are compared at all
 LOOK, ALARM = 0.55, 0.65
 COMPARISONS = ("all photographs", "those that look fake", "those that look real")
@@ -45,14 +45,14 @@ class _Comparison:
 def adversarial(
     train: Floats, test: Floats, labels: NDArray[np.int64], seed: int, groups: NDArray[np.intp] | None = None
 ) -> Check:
-    """Adversarial validation: whether a model can tell test from training photographs.
+    """Adversarial validation: whether a model can separate test from training photographs.
 
     A fault in one class only (another generator made the fakes of the test set) moves half of the test rows, and is
     hard to see in the whole. A model of the labels therefore first splits both sets, in the same way, into
-    photographs that look fake and those that look real, and each part is compared, too.
+    photographs that look fake and those that look real, and each part is compared too.
 
-    Of copies (frames of a film, one picture saved twice) one is drawn: a model that had seen its copy would know a
-    photograph again, and tell the sets apart where nothing differs.
+    Of copies (frames of a film, one picture saved twice) one is drawn: a model that had seen the copy of a photograph
+    would recognise it, and separate the sets where nothing differs.
 
     Parameters
     ----------
@@ -76,22 +76,22 @@ def adversarial(
     parts = [(np.ones(len(train), bool), np.ones(len(test), bool)), looks_fake, (~looks_fake[0], ~looks_fake[1])]
     found = [
         _Comparison(
-            what, told_apart(train[here], test[there], rng, np.concatenate([of_train[here], of_test[there]]))[0]
+            what, separability(train[here], test[there], rng, np.concatenate([of_train[here], of_test[there]]))[0]
         )
         for what, (here, there) in zip(COMPARISONS, parts, strict=True)
         if min(here.sum(), there.sum()) >= FEWEST
     ]
-    return _told(found, (float(looks_fake[0].mean()), float(looks_fake[1].mean())), (len(train), len(test)))
+    return _judge(found, (float(looks_fake[0].mean()), float(looks_fake[1].mean())), (len(train), len(test)))
 
 
 def _looks_fake(
     train: Floats, test: Floats, labels: NDArray[np.int64], groups: NDArray[np.intp], rng: np.random.Generator
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which rows a model of the labels calls fake: both sets by one of the fold models, none of which saw the row.
+    """Return which rows a model of the labels predicts fake: each row by one of the fold models that never saw it.
 
     One model a row on both sides: a mean over all models would make test rows look different where nothing is.
     """
-    folds = dealt(np.concatenate([labels, np.full(len(test), 2)]), rng, groups=groups)
+    folds = random_folds(np.concatenate([labels, np.full(len(test), 2)]), rng, groups=groups)
     is_train = np.arange(len(folds)) < len(train)
     share = float(np.clip(labels.mean(), 1 / len(labels), 1 - 1 / len(labels)))
     sides = np.where(labels == 1, 1 / share, -1 / (1 - share))  # of equal weight: else few fakes never look fake
@@ -100,18 +100,18 @@ def _looks_fake(
     return scores[is_train] > 0, scores[~is_train] > 0
 
 
-def _told(found: list[_Comparison], shares: tuple[float, float], rows: tuple[int, int]) -> Check:
+def _judge(found: list[_Comparison], shares: tuple[float, float], rows: tuple[int, int]) -> Check:
     worst = max(found, key=lambda one: (_RANK[one.verdict], one.auc.value))
     verdict = worst.verdict
     if verdict == "fine":
         sentence, remedy = _quiet(found), ""
     elif worst.what == COMPARISONS[0] and all(one.verdict == "fine" for one in found[1:]) and _shifted(shares, rows):
         verdict = "look"
-        sentence, remedy = _another_share(worst.auc, shares), MIND_THE_SHARE
+        sentence, remedy = _another_share(worst.auc, shares), SHARE
     else:
         sentence, remedy = _different(worst, found[0].auc, rows), REMEDY
     table = Evidence(
-        "Training against test: AUC of a linear model on the spectra, cross-validated (0.5: alike)",
+        "Training against test: AUC of a linear model on the spectra, cross-validated (0.5: no difference)",
         ("compared", "training photographs", "test photographs", "AUC", "standard error", "verdict"),
         tuple(
             (
@@ -134,7 +134,7 @@ REMEDY = (
     "augmentation), prefer members that lose little by it, and trust the out-of-fold accuracy less: "
     "it was measured on training photographs."
 )
-MIND_THE_SHARE = (
+SHARE = (
     "Another share of fakes is legitimate, but the decision at 0.5 suffers from it: see the blend's estimate of the "
     "share of fakes in the test set."
 )
@@ -146,9 +146,9 @@ def _quiet(found: list[_Comparison]) -> str:
     few = [what for what in COMPARISONS if what not in [one.what for one in found]]
     parts = f"There are too few of {' and '.join(few)} to compare." if few else PARTS
     return (
-        f"A model that is to tell {auc.second:,} test from {auc.first:,} training photographs by spectra reaches "
-        f"an AUC of {auc}; 0.5 is what it should be. {parts} "
-        f"A difference would have been told from an AUC of {', '.join(least)} on; a smaller one is not seen."
+        f"A model trained to separate {auc.second:,} test from {auc.first:,} training photographs by their spectra "
+        f"reaches an AUC of {auc}; 0.5 is expected. {parts} The smallest AUC that would have shown is "
+        f"{', '.join(least)}."
     )
 
 
@@ -157,8 +157,8 @@ PARTS = "Neither do those that look fake or those that look real differ."
 
 def _different(worst: _Comparison, whole: Auc, rows: tuple[int, int]) -> str:
     start = (
-        f"By their spectra a model tells test from training photographs with an AUC of {worst.auc} among {worst.what} "
-        f"({worst.auc.second:,} test, {worst.auc.first:,} training); 0.5 is what it should be."
+        f"By their spectra a model separates test from training photographs with an AUC of {worst.auc} among "
+        f"{worst.what} ({worst.auc.second:,} test, {worst.auc.first:,} training); 0.5 is expected."
     )
     if worst.what == COMPARISONS[0]:
         return start
@@ -167,9 +167,9 @@ def _different(worst: _Comparison, whole: Auc, rows: tuple[int, int]) -> str:
 
 def _another_share(auc: Auc, shares: tuple[float, float]) -> str:
     return (
-        f"By their spectra a model tells test from training photographs with an AUC of {auc}; it should be 0.5. "
-        f"Those that look fake are alike, and those that look real, but another share looks fake: {shares[1]:.1%} of "
-        f"{auc.second:,} test and {shares[0]:.1%} of {auc.first:,} training photographs."
+        f"By their spectra a model separates test from training photographs with an AUC of {auc}; 0.5 is expected. "
+        f"Neither those that look fake nor those that look real differ, but another share looks fake: {shares[1]:.1%} "
+        f"of {auc.second:,} test and {shares[0]:.1%} of {auc.first:,} training photographs."
     )
 
 

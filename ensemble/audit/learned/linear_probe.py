@@ -1,4 +1,4 @@
-"""A cheap linear model for audits, cross-validated: what can be told from a table of columns, and how surely.
+"""A cheap linear model for audits, cross-validated: what can be learned from a table of columns, with its error.
 
 Ridge regression on standardised columns, which for two classes is discriminant analysis with a shrunk covariance.
 One fit serves many targets, so twenty permutations of the labels cost as much as one.
@@ -11,23 +11,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.core.metrics.intervals import auc_standard_error
+from ensemble.core.metrics.intervals import expected_auc_standard_error
 from ensemble.core.metrics.scores import area_under_curve
 from ensemble.core.threads import threads
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.intp]
 
-MOST_ROWS = 20_000  # more tell an audit nothing new
+MOST_ROWS = 20_000  # more change no verdict
 FOLDS = 5
-TIMES = 50  # that labels are dealt anew, to see what chance does
-ALPHA = 200.0  # of the ridge; what serves does not grow with the rows: noise over the size of the effects
+TIMES = 50  # that labels are shuffled, to see what chance does
+ALPHA = 200.0  # of the ridge; the best value does not grow with the rows: noise over the size of the effects
 CLEAR = 3.0  # standard errors that one comparison has to be away from chance
 
 
 @dataclass(frozen=True)
 class Auc:
-    """An area under the ROC curve, its standard error, and the rows of both sides: of copies all count as one.
+    """An area under the ROC curve, its standard error, and the rows of both sides; copies count as one.
 
     `chance` is the standard error of an AUC of 0.5, where it was measured; that of a cross-validated model is larger
     than that of fixed scores, which is taken where it is None.
@@ -44,8 +44,8 @@ class Auc:
         return self.value > self.smallest_found(errors)
 
     def smallest_found(self, errors: float = CLEAR) -> float:
-        """The least AUC that would lie above chance with so many rows."""
-        fixed = auc_standard_error(0.5, self.first, self.second)
+        """Return the smallest AUC that would be above chance with so many rows."""
+        fixed = expected_auc_standard_error(0.5, self.first, self.second)
         return 0.5 + errors * max(fixed, self.chance or 0.0)
 
     def __str__(self) -> str:
@@ -53,32 +53,32 @@ class Auc:
 
 
 def sampled(rows: int, most: int, rng: np.random.Generator) -> Rows:
-    """All rows where they are few, else as many as `most`, drawn by chance: sorted (rows,)."""
+    """Return all rows, or a random sample of `most` where there are more: sorted (rows,)."""
     return np.arange(rows) if rows <= most else np.sort(rng.choice(rows, most, replace=False))
 
 
-def dealt(
+def random_folds(
     strata: NDArray[np.int64], rng: np.random.Generator, folds: int = FOLDS, groups: NDArray[np.intp] | None = None
 ) -> NDArray[np.int64]:
-    """Folds by chance, in which each stratum has its share, and no group is split: int64 (n,)."""
+    """Draw folds in which each stratum has its share, and no group is split: int64 (n,)."""
     groups = np.arange(len(strata)) if groups is None else groups
     _, first, group = np.unique(groups, return_index=True, return_inverse=True)
     order = rng.permutation(len(first))
     order = order[np.argsort(strata[first[order]], kind="stable")]
     numbers = np.empty(len(first), np.int64)
     numbers[order] = np.arange(len(first)) % folds
-    dealt_to: NDArray[np.int64] = numbers[group]
-    return dealt_to
+    numbered: NDArray[np.int64] = numbers[group]
+    return numbered
 
 
 def one_of_each(groups: NDArray[np.intp], rng: np.random.Generator) -> Rows:
-    """One row of each group, drawn by chance: copies would count as evidence again and again. Sorted (groups,)."""
+    """Draw one row of each group: copies would count as evidence several times. Sorted (groups,)."""
     order = rng.permutation(len(groups))
     return np.sort(order[np.unique(groups[order], return_index=True)[1]])
 
 
 def effective(groups: NDArray[np.intp]) -> int:
-    """How many photographs the rows are worth, where those of a group are copies (Kish, 1965)."""
+    """Return the effective number of photographs, where those of a group are copies (Kish, 1965)."""
     sizes = np.unique(groups, return_counts=True)[1].astype(np.float64)
     return max(round(sizes.sum() ** 2 / (sizes**2).sum()), 1) if len(sizes) else 0
 
@@ -86,7 +86,7 @@ def effective(groups: NDArray[np.intp]) -> int:
 def cross_validated(
     columns: Floats, targets: NDArray[np.float64], folds: NDArray[np.int64], fit: NDArray[np.bool_] | None = None
 ) -> NDArray[np.float64]:
-    """Scores of every row by a model of the other folds' rows; scaling, too, is learned from those alone.
+    """Score every row by a model of the other folds' rows; scaling too is learned from those alone.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def cross_validated(
 
 
 def within_folds(scores: NDArray[np.float64], labels: NDArray[np.int64], folds: NDArray[np.int64]) -> float:
-    """The mean of each fold's AUC: scores of different models are never compared, and so chance gives exactly 0.5.
+    """Return the mean of the folds' AUCs: scores of different models are never compared, so chance gives exactly 0.5.
 
     NaN where no fold has both classes.
     """
@@ -127,26 +127,26 @@ def within_folds(scores: NDArray[np.float64], labels: NDArray[np.int64], folds: 
     return float(np.mean(known)) if known else float("nan")
 
 
-def told_apart(
+def separability(
     first: Floats, second: Floats, rng: np.random.Generator, groups: NDArray[np.intp] | None = None
 ) -> tuple[Auc, NDArray[np.float64]]:
-    """How well a model tells rows of two tables apart: cross-validated AUC, and each row's score (first, then second).
+    """Train a model to separate two tables: return its cross-validated AUC, and each row's score (first, then second).
 
     The AUC is taken within each fold: exactly 0.5 is expected where both tables are drawn from one source.
-    Rows of a group (first, then second) stand in one fold.
+    Rows of a group (first, then second) are in one fold.
     """
     columns = np.concatenate([first, second])
     sides = np.repeat(np.array([0, 1], np.int64), [len(first), len(second)])
-    folds = dealt(sides, rng, groups=groups)
+    folds = random_folds(sides, rng, groups=groups)
     tried = np.column_stack([sides, *(rng.permutation(sides) for _ in range(TIMES))])
-    scores, areas = learned(columns, tried, folds)
-    error = auc_standard_error(areas[0], len(first), len(second))
+    scores, areas = learnability(columns, tried, folds)
+    error = expected_auc_standard_error(areas[0], len(first), len(second))
     return Auc(areas[0], error, len(first), len(second), float(np.nanstd(areas[1:], ddof=1))), scores[:, 0]
 
 
-def learned(
+def learnability(
     columns: Floats, tried: NDArray[np.int64], folds: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], list[float]]:
-    """Learn each column of labels 0 or 1 (n, targets): cross-validated scores of all, and the AUC of each."""
+    """Learn each column of labels 0 or 1 (n, targets): return all cross-validated scores, and the AUC of each."""
     scores = cross_validated(columns, np.where(tried == 1, 1.0, -1.0), folds)
     return scores, [within_folds(scores[:, column], tried[:, column], folds) for column in range(tried.shape[1])]

@@ -1,15 +1,14 @@
-"""LightGBM on the members' logits and a few columns of the photograph: who is to be believed, and when."""
+"""LightGBM on the members' logits and a few columns of the photograph, which learns when to trust which member."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ensemble.blend.blenders.base import Blender, at_most, pieces, take_rows
-from ensemble.blend.blenders.logistic import Split, inner_splits
+from ensemble.blend.blenders.base import Blender
+from ensemble.blend.blenders.rows import Split, at_most, inner_splits, pieces, take_rows
 from ensemble.blend.blenders.studies import new_study
 from ensemble.competition.submission import sha256_of
 from ensemble.core.arrays import Array, Folds, Labels, Logits
@@ -29,15 +28,16 @@ _FIXED = {
     "verbosity": -1,
     "max_bin": 63,
     "bin_construct_sample_cnt": 5_000,
-    "feature_pre_filter": False,  # so that trials of other leaf sizes share a data set
+    "feature_pre_filter": False,  # so that trials with different leaf sizes share a data set
 }
+_CAUTIOUS = {"learning_rate": 0.05, "num_leaves": 4, "min_data_in_leaf": 20, "lambda_l2": 10.0}  # the first trial
 _TREES = 30
 _MOST_ROWS_TUNING = 5_000
 
 
 @dataclass(frozen=True)
 class _InnerFold:
-    """What trees are fitted on, and the rows that score them; binned once for all trials."""
+    """Rows to fit trees on, binned once for all trials, and the rows that score them."""
 
     data: lightgbm.Dataset
     heldout: Logits
@@ -46,87 +46,79 @@ class _InnerFold:
 
 
 class BoostedStacking(Blender):
-    """Trees that start from the plain mean of the logits and learn where to leave it.
+    """Trees that start from the plain mean of the logits and learn corrections.
 
-    Depth, steps and penalties are tuned by Optuna on the log loss of inner folds (ledger folds of the rows that it is
-    fitted on); a trial that is behind after a fold is stopped there.
+    Depth, learning rate and penalties are tuned by Optuna on the log loss of inner folds (ledger folds of the rows of
+    `fit`); a trial that is worse than the median after a fold is pruned.
 
     Parameters
     ----------
     members : int
-        The first columns, whose mean the trees start from; feature columns may follow.
+        Number of members: the first columns, whose mean the trees start from; feature columns may follow.
     """
 
     title = "boosted"
     most_rows = 30_000
     reads_columns = True
 
-    def __init__(
-        self, members: int, trials: int = 4, seed: int = 0, earlier: Sequence[optuna.trial.FrozenTrial] = ()
-    ) -> None:
+    def __init__(self, members: int, trials: int = 4, seed: int = 0) -> None:
         self.members = members
         self.trials = trials
         self.seed = seed
-        self.earlier = earlier[:trials]
 
     def fit(self, logits: Logits, labels: Labels, folds: Folds) -> Self:
-        """Tune, then fit; the logits of the rows it was fitted on are those of its inner folds."""
-        settings = self._tuned(logits, labels, folds)
-        self.booster_ = self._boosted(settings, self._data(logits, labels))
-        self._settings, self._labels, self._folds = settings, labels, folds
+        """Tune, then fit."""
+        self.settings_ = self._tune(logits, labels, folds)
+        self.booster_ = self._boost(self.settings_, self._data(logits, labels))
         return self
 
     def decision_function(self, logits: Logits) -> Array:
-        """Mean logit plus what the trees add."""
+        """Return the mean logit plus what the trees add."""
         return self._start(logits) + _raw(self.booster_, logits)
 
-    def logits_of_fit(self, logits: Logits) -> Array:
-        """Out-of-fold over the inner folds: trees know the rows that they were fitted on too well."""
+    def logits_of_fit(self, logits: Logits, labels: Labels, folds: Folds) -> Array:
+        """Return out-of-fold logits over the inner folds: trees overfit the rows that they were fitted on."""
         out = self.decision_function(logits)
-        for fit, heldout in inner_splits(self._folds):
-            booster = self._boosted(self._settings, self._data(take_rows(logits, fit), self._labels[fit]))
-            held = take_rows(logits, heldout)
-            out[heldout] = self._start(held) + _raw(booster, held)
+        for fit, heldout in inner_splits(folds):
+            booster = self._boost(self.settings_, self._data(take_rows(logits, fit), labels[fit]))
+            X = take_rows(logits, heldout)
+            out[heldout] = self._start(X) + _raw(booster, X)
         return out
 
     def state(self) -> dict[str, Any]:
-        """The trees as LightGBM's own text."""
+        """Return the trees in LightGBM's text format."""
         model = self.booster_.model_to_string()
         return {"kind": "boosted", "members": self.members, "model": model, "model_sha256": sha256_of(model)}
 
     @classmethod
-    def of_text(cls, model: str, sha256: str, members: int) -> BoostedStacking:
-        """The blender of trees that were fitted before.
+    def from_text(cls, model: str, sha256: str, members: int) -> BoostedStacking:
+        """Return the blender of trees that were fitted before.
 
         Raises
         ------
         ValueError
-            The text is not what was written: LightGBM would end the process over a damaged one.
+            The text is not the one that was written. LightGBM would abort the process on a damaged one.
         """
         import lightgbm
 
         if sha256_of(model) != sha256:
-            raise ValueError("the trees are not those that were written")
+            raise ValueError("the trees do not match their sha256")
         blender = cls(members)
         blender.booster_ = lightgbm.Booster(model_str=model)
         return blender
 
-    def _tuned(self, logits: Logits, labels: Labels, folds: Folds) -> dict[str, Any]:
+    def _tune(self, logits: Logits, labels: Labels, folds: Folds) -> dict[str, Any]:
         import optuna
 
         rows = at_most(len(labels), _MOST_ROWS_TUNING)
         X, y, splits = take_rows(logits, rows), labels[rows], list(inner_splits(folds[rows]))
         if not splits:
             return _CAUTIOUS
-        folds_inside = [self._inner_fold(X, y, split) for split in splits]
+        inner = [self._inner_fold(X, y, split) for split in splits]
         sampler, pruner = optuna.samplers.TPESampler(seed=self.seed), optuna.pruners.MedianPruner(n_startup_trials=2)
-        self.study_ = new_study(self.title, sampler, self.earlier, pruner)
-        if not self.earlier:
-            self.study_.enqueue_trial(_CAUTIOUS)
-        self.study_.optimize(
-            lambda trial: self._inner_log_loss(trial, folds_inside),
-            n_trials=max(self.trials - len(self.earlier), 0),
-        )
+        self.study_ = new_study(self.title, sampler, pruner)
+        self.study_.enqueue_trial(_CAUTIOUS)
+        self.study_.optimize(lambda trial: self._inner_log_loss(trial, inner), n_trials=self.trials)
         return dict(self.study_.best_params)
 
     def _inner_log_loss(self, trial: optuna.Trial, folds: list[_InnerFold]) -> float:
@@ -134,25 +126,25 @@ class BoostedStacking(Blender):
 
         settings = _suggested(trial)
         losses: list[float] = []
-        for place, fold in enumerate(folds):
-            added = _raw(self._boosted(settings, fold.data), fold.heldout)
+        for step, fold in enumerate(folds):
+            added = _raw(self._boost(settings, fold.data), fold.heldout)
             losses.append(mean_log_loss(fold.start + added, fold.labels))
-            trial.report(float(np.mean(losses)), place)
+            trial.report(float(np.mean(losses)), step)
             if trial.should_prune():
                 raise optuna.TrialPruned
         return float(np.mean(losses))
 
     def _inner_fold(self, X: Logits, y: Labels, split: Split) -> _InnerFold:
         fit, heldout = split
-        held = take_rows(X, heldout)
-        return _InnerFold(self._data(take_rows(X, fit), y[fit]), held, self._start(held), y[heldout])
+        scored = take_rows(X, heldout)
+        return _InnerFold(self._data(take_rows(X, fit), y[fit]), scored, self._start(scored), y[heldout])
 
     def _data(self, X: Logits, y: Labels) -> lightgbm.Dataset:
         import lightgbm
 
         return lightgbm.Dataset(np.ascontiguousarray(X), y, init_score=self._start(X), params=dict(_FIXED))
 
-    def _boosted(self, settings: dict[str, Any], data: lightgbm.Dataset) -> lightgbm.Booster:
+    def _boost(self, settings: dict[str, Any], data: lightgbm.Dataset) -> lightgbm.Booster:
         import lightgbm
 
         return lightgbm.train({**_FIXED, **settings, "seed": self.seed}, data, num_boost_round=_TREES)
@@ -160,9 +152,6 @@ class BoostedStacking(Blender):
     def _start(self, logits: Logits) -> Array:
         mean: Array = logits[:, : self.members].mean(axis=1, dtype=np.float64)
         return mean
-
-
-_CAUTIOUS = {"learning_rate": 0.05, "num_leaves": 4, "min_data_in_leaf": 20, "lambda_l2": 10.0}
 
 
 def _suggested(trial: optuna.Trial) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ensemble.blend.blenders.base import LinearBlender
 from ensemble.core.arrays import Array, Folds, Labels, Logits
-from ensemble.core.metrics.decisions import Margins, RightDecisions, softplus_mean
+from ensemble.core.metrics.decisions import DecisionCounter, Margins, softplus_mean
 
 if TYPE_CHECKING:
     from typing import Self
@@ -18,10 +18,10 @@ Picks = list[int]
 
 
 class GreedySelection(LinearBlender):
-    """Forward selection on the number of right decisions, ties by log loss.
+    """Forward selection on the number of correct decisions, ties by log loss.
 
-    Each round adds the member whose addition to the running sum decides most rows rightly. The first best prefix of
-    the path gives the weights: counts over rounds, so they are coarse and sparse.
+    Each round adds the member whose addition to the running sum makes most decisions correct. The best prefix of the
+    path gives the weights: counts over rounds, so they are coarse and sparse.
 
     Attributes
     ----------
@@ -36,24 +36,24 @@ class GreedySelection(LinearBlender):
         self.rounds = rounds
 
     def fit(self, logits: Logits, labels: Labels, folds: Folds) -> Self:  # noqa: ARG002
-        """Walk the path and keep its best prefix."""
-        right = RightDecisions(logits, labels)
-        self.picks_, best = select(right, np.arange(logits.shape[1]), self.rounds)
+        """Select members, then take the best prefix of the path."""
+        counter = DecisionCounter(logits, labels)
+        self.picks_, best = select(counter, np.arange(logits.shape[1]), self.rounds)
         self.weights_ = shares(self.picks_[:best], logits.shape[1])
         return self
 
 
 class GreedyLogLoss(LinearBlender):
-    """Forward selection on the log loss, which every row moves a little: less to overfit than a count of decisions."""
+    """Forward selection on the log loss, to which every row contributes: it overfits less than a count of decisions."""
 
     title = "greedy_log_loss"
-    most_rows = 10_000  # each candidate costs two transcendental functions a row
+    most_rows = 10_000  # each candidate takes an exponential and a logarithm a row
 
     def __init__(self, rounds: int = 25) -> None:
         self.rounds = rounds
 
     def fit(self, logits: Logits, labels: Labels, folds: Folds) -> Self:  # noqa: ARG002
-        """Walk the path and keep its best prefix."""
+        """Select members, then take the best prefix of the path."""
         losing = logits.T * np.where(labels == 1, np.float32(-1), np.float32(1))  # above zero where a member is wrong
         total = np.zeros(len(labels), dtype=np.float32)
         picks, losses = [], []
@@ -67,12 +67,12 @@ class GreedyLogLoss(LinearBlender):
 
 
 class BaggedGreedy(LinearBlender):
-    """The mean of greedy selections that were each offered half of the members, drawn anew: no lucky member leads all.
+    """The mean of greedy selections, each among a random half of the members, so that no lucky member leads them all.
 
     Attributes
     ----------
     inclusion_ : float64 (members,)
-        In what share of the bags that were offered a member it was chosen.
+        Share of the bags with a member in which it was selected.
     """
 
     title = "bagged_greedy"
@@ -85,55 +85,55 @@ class BaggedGreedy(LinearBlender):
         self.seed = seed
 
     def fit(self, logits: Logits, labels: Labels, folds: Folds) -> Self:  # noqa: ARG002
-        """Select in every bag, average."""
-        right, members = RightDecisions(logits, labels), logits.shape[1]
-        offered = self._draw(members)
-        found = np.array([self._select(right, bag, members) for bag in offered])
-        self.weights_ = found.mean(axis=0)
-        times = np.bincount(np.concatenate(offered), minlength=members)
-        self.inclusion_ = (found > 0).sum(axis=0) / np.maximum(times, 1)
+        """Select in every bag, then average."""
+        counter, members = DecisionCounter(logits, labels), logits.shape[1]
+        bags = self._draw(members)
+        weights = np.array([self._select(counter, bag, members) for bag in bags])
+        self.weights_ = weights.mean(axis=0)
+        drawn = np.bincount(np.concatenate(bags), minlength=members)
+        self.inclusion_ = (weights > 0).sum(axis=0) / np.maximum(drawn, 1)
         return self
 
     def _draw(self, members: int) -> list[NDArray[np.intp]]:
         rng = np.random.default_rng(self.seed)
         return [np.sort(rng.permutation(members)[: (members + 1) // 2]) for _ in range(self.bags)]
 
-    def _select(self, right: RightDecisions, bag: NDArray[np.intp], members: int) -> Array:
-        picks, best = select(right, bag, self.rounds)
+    def _select(self, counter: DecisionCounter, bag: NDArray[np.intp], members: int) -> Array:
+        picks, best = select(counter, bag, self.rounds)
         return shares(picks[:best], members)
 
 
-def select(right: RightDecisions, members: NDArray[np.intp], rounds: int) -> tuple[Picks, int]:
-    """The path among some members, and the length of its best prefix."""
-    total = right.start.copy()
+def select(counter: DecisionCounter, members: NDArray[np.intp], rounds: int) -> tuple[Picks, int]:
+    """Return the path among some members, and the length of its best prefix."""
+    total = counter.start.copy()
     picks: Picks = []
     counts: list[int] = []
     for size in range(1, rounds + 1):
-        found = right.counts(total, members)
-        tied = members[found == found.max()]
-        picks.append(int(tied[0] if len(tied) == 1 else _least_loss(right, total, tied, size)))
-        counts.append(int(found.max()))
-        total += right.margins[picks[-1]]
-    return picks, _best_prefix(right, picks, counts)
+        correct = counter.counts(total, members)
+        tied = members[correct == correct.max()]
+        picks.append(int(tied[0] if len(tied) == 1 else _least_loss(counter, total, tied, size)))
+        counts.append(int(correct.max()))
+        total += counter.margins[picks[-1]]
+    return picks, _best_prefix(counter, picks, counts)
 
 
 def shares(picks: Picks, members: int) -> Array:
-    """How often each member was picked, over all picks."""
+    """Return the share of the picks that went to each member."""
     return np.bincount(picks, minlength=members) / len(picks)
 
 
-def _least_loss(right: RightDecisions, total: Margins, tied: NDArray[np.intp], size: int) -> int:
-    return int(tied[np.argmin([right.log_loss(total + right.margins[member], size) for member in tied])])
+def _least_loss(counter: DecisionCounter, total: Margins, tied: NDArray[np.intp], size: int) -> int:
+    return int(tied[np.argmin([counter.log_loss(total + counter.margins[member], size) for member in tied])])
 
 
-def _best_prefix(right: RightDecisions, picks: Picks, counts: list[int]) -> int:
-    """Length of the prefix with most right decisions; of equals, that with the smallest log loss."""
+def _best_prefix(counter: DecisionCounter, picks: Picks, counts: list[int]) -> int:
+    """Return the length of the prefix with most correct decisions; ties go to the smallest log loss."""
     tied = np.flatnonzero(np.array(counts) == max(counts)) + 1
     if len(tied) == 1:
         return int(tied[0])
-    total, losses = right.start.copy(), {}
+    total, losses = counter.start.copy(), {}
     for size, pick in enumerate(picks, start=1):
-        total += right.margins[pick]
+        total += counter.margins[pick]
         if size in tied:
-            losses[size] = right.log_loss(total, size)
+            losses[size] = counter.log_loss(total, size)
     return min(losses, key=losses.__getitem__)

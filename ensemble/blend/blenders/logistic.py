@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ensemble.blend.blenders.base import LinearBlender, at_most, parts_of, take_rows
+from ensemble.blend.blenders.base import LinearBlender
+from ensemble.blend.blenders.rows import Split, at_most, inner_splits, take_rows
 from ensemble.blend.blenders.studies import new_study
 from ensemble.core.arrays import Array, Folds, Labels, Logits
 from ensemble.core.metrics.decisions import mean_log_loss
@@ -17,23 +16,21 @@ from ensemble.core.metrics.scores import to_logits
 if TYPE_CHECKING:
     from typing import Self
 
-    import optuna
-
-_MOST_ROWS_TUNING = 5_000  # a penalty matters where rows are few; more of them need it ever less
-_MOST_INNER_FOLDS = 4
+_MOST_ROWS_TUNING = 5_000  # the penalty matters where rows are few
+_LARGEST_WEIGHT = 100.0  # where members separate all rows the best weights are infinite
 
 
 class NonNegativeLogistic(LinearBlender):
-    """Logistic regression whose weights may not be negative, and need not sum to one.
+    """Logistic regression with weights that are not negative and need not sum to one.
 
-    A negative weight says "whatever this member thinks, the other way round", which seldom holds on new photographs.
+    A negative weight says "the opposite of what this member predicts", which seldom holds on new photographs.
     """
 
     title = "nonnegative_logistic"
     most_rows = 15_000
 
     def fit(self, logits: Logits, labels: Labels, folds: Folds) -> Self:  # noqa: ARG002
-        """Minimise the mean log loss within bounds (L-BFGS-B), from the plain mean."""
+        """Minimise the mean log loss within bounds (L-BFGS-B), starting from the plain mean."""
         from scipy.optimize import minimize
 
         X, y, members = logits.astype(np.float64), labels, logits.shape[1]
@@ -46,37 +43,33 @@ class NonNegativeLogistic(LinearBlender):
             return value, np.concatenate([[slope.sum()], X.T @ slope])
 
         start = np.concatenate([[0.0], np.full(members, 1 / members)])
-        bounds = [(None, None)] + [(0, _LARGEST)] * members
-        found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
-        self.weights_, self.intercept_ = found[1:], float(found[0])
+        bounds = [(None, None)] + [(0, _LARGEST_WEIGHT)] * members
+        best = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+        self.weights_, self.intercept_ = best[1:], float(best[0])
         return self
-
-
-_LARGEST = 100.0  # where members tell all rows apart the best weights are infinite
 
 
 class LogisticStacking(LinearBlender):
     """Logistic regression with an L2 penalty tuned by Optuna. Weights may be negative and need not sum to one.
 
-    C is tuned on the log loss of inner folds, which are ledger folds of the rows that it is fitted on: it sees no other
-    rows, and near-duplicates never lie in two of them.
+    C is tuned on the log loss of inner folds, which are ledger folds of the rows of `fit`: near-duplicates never lie in
+    two of them.
     """
 
     title = "logistic"
     most_rows = 30_000
 
-    def __init__(self, trials: int = 8, seed: int = 0, earlier: Sequence[optuna.trial.FrozenTrial] = ()) -> None:
+    def __init__(self, trials: int = 8, seed: int = 0) -> None:
         self.trials = trials
         self.seed = seed
-        self.earlier = earlier[:trials]
 
     def fit(self, logits: Logits, labels: Labels, folds: Folds) -> Self:
         """Tune C, then fit."""
-        C = self._tuned(logits, labels, folds)
+        C = self._tune(logits, labels, folds)
         self.weights_, self.intercept_ = _logistic(logits, labels, C)
         return self
 
-    def _tuned(self, logits: Logits, labels: Labels, folds: Folds) -> float:
+    def _tune(self, logits: Logits, labels: Labels, folds: Folds) -> float:
         import optuna
 
         rows = at_most(len(labels), _MOST_ROWS_TUNING)
@@ -84,23 +77,13 @@ class LogisticStacking(LinearBlender):
         if not splits:
             return 1.0
         X, y = take_rows(logits, rows), labels[rows]
-        self.study_ = new_study(self.title, optuna.samplers.TPESampler(seed=self.seed), self.earlier)
-        if not self.earlier:
-            self.study_.enqueue_trial({"C": 1.0})
+        self.study_ = new_study(self.title, optuna.samplers.TPESampler(seed=self.seed))
+        self.study_.enqueue_trial({"C": 1.0})
         self.study_.optimize(
             lambda trial: _inner_log_loss(trial.suggest_float("C", 1e-4, 1e2, log=True), X, y, splits),
-            n_trials=max(self.trials - len(self.earlier), 0),
+            n_trials=self.trials,
         )
         return float(self.study_.best_params["C"])
-
-
-Split = tuple[NDArray[np.intp], NDArray[np.intp]]
-
-
-def inner_splits(folds: Folds) -> Iterator[Split]:
-    """Rows to fit on and rows to score, fold by fold of the ledger; of more than four, several go together."""
-    rows = np.arange(len(folds))
-    yield from ((np.delete(rows, part), part) for part in parts_of(folds, _MOST_INNER_FOLDS))
 
 
 def _inner_log_loss(C: float, X: Logits, y: Labels, splits: list[Split]) -> float:

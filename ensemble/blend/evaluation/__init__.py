@@ -1,1 +1,1 @@
-"""How good a blender is, honestly, and what follows from it."""
+"""Nested scores of blenders, the choice among them, the decision rule, and the worth of members."""

@@ -1,4 +1,4 @@
-"""Putting the decision at exactly 0.5: a temperature and a shift of the blended logits, applied only if they pay."""
+"""Decision rules: a temperature and a shift of the blended logits, applied only if the gain is proven."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ensemble.blend.blenders.base import at_most, take_rows
+from ensemble.blend.blenders.rows import at_most, take_rows
 from ensemble.blend.evaluation.nested import Evaluation, Part, Problem
 from ensemble.core.arrays import Array, Labels
-from ensemble.core.metrics.decisions import decided_rightly
+from ensemble.core.metrics.decisions import is_correct
 from ensemble.core.metrics.paired import Comparison, compare
 from ensemble.core.metrics.scores import PLATEAU, log_loss, to_probabilities
 
 _NEWTON_STEPS = 25
-_MOST_ROWS = 20_000  # fix a temperature to a hundredth
-_TEMPERATURES = (0.05, 20.0)  # where all rows are told apart the best temperature is zero
+_MOST_ROWS = 20_000  # give the temperature to a hundredth
+_TEMPERATURES = (0.05, 20.0)  # where all rows are separated the best temperature is zero
 _PROVEN_ERRORS = 2.0  # standard errors by which the log loss must fall
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Blended logits become (z - shift) / temperature, so that 0 (probability 0.5) is where the decision falls."""
+    """Maps blended logits to (z - shift) / temperature, so that the decision falls at 0 (probability 0.5)."""
 
     temperature: float = 1.0
     shift: float = 0.0
 
     def __call__(self, logits: Array) -> Array:
-        """Decided logits (rows,)."""
+        """Return the logits (rows,) after shift and temperature."""
         return (logits - self.shift) / self.temperature
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A way to place the decision, with what it gains, nested, over leaving the logits as they are.
+    """A decision rule, and its nested gain over unchanged logits.
 
     Attributes
     ----------
@@ -43,9 +43,9 @@ class Rule:
     nested : float64 (rows,)
         Logits of rows that neither the blender nor the rule saw.
     decisions : Comparison
-        Of its nested decisions with those of the logits as they are.
+        Its nested decisions against those of the unchanged logits.
     log_loss_gain, log_loss_error : float
-        By how much the nested log loss falls, and the standard error of that.
+        Decrease of the nested log loss, and its standard error.
     """
 
     title: str
@@ -57,18 +57,18 @@ class Rule:
 
     @property
     def calibrates(self) -> bool:
-        """Whether the log loss really falls."""
+        """Whether the log loss falls by more than chance."""
         return self.log_loss_gain > _PROVEN_ERRORS * self.log_loss_error
 
 
 def place_decision(evaluation: Evaluation, problem: Problem) -> tuple[Rule, list[Rule]]:
-    """The rule that is applied, and all that were tried.
+    """Return the rule to apply, and all that were tried.
 
-    A shift is applied only if its nested decisions are better (McNemar, 5%), a temperature, which moves no decision,
+    A shift is applied only if its nested decisions are better (McNemar, 5%), a temperature, which changes no decision,
     only if the nested log loss falls by more than two standard errors.
     """
     fitted_on = [_fitted_on(part, problem) for part in (*evaluation.parts, evaluation.whole)]
-    rules = [_tried(title, fit, evaluation, fitted_on, problem.labels) for title, fit in RULES.items()]
+    rules = [_evaluate(title, fit, evaluation, fitted_on, problem.labels) for title, fit in RULES.items()]
     as_it_is, temperature, *shifts = rules
     better = [rule for rule in shifts if rule.decisions.proven]
     if better:
@@ -77,30 +77,30 @@ def place_decision(evaluation: Evaluation, problem: Problem) -> tuple[Rule, list
 
 
 def fit_temperature(logits: Array, labels: Labels) -> Decision:
-    """The temperature with the smallest log loss (Guo et al., 2017)."""
+    """Fit the temperature with the smallest log loss (Guo et al., 2017)."""
     return Decision(_scaling(logits, labels, shifted=False)[0])
 
 
 def fit_temperature_and_bias(logits: Array, labels: Labels) -> Decision:
-    """Temperature and shift with the smallest log loss (Platt, 1999)."""
+    """Fit temperature and shift with the smallest log loss (Platt, 1999)."""
     return Decision(*_scaling(logits, labels, shifted=True))
 
 
 def fit_plateau(logits: Array, labels: Labels) -> Decision:
-    """The centre of the plateau of best thresholds; where 0 is on it, 0 stays."""
+    """Shift by the centre of the plateau of best thresholds; if 0 is on it, by nothing."""
     low, high = plateau(logits, labels)
     shift = 0.0 if low <= 0 <= high else (low + high) / 2
     return Decision(_scaling(logits - shift, labels, shifted=False)[0], shift)
 
 
 def plateau(logits: Array, labels: Labels) -> tuple[float, float]:
-    """The unbroken range of thresholds, around the best one, within 0.4 points of the best accuracy.
+    """Return the contiguous range of thresholds around the best one, within 0.4 points of the best accuracy.
 
-    A range is broken where a threshold between is further off: the centre of two hills is a valley.
+    Contiguous, since the centre between two separate maxima could be a minimum.
     """
     order = np.argsort(logits, kind="stable")
     ordered, fake = logits[order], labels[order] == 1
-    cuts = np.flatnonzero(np.diff(ordered, prepend=-np.inf) > 0)  # a threshold at each distinct logit: it is fake there
+    cuts = np.flatnonzero(np.diff(ordered, prepend=-np.inf) > 0)  # thresholds: each distinct logit, fake from it on
     reals_below = np.concatenate([[0], np.cumsum(~fake)])[cuts]
     fakes_above = fake.sum() - np.concatenate([[0], np.cumsum(fake)])[cuts]
     accuracy = (reals_below + fakes_above) / len(labels)
@@ -124,34 +124,35 @@ RULES: dict[str, Fit] = {
 
 
 def as_it_is(evaluation: Evaluation, problem: Problem) -> Rule:
-    """The rule that changes nothing."""
-    right = decided_rightly(evaluation.nested, problem.labels)
-    return Rule("as it is", Decision(), evaluation.nested.astype(np.float64), compare(right, right), 0.0, 0.0)
+    """Return the rule that changes nothing."""
+    correct = is_correct(evaluation.nested, problem.labels)
+    return Rule("as it is", Decision(), evaluation.nested.astype(np.float64), compare(correct, correct), 0.0, 0.0)
 
 
 def decision_of(part: Part, title: str, problem: Problem) -> Decision:
-    """The decision that a rule places on the rows that a part was fitted on."""
+    """Fit a rule by its title on the rows that a part was fitted on."""
     return RULES[title](*_fitted_on(part, problem))
 
 
-def _tried(title: str, fit: Fit, evaluation: Evaluation, fitted_on: list[_Sample], labels: Labels) -> Rule:
+def _evaluate(title: str, fit: Fit, evaluation: Evaluation, fitted_on: list[_Sample], labels: Labels) -> Rule:
     before, decisions = evaluation.nested.astype(np.float64), [fit(*sample) for sample in fitted_on]
     after = before.copy()
     for part, decision in zip(evaluation.parts, decisions, strict=False):  # the last one is of all rows
         after[part.held_out] = decision(before[part.held_out])
-    flips = compare(decided_rightly(after, labels), decided_rightly(before, labels))
+    flips = compare(is_correct(after, labels), is_correct(before, labels))
     gains = log_loss(before, labels) - log_loss(after, labels)
     return Rule(title, decisions[-1], after, flips, float(gains.mean()), float(gains.std() / np.sqrt(len(gains))))
 
 
 def _fitted_on(part: Part, problem: Problem) -> _Sample:
-    """Blended logits and labels of the rows that the blender was fitted on: a rule is fitted on these, no others."""
+    """Return blended logits and labels of the rows that the blender was fitted on: rules are fitted on no others."""
     rows = part.fitted_on(problem)
-    return part.blender.logits_of_fit(take_rows(problem.seen_by(part.blender), rows)), problem.labels[rows]
+    logits, labels = take_rows(problem.seen_by(part.blender), rows), problem.labels[rows]
+    return part.blender.logits_of_fit(logits, labels, problem.folds[rows]), labels
 
 
 def _scaling(logits: Array, labels: Labels, *, shifted: bool) -> tuple[float, float]:
-    """Temperature and shift by Newton's method on slope and intercept; it is convex and has two numbers."""
+    """Fit temperature and shift by Newton's method on slope and intercept: convex, with two parameters."""
     rows = at_most(len(logits), _MOST_ROWS)
     logits, labels = logits[rows], labels[rows]
     parameters = np.array([1.0, 0.0])
@@ -161,7 +162,9 @@ def _scaling(logits: Array, labels: Labels, *, shifted: bool) -> tuple[float, fl
         gradient = X @ (p - labels) + 1e-6 * (parameters - [1.0, 0.0])
         hessian = (X * (p * (1 - p))) @ X.T + 1e-6 * np.eye(2)
         step = np.linalg.solve(hessian, gradient)
-        parameters -= step / max(1.0, float(np.abs(step).max()))  # a step of one at most: far off, curvature misleads
+        parameters -= step / max(
+            1.0, float(np.abs(step).max())
+        )  # at most one: far from the minimum, curvature misleads
         if np.abs(step).max() < 1e-9:
             break
     low, high = (1 / bound for bound in reversed(_TEMPERATURES))

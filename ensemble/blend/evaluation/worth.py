@@ -1,4 +1,4 @@
-"""What each member is worth: the blend without it, the best member with it, what it rescues, whom it resembles."""
+"""Worth of each member: the blend without it, the best member with it, rows only it gets right, correlations."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blend.blenders.base import at_most, blended, pieces, take_rows
+from ensemble.blend.blenders.base import blended
 from ensemble.blend.blenders.greedy import select, shares
+from ensemble.blend.blenders.rows import at_most, pieces, take_rows
 from ensemble.blend.blenders.simple import MeanOfLogits
 from ensemble.blend.evaluation.nested import Problem
 from ensemble.core.arrays import Array, Labels, Logits
-from ensemble.core.metrics.decisions import RightDecisions, decided_rightly
+from ensemble.core.metrics.decisions import DecisionCounter, is_correct
 from ensemble.core.metrics.paired import Comparison, compare_counts
 
 _RESCUES_SHOWN = 20
@@ -23,30 +24,30 @@ _MOST_ROWS_COMPARED = 20_000  # for correlations
 _MOST_ROWS_FITTED = 15_000  # all are scored
 _POINT = 0.01
 
-Right = NDArray[np.bool_]
+Correct = NDArray[np.bool_]
 Weigher = Callable[[NDArray[np.intp]], tuple[Array, NDArray[np.bool_]]]
 
 
 @dataclass(frozen=True)
 class MemberWorth:
-    """One member's part in the blend; accuracies are nested.
+    """Contribution of one member to the blend; accuracies are nested.
 
     Attributes
     ----------
     without : float
         Accuracy of the blend of all others.
     gain : Comparison
-        The blend of all against that.
+        The blend of all members against the blend of all others.
     added_to_best : Comparison or None
         The blend of the best member and this one against the best member; None for the best itself.
     seconds : float
-        Of one thread, to train it on all folds.
+        Seconds of one thread to train it on all folds.
     seconds_per_point : float
-        Seconds for each hundredth of accuracy that it gains; infinite where it gains none.
+        Seconds for each hundredth of accuracy that it gains; infinite without a gain.
     rescued : list of int
-        Rows that it alone decides rightly, of all members; the first twenty.
+        Rows on which only this member is correct; the first twenty.
     rescues : int
-        How many these are.
+        Number of all such rows.
     """
 
     member: str
@@ -61,19 +62,19 @@ class MemberWorth:
 
 @dataclass(frozen=True)
 class Worth:
-    """All members, and how alike they are.
+    """Worth of all members, and their similarity.
 
     Attributes
     ----------
     blender : str
-        What blends them here: the plain mean if that was chosen, else greedy selection, which is quick enough.
+        Blender used here: the plain mean if that was chosen, else greedy selection, which is fast enough.
     best : str
         The member with the best out-of-fold accuracy.
     logit_correlation, error_correlation : float64 (members, members)
-        Of logits, and of wrong decisions (NaN for a member without any).
+        Correlations of logits, and of wrong decisions (NaN for a member without any).
     effective_members : float
-        (sum of l)^2 / (sum of l^2) over the eigenvalues l of the error correlations: as many as there are members when
-        they err independently, one when they err alike.
+        (sum of l)^2 / (sum of l^2) over the eigenvalues l of the error correlations: the number of members if their
+        errors are independent, one if they are the same.
     """
 
     blender: str
@@ -85,16 +86,16 @@ class Worth:
 
 
 def worth(problem: Problem, by: str, rounds: int, names: Sequence[str], seconds: Sequence[float]) -> Worth:
-    """Take each member away, and add each to the best. `by` is mean or greedy."""
-    right_members = sum(_right_alone(problem, member).astype(np.int16) for member in range(problem.members))
-    counts = [int(_right_alone(problem, member).sum()) for member in range(problem.members)]
+    """Leave each member out, and add each to the best. `by` is mean or greedy."""
+    members_correct = sum(_correct_alone(problem, member).astype(np.int16) for member in range(problem.members))
+    counts = [int(_correct_alone(problem, member).sum()) for member in range(problem.members)]
     best = int(np.argmax(counts))
     without, beside = _flips(problem, by, rounds, best)
-    full = without[0].right
+    full = without[0].correct
     rows = []
     for member, name in enumerate(names):
         gain = without[member].compared()
-        rescued = np.flatnonzero((right_members == 1) & _right_alone(problem, member))
+        rescued = np.flatnonzero((members_correct == 1) & _correct_alone(problem, member))
         rows.append(
             MemberWorth(
                 name,
@@ -107,38 +108,38 @@ def worth(problem: Problem, by: str, rounds: int, names: Sequence[str], seconds:
                 len(rescued),
             )
         )
-    return Worth(by, names[best], rows, *_likeness(problem))
+    return Worth(by, names[best], rows, *_correlations(problem))
 
 
-def _right_alone(problem: Problem, member: int) -> Right:
-    return decided_rightly(problem.logits[:, member], problem.labels)
+def _correct_alone(problem: Problem, member: int) -> Correct:
+    return is_correct(problem.logits[:, member], problem.labels)
 
 
 @dataclass
 class _Flips:
-    """What changes between two blends, counted part by part: nothing of the size of the matrix is kept."""
+    """Changes between two blends, counted part by part, which needs no memory of the size of the matrix."""
 
     rows: int = 0
-    right: int = 0
+    correct: int = 0
     gained: int = 0
     lost: int = 0
 
-    def add(self, after: Right, before: Right) -> None:
+    def add(self, after: Correct, before: Correct) -> None:
         """Count one part."""
         self.rows += len(after)
-        self.right += int(after.sum())
+        self.correct += int(after.sum())
         self.gained += int((after & ~before).sum())
         self.lost += int((before & ~after).sum())
 
     def compared(self) -> Comparison:
-        """What it says."""
+        """Return the comparison of all parts."""
         return compare_counts(self.gained, self.lost, self.rows)
 
 
 def _flips(problem: Problem, by: str, rounds: int, best: int) -> tuple[list[_Flips], list[_Flips]]:
-    """For each member: the nested blend of all against that without it, and that of it and the best against the best.
+    """Compare, for each member: the nested blend of all with that without it; it and the best with the best alone.
 
-    One part after the other, so that the margins of its rows are made once for all subsets of members.
+    Part by part, so that the margins of its rows are computed once for all subsets of members.
     """
     members = np.arange(problem.members)
     without, beside = ([_Flips() for _ in members] for _ in range(2))
@@ -147,8 +148,8 @@ def _flips(problem: Problem, by: str, rounds: int, best: int) -> tuple[list[_Fli
         seen = problem.rows_for(held_out, _MOST_ROWS_FITTED)
         weigh = _weigher(by, rounds, take_rows(logits, seen), problem.labels[seen])
         weights, used = weigh(members)
-        missed = [member for member in members if used[member] and len(members) > 1]
-        rests = {member: weigh(np.delete(members, member))[0] for member in missed}
+        matter = [member for member in members if used[member] and len(members) > 1]
+        rests = {member: weigh(np.delete(members, member))[0] for member in matter}
         pairs = {member: weigh(np.array([best, member]))[0] for member in members if member != best}
         for rows in pieces(held_out):
             decide = partial(_decide, take_rows(logits, rows), problem.labels[rows])
@@ -160,26 +161,25 @@ def _flips(problem: Problem, by: str, rounds: int, best: int) -> tuple[list[_Fli
     return without, beside
 
 
-def _decide(held: Logits, labels: Labels, weights: Array) -> Right:
-    """Whether the blend of these weights decides each held-out row rightly."""
-    return decided_rightly(blended(held, weights, 0.0), labels)
+def _decide(logits: Logits, labels: Labels, weights: Array) -> Correct:
+    return is_correct(blended(logits, weights, 0.0), labels)
 
 
 def _weigher(by: str, rounds: int, logits: Logits, labels: Labels) -> Weigher:
-    """Gives the weights (members,) of a subset, and which of all members could have made a difference."""
+    """Return a function from a subset to its weights (members,) and to which of all members could matter to it."""
     members = logits.shape[1]
     if by == MeanOfLogits.title:
         return lambda offered: (np.isin(np.arange(members), offered) / len(offered), np.ones(members, dtype=np.bool_))
-    right = RightDecisions(logits, labels)
+    counter = DecisionCounter(logits, labels)
 
     def greedy(offered: NDArray[np.intp]) -> tuple[Array, NDArray[np.bool_]]:
-        picks, best = select(right, offered, rounds)
+        picks, best = select(counter, offered, rounds)
         return shares(picks[:best], members), shares(picks, members) > 0
 
     return greedy
 
 
-def _likeness(problem: Problem) -> tuple[Array, Array, float]:
+def _correlations(problem: Problem) -> tuple[Array, Array, float]:
     rows = at_most(len(problem.labels), _MOST_ROWS_COMPARED)
     logits = take_rows(problem.logits[:, : problem.members], rows)
     errors = _correlation((logits.T >= 0) != (problem.labels[rows] == 1))
@@ -191,6 +191,6 @@ def _likeness(problem: Problem) -> tuple[Array, Array, float]:
 
 
 def _correlation(values: NDArray[Any]) -> Array:
-    """Between rows; NaN where one of them never changes."""
+    """Return correlations between rows; NaN for a constant row."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.atleast_2d(np.corrcoef(values))

@@ -1,4 +1,4 @@
-"""Durations as people write and say them: `45 s`, `12 min`, `3 h 20 min`."""
+"""Durations as text: `45 s`, `12 min`, `3 h 20 min`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)")
 
 
 def format_duration(seconds: float) -> str:
-    """A duration as people say it: `45 s`, `12 min`, `3 h 20 min`."""
+    """Format a duration: `45 s`, `12 min`, `3 h 20 min`."""
     if math.isinf(seconds):
         return "for ever"
     if seconds < 90:
@@ -22,12 +22,12 @@ def format_duration(seconds: float) -> str:
 
 
 def parse_duration(text: str, option: str) -> float:
-    """Seconds of a duration as it stands on the command line: `90s`, `15min`, `1h30m`, `2 h`.
+    """Parse a duration of the command line into seconds: `90s`, `15min`, `1h30m`, `2 h`.
 
     Raises
     ------
     UserError
-        It is none, or it is zero.
+        It is not a duration, or it is zero.
     """
     parts = _PART.findall(text.lower())
     written = "".join(f"{number}{unit}" for number, unit in parts)

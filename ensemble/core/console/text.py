@@ -1,18 +1,20 @@
-"""Text of other people's code as it can be shown and stored, whatever it holds."""
+"""Text of other people's code, made safe to print and store."""
 
 from __future__ import annotations
 
-LINE = 300  # characters of a sentence on the screen
+LINE = 300  # characters at most of a line on the screen
 
 
 def plain(text: str) -> str:
-    """Without control characters but tabs and ends of lines, and without halves of characters."""
+    """Escape control characters (except tabs and newlines) and surrogates."""
     whole = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(sign if sign.isprintable() or sign in "\t\n" else repr(sign)[1:-1] for sign in whole)
+    return "".join(
+        character if character.isprintable() or character in "\t\n" else repr(character)[1:-1] for character in whole
+    )
 
 
 def sentence(text: str) -> str:
-    """The first line, not too long."""
+    """Return the first line, shortened."""
     first = plain(text[: 4 * LINE]).strip().partition("\n")[0]
     return first if len(first) <= LINE else f"{first[:LINE]}..."
 

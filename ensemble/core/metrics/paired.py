@@ -1,4 +1,4 @@
-"""Two sets of decisions on the same photographs: whether one is really better."""
+"""Comparison of two sets of decisions on the same photographs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _RESAMPLES = 10_000
 
 @dataclass(frozen=True)
 class Comparison:
-    """What changes when decisions are made by one thing instead of another.
+    """Difference between two sets of decisions.
 
     Attributes
     ----------
     rows : int
-        Photographs that both decided.
+        Photographs in both sets.
     gained, lost : int
         Wrong before and right now; right before and wrong now.
     p : float
@@ -36,7 +36,7 @@ class Comparison:
 
     @property
     def net(self) -> int:
-        """Photographs more that are right."""
+        """Right decisions gained minus lost."""
         return self.gained - self.lost
 
     @property
@@ -46,14 +46,14 @@ class Comparison:
 
     @property
     def proven(self) -> bool:
-        """Whether it is better, at 5%."""
+        """Whether it is significantly better, at 5%."""
         return self.net > 0 and self.p < _PROVEN
 
     def in_words(self) -> str:
-        """Such as: flips 41 photographs, 12 net gained, p = 0.08: not proven."""
+        """Return a text such as: flips 41 photographs, 12 net gained, p = 0.08: not proven."""
         flips = self.gained + self.lost
         if flips == 0:
-            return "decides every photograph alike"
+            return "makes the same decisions"
         verdict = "not proven" if self.p >= _PROVEN else "better" if self.net > 0 else "worse"
         net = f"{abs(self.net)} net {'lost' if self.net < 0 else 'gained'}"
         chance = f"p = {self.p:.2f}" if self.p >= 0.005 else f"p = {self.p:.0e}"
@@ -61,25 +61,25 @@ class Comparison:
 
 
 def compare(right: NDArray[np.bool_], before: NDArray[np.bool_], seed: int = 0) -> Comparison:
-    """Compare two rows of right decisions (n,), the second being the one to beat."""
+    """Compare two arrays of right decisions (n,), the second being the baseline."""
     return compare_counts(int((right & ~before).sum()), int((before & ~right).sum()), len(right), seed)
 
 
 def compare_counts(gained: int, lost: int, rows: int, seed: int = 0) -> Comparison:
-    """The same, of decisions that were counted already."""
+    """Compare decisions that were counted already."""
     low, high = _bootstrap(gained, lost, rows, seed)
     return Comparison(rows, gained, lost, mcnemar(gained, lost), low, high)
 
 
 def mcnemar(gained: int, lost: int) -> float:
-    """Two-sided exact p: the smaller count is binomial over all flips, with one half."""
-    from scipy.special import bdtr  # takes a fifth of a second, which a command that compares nothing must not pay
+    """Compute the exact two-sided p: the smaller count is binomial over all flips, with probability one half."""
+    from scipy.special import bdtr  # takes 0.2 s; commands that compare nothing need not wait for it
 
     return min(1.0, 2 * float(bdtr(min(gained, lost), gained + lost, 0.5)))
 
 
 def _bootstrap(gained: int, lost: int, rows: int, seed: int) -> tuple[float, float]:
-    """Drawing photographs with replacement is drawing these three counts from a multinomial: no row need be touched."""
+    """Draw the three counts from a multinomial, which equals drawing photographs with replacement."""
     shares = np.array([gained, lost, rows - gained - lost]) / rows
     counts = np.random.default_rng(seed).multinomial(rows, shares, size=_RESAMPLES)
     low, high = np.quantile((counts[:, 0] - counts[:, 1]) / rows, [0.025, 0.975])

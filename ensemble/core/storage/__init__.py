@@ -1,1 +1,1 @@
-"""Files that are never half written, in a folder or on an object store, and who may write them."""
+"""Atomic writes, locks and hashes of files, in a folder or on an object store."""

@@ -1,7 +1,7 @@
-"""Writing so that nothing is ever half there. Besides the lock, no room above knows a folder from an object store.
+"""Atomic writes of files and folders. Callers need not know whether a location is a folder or an object store.
 
-In a folder (NFS too): to a temporary name beside it, then renamed. On an object store, where one object is put whole or
-not at all but nothing is renamed: prepared on this machine, then uploaded, the file that says "this is whole" last.
+In a folder (NFS too), content is written to a temporary name and renamed. On an object store, where single objects are
+written atomically but nothing can be renamed, it is prepared on this machine and uploaded, marker files last.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Location: TypeAlias = Path | RemotePath
 else:
-    Location = Path  # typer reads annotations at run time; a local run should not wait for fsspec
+    Location = Path  # typer reads annotations at run time, and a local run need not wait for fsspec
 
 _UNFINISHED = ".unfinished-"
 _OLD = "-old-"
@@ -33,12 +33,12 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://")
 
 
 def location(text: str | Path) -> Location:
-    """Where a text of the command line points: a path, or an address such as `s3://bucket/oof`.
+    """Parse a path or an address such as `s3://bucket/oof`.
 
     Raises
     ------
     ValueError
-        No library knows addresses of this kind.
+        No library supports addresses of this kind.
     """
     scheme = _SCHEME.match(str(text))
     if scheme is None:
@@ -47,12 +47,12 @@ def location(text: str | Path) -> Location:
         return Path(str(text)[scheme.end() :])
     from ensemble.core.storage.remote import RemotePath
 
-    return RemotePath(str(text))
+    return RemotePath(str(text), use_listings_cache=False)  # another driver may have written since
 
 
 @contextmanager
 def new_file(path: Location) -> Iterator[Path]:
-    """Give a temporary path to write to; it becomes `path` when the block ends well, and vanishes when it does not."""
+    """Yield a temporary path to write to; it becomes `path` if the block succeeds, and is removed if it fails."""
     if not isinstance(path, Path):
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder) / path.name
@@ -69,10 +69,10 @@ def new_file(path: Location) -> Iterator[Path]:
 
 @contextmanager
 def new_folder(path: Location, *markers: str) -> Iterator[Path]:
-    """Give a temporary folder to fill; it takes the place of `path` and all that was in it when the block ends well.
+    """Yield a temporary folder to fill; it replaces `path` and its content if the block succeeds.
 
-    `markers` are names of files, at any depth, without which a folder does not count. On an object store they go first
-    where something is replaced and come last, in this order, where it is written: what is half there never counts.
+    `markers` are names of files, at any depth, without which a folder is treated as missing. On an object store they
+    are deleted first and written last, in this order, so that a partial folder is never taken for a complete one.
     """
     with _renamed(path) if isinstance(path, Path) else _uploaded(path, markers) as folder:
         yield folder
@@ -107,7 +107,7 @@ def _uploaded(path: RemotePath, markers: tuple[str, ...]) -> Iterator[Path]:
 
 
 def _replace(path: RemotePath, folder: Path, markers: tuple[str, ...]) -> None:
-    """Upload a folder into the place of another."""
+    """Upload a folder in place of another."""
     before = path.files_below()
     for name in reversed(_last(before, markers)):
         path.remove_files([name])
@@ -122,17 +122,17 @@ def _replace(path: RemotePath, folder: Path, markers: tuple[str, ...]) -> None:
 
 
 def _last(names: Iterable[str], markers: tuple[str, ...]) -> list[str]:
-    """Those that are called like a marker, in the order of the markers; of one name the outermost is the last."""
+    """Return the marker files in the order of the markers; of equal names the outermost is last."""
     called = [(name.rpartition("/")[2], name) for name in names]
     ranked = [(markers.index(last), -name.count("/"), name) for last, name in called if last in markers]
     return [name for _, _, name in sorted(ranked)]
 
 
 def move_folder(old: Location, new: Location, *markers: str) -> None:
-    """Give a folder another name. On an object store it is copied whole before the first file of the old one goes.
+    """Rename a folder. On an object store it is copied completely before the first file of the old one is deleted.
 
-    `markers` come last there, in the copy and among what is removed: whenever the move ends, one of the two is whole,
-    and the old one, as long as anything is left of it, is known for what it is.
+    `markers` are copied last and deleted last: whenever the move is interrupted, one of the two folders is complete,
+    and the old one is recognised by its markers as long as anything is left of it.
     """
     if isinstance(old, Path) and isinstance(new, Path):
         old.rename(new)
@@ -145,18 +145,18 @@ def move_folder(old: Location, new: Location, *markers: str) -> None:
         for some in (ordered, last):
             old.remove_files(some)
     else:
-        raise ValueError(f"{old} and {new} lie in different stores")
+        raise ValueError(f"{old} and {new} are in different stores")
 
 
 def put_back(path: Path) -> None:
-    """Where a process was stopped between taking the old folder away and putting the new one there: the old again."""
+    """Restore the old folder if a process was killed between renaming it and renaming the new one."""
     for old in path.parent.glob(f"{_UNFINISHED}*{_OLD}{path.name}"):
         if not path.exists():
             old.rename(path)
 
 
 def write_text(path: Location, text: str) -> None:
-    """Write a whole text file, UTF-8, atomically."""
+    """Write a text file atomically, in UTF-8."""
     if not isinstance(path, Path):
         path.write_bytes(text.encode())
         return
@@ -166,12 +166,12 @@ def write_text(path: Location, text: str) -> None:
 
 @contextmanager
 def local_copy(path: Location) -> Iterator[Path]:
-    """A file or folder for a library that reads real files only: itself, or a copy that lives as long as the block.
+    """Yield a local path for libraries that need one: the path itself, or a temporary copy of a remote file or folder.
 
     Raises
     ------
     FileNotFoundError
-        It does not exist on the object store. (A path is given as it is.)
+        It does not exist on the object store. (A local path is not checked.)
     """
     if isinstance(path, Path):
         yield path
@@ -187,10 +187,10 @@ def local_copy(path: Location) -> Iterator[Path]:
         yield copy
 
 
-def files_below(folder: Location, wanted: Callable[[str], bool]) -> Iterator[tuple[str, int, Callable[[], bytes]]]:
-    """Relative POSIX name, size and what reads it, of all files below a folder, sorted.
+def files_below(folder: Location, include: Callable[[str], bool]) -> Iterator[tuple[str, int, Callable[[], bytes]]]:
+    """Yield relative POSIX name, size and a function that reads it, for all files below a folder, sorted.
 
-    Those of an object store are only the wanted ones, for many are asked for at once before anybody reads them.
+    On an object store only the included ones, since they are prefetched.
     """
     if isinstance(folder, Path):
         for file in sorted(folder.rglob("*")):
@@ -198,14 +198,14 @@ def files_below(folder: Location, wanted: Callable[[str], bool]) -> Iterator[tup
                 yield file.relative_to(folder).as_posix(), file.stat().st_size, file.read_bytes
     else:
         sizes = folder.files_below()
-        for name, content in folder.read_files(filter(wanted, sizes)):
+        for name, content in folder.read_files(filter(include, sizes)):
             yield name, sizes[name], partial(bytes, content)
 
 
 def remove_unfinished(folder: Location, *names: str) -> None:
-    """Remove what a killed run left behind of files and folders with such names (default: any), at any depth.
+    """Remove temporary files and folders of killed runs with such names (default: any), at any depth.
 
-    On an object store it leaves nothing behind that is called unfinished: only a folder without its marker.
+    On an object store there are none: a killed run leaves only a folder without its marker.
     """
     if not isinstance(folder, Path):
         return
@@ -216,7 +216,7 @@ def remove_unfinished(folder: Location, *names: str) -> None:
 
 
 def _unfinished(folder: Path, mark: str, names: tuple[str, ...]) -> list[Path]:
-    """Temporary files and folders of such names, sorted; the tree is walked once for all names."""
+    """Find temporary files and folders of such names, sorted; the tree is walked once for all names."""
     patterns = [f"{_UNFINISHED}*{mark}{name}" for name in names]
     found = folder.rglob(f"{_UNFINISHED}*")
     return sorted(path for path in found if any(fnmatchcase(path.name, pattern) for pattern in patterns))

@@ -11,12 +11,12 @@ from ensemble.core.storage.files import Location
 
 
 def digest(value: Any) -> str:
-    """Sha256 (hex) of a JSON-able value; the order of keys does not matter."""
+    """Compute the sha256 (hex) of a JSON-able value; the order of keys does not matter."""
     return hashlib.sha256(_canonical(value)).hexdigest()
 
 
 def digest_of_chunks(chunks: Iterable[list[Any]], *rest: Any) -> str:
-    """What `digest([all chunks as one list, *rest])` gives, of chunks that are not empty: never all rows as text."""
+    """Compute `digest([all chunks as one list, *rest])` of chunks that are not empty, one chunk in memory at a time."""
     hashed, between = hashlib.sha256(b"[["), b""
     for chunk in chunks:
         hashed.update(between + _canonical(chunk)[1:-1])
@@ -30,6 +30,6 @@ def _canonical(value: Any) -> bytes:
 
 
 def file_sha256(path: Location) -> str:
-    """Sha256 (hex) of a file."""
+    """Compute the sha256 (hex) of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,9 +1,10 @@
-"""A lock on an object store: every writer puts up a sign of its own, then looks whether there is another.
+"""Lease on a folder of an object store, for one holder at a time.
 
-Of two writers the later one sees the sign of the earlier, since a listing shows what was put before it (S3, Google and
-Azure promise that). So the lock needs no exclusive write, which not every store has, and a sign that is removed is
-never by mistake somebody else's. A holder renews its sign; one that stands still under our eyes is that of a dead one.
-Clocks are not compared, and time in which the store itself was away is nobody's silence.
+Every driver writes a lease file of its own, then lists the folder: of two drivers, the later one sees the file of the
+earlier, since listings are strongly consistent (S3, Google and Azure promise that; stores that do not are unsupported
+for two drivers). No conditional write is needed, and no driver deletes a live lease of another by mistake. The holder
+renews its lease; one that is not renewed while we watch has expired. Clocks of machines are not compared, and time in
+which the store itself was unreachable does not count.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import os
 import random
 import signal
 import socket
-import sys
 import threading
 import time
 import uuid
@@ -23,17 +23,18 @@ from dataclasses import asdict, dataclass, field, replace
 
 from ensemble.core.errors import UserError
 from ensemble.core.storage.remote import RemotePath
+from ensemble.core.storage.retry import log
 
-RENEWED = 5.0  # seconds from one renewal of a sign to the next
-SILENCE = 60.0  # seconds for which a sign has to stand still under our eyes until it is taken for a dead one's
-_TRIES = 5  # of writers that come at the same moment, and step back from each other
+HEARTBEAT = 5.0  # seconds from one renewal of a lease to the next
+EXPIRY = 60.0  # seconds without a renewal after which a lease has expired
+_ATTEMPTS = 5  # of drivers that start at the same moment and back off from each other
 _LOST = signal.SIGUSR1
-_LOOKS = 5  # in the time of a renewal
+_CHECKS = 5  # in the time of a heartbeat
 
 
 @dataclass(frozen=True)
-class _Sign:
-    """What a writer tells of itself; `instead_of` are the signs of dead ones whose place it took."""
+class _Lease:
+    """Content of a lease file; `instead_of` are tokens of expired leases that this one replaces."""
 
     host: str = field(default_factory=socket.gethostname)
     pid: int = field(default_factory=os.getpid)
@@ -41,107 +42,102 @@ class _Sign:
     renewal: int = 0
     instead_of: tuple[str, ...] = ()
 
+    @property
+    def holder(self) -> str:
+        """Process and host, for messages."""
+        return f"process {self.pid} on {self.host}"
+
 
 @contextmanager
-def alone(folder: RemotePath, what: str, where: str) -> Iterator[None]:
-    """Be the only writer that has put a sign into a folder. `what` and `where` are for what a person is told.
+def hold_lease(folder: RemotePath, what: str, where: str) -> Iterator[None]:
+    """Hold the only lease of a folder; `what` and `where` are for messages.
 
     Raises
     ------
     UserError
-        Another one lives, or took our place while we were silent.
+        Another driver holds it, or took it over because this one did not renew it.
     """
-    sign = _put_up(folder, what, where)
-    beat = _Beat(folder, sign)
-    beat.start()
+    heartbeat = _Heartbeat(folder, _acquire(folder, what, where))
+    heartbeat.start()
     try:
         with _interruptible():
             yield
-        beat.check(what, where)
+        heartbeat.check(what, where)
     except KeyboardInterrupt:
-        beat.check(what, where)
+        heartbeat.check(what, where)
         raise
     finally:
-        beat.stop()
+        heartbeat.stop()
 
 
-def _put_up(folder: RemotePath, what: str, where: str) -> _Sign:
-    """Put up a sign that is the only one of the living."""
-    sign, dead = _Sign(), frozenset[str]()
-    for _ in range(_TRIES):
-        dead |= _silent(folder, dead, what, where)
-        sign = replace(sign, instead_of=tuple(sorted(dead)))
-        _write(folder, sign)
-        if not _signs(folder).keys() - dead - {sign.token}:
-            for token in dead:
+def _acquire(folder: RemotePath, what: str, where: str) -> _Lease:
+    """Write a lease, and keep it if all others have expired."""
+    lease, expired = _Lease(), frozenset[str]()
+    for _ in range(_ATTEMPTS):
+        expired |= _wait_for_expiry(folder, expired, what, where)
+        lease = replace(lease, instead_of=tuple(sorted(expired)))
+        _write(folder, lease)
+        if not _read_leases(folder).keys() - expired - {lease.token}:
+            for token in expired:
                 (folder / token).unlink()
-            return sign
-        (folder / sign.token).unlink()
-        time.sleep(random.uniform(0, RENEWED))
-    raise UserError(_refused(what, where, None))
+            return lease
+        (folder / lease.token).unlink()
+        time.sleep(random.uniform(0, HEARTBEAT))
+    raise _in_use(what, where)
 
 
-def _silent(folder: RemotePath, known: frozenset[str], what: str, where: str) -> frozenset[str]:
-    """Watch the signs that are there until each has gone or was silent for long; one that is renewed is an error."""
-    before = {token: sign for token, sign in _signs(folder).items() if token not in known}
-    if before:
-        _say(
-            f"{where} is locked by {_who(next(iter(before.values())))}; watching for up to {SILENCE:.0f} s if it lives"
-        )
-    since = last = time.monotonic()
-    while before and time.monotonic() - since < SILENCE:
-        time.sleep(RENEWED / _LOOKS)
-        now = _signs(folder)
-        for token, sign in before.items():
-            if now.get(token, sign) != sign:
-                raise UserError(_refused(what, where, sign))
-        before = {token: sign for token, sign in before.items() if token in now}
-        if time.monotonic() - last > SILENCE / 2:  # the store was away, for the holder too
-            since = time.monotonic()
+def _wait_for_expiry(folder: RemotePath, known: frozenset[str], what: str, where: str) -> frozenset[str]:
+    """Watch the leases of others until each was deleted or has expired; one that is renewed is an error."""
+    watched = {token: lease for token, lease in _read_leases(folder).items() if token not in known}
+    if watched:
+        holder = next(iter(watched.values())).holder
+        log(f"{where} is locked by {holder}; watching for up to {EXPIRY:.0f} s whether it is still running")
+    start = last = time.monotonic()
+    while watched and time.monotonic() - start < EXPIRY:
+        time.sleep(HEARTBEAT / _CHECKS)
+        now = _read_leases(folder)
+        for token, lease in watched.items():
+            if now.get(token, lease) != lease:
+                raise _in_use(what, where, lease)
+        watched = {token: lease for token, lease in watched.items() if token in now}
+        if time.monotonic() - last > EXPIRY / 2:  # the store was unreachable, for the holder too
+            start = time.monotonic()
         last = time.monotonic()
-    return frozenset(before)
+    return frozenset(watched)
 
 
-def _signs(folder: RemotePath) -> dict[str, _Sign]:
-    """All signs by their token; what cannot be read is a sign too, that of a stranger."""
-    found: dict[str, _Sign] = {}
+def _read_leases(folder: RemotePath) -> dict[str, _Lease]:
+    """Read all leases, by token."""
+    leases: dict[str, _Lease] = {}
     with suppress(FileNotFoundError):
         for path in folder.iterdir():
-            with suppress(FileNotFoundError):  # removed since it was listed
-                found[path.name] = _read(path)
-    return found
+            with suppress(FileNotFoundError):  # deleted since it was listed
+                leases[path.name] = _read(path)
+    return leases
 
 
-def _read(path: RemotePath) -> _Sign:
+def _read(path: RemotePath) -> _Lease:
+    """Read a lease; a damaged file is a lease of an unknown holder."""
     text = path.read_text()
     try:
         raw = json.loads(text)
-        return _Sign(**{**raw, "instead_of": tuple(raw["instead_of"])})
+        return _Lease(**{**raw, "instead_of": tuple(raw["instead_of"])})
     except (ValueError, TypeError, KeyError):
-        return _Sign("unknown", 0, path.name, hash(text))
+        return _Lease("unknown", 0, path.name, hash(text))
 
 
-def _write(folder: RemotePath, sign: _Sign) -> None:
-    (folder / sign.token).write_bytes(json.dumps(asdict(sign)).encode())
+def _write(folder: RemotePath, lease: _Lease) -> None:
+    (folder / lease.token).write_bytes(json.dumps(asdict(lease)).encode())
 
 
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
-
-
-def _who(sign: _Sign) -> str:
-    return f"process {sign.pid} on {sign.host}"
-
-
-def _refused(what: str, where: str, sign: _Sign | None) -> str:
-    who = f" ({_who(sign)})" if sign else ""
-    return f"another {what}{who} is writing to {where}; wait for it, or give another --oof"
+def _in_use(what: str, where: str, lease: _Lease | None = None) -> UserError:
+    holder = f" ({lease.holder})" if lease else ""
+    return UserError(f"another {what}{holder} is writing to {where}; wait for it, or give another --oof")
 
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let the loss of a sign end the block as Ctrl-C does, which a process behind a shell would not hear."""
+    """Let the loss of a lease end the block like Ctrl-C, by a signal of its own: a shell may have SIGINT ignored."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -152,43 +148,42 @@ def _interruptible() -> Iterator[None]:
         signal.signal(_LOST, before)
 
 
-class _Beat(threading.Thread):
-    """Renews a sign until it is stopped. Where the sign has lost its place it interrupts the main thread."""
+class _Heartbeat(threading.Thread):
+    """Thread that renews a lease; it interrupts the main thread when the lease is lost."""
 
-    def __init__(self, folder: RemotePath, sign: _Sign) -> None:
-        super().__init__(name="lock", daemon=True)
-        self.folder, self.sign = folder, sign
+    def __init__(self, folder: RemotePath, lease: _Lease) -> None:
+        super().__init__(name="lease", daemon=True)
+        self.folder, self.lease = folder, lease
         self.lost = False
-        self._over = threading.Event()
+        self._stopped = threading.Event()
 
     def run(self) -> None:
-        """Renew, every few seconds."""
-        while not self._over.wait(RENEWED):
-            with suppress(Exception):  # the work itself tells what is wrong; the next renewal looks again
-                self.lost = self._has_lost()
+        """Renew the lease until stopped."""
+        while not self._stopped.wait(HEARTBEAT):
+            with suppress(Exception):  # the main thread reports an outage; the next heartbeat tries again
+                self.lost = self._is_lost()
                 if self.lost:
-                    signal.pthread_kill(threading.main_thread().ident or 0, _LOST)  # wakes one that waits
+                    signal.pthread_kill(threading.main_thread().ident or 0, _LOST)  # wakes it from a wait
                     return
-                self.sign = replace(self.sign, renewal=self.sign.renewal + 1)
-                _write(self.folder, self.sign)
+                self.lease = replace(self.lease, renewal=self.lease.renewal + 1)
+                _write(self.folder, self.lease)
 
     def check(self, what: str, where: str) -> None:
-        """Raise a `UserError` where the sign has lost its place."""
+        """Raise a `UserError` if the lease was lost."""
         if self.lost:
             raise UserError(
-                f"another {what} took over {where}, for this one was not heard of in {SILENCE:.0f} s; "
-                "what was finished is kept, see that one of them works at a time"
+                f"another {what} took over {where}, since this one did not renew its lease for {EXPIRY:.0f} s; "
+                "finished work is stored, run only one of them at a time"
             ) from None
 
     def stop(self) -> None:
-        """Renew no more, and take the sign down; where the store is away it stays, and will be seen to be silent."""
-        self._over.set()
-        self.join(timeout=RENEWED)
+        """Stop renewing and delete the lease; if the store is unreachable, it stays there and expires."""
+        self._stopped.set()
+        self.join(timeout=HEARTBEAT)
         with suppress(Exception):
-            self.folder.fs.rm_file((self.folder / self.sign.token).path)
+            self.folder.fs.rm_file((self.folder / self.lease.token).path)
 
-    def _has_lost(self) -> bool:
-        """Whether the sign was taken down, or another one stands instead of it."""
-        there = _signs(self.folder)
-        own = self.sign.token
-        return own not in there or any(own in sign.instead_of for sign in there.values())
+    def _is_lost(self) -> bool:
+        """Whether the lease was deleted, or another one replaces it."""
+        leases, own = _read_leases(self.folder), self.lease.token
+        return own not in leases or any(own in lease.instead_of for lease in leases.values())

@@ -1,4 +1,4 @@
-"""One writer at a time. In a folder the system itself releases the lock of a killed holder; elsewhere it is watched."""
+"""Lock for one writer at a time: a file lock in a folder, a lease on an object store."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from ensemble.core.storage.files import Location
 
 @contextmanager
 def only_writer(root: Location, what: str) -> Iterator[None]:
-    """Hold a store's lock for `what` ("train", "blend" or "robustness": they do not disturb each other).
+    """Hold a store's lock for `what` ("train", "blend" and "robustness" do not exclude each other).
 
     Raises
     ------
     UserError
-        Somebody else holds it; or, on an object store, has taken it over since we were not heard of for a minute.
+        Another process holds it or, on an object store, took it over because this one did not renew its lease.
     """
-    # Beside the store, not in it: a store may be set aside while the lock is held.
+    # Beside the store, not in it: a store may be renamed while the lock is in use.
     place = root.with_name(f".{root.name}.{what}.lock")
     if not isinstance(place, Path):
-        from ensemble.core.storage.lease import alone  # only a store that is not local should wait for fsspec
+        from ensemble.core.storage.lease import hold_lease  # fsspec takes 0.3 s, which local stores need not wait for
 
-        with alone(place, what, str(root)):
+        with hold_lease(place, what, str(root)):
             yield
         return
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""An object store that does not answer is asked again for some minutes; what it refuses is told at once."""
+"""Retries of requests to an object store: an outage is waited out for some minutes, a refusal is raised at once."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_before_delay, wait_exponential
+
 from ensemble.core.console.durations import format_duration
 from ensemble.core.errors import UserError
 
 _Kind = TypeVar("_Kind")
 
-PATIENCE = 300.0  # seconds for which a store may be away before a run gives up
+GIVE_UP_AFTER = 300.0  # seconds of an outage
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
-_AWAY = {errno.EBUSY, errno.EREMOTEIO, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EPIPE}
-_SERVER_AT_FAULT = {429, 500, 502, 503, 504}  # HTTP
-# Of the drivers, by module: a driver that is not loaded has raised nothing, and need not be.
+_UNREACHABLE = {errno.EBUSY, errno.EREMOTEIO, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EPIPE}
+_SERVER_ERRORS = {429, 500, 502, 503, 504}  # HTTP
+# Errors of the drivers, by module: a driver that is not loaded has raised nothing, and need not be imported.
 _LOST_CONNECTIONS = {
     "botocore.exceptions": ("ConnectionError", "HTTPClientError"),
     "aiohttp.client_exceptions": ("ClientConnectionError", "ClientPayloadError"),
@@ -26,104 +28,104 @@ _LOST_CONNECTIONS = {
     "google.auth.exceptions": ("TransportError",),
 }
 _REFUSALS = {"botocore.exceptions": ("BotoCoreError",), "google.auth.exceptions": ("GoogleAuthError",)}
-_begun: dict[str, float] = {}  # outages that were told, by their store
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
+_outages: dict[str, float] = {}  # store -> start of an outage that was logged
 
 
-def patiently(do: Callable[[], _Kind], where: str) -> _Kind:
-    """What `do` returns; it is called again while the store of the address `where` is away, so it must bear repetition.
+def with_retries(request: Callable[[], _Kind], address: str) -> _Kind:
+    """Return what an idempotent request returns; repeat it while the store of the address is unreachable.
 
     Raises
     ------
     FileNotFoundError
-        There is nothing at the address: an answer like any other.
+        There is no such object: an answer like any other.
     UserError
-        The store has been away for `PATIENCE` seconds, it refuses, or the driver for such addresses is not installed.
+        The store was unreachable for `GIVE_UP_AFTER` seconds, it refuses, or the driver for it is not installed.
     """
-    begun, pause = time.monotonic(), _FIRST_PAUSE
-    while True:
-        try:
-            found = do()
-        except FileNotFoundError:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), where) from None
-        except Exception as error:
-            if not _is_away(error):
-                raise _refusal(error, where) from error
-            if time.monotonic() - begun + pause > PATIENCE:
-                raise _given_up(error, where, time.monotonic() - begun) from error
-            _tell_once(where, error, begun)
-            time.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
-        else:
-            _tell_the_end(where)
-            return found
-
-
-def _given_up(error: Exception, where: str, seconds: float) -> UserError:
-    return UserError(
-        f"{where} could not be reached for {format_duration(seconds)} ({_reason(error)}); what was finished is kept, "
-        "run the same command again when the store answers"
+    start = time.monotonic()
+    retrying = Retrying(
+        retry=retry_if_exception(_is_outage),
+        wait=wait_exponential(_FIRST_PAUSE, _LONGEST_PAUSE),
+        stop=stop_before_delay(GIVE_UP_AFTER),
+        before_sleep=lambda state: _log_outage(state, address, start),
+        reraise=True,
     )
+    try:
+        answer = retrying(request)
+    except FileNotFoundError:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), address) from None
+    except Exception as error:
+        raise _for_the_user(error, address, time.monotonic() - start) from error
+    _log_end_of_outage(address)
+    return answer
 
 
-def _tell_once(where: str, error: Exception, begun: float) -> None:
-    """Once for an outage, whatever threads wait for its end."""
-    store = _store(where)
-    if store not in _begun:
-        _begun[store] = begun
-        _say(f"{store} cannot be reached ({_reason(error)}); trying again for up to {format_duration(PATIENCE)}")
+def log(line: str) -> None:
+    """Write a line to stderr, where it does not mix with a progress display."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
-def _tell_the_end(where: str) -> None:
-    begun = _begun.pop(_store(where), None) if _begun else None
-    if begun is not None:
-        _say(f"{_store(where)} is reached again, after {format_duration(time.monotonic() - begun)}")
+def _log_outage(state: RetryCallState, address: str, start: float) -> None:
+    """Log an outage once, however many threads wait for its end."""
+    store = _store(address)
+    if store not in _outages and state.outcome is not None:
+        _outages[store] = start
+        reason = _reason(state.outcome.exception())
+        log(f"{store} cannot be reached ({reason}); trying again for up to {format_duration(GIVE_UP_AFTER)}")
 
 
-def _store(where: str) -> str:
-    """The bucket of an address."""
-    return "/".join(where.split("/")[:3])
+def _log_end_of_outage(address: str) -> None:
+    start = _outages.pop(_store(address), None) if _outages else None
+    if start is not None:
+        log(f"{_store(address)} is reached again, after {format_duration(time.monotonic() - start)}")
 
 
-def _is_away(error: Exception) -> bool:
-    """Whether it is the way to the store that failed, or the store itself, rather than what was asked."""
+def _store(address: str) -> str:
+    """Return scheme and bucket of an address."""
+    return "/".join(address.split("/")[:3])
+
+
+def _is_outage(error: BaseException) -> bool:
+    """Whether the network or the store failed, rather than the request."""
     if isinstance(error, ConnectionError | TimeoutError) or _is_one_of(error, _LOST_CONNECTIONS):
         return True
-    return (isinstance(error, OSError) and error.errno in _AWAY) or _status(error) in _SERVER_AT_FAULT
+    return (isinstance(error, OSError) and error.errno in _UNREACHABLE) or _status(error) in _SERVER_ERRORS
 
 
-def _refusal(error: Exception, where: str) -> Exception:
-    """A sentence for what only a person can mend; anything else stays what it is."""
+def _for_the_user(error: Exception, address: str, seconds: float) -> Exception:
+    """Turn an outage or a refusal into a sentence with its remedy; return any other error as it is."""
+    reason = _reason(error)
+    if _is_outage(error):
+        return UserError(
+            f"{address} could not be reached for {format_duration(seconds)} ({reason}); finished work is stored, "
+            "run the same command again when the store answers"
+        )
     if isinstance(error, ImportError):
-        scheme = where.partition("://")[0]
+        scheme = address.partition("://")[0]
         extra = _EXTRAS.get(scheme)
-        remedy = f'pip install "who-took-this-photo[{extra}]"' if extra else _reason(error)
-        return UserError(f"{where}: the driver for {scheme}:// addresses is not installed; {remedy}")
+        remedy = f'pip install "who-took-this-photo[{extra}]"' if extra else reason
+        return UserError(f"{address}: the driver for {scheme}:// addresses is not installed; {remedy}")
     if isinstance(error, PermissionError):
-        return UserError(f"{where}: access denied ({_reason(error)}); check the credentials and what they may do")
+        return UserError(f"{address}: access denied ({reason}); check the credentials and their permissions")
     if isinstance(error, OSError) or _is_one_of(error, _REFUSALS):
-        return UserError(f"{where} cannot be used ({_reason(error)}); check the address and the credentials")
+        return UserError(f"{address} cannot be used ({reason}); check the address and the credentials")
     return error
 
 
-def _is_one_of(error: Exception, names: Mapping[str, tuple[str, ...]]) -> bool:
-    known = (getattr(sys.modules.get(module), name, None) for module, found in names.items() for name in found)
-    return isinstance(error, tuple(kind for kind in known if kind is not None))
+def _is_one_of(error: BaseException, names: Mapping[str, tuple[str, ...]]) -> bool:
+    kinds = (getattr(sys.modules.get(module), name, None) for module, listed in names.items() for name in listed)
+    return isinstance(error, tuple(kind for kind in kinds if kind is not None))
 
 
 def _status(error: BaseException) -> int | None:
-    """The HTTP status that a driver's error carries."""
+    """Return the HTTP status that a driver's error carries."""
     answer: Any = getattr(error.__cause__ or error, "response", None)
-    told = answer.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(answer, dict) else None
-    found = told or getattr(error, "status", None) or getattr(error, "code", None)
-    return found if isinstance(found, int) else None
+    of_answer = answer.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(answer, dict) else None
+    status = of_answer or getattr(error, "status", None) or getattr(error, "code", None)
+    return status if isinstance(status, int) else None
 
 
-def _reason(error: Exception) -> str:
-    """What an error says, in one line."""
+def _reason(error: BaseException | None) -> str:
+    """Return the text of an error on one line."""
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""The number that a store bears: one that a newer version wrote is refused whole, and left as it is."""
+"""Format number of a store: one that a newer version wrote is refused and left unchanged."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import json
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location
 
-# 1: a fold's record knows the checksum of its predictions. 2: of every file of the fold, and of itself.
+# 1: a fold's record has the checksum of its predictions. 2: of every file of the fold, and of itself.
 FORMAT = 2
 
 
 def refuse_newer(root: Location) -> None:
-    """Look at the number of the store in a folder; none, or no store, is fine.
+    """Check the format number of the store in a folder; no number or no store is fine.
 
     Raises
     ------
@@ -21,12 +21,7 @@ def refuse_newer(root: Location) -> None:
     """
     try:
         found = json.loads((root / "data.json").read_text(encoding="utf-8")).get("format", 1)
-    except (
-        OSError,
-        ValueError,
-        AttributeError,
-        RecursionError,
-    ):  # none that can be read: others tell
+    except (OSError, ValueError, AttributeError, RecursionError):  # reported when the facts are read
         return
     if not isinstance(found, int) or found > FORMAT:
         raise UserError(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ensemble.audit.store import read_audit
+from ensemble.core.console.text import plural
 from ensemble.folds.ledger import ALGORITHM
 from ensemble.report.card.numbers import base_rates, error_rates, figures
 from ensemble.report.card.words import AUDITS, BLENDERS, FORBIDDEN, INTENDED, LEAD, LIMITS, NEVER, RULES
@@ -19,11 +19,12 @@ from ensemble.report.facts.material import BlendRows, Material
 from ensemble.report.facts.members import recipe_of, records_of
 from ensemble.report.render.blocks import Block, Column, Section, Table, Text
 from ensemble.report.text import CARD
+from ensemble.store.checks import read_audit
 from ensemble.store.results import GENERATORS, ROBUSTNESS, read
 
 
 def card(material: Material) -> Section | None:
-    """The card of the blend; None where there is no blend of these predictions."""
+    """Return the card of the blend; None where there is no blend of these predictions."""
     manifest, blend = material.manifest, material.blend
     if manifest is None or blend is None:
         return None
@@ -50,9 +51,9 @@ def _what(material: Material, manifest: dict[str, Any]) -> Text:
     made = time.strftime("%d %B %Y", time.gmtime(max(record.finished for record in records)))
     return Text(
         (
-            f"{material.store.name} makes one number of the outputs of {_counted(len(members), 'classifier')}: how "
-            "probable it is that a generator made a photograph rather than a camera. At 0.5 or above a photograph is "
-            f"called fake, below it real. Its last fold was trained on {made} (UTC).",
+            f"{material.store.name} combines the outputs of {plural(len(members), 'classifier')} into "
+            "the probability that a generator made a photograph rather than a camera. At 0.5 or above a photograph is "
+            f"predicted fake, below it real. Its last fold was trained on {made} (UTC).",
             "It gives a probability, not a finding. It does not say which generator, which part of a picture, or why.",
         ),
         "What it is",
@@ -66,14 +67,14 @@ def _data(material: Material) -> Text:
     source = source_name(str(facts.get("source", "")))
     return Text(
         (
-            f"Source: {source}, as it was handed out; nobody checked its labels one by one.",
+            f"Source: {source}, as it was published; nobody checked its labels one by one.",
             *(["It is synthetic demo data: these scores say nothing about real photographs."] * facts["synthetic"]),
         ),
         "Data",
         (
             f"Training photographs: {len(labels):,}, of them {int((labels == 0).sum()):,} real and "
             f"{int((labels == 1).sum()):,} fake.",
-            f"Test photographs, without labels: {facts['test_rows']:,}. No score on this page is of these.",
+            f"Test photographs, without labels: {facts['test_rows']:,}. No score on this page was measured on these.",
             f"Near-duplicates: {_duplicates(int(shared.sum()), len(shared))}",
         ),
     )
@@ -83,13 +84,13 @@ def _duplicates(photographs: int, groups: int) -> str:
     if not groups:
         return "none were found among the training photographs."
     return (
-        f"{photographs:,} training photographs are in {_counted(groups, 'group')} of photographs that look alike or "
+        f"{photographs:,} training photographs are in {plural(groups, 'group')} of photographs that look alike or "
         "belong together; a group is never split over folds."
     )
 
 
 def source_name(source: str) -> str:
-    """The last part of a path or an address: what a data set is called, not where somebody keeps it.
+    """Return the last part of a path or an address: the name of a data set, not its location.
 
     Examples
     --------
@@ -114,14 +115,14 @@ def _folds(material: Material) -> Text:
 
 def _method(material: Material, manifest: dict[str, Any]) -> list[Block]:
     chosen, rule = manifest["chosen"], manifest["decision_rule"]
-    said = [
-        f"Blended by {chosen}: {BLENDERS.get(chosen, 'a blender of its own')}. The decision falls at 0.5: "
+    sentences = [
+        f"Blended by {chosen}: {BLENDERS.get(chosen, 'a custom blender')}. The threshold is 0.5: "
         f"{RULES.get(rule, rule)}.",
         f"Why this blender: {manifest['reason']}.",
     ]
     if manifest["added_logit"]:
-        said.append(f"The test probabilities allow for another share of fakes: {manifest['prior']['in_words']}.")
-    return [Text(tuple(said), "Method"), _members(material, manifest)]
+        sentences.append(f"The test probabilities allow for another share of fakes: {manifest['prior']['in_words']}.")
+    return [Text(tuple(sentences), "Method"), _members(material, manifest)]
 
 
 def _members(material: Material, manifest: dict[str, Any]) -> Table:
@@ -144,10 +145,10 @@ def _members(material: Material, manifest: dict[str, Any]) -> Table:
         Column("accuracy", "Accuracy", "score", error="standard_error"),
         Column("measured_on", "Measured on"),
         Column("n", "Photographs", "count"),
-        Column("weight", "Weight", "weight", note="Empty where the blender is no weighted sum"),
+        Column("weight", "Weight", "weight", note="Empty where the blender is not a weighted sum"),
         Column("kind", "Kind"),
     )
-    return Table("card-members", "The members that are blended", pd.DataFrame(rows), columns)
+    return Table("card-members", "The members of the blend", pd.DataFrame(rows), columns)
 
 
 def _measured(material: Material, manifest: dict[str, Any], blend: BlendRows) -> list[Block]:
@@ -177,30 +178,30 @@ def _not_measured(material: Material) -> Text:
 
 
 def _audit(material: Material, file: str) -> str:
-    """Whether results lie in the store and speak of what it holds; what makes them, where they do not."""
+    """Say whether the store holds current results, and which command makes them where it does not."""
     what, command = AUDITS[file]
     which = file.partition("/")[0]
     if which in (ROBUSTNESS, GENERATORS):
         found = read(material.store, which)
-        why_not = None if found is None else stale(material, found[1], which)
+        note = None if found is None else stale(material, found[1], which)
     else:
-        why_not = None if read_audit(material.store) is None else ""
-    if why_not is None:
-        return f"{what}: not measured. {command} does it."
-    if why_not:
-        return f"{what}: {why_not}"
-    return f"{what}: measured, and told on the report beside this card ({file} in the store)."
+        note = None if read_audit(material.store) is None else ""
+    if note is None:
+        return f"{what}: not measured. {command} measures it."
+    if note:
+        return f"{what}: {note}"
+    return f"{what}: measured, see the report beside this card ({file} in the store)."
 
 
 def _versions(manifest: dict[str, Any]) -> Table:
     versions = {**manifest["versions"], "seed of the blend": manifest["seed"]}
     frame = pd.DataFrame([(what, str(version)) for what, version in versions.items()], columns=["what", "version"])
     columns = (Column("what", "What"), Column("version", "Version"))
-    return Table("card-versions", "Versions at work when it was blended", frame, columns)
+    return Table("card-versions", "Versions when it was blended", frame, columns)
 
 
 def _hashes(material: Material, manifest: dict[str, Any]) -> Table:
-    """What must be equal for a card to speak of the same thing."""
+    """Return the hashes that must be equal for a card to describe the same ensemble."""
     rows = [
         ("data", manifest["data_sha256"]),
         ("folds", manifest["folds_sha256"]),
@@ -210,13 +211,9 @@ def _hashes(material: Material, manifest: dict[str, Any]) -> Table:
         *((f"code of {name}", _code(material, name)) for name in manifest["members"]),
     ]
     frame = pd.DataFrame([row for row in rows if row[1]], columns=["what", "sha256"])
-    columns = (Column("what", "What"), Column("sha256", "Sha256"))
-    return Table("card-hashes", "Hashes: what must be equal for this card to speak of the same thing", frame, columns)
+    columns = (Column("what", "What"), Column("sha256", "SHA-256"))
+    return Table("card-hashes", "Hashes that must be equal for this card to describe the same ensemble", frame, columns)
 
 
 def _code(material: Material, name: str) -> str:
     return records_of(material.predictions, name)[0].provenance.code
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""The numbers of the model card: figures with intervals, errors by class, and what they mean where fakes are rare."""
+"""Numbers of the model card: figures with intervals, errors by class, and what they mean where fakes are rare."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ensemble.core.arrays import Array, Labels
-from ensemble.core.metrics.intervals import wilson_interval
+from ensemble.core.metrics.intervals import auc_standard_error, wilson_interval
 from ensemble.core.metrics.scores import (
     area_under_curve,
     expected_calibration_error,
@@ -20,7 +20,6 @@ from ensemble.report.facts.rates import (
     FALSE_ALARMS,
     FOUND,
     Rate,
-    auc_standard_error,
     rates_of,
     rates_table,
     share_of_alarms_right,
@@ -33,7 +32,7 @@ _PER = 10_000
 
 
 def figures(probabilities: Array, labels: Labels, measured_on: str) -> Table:
-    """Accuracy, AUC, losses and calibration, with 95% intervals where there is a sound one."""
+    """Return accuracy, AUC, losses and calibration, with 95% intervals where there is a sound one."""
     right = is_right(probabilities, labels)
     auc, error = area_under_curve(probabilities, labels), auc_standard_error(probabilities, labels)
     losses, squares = log_loss(to_logits(probabilities), labels), (probabilities - labels) ** 2
@@ -64,25 +63,25 @@ def _mean_and_interval(values: Array) -> tuple[float, float, float]:
 
 
 def _normal(value: float, error: float, highest: float = math.inf) -> tuple[float, float]:
-    """95% interval; none where the error is zero, since nothing is that certain."""
+    """Return a 95% interval; none where the error is zero, since nothing is that certain."""
     if not error > 0:
         return math.nan, math.nan
     return max(value - 1.96 * error, 0.0), min(value + 1.96 * error, highest)
 
 
 def error_rates(probabilities: Array, labels: Labels, measured_on: str) -> Table:
-    """The mistakes of either kind."""
+    """Return the errors of both kinds."""
     rates = rates_of(probabilities, labels)
     found = rates[FOUND]
-    shown = {
-        "real ones called fake (false-positive rate)": rates[FALSE_ALARMS],
-        "fakes called real (missed)": Rate(found.of - found.count, found.of),
+    errors = {
+        "real photographs predicted fake (false-positive rate)": rates[FALSE_ALARMS],
+        "fakes predicted real (missed)": Rate(found.of - found.count, found.of),
     }
-    return rates_table("card-errors", f"Errors of the blend by class, decided at 0.5, {measured_on}", shown)
+    return rates_table("card-errors", f"Errors of the blend by class, decided at 0.5, {measured_on}", errors)
 
 
 def base_rates(probabilities: Array, labels: Labels) -> list[Block]:
-    """Of photographs that are called fake, how many are, by how common fakes are."""
+    """Return the share of alarms that are right, by how common fakes are."""
     rates = rates_of(probabilities, labels)
     found, alarms = rates[FOUND], rates[FALSE_ALARMS]
     if not found.of or not alarms.of:
@@ -109,7 +108,7 @@ def base_rates(probabilities: Array, labels: Labels) -> list[Block]:
             frame.assign(fakes=[f"{prior:.2%}" for prior in frame["prior"]]),
             (
                 Column("fakes", "Fakes among all photographs"),
-                Column("alarms", f"Called fake, of {_PER:,}", "number"),
+                Column("alarms", f"Predicted fake, of {_PER:,}", "number"),
                 Column("alarms_right", "of them fake", "number"),
                 Column("share_right", "Share of alarms that are right", "score"),
                 Column("share_right_at_worst", "at worst", "score"),
@@ -122,13 +121,15 @@ def _in_words(found: Rate, alarms: Rate, worst: tuple[float, float]) -> str:
     measured = share_of_alarms_right(RARE, found.share, alarms.share)
     pessimistic = share_of_alarms_right(RARE, *worst)
     none = " (none was in this sample, which does not make it never)" if not alarms.count else ""
-    said = (
-        "no photograph would be called fake" if np.isnan(measured) else f"{measured:.1%} of all alarms would be right"
+    share = (
+        "no photograph would be predicted fake"
+        if np.isnan(measured)
+        else f"{measured:.1%} of all alarms would be right"
     )
     return (
         f"The collection is {found.of / (found.of + alarms.of):.0%} fakes; the world is not. If {RARE:.2%} of the "
         "photographs that come in are fakes, as perhaps in a newsroom's inbox, then at the measured rates"
-        f"{none} {said}, and at the unfavourable ends of their intervals (a false-positive rate of {worst[1]:.2%}) "
+        f"{none} {share}, and at the unfavourable ends of their intervals (a false-positive rate of {worst[1]:.2%}) "
         f"{pessimistic:.1%}: {_of_a_thousand(pessimistic)} alarms in a thousand would be right, the others would be "
         "about real photographs."
     )

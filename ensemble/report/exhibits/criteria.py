@@ -1,4 +1,4 @@
-"""Choosing the photographs that a person should look at. Pure functions of what the members say, out-of-fold."""
+"""Criteria by which photographs are chosen for people to look at. Pure functions of out-of-fold predictions."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.core.arrays import Array
-from ensemble.core.metrics.scores import THRESHOLD, is_right
+from ensemble.core.metrics.scores import CLASSES, THRESHOLD, is_right
 from ensemble.report.exhibits.opinions import Opinions, certainty
 
 AT_MOST = 12  # photographs of a kind
 UNSURE_AT_MOST = 8
-_CLASSES = ("real", "fake")
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class LabelDoubts:
-    """Photographs of which everybody says the opposite of the label.
+    """Photographs whose label every member contradicts.
 
     Attributes
     ----------
@@ -40,7 +39,7 @@ class LabelDoubts:
     by_chance : float
         On how many they would be, if they erred independently of one another.
     thresholds : tuple of float
-        How sure of real, and of fake, one must be to doubt the other label.
+        Probability of real, and of fake, from which the other label is doubted.
     """
 
     chosen: list[Chosen]
@@ -51,12 +50,12 @@ class LabelDoubts:
 
 
 def word(probability: float) -> str:
-    """The decision at 0.5, in words."""
-    return _CLASSES[int(probability >= THRESHOLD)]
+    """Return the class predicted at 0.5."""
+    return CLASSES[int(probability >= THRESHOLD)]
 
 
 def confident_errors(opinions: Opinions, count: int = AT_MOST) -> list[Chosen]:
-    """The surest wrong decisions, of both directions if there are both."""
+    """Choose the most confident errors, of both directions if there are both."""
     wrong = ~np.isnan(opinions.lead) & ~is_right(opinions.lead, opinions.labels)
     rows = _surest_first(np.flatnonzero(wrong), opinions.lead)
     half = count // 2
@@ -64,7 +63,7 @@ def confident_errors(opinions: Opinions, count: int = AT_MOST) -> list[Chosen]:
     more = rows[~np.isin(rows, first)][: count - len(first)]
     return [
         Chosen(
-            row, f"a {_CLASSES[opinions.labels[row]]} taken for {word(opinions.lead[row])}; {_how_many(opinions, row)}"
+            row, f"{CLASSES[opinions.labels[row]]}, predicted {word(opinions.lead[row])}; {_how_many(opinions, row)}"
         )
         for row in _surest_first(np.concatenate([first, more]), opinions.lead)
     ]
@@ -76,9 +75,10 @@ def _how_many(opinions: Opinions, row: int) -> str:
 
 
 def disagreements(opinions: Opinions, count: int = AT_MOST) -> list[Chosen]:
-    """Where members decide differently, and the probabilities of two of them lie furthest apart on average.
+    """Choose where members decide differently, and their probabilities lie furthest apart on average.
 
-    The mean absolute difference of pairs (Gini, 1912) is largest where the votes are split evenly and both sides sure.
+    The mean absolute difference of pairs (Gini, 1912) is largest for an even split
+    between confident members.
     """
     fakes = np.nansum(opinions.says_fake, axis=1)
     split = np.flatnonzero((fakes > 0) & (fakes < opinions.voters))
@@ -87,7 +87,7 @@ def disagreements(opinions: Opinions, count: int = AT_MOST) -> list[Chosen]:
     return [
         Chosen(
             int(split[place]),
-            f"{fakes[split[place]]:.0f} of {opinions.voters[split[place]]} members say fake; "
+            f"{fakes[split[place]]:.0f} of {opinions.voters[split[place]]} members predict fake; "
             f"two of them lie {apart[place]:.2f} apart on average",
         )
         for place in order
@@ -95,8 +95,8 @@ def disagreements(opinions: Opinions, count: int = AT_MOST) -> list[Chosen]:
 
 
 def mean_differences(probabilities: Array) -> Array:
-    """Mean absolute difference of two probabilities of a row (n,), over all pairs that are there; 0 without a pair."""
-    ordered = np.sort(probabilities, axis=1)  # what is not there comes last
+    """Return the mean absolute difference of two probabilities of a row (n,), over all pairs; 0 without a pair."""
+    ordered = np.sort(probabilities, axis=1)  # NaN comes last
     n = (~np.isnan(ordered)).sum(axis=1)
     weights = 2 * np.arange(ordered.shape[1]) - n[:, None] + 1  # how often each is the greater, less the smaller, one
     differences: Array = np.nansum(weights * ordered, axis=1) / np.maximum(n * (n - 1) / 2, 1)
@@ -104,10 +104,10 @@ def mean_differences(probabilities: Array) -> Array:
 
 
 def likely_label_errors(opinions: Opinions, count: int = AT_MOST) -> LabelDoubts | None:
-    """Where all members decide against the label, and the blend is surer of the other class than it usually is.
+    """Choose where all members contradict the label, and the blend is more confident of that than it usually is.
 
     The second half is the rule of confident learning (Northcutt, Jiang and Chuang, 2021): the threshold of a class is
-    the mean probability that photographs labelled so are given of being so. None with fewer than two members.
+    the mean probability of that class among photographs labelled so. None with fewer than two members.
     """
     known = ~np.isnan(opinions.lead) & (opinions.voters > 1)
     if not known.any():
@@ -124,15 +124,17 @@ def likely_label_errors(opinions: Opinions, count: int = AT_MOST) -> LabelDoubts
 
 
 def _doubt(opinions: Opinions, row: int) -> str:
-    said = opinions.members[row][~np.isnan(opinions.members[row])]
+    known = opinions.members[row][~np.isnan(opinions.members[row])]
     label = opinions.labels[row]
-    least = said.max() if label == 1 else said.min()
-    everybody = "both members" if len(said) == 2 else f"all {len(said)} members"
-    return f"labelled {_CLASSES[label]}; {everybody} say {_CLASSES[1 - label]}, the least sure of them with {least:.2f}"
+    least = known.max() if label == 1 else known.min()
+    all_of_them = "both members" if len(known) == 2 else f"all {len(known)} members"
+    return (
+        f"labelled {CLASSES[label]}; {all_of_them} predict {CLASSES[1 - label]}, the least confident with {least:.2f}"
+    )
 
 
 def _all_wrong_by_chance(opinions: Opinions) -> Array:
-    """Probability (n,) that all members are wrong, if each errs by itself, as often as it does on that class."""
+    """Return the probability (n,) that all members are wrong, if their errors on each class are independent."""
     right, chance = opinions.right, np.ones(len(opinions.labels))
     for label in (0, 1):
         rows = opinions.labels == label
@@ -143,7 +145,7 @@ def _all_wrong_by_chance(opinions: Opinions) -> Array:
 
 
 def only_one_right(opinions: Opinions, count: int = AT_MOST) -> list[Chosen]:
-    """Where one member of three or more is right, alone: for each in turn the one of which it is surest."""
+    """Choose where one member of three or more is right alone: from each in turn its most confident."""
     alone = np.flatnonzero((np.nansum(opinions.right, axis=1) == 1) & (opinions.voters > 2))
     who = np.nanargmax(opinions.right[alone], axis=1) if len(alone) else np.zeros(0, dtype=np.intp)
     queues = [_surest_first(alone[who == place], opinions.members[:, place]) for place in range(len(opinions.who))]
@@ -151,23 +153,23 @@ def only_one_right(opinions: Opinions, count: int = AT_MOST) -> list[Chosen]:
 
 
 def _in_turn(queues: Sequence[NDArray[np.intp]]) -> list[tuple[int, int]]:
-    """The first of each, then the second of each, and so on: (item, number of its queue)."""
+    """Take the first of each queue, then the second of each, and so on: (item, number of its queue)."""
     longest = max((len(queue) for queue in queues), default=0)
     return [(int(q[turn]), place) for turn in range(longest) for place, q in enumerate(queues) if turn < len(q)]
 
 
 def _alone(opinions: Opinions, row: int, place: int) -> str:
     others, label = int(opinions.voters[row]) - 1, opinions.labels[row]
-    return f"only {opinions.who[place]} says {_CLASSES[label]}; the {others} others say {_CLASSES[1 - label]}"
+    return f"only {opinions.who[place]} predicts {CLASSES[label]}; the {others} others predict {CLASSES[1 - label]}"
 
 
 def least_sure(opinions: Opinions, count: int = UNSURE_AT_MOST) -> list[Chosen]:
-    """What is nearest to 0.5."""
+    """Choose what is nearest to 0.5."""
     sure = certainty(opinions.lead)
     rows = np.argsort(np.where(np.isnan(sure), np.inf, sure), kind="stable")[:count]
     fakes = np.nansum(opinions.says_fake, axis=1)
     return [
-        Chosen(int(row), f"{fakes[row]:.0f} of {opinions.voters[row]} members say fake")
+        Chosen(int(row), f"{fakes[row]:.0f} of {opinions.voters[row]} members predict fake")
         for row in rows
         if not np.isnan(sure[row])
     ]

@@ -1,4 +1,4 @@
-"""Who says what of the photographs: the blend, or the mean of the members where there is no blend, and every member."""
+"""Predictions of photographs by the blend, or by the mean of the members if there is none, and by each member."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class Opinions:
     names : list of str
         The photographs (n,).
     labels : int64 (n,)
-        0 real, 1 fake; -1 where nobody knows.
+        0 real, 1 fake; -1 where it is not known.
     lead_title : str
-        Who is believed: the blend, or the mean of the members' logits.
+        What leads: the blend, or the mean of the members' logits.
     lead : float64 (n,)
-        Its probabilities; NaN where it says nothing.
+        Its probabilities; NaN where it has none.
     who : list of str
         The members.
     members : float64 (n, members)
-        Their probabilities; NaN where a fold is not there.
+        Their probabilities; NaN where a fold is missing.
     """
 
     split: str
@@ -50,34 +50,34 @@ class Opinions:
     members: Array
 
     def identity(self, row: int) -> str:
-        """`split/name`: the same name may stand in train and in test."""
+        """Return `split/name`: the same name may be in train and in test."""
         return f"{self.split}/{self.names[row]}"
 
     def votes(self, row: int) -> tuple[tuple[str, float], ...]:
-        """Who gives a photograph which probability, the one that is believed first; without those that are silent."""
-        everybody = [(self.lead_title, float(self.lead[row])), *zip(self.who, self.members[row].tolist(), strict=True)]
-        return tuple((who, probability) for who, probability in everybody if not np.isnan(probability))
+        """Return the known probabilities of a photograph with their models, the leading one first."""
+        pairs = [(self.lead_title, float(self.lead[row])), *zip(self.who, self.members[row].tolist(), strict=True)]
+        return tuple((who, probability) for who, probability in pairs if not np.isnan(probability))
 
     @property
     def says_fake(self) -> Array:
-        """1 where a member says fake, 0 where real, NaN where it is silent: (n, members)."""
+        """1 where a member predicts fake, 0 where real, NaN where it has no prediction: (n, members)."""
         return np.where(np.isnan(self.members), np.nan, self.members >= THRESHOLD)
 
     @property
     def voters(self) -> NDArray[np.int64]:
-        """How many members say anything of a photograph (n,)."""
+        """Number of members with a prediction of a photograph (n,)."""
         voters: NDArray[np.int64] = (~np.isnan(self.members)).sum(axis=1)
         return voters
 
     @property
     def right(self) -> Array:
-        """1 where a member is right, 0 where it is wrong, NaN where it is silent: (n, members)."""
+        """1 where a member is right, 0 where it is wrong, NaN where it has no prediction: (n, members)."""
         right = is_right(self.members, self.labels[:, None])
         return np.where(np.isnan(self.members), np.nan, right)
 
 
 def opinions_of_training(material: Material) -> Opinions:
-    """Out-of-fold of the training photographs; the blend's are nested."""
+    """Return out-of-fold predictions of the training photographs; the blend's are nested."""
     blend, members = material.blend, material.member_probabilities
     title, lead = MEAN, _mean(material.predictions.oof_logits)
     if blend is not None:
@@ -87,7 +87,7 @@ def opinions_of_training(material: Material) -> Opinions:
 
 
 def opinions_of_test(material: Material) -> Opinions:
-    """Of the test photographs: the submission, and the means over each member's fold models."""
+    """Return predictions of the test photographs: the submission, and the means over each member's fold models."""
     logits, sample = material.predictions.test_logits, material.store.sample()
     title, lead = MEAN, _mean(logits)
     if material.manifest is not None:
@@ -100,12 +100,12 @@ def opinions_of_test(material: Material) -> Opinions:
 
 
 def _mean(logits: NDArray[np.float32]) -> Array:
-    """Probability of the mean logit of those that say anything (n,)."""
+    """Return the probability of the mean of the known logits (n,)."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # rows of which nobody says anything stay NaN
+        warnings.simplefilter("ignore", RuntimeWarning)  # rows without any prediction stay NaN
         return to_probabilities(np.nanmean(logits.astype(np.float64), axis=1))
 
 
 def certainty(probabilities: Array) -> Array:
-    """How far probabilities lie from undecided: the size of their logits; NaN where there is none."""
+    """Return how far probabilities lie from 0.5: the size of their logits; NaN where there is none."""
     return np.abs(to_logits(probabilities))

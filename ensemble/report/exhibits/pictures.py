@@ -41,20 +41,20 @@ class Picture:
 
 
 def picture_of(content: bytes, name: str) -> Picture | None:
-    """The file itself where it is small and a browser shows what members saw, else WebP of it; None if unreadable."""
+    """Return the file itself if it is small and a browser shows what members saw, else a WebP; None if unreadable."""
     problems: dict[str, list[str]] = {}
     pixels = decode([content], [name], "crop", problems)[0]
     if problems:
         return None
-    kind = _shown_alike(content)
+    kind = _media_type(content)
     if kind and len(content) <= MOST_BYTES:
         return Picture(_uri(kind, content), pixels, reduced=False)
     encoded, reduced = next(_smaller(pixels))
     return Picture(_uri("image/webp", encoded), pixels, reduced)
 
 
-def _shown_alike(content: bytes) -> str:
-    """The media type of a file that a browser shows unaltered; empty where it would turn it or change its colours."""
+def _media_type(content: bytes) -> str:
+    """Return the media type of a file that browsers show as it is; empty if they would turn or recolour it."""
     with Image.open(BytesIO(content)) as image:
         turned = image.getexif().get(_ORIENTATION, 1) != 1
         plain = image.mode in ("RGB", "L") and not image.info.get("icc_profile") and "transparency" not in image.info
@@ -62,7 +62,7 @@ def _shown_alike(content: bytes) -> str:
 
 
 def _smaller(pixels: NDArray[np.uint8]) -> Iterator[tuple[bytes, bool]]:
-    """WebP in few enough bytes, the largest first; the last whatever it weighs."""
+    """Yield WebP pictures from the largest side down that are small enough; the smallest side in any case."""
     whole = Image.fromarray(pixels)
     sides = [max(whole.size), *(side for side in _SIDES if side < max(whole.size))]
     for side in sides:
@@ -74,14 +74,14 @@ def _smaller(pixels: NDArray[np.uint8]) -> Iterator[tuple[bytes, bool]]:
 
 
 def spectrum_picture(power: NDArray[np.float32], darkest: float, brightest: float) -> str:
-    """A log10 power spectrum (height, width) as a grey picture between two values, as a data URI."""
+    """Return a log10 power spectrum (height, width) as a grey picture between two values, as a data URI."""
     grey = np.clip((reduced_power(power) - darkest) / max(brightest - darkest, 1e-9), 0, 1)
     image = Image.fromarray(np.round(255 * grey).astype(np.uint8))
     return _uri("image/webp", _webp(image, _SPECTRUM_QUALITY))
 
 
 def reduced_power(power: NDArray[np.float32]) -> NDArray[np.float64]:
-    """A log10 spectrum of at most 128 px a side; power itself is averaged, so that a peak of one pixel stays."""
+    """Reduce a log10 spectrum to at most 128 px a side; power itself is averaged, so that a peak of one pixel stays."""
     step = max(-(-max(power.shape) // SPECTRUM_SIDE), 1)
     height, width = (length // step * step for length in power.shape)
     cells = 10.0 ** power[:height, :width].astype(np.float64)

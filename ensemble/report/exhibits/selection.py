@@ -1,9 +1,8 @@
-"""All that the report shows of photographs: five questions, and the photographs that answer them."""
+"""Photographs that the report shows: five questions, and the photographs that answer them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 from ensemble.report.exhibits.criteria import (
     Chosen,
@@ -17,9 +16,9 @@ from ensemble.report.exhibits.criteria import (
 from ensemble.report.exhibits.opinions import MEAN, Opinions, opinions_of_test, opinions_of_training
 from ensemble.report.facts.material import Material
 
-LABEL_DOUBTS = "label-doubts"  # told where there are none, too: that they were looked for is news
-_NOBODY_AGREES = "They are told where at least two members agree against a label; here no photograph has two members."
-_HOW = "Out-of-fold: no model had seen a photograph that it judges here."
+LABEL_DOUBTS = "label-doubts"  # shown where there are none too: readers should know that they were looked for
+_TOO_FEW = "They are found where at least two members agree against a label; here no photograph has two members."
+_HOW = "Out-of-fold: no model had seen a photograph that it predicts here."
 
 
 @dataclass(frozen=True)
@@ -39,50 +38,30 @@ class Choice:
 
 
 def choose(material: Material) -> list[Choice]:
-    """The photographs of the report, by question; a question that none answers is left out, but that of the labels."""
+    """Choose the photographs of the report, by question; one that none answers is left out, except label errors."""
     train, test = opinions_of_training(material), opinions_of_test(material)
     who = "the mean of the members (there is no blend of them yet)" if train.lead_title == MEAN else "the blend"
     doubts = likely_label_errors(train)
-    of_train = partial(Choice, opinions=train)
+    label_errors = _of_doubts(doubts, train) if doubts else _TOO_FEW
+    errors = f"Errors of {who} with the highest confidence, in both directions. {_HOW}"
+    differences = f"Where the members' predictions differ most. {_HOW}"
+    alone = f"What each member adds: all others are wrong. {_HOW}"
+    uncertain = (
+        f"The test photographs whose probability by {who} is nearest to 0.5. Their true class is not known here. A "
+        "member's probability is the mean over its fold models."
+    )
     choices = [
-        of_train(
-            id="confident-errors",
-            title="The most confident errors",
-            caption=f"Where {who} is surest and wrong, in both directions. {_HOW}",
-            chosen=confident_errors(train),
-        ),
-        of_train(
-            id="disagreements",
-            title="The strongest disagreements",
-            caption=f"Where members contradict each other most: what one is blind to, another sees. {_HOW}",
-            chosen=disagreements(train),
-        ),
-        of_train(
-            id=LABEL_DOUBTS,
-            title="Likely label errors",
-            caption=_of_doubts(doubts, train) if doubts else _NOBODY_AGREES,
-            chosen=doubts.chosen if doubts else [],
-        ),
-        of_train(
-            id="only-one",
-            title="Photographs that only one member gets right",
-            caption=f"What each member adds: the others, all of them, are wrong. {_HOW}",
-            chosen=only_one_right(train),
-        ),
-        Choice(
-            id="least-sure",
-            title="Test photographs about which nobody can be sure",
-            caption=f"The test photographs that {who} puts nearest to 0.5. Nobody here knows the truth. A member's "
-            "probability is the mean over its fold models.",
-            opinions=test,
-            chosen=least_sure(test),
-        ),
+        Choice("confident-errors", "The most confident errors", errors, train, confident_errors(train)),
+        Choice("disagreements", "The strongest disagreements", differences, train, disagreements(train)),
+        Choice(LABEL_DOUBTS, "Likely label errors", label_errors, train, doubts.chosen if doubts else []),
+        Choice("only-one", "Photographs that only one member gets right", alone, train, only_one_right(train)),
+        Choice("least-sure", "The most uncertain test photographs", uncertain, test, least_sure(test)),
     ]
     return [choice for choice in choices if choice.chosen or choice.id == LABEL_DOUBTS]
 
 
-def wanted(choices: list[Choice]) -> list[str]:
-    """`split/name` of all photographs that are shown, each once; bounded, since every choice is."""
+def photographs_of(choices: list[Choice]) -> list[str]:
+    """Return `split/name` of all photographs that are shown, each once."""
     return list(dict.fromkeys(name for choice in choices for name in choice.identities))
 
 
@@ -90,15 +69,15 @@ def _of_doubts(doubts: LabelDoubts, train: Opinions) -> str:
     real, fake = doubts.thresholds
     if not doubts.found:
         return (
-            f"None: there is no photograph that every member decides against its label, the {train.lead_title} with "
-            "confidence. That does not make all labels right: one member that sides with a wrong label hides it."
+            f"None: there is no photograph whose label every member contradicts, the {train.lead_title} with "
+            "confidence. That does not make all labels right: one member that agrees with a wrong label hides it."
         )
-    shown = f", the {len(doubts.chosen)} surest are shown" if doubts.found > len(doubts.chosen) else ""
+    shown = f", the {len(doubts.chosen)} most confident are shown" if doubts.found > len(doubts.chosen) else ""
     return (
-        "Likely, not certain: a person should look. Every member decides against the label, and the "
-        f"{train.lead_title} is as sure of that as it is on average of photographs with that label (real {real:.2f}, "
-        f"fake {fake:.2f}: the rule of confident learning). {doubts.found} of {len(train.names):,} photographs meet "
-        f"this{shown}. All members are wrong about {doubts.all_wrong}; if they erred independently of one another, "
-        f"{doubts.by_chance:.1f} would be expected by chance. But they err together on what is hard for all, so a "
-        f"photograph here may well be labelled rightly; and one member that sides with a wrong label hides it. {_HOW}"
+        "Likely, not certain: a person should look. Every member contradicts the label, and the "
+        f"{train.lead_title} is as confident of that as it is on average on photographs of that class (real "
+        f"{real:.2f}, fake {fake:.2f}: the rule of confident learning). {doubts.found} of {len(train.names):,} "
+        f"photographs meet this{shown}. All members are wrong about {doubts.all_wrong}; if their errors were "
+        f"independent, {doubts.by_chance:.1f} would be expected. But all members fail on hard photographs, so a label "
+        f"here may well be right; and one member that agrees with a wrong label hides it. {_HOW}"
     )

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.config import Recipe
+from ensemble.core.metrics.scores import CLASSES
 from ensemble.engine.recipes.build import Spectra, build
 from ensemble.report.exhibits.pictures import reduced_power, spectrum_picture
 from ensemble.report.facts.material import Material
 from ensemble.store.columns import SPECTRA, read_columns
 
 Curve = tuple[float, ...]
-_CLASSES = ("real", "fake")
 _BAND = (5, 95)  # percentiles
 _DECIMALS = 4
 _DARKEST, _BRIGHTEST = 2, 99.8  # percentiles of all spectra that are shown
@@ -26,7 +26,7 @@ _DARKEST, _BRIGHTEST = 2, 99.8  # percentiles of all spectra that are shown
 
 @dataclass(frozen=True)
 class Spectrums:
-    """What is known of the spectra.
+    """Spectra of the photographs that are shown, and of the classes.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Spectrums:
     means, bands : dict
         Mean curve of the real and of the fake training photographs, and their 5th and 95th percentiles.
     notes : tuple of str
-        How they are to be read, and what is missing.
+        How to read them, and what is missing.
     """
 
     frequencies: Curve = ()
@@ -48,25 +48,25 @@ class Spectrums:
     notes: tuple[str, ...] = ()
 
 
-def spectra_of(material: Material, wanted: Sequence[str], pixels: Mapping[str, NDArray[np.uint8]]) -> Spectrums:
-    """Spectra of the photographs that are at hand; whatever a transformer raises costs the spectra only.
+def spectra_of(material: Material, identities: Sequence[str], pixels: Mapping[str, NDArray[np.uint8]]) -> Spectrums:
+    """Compute the spectra of the available photographs; an error of the transformer costs the spectra only.
 
     Parameters
     ----------
-    wanted : sequence of str
-        `split/name` of all that are shown: curves of those that are not at hand come from the store's table.
+    identities : sequence of str
+        `split/name` of all that are shown: curves of missing photographs come from the store's table.
     pixels : dict of uint8 (height, width, 3)
-        Those that are at hand.
+        Those that are available.
     """
     recipe = material.experiment.report.spectra
     try:
-        return _spectra(material, recipe, wanted, pixels)
+        return _spectra(material, recipe, identities, pixels)
     except (Exception, SystemExit) as error:  # anybody's code
         return Spectrums(notes=(f"There are no spectra: {recipe.use} raised {type(error).__name__} ({error}).",))
 
 
 def _spectra(
-    material: Material, recipe: Recipe, wanted: Sequence[str], pixels: Mapping[str, NDArray[np.uint8]]
+    material: Material, recipe: Recipe, identities: Sequence[str], pixels: Mapping[str, NDArray[np.uint8]]
 ) -> Spectrums:
     stored = read_columns(material.store, material.predictions.ledger, recipe, SPECTRA)
     if stored is None and not pixels:
@@ -79,8 +79,8 @@ def _spectra(
         train, test = (table[:, : len(frequencies)] for table in stored)
         rows = _rows(material)
         tables = {"train": train, "test": test}
-        curves = {name: tables[split][row] for name in wanted for split, row in [rows[name]]}
-        of_class = {word: train[material.labels == label] for label, word in enumerate(_CLASSES)}
+        curves = {name: tables[split][row] for name in identities for split, row in [rows[name]]}
+        of_class = {word: train[material.labels == label] for label, word in enumerate(CLASSES)}
         means = {word: _curve(values.mean(axis=0)) for word, values in of_class.items()}
         bands = {word: _band(values) for word, values in of_class.items()}
     pictures, scale = _pictures(transformer, pixels)
@@ -94,7 +94,7 @@ def _rows(material: Material) -> dict[str, tuple[str, int]]:
 
 
 def _pictures(transformer: Spectra, pixels: Mapping[str, NDArray[np.uint8]]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """All on one scale of grey, so that they can be compared."""
+    """Draw all on one scale of grey, so that they can be compared."""
     powers = {name: transformer.picture(each) for name, each in pixels.items()}
     if not powers:
         return {}, ()
@@ -103,7 +103,7 @@ def _pictures(transformer: Spectra, pixels: Mapping[str, NDArray[np.uint8]]) -> 
     note = (
         "The picture beside a photograph is its spectrum: coarse structure in the middle, the finest at the edges, "
         f"power from 10^{darkest:.1f} (black) to 10^{brightest:.1f} (white), the same for all. "
-        "Isolated bright points away from the middle are what many generators leave behind, and grids of JPEG too."
+        "Many generators leave isolated bright points away from the middle, and so do the blocks of JPEG."
     )
     return {name: spectrum_picture(power, darkest, brightest) for name, power in powers.items()}, (note,)
 
@@ -111,7 +111,7 @@ def _pictures(transformer: Spectra, pixels: Mapping[str, NDArray[np.uint8]]) -> 
 def _notes(has_means: bool) -> tuple[str, ...]:
     if has_means:
         return ()
-    return ("The class means are not in the store yet: ensemble audit CONFIG --data PATH puts them in.",)
+    return ("The class means are not in the store yet: ensemble audit CONFIG --data PATH computes them.",)
 
 
 def _band(values: NDArray[np.float32]) -> tuple[Curve, Curve]:

@@ -1,1 +1,1 @@
-"""What sections are made of: read from the store and computed once."""
+"""Facts that sections are made of: read from the store and computed once."""

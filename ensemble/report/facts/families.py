@@ -1,14 +1,12 @@
-"""What a member leans on: how much weight each family of its features carries in the models that are stored.
+"""What a member looks at: how its stored models share their weight among the families of its features.
 
-A family is what stands before the first slash of a column's name. A member whose features come from a network is left
-out: to ask it for names would take seconds, and its columns have no families.
+A family is the part of a column's name before the first slash. Members whose features come from a network have none:
+their columns are not asked for names, which would import the network's library.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +14,10 @@ import numpy as np
 import pandas as pd
 
 from ensemble.core.arrays import Array
-from ensemble.core.errors import UserError
-from ensemble.core.storage.files import write_text
-from ensemble.core.storage.hashing import digest
 from ensemble.engine.recipes.build import build
-from ensemble.engine.recipes.code import framework_code, libraries_behind
+from ensemble.engine.recipes.code import libraries_behind
 from ensemble.engine.recipes.saving import LIGHTGBM, SKOPS, BoosterClassifier, load_model
+from ensemble.report.facts.kinds import built_objects
 from ensemble.store.oof import OofStore
 from ensemble.store.record import FoldRecord
 
@@ -31,7 +27,6 @@ MEASURES = {
     GAIN: "share of the gain, that is of how much the splits on a family's columns lowered the training loss",
     COEFFICIENTS: "share of the absolute coefficients, each of a column that was scaled to a standard deviation of one",
 }
-KEPT = "families.json"
 _LARGEST = 20_000_000  # bytes of a model file: a report is written within seconds
 _MOST_FAMILIES = 40
 _NETWORKS = {"torch", "tensorflow", "jax"}
@@ -54,40 +49,19 @@ class FamilyShares:
     table: pd.DataFrame
 
 
-def kept_family_shares(store: OofStore, records: Sequence[FoldRecord]) -> FamilyShares | None:
-    """The same as `family_shares`, kept beside the member's folds: to read models takes seconds of imports."""
-    made_of = digest([framework_code(), *({**record.checksums} for record in records)])
-    path = store.member_folder(records[0].member) / KEPT
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        if kept["made_of"] == made_of:
-            return None if kept["measure"] is None else FamilyShares(kept["measure"], pd.DataFrame(kept["table"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    found = family_shares(store, records)
-    table = None if found is None else found.table.astype(object).where(found.table.notna(), None).to_dict("list")
-    content = {"made_of": made_of, "measure": found and found.measure, "table": table}
-    with suppress(OSError, UserError):  # a read-only store, say
-        write_text(path, json.dumps(content) + "\n")
-    return found
-
-
 def family_shares(store: OofStore, records: Sequence[FoldRecord]) -> FamilyShares | None:
-    """The shares of one member, or None where its columns have no families or its models do not tell.
+    """Return the shares of one member; None where its columns have no families or its models have no weights.
 
-    Only models that this framework stores by itself are read, of no more than 20 MB each: LightGBM's text, and
-    scikit-learn's linear models as skops files. (Its trees cannot be stored: skops does not trust them.)
+    Only models of at most 20 MB that this framework stores by itself are read: LightGBM's text, and scikit-learn's
+    linear models as skops files.
     """
     families = families_of(_columns(records[0].provenance.recipe))
-    if not families:
-        return None
-    weights = [found for record in records if (found := _of_fold(store, record, len(families)))]
-    measures = {measure for measure, _ in weights}
-    if len(measures) != 1:
+    found = [weights for record in records for weights in _of_fold(store, record, len(families))] if families else []
+    if len({measure for measure, _ in found}) != 1:
         return None
     names = list(dict.fromkeys(families))
     owner = np.array([names.index(family) for family in families])
-    shares = np.stack([np.bincount(owner, values, len(names)) / values.sum() for _, values in weights])
+    shares = np.stack([np.bincount(owner, weights, len(names)) / weights.sum() for _, weights in found])
     table = pd.DataFrame(
         {
             "family": names,
@@ -97,90 +71,56 @@ def family_shares(store: OofStore, records: Sequence[FoldRecord]) -> FamilyShare
             "folds": [column.tolist() for column in shares.T],
         }
     )
-    return FamilyShares(measures.pop(), table.sort_values("share", ascending=False, ignore_index=True, kind="stable"))
+    return FamilyShares(found[0][0], table.sort_values("share", ascending=False, ignore_index=True, kind="stable"))
 
 
 def families_of(columns: Sequence[str]) -> list[str]:
-    """The family of each column; where all are of one, the first two parts tell them apart. Empty: there are none."""
+    """Return the family of each column, of two parts where all share the first; empty if there are none."""
     parts = [column.split("/") for column in columns]
     for depth in (1, 2):
-        if all(len(part) > depth for part in parts):
-            families = ["/".join(part[:depth]) for part in parts]
-            if 1 < len(set(families)) <= _MOST_FAMILIES:
-                return families
+        families = ["/".join(part[:depth]) for part in parts if len(part) > depth]
+        if len(families) == len(parts) and 1 < len(set(families)) <= _MOST_FAMILIES:
+            return families
     return []
 
 
 def _columns(recipe: dict[str, Any]) -> list[str]:
-    """Names of a member's feature columns; empty where nobody tells them, or it would take a network to ask."""
+    """Return the names of a member's feature columns; empty if it has none, or if a network computes them."""
     features = recipe.get("features")
-    if not features:
-        return []
     try:
-        if any(libraries_behind(path) & _NETWORKS for path in _import_paths(features)):
+        if not features or any(libraries_behind(path) & _NETWORKS for path, _ in built_objects(features)):
             return []
-        names = build(features).get_feature_names_out()
-    except Exception:  # of any package, perhaps no longer installed: a report does without
+        return [str(name) for name in build(features).get_feature_names_out()]
+    except Exception:  # of any package, perhaps no longer installed: the report goes without
         return []
-    return [str(name) for name in names]
 
 
-def _import_paths(recipe: Any) -> list[str]:
-    """Everything that a recipe names, at any depth."""
-    if isinstance(recipe, dict):
-        here = [recipe["use"]] if isinstance(recipe.get("use"), str) else []
-        return here + [path for value in recipe.values() for path in _import_paths(value)]
-    if isinstance(recipe, list | tuple):
-        return [path for value in recipe for path in _import_paths(value)]
-    return []
-
-
-def _of_fold(store: OofStore, record: FoldRecord, columns: int) -> tuple[str, Array] | None:
-    """Measure and weight of each column (columns,) in one fold's model, if it is there, small and of a known kind."""
+def _of_fold(store: OofStore, record: FoldRecord, columns: int) -> Iterator[tuple[str, Array]]:
+    """Yield measure and weight of each column (columns,) in one fold's model, if it is stored, small and known."""
     folder = store.fold_folder(record.member, record.fold) / "model"
     file = next((name for name in (LIGHTGBM, SKOPS) if f"model/{name}" in record.files), None)
     try:
-        if file is None or (folder / file).stat().st_size > _LARGEST:
-            return None
-        found = column_weights(load_model(folder, None))
+        if file and (folder / file).stat().st_size <= _LARGEST:
+            found = column_weights(load_model(folder, None))
+            if found and len(found[1]) == columns and found[1].sum() > 0:
+                yield found
     except Exception:  # damaged, or of another version of its library
-        return None
-    return found if found and len(found[1]) == columns and found[1].sum() > 0 else None
+        return
 
 
-def column_weights(model: Any, scaled: bool = False) -> tuple[str, Array] | None:
-    """How a fitted model weighs its columns: the measure and a non-negative weight for each; None: it does not tell.
+def column_weights(model: Any) -> tuple[str, Array] | None:
+    """Return how a fitted model weighs its columns: the measure, and a non-negative weight for each; else None.
 
-    Parameters
-    ----------
-    model : object
-        A `BoosterClassifier`, or a fitted estimator of scikit-learn: a linear model, a pipeline of scalers with one at
-        its end, or one of these inside `CalibratedClassifierCV`.
-    scaled : bool
-        Whether its columns have a standard deviation of one: coefficients of others cannot be compared.
+    Known are a `BoosterClassifier`, and a pipeline of a `StandardScaler` and a linear model, which may be inside a
+    `CalibratedClassifierCV`: coefficients of columns that are not scaled cannot be compared.
     """
     if isinstance(model, BoosterClassifier):
         return GAIN, np.asarray(model.booster_.feature_importance("gain"), dtype=np.float64)
-    if hasattr(model, "steps"):
-        return _of_pipeline([step for _, step in model.steps], scaled)
-    if hasattr(model, "calibrated_classifiers_"):
-        return _mean([column_weights(each.estimator, scaled) for each in model.calibrated_classifiers_])
-    coefficients = np.atleast_2d(getattr(model, "coef_", np.empty((0, 0))))
-    return (COEFFICIENTS, np.abs(coefficients[0]).astype(np.float64)) if scaled and len(coefficients) == 1 else None
-
-
-def _of_pipeline(steps: list[Any], scaled: bool) -> tuple[str, Array] | None:
-    """Of what stands at its end, if all before it only scale."""
-    *before, last = steps
-    kinds = [type(step).__name__ for step in before if step not in (None, "passthrough")]
-    if set(kinds) - {"StandardScaler"}:
+    scaler, *rest = [step for _, step in getattr(model, "steps", [("", None)])]
+    if type(scaler).__name__ != "StandardScaler" or not scaler.with_std or len(rest) != 1:
         return None
-    return column_weights(last, scaled or any(getattr(step, "with_std", False) for step in before))
-
-
-def _mean(found: Sequence[tuple[str, Array] | None]) -> tuple[str, Array] | None:
-    """The mean of models of one kind, each brought to the same sum."""
-    known = [each for each in found if each is not None]
-    if len(known) != len(found) or not known:
+    calibrated = [each.estimator for each in getattr(rest[0], "calibrated_classifiers_", [])]
+    weights = np.abs([np.ravel(getattr(each, "coef_", ())) for each in calibrated or rest]).astype(np.float64)
+    if not weights.size:
         return None
-    return known[0][0], np.mean([values / max(values.sum(), np.finfo(float).tiny) for _, values in known], axis=0)
+    return COEFFICIENTS, np.mean(weights / weights.sum(axis=1, keepdims=True), axis=0) if calibrated else weights[0]

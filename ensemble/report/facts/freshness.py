@@ -1,4 +1,4 @@
-"""Whether what was asked of a store earlier still speaks of what the store holds now."""
+"""Whether earlier results of robustness and generators still apply to what the store holds now."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ensemble.store.results import BLEND, blend_sha256, command_of, predictions_
 
 
 def stale(material: Material, facts: dict[str, Any], which: str) -> str:
-    """What has changed since an inquiry, and how to ask again, in one sentence; empty where nothing has."""
+    """Return what has changed since the measurement, and the command to repeat it; empty where nothing has."""
     again = f"run {command_of(material.store, which)} again."
-    if everything := _everything(material, facts):
-        return f"{everything}, so none of its figures is shown: {again}"
+    if reason := _void(material, facts):
+        return f"{reason}, so none of its figures is shown: {again}"
     blend, members = _changed(material, facts)
     names = (["The blend"] if blend else []) + members
     if not names:
@@ -24,19 +24,19 @@ def stale(material: Material, facts: dict[str, Any], which: str) -> str:
     return f"{listed} changed since this was measured, so {left_out} are left out: {again}"
 
 
-def standing(material: Material, frame: pd.DataFrame, facts: dict[str, Any]) -> pd.DataFrame:
-    """The rows of those who have not changed; none where data or folds have."""
-    if _everything(material, facts):
+def current_rows(material: Material, frame: pd.DataFrame, facts: dict[str, Any]) -> pd.DataFrame:
+    """Return the rows of members that have not changed; none where data or folds have."""
+    if _void(material, facts):
         return frame.iloc[:0]
     blend, members = _changed(material, facts)
-    gone = frame["member"].isin(members)
+    changed = frame["member"].isin(members)
     if blend or members:
-        gone |= frame["member"].map(_is_blend)
-    return frame[~gone].reset_index(drop=True)
+        changed |= frame["member"].map(_is_blend)
+    return frame[~changed].reset_index(drop=True)
 
 
-def _everything(material: Material, facts: dict[str, Any]) -> str:
-    """What makes all of it void."""
+def _void(material: Material, facts: dict[str, Any]) -> str:
+    """Return why none of the results apply; empty where some do."""
     if not isinstance(facts.get("predictions_sha256"), dict):
         return "An earlier version measured this and did not note on what"
     if facts.get("data_sha256") != material.facts["sha256"]:
@@ -47,12 +47,12 @@ def _everything(material: Material, facts: dict[str, Any]) -> str:
 
 
 def _changed(material: Material, facts: dict[str, Any]) -> tuple[bool, list[str]]:
-    """Whether the blend is another one, and the members whose predictions are others."""
+    """Return whether the blend has changed, and the members whose predictions have."""
     noted = facts["predictions_sha256"]
     members = [name for name, sha in noted.items() if sha != predictions_sha256(material.predictions, name)]
     return facts.get("blend_sha256") != blend_sha256(material.manifest), members
 
 
 def _is_blend(member: str) -> bool:
-    """Also where its method stands behind it."""
+    """Whether a row is the blend's, with or without its method."""
     return member == BLEND or member.startswith(f"{BLEND} (")

@@ -1,4 +1,4 @@
-"""Members' histories as lines: what a training told of itself, epoch by epoch, whoever draws it."""
+"""Members' training histories as lines, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LARGEST = 1e15  # nothing that is measured is larger, and half an epoch still c
 
 @dataclass(frozen=True)
 class Panel:
-    """A quantity of the history; `dashed` is its twin on validation rows, `from_zero` says that its axis shows zero."""
+    """A quantity of the history; `dashed` is the same on validation rows, with `from_zero` its axis shows zero."""
 
     key: str
     title: str
@@ -31,7 +31,7 @@ PANELS = [
 
 @dataclass(frozen=True)
 class Line:
-    """One network's course of one quantity."""
+    """One quantity of one network over its epochs."""
 
     key: str
     fold: int
@@ -41,12 +41,12 @@ class Line:
 
 
 def lines_of(histories: Histories) -> list[Line]:
-    """Every line that can be drawn, folds in order.
+    """Return every line that can be drawn, folds in order.
 
     Parameters
     ----------
     histories : dict of int to list of dict
-        For each fold one dict an epoch, as a member's `history_` tells it: `epoch` (default: its place in the list),
+        For each fold one dict an epoch, as a member's `history_` records it: `epoch` (default: its place in the list),
         `loss`, `validation_loss`, `accuracy`, `learning_rate`, `photographs_per_second`, and `seed` where a fold trains
         several networks. Every key may be missing; a value that is not a finite number is left out.
     """
@@ -61,13 +61,13 @@ def lines_of(histories: Histories) -> list[Line]:
 
 
 def panels_of(lines: Sequence[Line]) -> list[Panel]:
-    """The panels that have anything to show."""
+    """Return the panels that have a line."""
     keys = {line.key for line in lines}
     return [panel for panel in PANELS if keys & {panel.key, panel.dashed}]
 
 
 def _networks(history: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """The epochs of each network of a fold."""
+    """Split a fold's history by network."""
     networks: dict[str, list[dict[str, Any]]] = {}
     for entry in history:
         networks.setdefault(repr(entry.get("seed")), []).append(entry)
@@ -82,7 +82,7 @@ def _points(network: list[dict[str, Any]], key: str) -> Iterator[tuple[float, fl
 
 
 def _number(value: object) -> float | None:
-    """A finite number of a size that can be drawn; None for all else: the data may be a foreign member's."""
+    """Return a finite number of a size that can be drawn; None for all else: any member may have recorded it."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if abs(value) < _LARGEST else None  # not a number, infinity: false as well

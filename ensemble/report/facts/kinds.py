@@ -1,4 +1,4 @@
-"""What kind of learner a recipe makes, in words: for readers who do not know import paths."""
+"""The kind of learner that a recipe makes, in words: for readers who do not know import paths."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PLAIN = re.compile(r"[\w .+-]{1,40}")
 
 
 def kind_of(recipe: dict[str, Any]) -> str:
-    """One line about a member: its learner, and the features in front of it.
+    """Describe a member in one line: its learner, and the features in front of it.
 
     Examples
     --------
@@ -41,7 +41,7 @@ def kind_of(recipe: dict[str, Any]) -> str:
     """
     if IMPORTED_RECIPE in recipe:
         return "trained elsewhere; only its predictions came here"
-    paths = [path.rpartition(".")[2] for path, _ in _objects(recipe.get("model"))]
+    paths = [path.rpartition(".")[2] for path, _ in built_objects(recipe.get("model"))]
     prepared = [_PREPARING[name] for name in paths if name in _PREPARING]
     model = _listed(recipe.get("model")) or "not known"
     model += f" ({', '.join(prepared)})" if prepared else ""
@@ -50,31 +50,31 @@ def kind_of(recipe: dict[str, Any]) -> str:
 
 
 def _listed(recipe: Any) -> str:
-    """What a recipe builds, without what only holds or prepares."""
-    parts = [_named(path, parameters) for path, parameters in _objects(recipe)]
+    """Name what a recipe builds, except containers and scalers."""
+    parts = [_named(path, parameters) for path, parameters in built_objects(recipe)]
     return ", ".join(part for part in parts if part)
 
 
-def _objects(value: Any) -> list[tuple[str, dict[str, Any]]]:
-    """Import path and parameters of everything that is built, at any depth, outermost first."""
+def built_objects(value: Any) -> list[tuple[str, dict[str, Any]]]:
+    """Return import path and parameters of everything that a recipe builds, at any depth, outermost first."""
     if isinstance(value, dict):
         here = [(value["use"], value)] if isinstance(value.get("use"), str) else []
-        return here + [found for inner in value.values() for found in _objects(inner)]
+        return here + [found for inner in value.values() for found in built_objects(inner)]
     if isinstance(value, list | tuple):
-        return [found for inner in value for found in _objects(inner)]
+        return [found for inner in value for found in built_objects(inner)]
     return []
 
 
 def _named(path: str, parameters: dict[str, Any]) -> str:
-    """The class in words; one that is not known has its parameters that are words beside it, never a path."""
+    """Name a class in words; an unknown one with those of its parameters that are words, never a path."""
     name = path.rpartition(".")[2]
     if name in _HOLDERS or name in _PREPARING:
         return ""
     if name in _KNOWN:
         return _KNOWN[name]
-    said = [f"{key} {value}" for key, value in parameters.items() if key != "use" and _is_word(value)]
+    parameters_shown = [f"{key} {value}" for key, value in parameters.items() if key != "use" and _is_word(value)]
     words = " ".join(word if word.isupper() else word.lower() for word in _WORD.findall(name)) or name
-    return f"{words}: {', '.join(said)}" if said else words
+    return f"{words}: {', '.join(parameters_shown)}" if parameters_shown else words
 
 
 def _is_word(value: Any) -> bool:

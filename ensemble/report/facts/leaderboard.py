@@ -1,4 +1,4 @@
-"""The leaderboard: one row a member, one for the blend, each saying what its score was measured on."""
+"""The leaderboard: a row for each member and one for the blend, each with what its score was measured on."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BLEND = "blend"
 
 
 def leaderboard(store: OofStore, predictions: Predictions) -> pd.DataFrame:
-    """One row a member (out-of-fold), best first, under the row of the blend (nested), if there is one."""
+    """Return a row for each member (out-of-fold), best first, below the row of the blend (nested), if there is one."""
     ledger = predictions.ledger
     manifest = current_manifest(store, predictions)
     weights = _weights(manifest)
@@ -39,10 +39,10 @@ def leaderboard(store: OofStore, predictions: Predictions) -> pd.DataFrame:
 
 
 def _scores(probabilities: NDArray[np.float64], labels: NDArray[np.int64], folds: NDArray[np.int64]) -> dict[str, Any]:
-    """Scores of the rows that are predicted."""
-    there = ~np.isnan(probabilities)
-    if not there.all():
-        probabilities, labels, folds = probabilities[there], labels[there], folds[there]
+    """Score the rows that are predicted."""
+    predicted = ~np.isnan(probabilities)
+    if not predicted.all():
+        probabilities, labels, folds = probabilities[predicted], labels[predicted], folds[predicted]
     by_fold = fold_accuracies(is_right(probabilities, labels), folds)
     return {**asdict(score(probabilities, labels)), "fold_min": by_fold.min(), "fold_max": by_fold.max()}
 

@@ -1,4 +1,4 @@
-"""What the sections of a report are made from: everything that a store tells, read once."""
+"""Material of a report: everything that its sections need from a store, read once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ensemble.store.results import current_manifest
 
 @dataclass(frozen=True)
 class BlendRows:
-    """The blend's own out-of-fold predictions.
+    """The blend's out-of-fold predictions.
 
     Attributes
     ----------
@@ -38,12 +38,12 @@ class BlendRows:
 
 @dataclass(frozen=True)
 class Material:
-    """One store, as far as the report tells of it.
+    """What a report needs from one store.
 
     Attributes
     ----------
     manifest : dict or None
-        That of the last blend, if it was made from these very predictions.
+        That of the last blend, if it was made from these predictions.
     """
 
     store: OofStore
@@ -53,7 +53,7 @@ class Material:
 
     @classmethod
     def of(cls, store: OofStore, experiment: Experiment, predictions: Predictions) -> Material:
-        """Read what there is beside the predictions."""
+        """Read the manifest of the blend of these predictions."""
         return cls(store, experiment, predictions, current_manifest(store, predictions))
 
     @cached_property
@@ -61,9 +61,13 @@ class Material:
         """The leaderboard."""
         return leaderboard(self.store, self.predictions)
 
+    def scores_of(self, member: str) -> pd.Series[Any]:
+        """Return a member's row of the leaderboard."""
+        return self.board[self.board["member"] == member].iloc[0]
+
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """What the store remembers of its data."""
+        """Facts about the data, from data.json."""
         return self.store.facts()
 
     @property
@@ -78,20 +82,20 @@ class Material:
 
     @cached_property
     def member_probabilities(self) -> Array:
-        """Out-of-fold probabilities (training rows, members); NaN where a fold is not there."""
+        """Out-of-fold probabilities (training rows, members); NaN where a fold is missing."""
         columns = [self.predictions.probabilities(column) for column in range(len(self.predictions.members))]
         return np.stack(columns, axis=1)
 
     @cached_property
     def member_right(self) -> Array:
-        """1 where a member decides a row rightly, 0 where not, NaN where it is silent: (training rows, members)."""
+        """1 where a member is right, 0 where it is wrong, NaN where it has no prediction: (training rows, members)."""
         right = is_right(self.member_probabilities, self.labels[:, None]).astype(float)
         right[np.isnan(self.member_probabilities)] = np.nan
         return right
 
     @cached_property
     def blend(self) -> BlendRows | None:
-        """What the blend says of the training rows, or None where there is no blend of these predictions."""
+        """The blend's predictions of training rows; None where there is no blend of these predictions."""
         if self.manifest is None:
             return None
         found = read_arrays(self.store.blend_folder / BLEND_OOF, ["fold", "pred"])
@@ -100,5 +104,5 @@ class Material:
 
     @property
     def blend_title(self) -> str:
-        """The blend as the leaderboard calls it."""
+        """The blend's name in the leaderboard."""
         return f"blend ({self.manifest['chosen']})" if self.manifest else "blend"

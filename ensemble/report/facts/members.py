@@ -1,4 +1,4 @@
-"""What is known of one member, as numbers: its folds, its worst errors, its histories, its recipe."""
+"""Facts about one member: its folds, its worst errors, its histories, its recipe."""
 
 from __future__ import annotations
 
@@ -13,27 +13,26 @@ from ensemble.core.metrics.scores import is_right, score
 from ensemble.store.predictions import Predictions
 from ensemble.store.record import FoldRecord
 
-NAMES_OF_CLASSES = {0: "real", 1: "fake"}
 _ERRORS_SHOWN = 20
 _COST = ("fit", "predict", "threads", "memory")
 
 
 def records_of(predictions: Predictions, member: str) -> list[FoldRecord]:
-    """The records of the folds that are there."""
+    """Return the records of a member's available folds."""
     records = (predictions.record(member, fold) for fold in range(predictions.ledger.n_folds))
     return [record for record in records if record is not None]
 
 
 def histories_of(predictions: Predictions, member: str) -> dict[int, list[dict[str, Any]]]:
-    """What the member's folds tell of their training, by fold."""
+    """Return the training histories of a member, by fold."""
     return {record.fold: record.history for record in records_of(predictions, member)}
 
 
 def fold_table(predictions: Predictions, column: int) -> pd.DataFrame:
-    """A row for each fold that is there.
+    """Return a row for each available fold.
 
     `fold`, `rows`, `accuracy`, `standard_error`, `auc`, `log_loss`, `fit` and `predict` (seconds), `threads`, `memory`
-    (MiB at the peak) and `model` (saved, or why not). What it cost is NaN where it was trained elsewhere.
+    (MiB at the peak) and `model` (saved, or why not). Its cost is NaN where it was trained elsewhere.
     """
     ledger, probabilities = predictions.ledger, predictions.probabilities(column)
     rows = []
@@ -57,7 +56,7 @@ def fold_table(predictions: Predictions, column: int) -> pd.DataFrame:
 
 
 def worst_errors(predictions: Predictions, column: int, most: int = _ERRORS_SHOWN) -> NDArray[np.intp]:
-    """Rows of the ledger that a member decides wrongly, the most confident first, `most` of them."""
+    """Return the rows of the ledger that a member gets wrong, the most confident first, `most` of them."""
     probabilities = predictions.probabilities(column)
     wrong = np.flatnonzero(~is_right(probabilities, predictions.ledger.labels) & ~np.isnan(probabilities))
     order = np.argsort(-np.abs(predictions.oof_logits[wrong, column]), kind="stable")
@@ -66,10 +65,10 @@ def worst_errors(predictions: Predictions, column: int, most: int = _ERRORS_SHOW
 
 
 def recipe_of(predictions: Predictions, member: str) -> dict[str, Any]:
-    """What made the predictions, as the fold itself says."""
+    """Return the recipe that made a member's predictions."""
     return records_of(predictions, member)[0].provenance.recipe
 
 
 def recipe_text(predictions: Predictions, member: str) -> str:
-    """The same as YAML."""
+    """Return the recipe as YAML."""
     return yaml.safe_dump(recipe_of(predictions, member), sort_keys=False, allow_unicode=True).strip()

@@ -1,31 +1,30 @@
-"""Error rates with their intervals, and what they come to where fakes are rare."""
+"""Error rates with their intervals, and what they mean where fakes are rare."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-import numpy as np
+import pandas as pd
 
 from ensemble.core.arrays import Array, Labels
 from ensemble.core.metrics.intervals import wilson_interval
 from ensemble.core.metrics.scores import THRESHOLD
 from ensemble.report.render.blocks import Column, Table
-from ensemble.report.sections.tables import frame_of
 
-FOUND, FALSE_ALARMS = "fakes called fake", "real ones called fake"
+FOUND, FALSE_ALARMS = "fakes predicted fake", "real photographs predicted fake"
 
 
 @dataclass(frozen=True)
 class Rate:
-    """`count` of `of` photographs; all that is told is NaN where there is none."""
+    """`count` of `of` photographs; its properties are NaN where there is none."""
 
     count: int
     of: int
 
     @property
     def share(self) -> float:
-        """The share itself."""
+        """The rate as a number from 0 to 1."""
         return self.count / self.of if self.of else math.nan
 
     @property
@@ -40,16 +39,16 @@ class Rate:
 
 
 def rates_of(probabilities: Array, labels: Labels) -> dict[str, Rate]:
-    """How many fakes are called fake at 0.5, and how many real photographs."""
-    called, fake = probabilities >= THRESHOLD, labels == 1
+    """Count the fakes, and the real photographs, that are predicted fake at 0.5."""
+    predicted, fake = probabilities >= THRESHOLD, labels == 1
     return {
-        FOUND: Rate(int((called & fake).sum()), int(fake.sum())),
-        FALSE_ALARMS: Rate(int((called & ~fake).sum()), int((~fake).sum())),
+        FOUND: Rate(int((predicted & fake).sum()), int(fake.sum())),
+        FALSE_ALARMS: Rate(int((predicted & ~fake).sum()), int((~fake).sum())),
     }
 
 
 def rates_table(identifier: str, caption: str, rates: dict[str, Rate]) -> Table:
-    """Error rates by class, each with its standard error and its 95% interval."""
+    """Return error rates by class, each with its standard error and its 95% interval."""
     rows = [
         {"what": what, "count": rate.count, "of": rate.of, "share": rate.share, "standard_error": rate.standard_error,
          "low": rate.interval[0], "high": rate.interval[1]}
@@ -63,14 +62,14 @@ def rates_table(identifier: str, caption: str, rates: dict[str, Rate]) -> Table:
         Column("low", "from", "score"),
         Column("high", "to", "score", note="95% interval (Wilson)"),
     )
-    return Table(identifier, f"{caption}. From and to: 95% interval", frame_of(rows), columns)
+    return Table(identifier, f"{caption}. From and to: 95% interval", pd.DataFrame(rows), columns)
 
 
 def share_of_alarms_right(prior: float, found: float, false_alarms: float) -> float:
-    """Of photographs that are called fake, the share that are: Bayes' rule.
+    """Return the share of fakes among photographs that are predicted fake, by Bayes' rule.
 
-    `prior` is the share of fakes among all photographs, `found` of fakes that are called fake, `false_alarms` of real
-    ones that are; NaN where nothing is ever called fake.
+    `prior` is the share of fakes among all photographs, `found` of fakes that are predicted fake, `false_alarms` of
+    real ones that are; NaN where nothing is ever predicted fake.
 
     Examples
     --------
@@ -79,20 +78,3 @@ def share_of_alarms_right(prior: float, found: float, false_alarms: float) -> fl
     """
     right, wrong = prior * found, (1 - prior) * false_alarms
     return right / (right + wrong) if right + wrong > 0 else math.nan
-
-
-def auc_standard_error(scores: Array, labels: Labels) -> float:
-    """Standard error of the AUC (DeLong et al., 1988); NaN with fewer than two of a class."""
-    fakes, reals = np.sort(scores[labels == 1]), np.sort(scores[labels != 1])
-    if min(len(fakes), len(reals)) < 2:
-        return math.nan
-    above = _share_below(reals, fakes).var(ddof=1) / len(fakes)
-    below = _share_below(fakes, reals).var(ddof=1) / len(reals)
-    return math.sqrt(above + below)
-
-
-def _share_below(others: Array, values: Array) -> Array:
-    """Of the sorted others, the share below each value; ties count half."""
-    ranks = np.searchsorted(others, values, "left") + np.searchsorted(others, values, "right")
-    shares: Array = ranks / (2 * len(others))
-    return shares

@@ -1,12 +1,13 @@
-"""What a report is made of: sections of facts, tables, figures, verdicts and photographs, as plain data.
+"""Blocks of a report: facts, tables, figures, verdicts and photographs, as plain data.
 
-Sections make blocks and know no HTML; `page`, `markdown` and the CSV files are three ways to write the same blocks.
+Sections make blocks and know no HTML; `html`, `markdown` and the CSV files are three ways to write the same blocks.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import pandas as pd
 
@@ -34,13 +35,13 @@ class Column:
     key : str
         Its name in the frame and in the CSV.
     title : str
-        What stands above it.
+        Its heading.
     error : str
         Column with the standard error that is shown behind the value, after ±.
     shade : bool
-        Whether cells are tinted by their value, from the smallest to the largest of all shaded columns.
+        Whether cells are tinted by value, from the smallest to the largest of all shaded columns.
     note : str
-        What the column means, where the title does not say it.
+        What the column means, where the title does not say so.
     """
 
     key: str
@@ -51,8 +52,17 @@ class Column:
     note: str = ""
 
 
+class Block:
+    """Part of a section; a writer dispatches on its class."""
+
+    @property
+    def inner(self) -> tuple[Block, ...]:
+        """Blocks within this one."""
+        return ()
+
+
 @dataclass(frozen=True)
-class Table:
+class Table(Block):
     """A table that can be sorted; the CSV file `report/<id>.csv` holds all columns of `frame`, unrounded.
 
     Attributes
@@ -60,7 +70,7 @@ class Table:
     caption : str
         What it shows, and on what it was measured.
     strong : tuple of int
-        Rows that stand out: what was chosen.
+        Rows that are emphasised: what was chosen.
     """
 
     id: str
@@ -71,7 +81,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Figure:
+class Figure(Block):
     """A Plotly figure, and the same in words and in numbers.
 
     Attributes
@@ -95,10 +105,15 @@ class Figure:
     table: Table
     height: int = 320
 
+    @property
+    def inner(self) -> tuple[Block, ...]:
+        """Its numbers."""
+        return (self.table,)
+
 
 @dataclass(frozen=True)
 class Fact:
-    """A figure that is read at a glance: what it is, how much, measured on what."""
+    """A number with its label, and a note on what it was measured on."""
 
     label: str
     value: str
@@ -106,16 +121,16 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """A few facts side by side; the first is the answer where `lead` says so."""
+class Facts(Block):
+    """A few facts side by side; with `lead`, the first is the answer."""
 
     facts: tuple[Fact, ...]
     lead: bool = False
 
 
 @dataclass(frozen=True)
-class Text:
-    """Paragraphs, plain text; a heading above them and a list below them where these are given."""
+class Text(Block):
+    """Paragraphs of plain text, with an optional heading above and an optional list below."""
 
     paragraphs: tuple[str, ...]
     title: str = ""
@@ -123,8 +138,8 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Listing:
-    """Lines as they are, in letters of one width: a config, say."""
+class Listing(Block):
+    """Preformatted lines, such as a config."""
 
     title: str
     lines: str
@@ -132,7 +147,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Finding:
-    """What one audit found: a question, a verdict, a sentence, what to do, and the tables behind it."""
+    """Result of one audit: a question, a verdict, a sentence, a remedy, and the tables behind it."""
 
     id: str
     title: str
@@ -143,15 +158,20 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Findings:
+class Findings(Block):
     """Audits with their verdicts."""
 
     findings: tuple[Finding, ...]
 
+    @property
+    def inner(self) -> tuple[Block, ...]:
+        """The tables behind the verdicts."""
+        return tuple(table for finding in self.findings for table in finding.tables)
+
 
 @dataclass(frozen=True)
 class Exhibit:
-    """One photograph, with what was said of it.
+    """One photograph, with its predictions.
 
     Attributes
     ----------
@@ -160,17 +180,17 @@ class Exhibit:
     truth : str
         real, fake, or not known.
     picture, spectrum : str
-        Data URIs of the photograph and of its log power spectrum; empty where the photograph is not at hand.
+        Data URIs of the photograph and of its log power spectrum; empty where the photograph is missing.
     curve : tuple of float
         Its luminance spectrum at the gallery's `frequencies`.
     votes : tuple of (str, float)
-        Who gave it which probability of fake, the blend first.
+        Members with their probabilities of fake, the blend first.
     note : str
         Why it is shown.
     split : str
-        train or test: the same name may stand in both.
+        train or test: the same name may be in both.
     width, height : int
-        Pixels of the photograph; 0 where it is not at hand.
+        Pixels of the photograph; 0 where it is missing.
     """
 
     name: str
@@ -186,13 +206,13 @@ class Exhibit:
 
     @property
     def key(self) -> str:
-        """What follows `#photograph-` in a link to it."""
+        """The part after `#photograph-` in a link to it."""
         return self.name if self.split == "train" else f"{self.split}/{self.name}"
 
 
 @dataclass(frozen=True)
-class Gallery:
-    """Photographs that a person should look at; a click shows one large, with its spectrum beside the class means.
+class Gallery(Block):
+    """Photographs for people to look at; a click enlarges one, with its spectrum beside the class means.
 
     Attributes
     ----------
@@ -213,8 +233,13 @@ class Gallery:
     bands: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = field(default_factory=dict)
 
     @property
+    def inner(self) -> tuple[Block, ...]:
+        """The votes as numbers."""
+        return (self.table,)
+
+    @property
     def table(self) -> Table:
-        """The same in numbers: for the CSV, and for whoever reads without scripts."""
+        """Votes as a table: for the CSV, and for readers without scripts."""
         who = list(dict.fromkeys(who for exhibit in self.exhibits for who, _ in exhibit.votes))
         rows = [
             {"photograph": e.key, "truth": e.truth, "why": e.note, **{f"fake_by_{who}": p for who, p in e.votes}}
@@ -232,16 +257,18 @@ class Gallery:
 
 
 @dataclass(frozen=True)
-class Details:
-    """Blocks that are shown when somebody opens them: a member's own page, say."""
+class Details(Block):
+    """Blocks that a reader opens, such as a member's own part."""
 
     id: str
     title: str
     summary: str
     blocks: tuple[Block, ...]
 
-
-Block = Facts | Text | Listing | Table | Figure | Findings | Gallery | Details
+    @property
+    def inner(self) -> tuple[Block, ...]:
+        """The blocks themselves."""
+        return self.blocks
 
 
 @dataclass(frozen=True)
@@ -252,3 +279,20 @@ class Section:
     title: str
     lead: str
     blocks: tuple[Block, ...]
+
+
+B = TypeVar("B", bound=Block)
+
+
+def blocks_of(sections: Iterable[Section], kind: type[B]) -> Iterator[B]:
+    """Yield every block of one kind, at any depth, in the order of the page."""
+    for section in sections:
+        for block in _walk(section.blocks):
+            if isinstance(block, kind):
+                yield block
+
+
+def _walk(blocks: Iterable[Block]) -> Iterator[Block]:
+    for block in blocks:
+        yield block
+        yield from _walk(block.inner)

@@ -31,7 +31,7 @@ function themed(value) {
   return value;
 }
 
-// What all figures look like where they do not say otherwise; grid lines run across the values.
+// Defaults of all figures; grid lines run across the values.
 function template(traces) {
   const lying = traces.some((trace) => trace.orientation === "h");
   const axis = {
@@ -100,7 +100,7 @@ const near = new IntersectionObserver((entries) => {
   }
 }, { rootMargin: "600px" });
 
-// An observer tells of each at once where it is: those that are near are drawn now, the others when their time comes.
+// An observer reports the position of each at once: those in view are drawn now, the others when they come near.
 function drawWhatIsNear() {
   for (const plot of plots) {
     near.unobserve(plot);

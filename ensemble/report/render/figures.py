@@ -1,4 +1,4 @@
-"""Figures as the page keeps them: plain JSON, no longer than need be, in which a user's text stays text."""
+"""Figures as plain JSON, as short as possible, in which a user's text stays text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOT_OURS = re.compile(r"<(?!/?(?:br|b|i|em|sub|sup|extra)\s*/?>)")  # Plotly wo
 
 
 def as_plotly(value: Any) -> Any:
-    """A figure's specification with plain lists, rounded numbers, None for what is missing, and harmless text.
+    """Convert a figure's specification to plain lists, rounded numbers, None for what is missing, and harmless text.
 
     Plotly reads a few HTML tags in any text; those that set type are left to sections, the others are written out.
     """

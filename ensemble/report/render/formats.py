@@ -1,4 +1,4 @@
-"""How values of a table are written for people: with the digits that they deserve."""
+"""Values of a table as text, with as many digits as they justify."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from ensemble.report.render.blocks import Column, Kind
 NOTHING = ""
 
 
-def shown(value: Any, kind: Kind) -> str:
-    """A value in words; empty for what is missing."""
+def format_value(value: Any, kind: Kind) -> str:
+    """Format a value by its kind; empty for what is missing."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return NOTHING
     if isinstance(value, list | tuple):
-        return " ".join(shown(each, "score") for each in value)
+        return " ".join(format_value(each, "score") for each in value)
     if kind == "text" or isinstance(value, str):
         return str(value)
     return _WRITERS[kind](float(value))
 
 
-def shown_cell(row: Mapping[Any, Any], column: Column) -> str:
-    """A cell, with its standard error if the column has one."""
-    text, error = shown(row[column.key], column.kind), error_of(row, column)
+def format_cell(row: Mapping[Any, Any], column: Column) -> str:
+    """Format a cell, with its standard error if the column has one."""
+    text, error = format_value(row[column.key], column.kind), error_of(row, column)
     return f"{text} ± {error}" if error else text
 
 
 def error_of(row: Mapping[Any, Any], column: Column) -> str:
-    """The standard error behind a cell's value; empty where there is none, or no value."""
-    there = column.error and shown(row[column.key], column.kind)
-    return shown(row.get(column.error), "score") if there else NOTHING
+    """Format the standard error of a cell; empty where there is none, or no value."""
+    has_error = column.error and format_value(row[column.key], column.kind)
+    return format_value(row.get(column.error), "score") if has_error else NOTHING
 
 
 def _seconds(value: float) -> str:

@@ -1,11 +1,11 @@
-// ---- photographs: a click shows one large, with its spectrum and what every member says ----
+// ---- photographs: a click shows one large, with its spectrum and every member's prediction ----
 const exhibits = JSON.parse(document.getElementById("exhibits").textContent);
 const dialog = document.getElementById("dialog");
 const THRESHOLD = 0.5;
 
 for (const image of document.querySelectorAll(".exhibit img[data-same]")) image.src = pictureOf(image.dataset.same);
 
-// A picture stands in the page once, whatever number of galleries show it.
+// The page holds a picture once, even if several galleries show it.
 function pictureOf(key) {
   return document.querySelector(`.exhibit[data-photograph="${CSS.escape(key)}"] img[src]`)?.getAttribute("src") ?? "";
 }
@@ -17,7 +17,7 @@ function element(tag, text, attributes) {
   return made;
 }
 
-function verdict(probability) {
+function formatDecision(probability) {
   const short = probability.toFixed(2);
   const text = ["0.00", "0.50", "1.00"].includes(short) ? probability.toFixed(4) : short;
   return `${probability >= THRESHOLD ? "fake" : "real"} (${text})`;
@@ -26,7 +26,7 @@ function verdict(probability) {
 // ---- the dialog's parts ----
 function votesTable({ votes, truth }) {
   const table = element("table", undefined, { class: "votes" });
-  table.append(element("caption", "Probability of fake, out of 1; from 0.5 on it is called fake"));
+  table.append(element("caption", "Probability of fake, out of 1; from 0.5 on it is predicted fake"));
   const body = table.createTBody();
   votes.forEach(([who, probability], place) => {
     const row = body.insertRow();
@@ -70,7 +70,7 @@ function curves({ name, curve }) {
   const y = curve.map((value, place) => value - base.reference[place]);
   const own = { type: "scatter", mode: "lines", name: "this photograph", x, y, line: { color: "$ink", width: 2 } };
   figures["exhibit-shown"] = { traces: [...base.traces, own], layout: base.layout };
-  const description = told(name, x, curve, base.means);
+  const description = describe(name, x, curve, base.means);
   const plot = element("div", undefined, { class: "plot", role: "img", "aria-label": description });
   plot.dataset.figure = "exhibit-shown";
   part.append(element("h3", `Its spectrum${Object.keys(base.means).length ? " beside the class means" : ""}`), plot, element("p", description, { class: "note" }));
@@ -78,7 +78,7 @@ function curves({ name, curve }) {
 }
 
 // The upper quarter of frequencies in words: there most generators differ from cameras.
-function told(name, x, curve, means) {
+function describe(name, x, curve, means) {
   const from = 0.75 * x.at(-1);
   const level = (values) => {
     const high = values.filter((_, place) => x[place] >= from);
@@ -98,7 +98,7 @@ function show(button) {
   const exhibit = exhibits[button.dataset.photograph];
   const [who, probability] = exhibit.votes[0];
   const truth = exhibit.truth === "not known" ? "truth not known" : exhibit.truth;
-  const title = `${exhibit.name}: ${truth}; ${who.split(" (")[0]} says ${verdict(probability)}`;
+  const title = `${exhibit.name}: ${truth}; ${who.split(" (")[0]} predicts ${formatDecision(probability)}`;
   const siblings = neighbours();
   dialog.querySelector("h2").textContent = title;
   dialog.querySelector(".place").textContent = `${siblings.indexOf(button) + 1} of ${siblings.length}`;

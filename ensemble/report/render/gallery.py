@@ -1,35 +1,22 @@
-"""What the page's scripts know of the photographs: votes, spectra, and the figure in which a curve is drawn."""
+"""Data for the page's scripts about the photographs: votes, spectra, and the figure in which a curve is drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ensemble.core.arrays import Array
 from ensemble.core.metrics.scores import THRESHOLD
-from ensemble.report.render.blocks import Block, Details, Exhibit, Gallery, Section
+from ensemble.report.render.blocks import Exhibit, Gallery
 
 _DECIMALS = 4
 CURVES = "exhibit-curves"  # the figure of the dialog; a photograph's own curve is added to it
 
 
-def galleries_of(sections: Sequence[Section]) -> list[Gallery]:
-    """All galleries, in the order of the page."""
-    return [gallery for section in sections for block in section.blocks for gallery in _galleries(block)]
-
-
-def _galleries(block: Block) -> Iterator[Gallery]:
-    if isinstance(block, Gallery):
-        yield block
-    elif isinstance(block, Details):
-        for inner in block.blocks:
-            yield from _galleries(inner)
-
-
 def first_places(galleries: Sequence[Gallery]) -> set[tuple[str, str]]:
-    """(gallery, photograph) where each picture stands for the first time: it is in the page only there."""
+    """Return (gallery, photograph) of the first place of each picture: the page holds it only there."""
     seen: dict[str, str] = {}
     for gallery in galleries:
         for exhibit in gallery.exhibits:
@@ -38,7 +25,7 @@ def first_places(galleries: Sequence[Gallery]) -> set[tuple[str, str]]:
 
 
 def exhibits_of(galleries: Sequence[Gallery]) -> dict[str, Any]:
-    """What the dialog shows of each photograph, by its key."""
+    """Return what the dialog shows of each photograph, by its key."""
     return {exhibit.key: _exhibit(exhibit) for gallery in galleries for exhibit in gallery.exhibits}
 
 
@@ -53,15 +40,15 @@ def _exhibit(exhibit: Exhibit) -> dict[str, Any]:
     }
 
 
-def verdict(probability: float) -> str:
-    """A decision in words, and the probability of fake that it rests on; never rounded across 0.5, nor to certainty."""
+def format_decision(probability: float) -> str:
+    """Format a decision with its probability of fake, which is never rounded across 0.5, nor to certainty."""
     word = "fake" if probability >= THRESHOLD else "real"
     text = f"{probability:.2f}"
     return f"{word} ({text if text not in ('0.00', '0.50', '1.00') else f'{probability:.4f}'})"
 
 
 def figure_of(galleries: Sequence[Gallery]) -> dict[str, Any]:
-    """Class means with their bands, as a Plotly figure by its id; empty where no photograph has a curve.
+    """Return class means with their bands, as a Plotly figure by its id; empty where no photograph has a curve.
 
     Classes differ by tenths and a spectrum falls by many powers of ten: all is drawn as the difference from one mean.
     """
@@ -86,7 +73,7 @@ def _line(name: str, x: Array, y: Array, colour: str) -> dict[str, Any]:
 
 
 def _band(name: str, x: Array, low: Array, high: Array) -> dict[str, Any]:
-    """One closed shape from the 5th to the 95th percentile."""
+    """Return one closed shape from the 5th to the 95th percentile."""
     shape = {"fill": "toself", "fillcolor": f"${name}", "opacity": 0.18, "line": {"width": 0}}
     quiet = {"name": f"middle 90% of {name}", "hoverinfo": "skip", "showlegend": False}
     around = _points(np.concatenate([x, x[::-1]]), np.concatenate([low, high[::-1]]))

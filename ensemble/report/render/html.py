@@ -1,9 +1,9 @@
-"""Writes sections as one self-contained HTML page: styles, scripts, figures and photographs are all inside."""
+"""The report as one self-contained HTML page: styles, scripts, figures and photographs are all inside."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -13,17 +13,17 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from ensemble.report.render.blocks import Block, Column, Details, Figure, Section, Table
+from ensemble.report.render.blocks import Column, Figure, Gallery, Section, Table, blocks_of
 from ensemble.report.render.figures import as_plotly
-from ensemble.report.render.formats import error_of, shown
-from ensemble.report.render.gallery import exhibits_of, figure_of, first_places, galleries_of, verdict
+from ensemble.report.render.formats import error_of, format_value
+from ensemble.report.render.gallery import exhibits_of, figure_of, first_places, format_decision
 
 SCRIPTS = ("tables.js", "figures.js", "page.js")  # one script, in this order
 _MOST_TINT = 40  # percent of the accent colour behind a shaded cell: text on it keeps its contrast
 
 
 def render(title: str, warning: str, sections: Sequence[Section], signature: str) -> str:
-    """The page.
+    """Render the page.
 
     Parameters
     ----------
@@ -32,10 +32,10 @@ def render(title: str, warning: str, sections: Sequence[Section], signature: str
     warning : str
         What a reader must know before any number, such as that the data is synthetic; empty for none.
     signature : str
-        Identifies what the page was made from; kept in the page, so that it need not be written twice.
+        Identifies what the page was made from; stored in the page, so that it is not written twice.
     """
-    figures = {figure.id: {"traces": figure.traces, "layout": figure.layout} for figure in _figures(sections)}
-    galleries = galleries_of(sections)
+    figures = {figure.id: {"traces": figure.traces, "layout": figure.layout} for figure in blocks_of(sections, Figure)}
+    galleries = list(blocks_of(sections, Gallery))
     figures |= figure_of(galleries)
     return (
         _environment()
@@ -55,20 +55,6 @@ def render(title: str, warning: str, sections: Sequence[Section], signature: str
     )
 
 
-def _figures(sections: Sequence[Section]) -> Iterator[Figure]:
-    for section in sections:
-        for block in section.blocks:
-            yield from _figures_of(block)
-
-
-def _figures_of(block: Block) -> Iterator[Figure]:
-    if isinstance(block, Figure):
-        yield block
-    elif isinstance(block, Details):
-        for inner in block.blocks:
-            yield from _figures_of(inner)
-
-
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -81,22 +67,21 @@ def _environment() -> Environment:
     environment.globals |= {
         "cells_of": cells_of,
         "notes_of": notes_of,
-        "kind_of": lambda block: type(block).__name__,
-        "shown": shown,
-        "verdict": verdict,
+        "class_of": lambda block: type(block).__name__,
+        "format_decision": format_decision,
     }
     environment.filters |= {"json": _as_json, "breakable": breakable}
     return environment
 
 
 def cells_of(table: Table) -> list[list[dict[str, Any]]]:
-    """Rows of cells: `text`, `error`, `sort` (what it is sorted by), `tint` (percent, or None) and `dots` (or None)."""
+    """Return rows of cells: `text`, `error`, `sort` (the sort key), `tint` (percent, or None) and `dots` (or None)."""
     tints, scale = _tints(table), _dots_scale(table)
     rows = table.frame.to_dict("records")
     return [
         [
             {
-                "text": shown(row[column.key], column.kind),
+                "text": format_value(row[column.key], column.kind),
                 "error": error_of(row, column),
                 "sort": _sort_value(row[column.key]),
                 "tint": tints[column.key][place] if column.key in tints else None,
@@ -109,7 +94,7 @@ def cells_of(table: Table) -> list[list[dict[str, Any]]]:
 
 
 def notes_of(table: Table) -> list[dict[str, str]]:
-    """What stands under a table: the meaning of columns, and the scale of its dots."""
+    """Return the notes below a table: the meaning of columns, and the scale of its dots."""
     scale = _dots_scale(table)
     notes = [{"title": column.title, "text": _note(column, scale)} for column in table.columns]
     return [note for note in notes if note["text"]]
@@ -118,17 +103,17 @@ def notes_of(table: Table) -> list[dict[str, str]]:
 def _note(column: Column, scale: tuple[float, float] | None) -> str:
     parts = [column.note.rstrip(".")] if column.note else []
     if column.kind == "dots" and scale:
-        parts.append(f"from {shown(scale[0], 'score')} on the left to {shown(scale[1], 'score')}")
+        parts.append(f"from {format_value(scale[0], 'score')} on the left to {format_value(scale[1], 'score')}")
     return "; ".join(parts)
 
 
 def breakable(text: str) -> Markup:
-    """Text, escaped, that may go on in the next line after each underscore of a name."""
+    """Escape text, and allow a line break after each underscore of a name."""
     return Markup(str(escape(text)).replace("_", "_<wbr>"))  # noqa: S704  (escaped before)
 
 
 def _sort_value(value: Any) -> Any:
-    """Numbers by size, dots by their mean; what is missing comes last, as an empty text."""
+    """Return a sort key: numbers by size, dots by their mean; an empty text, which comes last, for what is missing."""
     if isinstance(value, list | tuple):
         return float(np.mean(value)) if len(value) else ""
     if isinstance(value, int | float | np.number):
@@ -137,7 +122,7 @@ def _sort_value(value: Any) -> Any:
 
 
 def _tints(table: Table) -> dict[str, list[int | None]]:
-    """Percent of colour behind each cell of the shaded columns, on one scale for all of them."""
+    """Return the percent of colour behind each cell of the shaded columns, on one scale for all of them."""
     keys = [column.key for column in table.columns if column.shade]
     if not keys or table.frame.empty:
         return {}
@@ -153,7 +138,7 @@ def _tints(table: Table) -> dict[str, list[int | None]]:
 
 
 def _dots_scale(table: Table) -> tuple[float, float] | None:
-    """From the smallest to the largest dot of the table."""
+    """Return the smallest and the largest dot of the table."""
     dots = [column.key for column in table.columns if column.kind == "dots"]
     values = [float(v) for key in dots for row in table.frame[key] if isinstance(row, list | tuple) for v in row]
     return (min(values), max(values)) if values else None
@@ -163,11 +148,11 @@ def _dots(values: Any, low: float, high: float) -> list[dict[str, Any]]:
     if not isinstance(values, list | tuple):
         return []
     width = (high - low) or 1.0
-    return [{"x": round(6 + 108 * (value - low) / width, 1), "text": shown(value, "score")} for value in values]
+    return [{"x": round(6 + 108 * (value - low) / width, 1), "text": format_value(value, "score")} for value in values]
 
 
 def _as_json(value: Any) -> Markup:
-    """JSON that can stand inside a script element: nothing in it can end the element."""
+    """Return JSON for a script element: nothing in it can end the element."""
     text = json.dumps(value, default=_plain, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704
 
@@ -184,6 +169,6 @@ def _resource(name: str) -> Markup:
 
 
 def _plotly() -> Markup:
-    """Plotly.js as its Python package ships it."""
+    """Return Plotly.js as its Python package ships it."""
     text = (files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
     return Markup(text.replace("</script", "<\\/script"))  # noqa: S704  (a package's own file)

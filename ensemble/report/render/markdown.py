@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import singledispatch
 
 import pandas as pd
 
@@ -18,44 +19,26 @@ from ensemble.report.render.blocks import (
     Table,
     Text,
 )
-from ensemble.report.render.formats import shown_cell
+from ensemble.report.render.formats import format_cell
 from ensemble.report.text import markdown_table, without_html
 
 
 def to_markdown(title: str, sections: Sequence[Section], warning: str = "") -> str:
-    """The whole report as Markdown text; `warning` is what a reader must know before any number."""
-    parts = [f"# {title}", f"> Mind: {warning}." if warning else ""]
+    """Return the report as Markdown; `warning` is what a reader must know before any number."""
+    parts = [f"# {title}", f"> Note: {warning}." if warning else ""]
     for section in sections:
         parts += [f"## {section.title}", section.lead]
         parts += [text for block in section.blocks for text in _block(block, 3)]
     return without_html("\n\n".join(part for part in parts if part)) + "\n"
 
 
-def _block(block: Block, level: int) -> Iterator[str]:
-    if isinstance(block, Text):
-        yield from _text(block, level)
-    elif isinstance(block, Listing):
-        yield f"{block.title}:"
-        yield f"```yaml\n{block.lines}\n```"
-    elif isinstance(block, Facts):
-        yield "\n".join(f"- {f.label}: **{f.value}**{f' ({f.note})' if f.note else ''}" for f in block.facts)
-    elif isinstance(block, Table):
-        yield from _table(block)
-    elif isinstance(block, Figure):
-        yield f"{'#' * level} {block.title}"
-        yield block.description
-        yield from _table(block.table)
-    elif isinstance(block, Findings):
-        yield from _findings(block)
-    elif isinstance(block, Gallery):
-        yield from _gallery(block, level)
-    elif isinstance(block, Details):
-        yield f"{'#' * level} {block.title}"
-        yield block.summary
-        for inner in block.blocks:
-            yield from _block(inner, level + 1)
+@singledispatch
+def _block(block: Block, _level: int) -> Iterator[str]:
+    """Yield the paragraphs of a block, whose headings have this level."""
+    raise TypeError(f"{type(block).__name__} has no Markdown")
 
 
+@_block.register
 def _text(block: Text, level: int) -> Iterator[str]:
     if block.title:
         yield f"{'#' * level} {block.title}"
@@ -64,28 +47,57 @@ def _text(block: Text, level: int) -> Iterator[str]:
         yield "\n".join(f"- {item}" for item in block.items)
 
 
-def _table(table: Table) -> Iterator[str]:
-    if len(table.frame):
-        yield table.caption
-        yield markdown_table(as_text(table))
+@_block.register
+def _listing(block: Listing, _level: int) -> Iterator[str]:
+    yield f"{block.title}:"
+    yield f"```yaml\n{block.lines}\n```"
 
 
-def as_text(table: Table) -> pd.DataFrame:
-    """A table as it is shown: titles above, values written out."""
-    rows = table.frame.to_dict("records")
-    return pd.DataFrame({c.title: [shown_cell(row, c) for row in rows] for c in table.columns})
+@_block.register
+def _facts(block: Facts, _level: int) -> Iterator[str]:
+    yield "\n".join(f"- {f.label}: **{f.value}**{f' ({f.note})' if f.note else ''}" for f in block.facts)
 
 
-def _findings(block: Findings) -> Iterator[str]:
+@_block.register
+def _table(block: Table, _level: int) -> Iterator[str]:
+    if len(block.frame):
+        yield block.caption
+        yield markdown_table(as_text(block))
+
+
+@_block.register
+def _figure(block: Figure, level: int) -> Iterator[str]:
+    yield f"{'#' * level} {block.title}"
+    yield block.description
+    yield from _table(block.table, level)
+
+
+@_block.register
+def _findings(block: Findings, level: int) -> Iterator[str]:
     for finding in block.findings:
         remedy = f" {finding.remedy}" if finding.remedy else ""
         yield f"**{finding.verdict}**: {finding.title} {finding.sentence}{remedy}"
         for table in finding.tables:
-            yield from _table(table)
+            yield from _table(table, level)
 
 
+@_block.register
 def _gallery(block: Gallery, level: int) -> Iterator[str]:
     yield f"{'#' * level} {block.title}"
     yield block.caption
     if block.exhibits:
         yield markdown_table(as_text(block.table))
+
+
+@_block.register
+def _details(block: Details, level: int) -> Iterator[str]:
+    yield f"{'#' * level} {block.title}"
+    yield block.summary
+    for inner in block.blocks:
+        yield from _block(inner, level + 1)
+
+
+def as_text(table: Table) -> pd.DataFrame:
+    """Return a table of texts: titles above, values written out."""
+    rows = table.frame.to_dict("records")
+    return pd.DataFrame({c.title: [format_cell(row, c) for row in rows] for c in table.columns})

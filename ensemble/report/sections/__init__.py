@@ -1,1 +1,1 @@
-"""The report's sections, one file each: functions of `Material` that give blocks."""
+"""Sections of the report, one file each: functions of `Material` that return blocks."""

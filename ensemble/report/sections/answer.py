@@ -1,4 +1,4 @@
-"""The answer first: how good this submission is expected to be, how that is known, and against what."""
+"""The answer first: how good this submission is expected to be, how that is known, and compared with what."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import pandas as pd
 from ensemble.core.errors import UserError
 from ensemble.core.metrics.intervals import wilson_interval
 from ensemble.core.metrics.paired import compare
-from ensemble.core.metrics.scores import is_right
-from ensemble.report.facts.freshness import standing
+from ensemble.core.metrics.scores import CLASSES, is_right
+from ensemble.report.facts.freshness import current_rows
 from ensemble.report.facts.material import BlendRows, Material
 from ensemble.report.facts.rates import FALSE_ALARMS, FOUND, Rate, rates_of
 from ensemble.report.render.blocks import Column, Fact, Facts, Section, Table, Text
-from ensemble.report.sections.tables import frame_of
 from ensemble.report.text import BASELINE
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import Predictions, load_predictions
@@ -23,7 +22,7 @@ from ensemble.store.results import ALL, AS_THEY_ARE, GENERATORS, ROBUSTNESS, rea
 
 
 def answer(material: Material) -> Section:
-    """The expected accuracy with its interval, and what it is to be compared with."""
+    """Return the expected accuracy with its interval, and what it is compared with."""
     manifest, blend = material.manifest, material.blend
     if manifest is None or blend is None:
         return _best_member(material)
@@ -33,13 +32,13 @@ def answer(material: Material) -> Section:
     expected = Fact(
         "Expected accuracy of this submit.csv",
         f"{nested['accuracy']:.2%}",
-        f"95% interval {low:.2%} to {high:.2%}; measured on {nested['n']:,} training photographs, each decided by "
-        f"models and weights that had not seen it ({manifest['measured_on']}); {nested['n'] - right:,} decided wrongly",
+        f"95% interval {low:.2%} to {high:.2%}; measured on {nested['n']:,} training photographs, each predicted by "
+        f"models and weights that had not seen it ({manifest['measured_on']}); {nested['n'] - right:,} wrong",
     )
     facts = (
         expected,
         *_errors(blend, material),
-        Fact("AUC", f"{nested['auc']:.4f}", "how often a fake is ranked above a real"),
+        Fact("AUC", f"{nested['auc']:.4f}", "how often a fake is ranked above a real photograph"),
         Fact("Members blended", f"{len(manifest['members'])}", f"by {manifest['chosen']}"),
         Fact("Test photographs", f"{manifest['rows']['test']:,}", manifest["guard"]["lines"][0]),
         *_flips(manifest["guard"]),
@@ -47,22 +46,22 @@ def answer(material: Material) -> Section:
     comparisons = Table(
         "comparisons",
         "The blend against others, on the same photographs (paired: McNemar's exact test at 5%)",
-        frame_of(_comparisons(material, blend)),
+        pd.DataFrame(_comparisons(material, blend)),
         (
             Column("against", "Against"),
             Column("accuracy", "Its accuracy", "score", error="standard_error"),
             Column("difference", "Blend is better by", "gain"),
             Column("low", "from", "gain"),
             Column("high", "to", "gain", note="95% interval by the bootstrap over photographs"),
-            Column("in_words", "In words"),
+            Column("in_words", "Verdict"),
         ),
     )
-    text = Text((f"Why this blender: {manifest['reason']}.", _care(material)))
+    text = Text((f"Why this blender: {manifest['reason']}.", _caveats(material)))
     return Section("answer", "The answer", _lead(material), (Facts(facts, lead=True), comparisons, text))
 
 
 def _errors(blend: BlendRows, material: Material) -> list[Fact]:
-    """What a newsroom asks first: how many real photographs it accuses, and how many fakes it misses."""
+    """Return how many real photographs it accuses, and how many fakes it misses."""
     rates = rates_of(blend.probabilities, material.labels[blend.rows])
     found, alarms = rates[FOUND], rates[FALSE_ALARMS]
     missed = Rate(found.of - found.count, found.of)
@@ -72,51 +71,53 @@ def _errors(blend: BlendRows, material: Material) -> list[Fact]:
             f"{rate.share:.1%}",
             f"{rate.count:,} of {rate.of:,}; 95% interval {rate.interval[0]:.1%} to {rate.interval[1]:.1%}",
         )
-        for title, rate in (("Real photographs called fake", alarms), ("Fakes missed", missed))
+        for title, rate in (("Real photographs predicted fake", alarms), ("Fakes missed", missed))
         if rate.of
     ]
 
 
 def _flips(guard: dict[str, Any]) -> list[Fact]:
-    """How many decisions differ from those of the submission before this one."""
+    """Return how many decisions differ from those of the previous submission."""
     if guard["flips"] is None:
         return []
-    return [Fact("Against the last submission", f"{guard['flips']:,}", f"of {guard['compared']:,} decisions changed")]
+    return [
+        Fact("Compared with the last submission", f"{guard['flips']:,}", f"of {guard['compared']:,} decisions changed")
+    ]
 
 
-def _care(material: Material) -> str:
-    """What the interval does not cover, with what is known of it."""
+def _caveats(material: Material) -> str:
+    """Say what the interval does not cover, with what is known of that."""
     known = [_left_out(material), _altered(material)]
     return (
-        "The interval holds for photographs like those that were learned from, from the same cameras and generators. "
-        f"{' '.join(known)} Where fakes are rare most alarms are false: see the model card."
+        "The interval holds for photographs like the training photographs, from the same cameras and generators. "
+        f"{' '.join(known)} Where fakes are rare, most alarms are false: see the model card."
     )
 
 
 def _left_out(material: Material) -> str:
-    found = _standing(material, GENERATORS)
+    found = _current(material, GENERATORS)
     if found is None:
-        return "On kinds of fakes that were left out of training: not measured."
+        return "Accuracy on kinds of fakes that were left out of training: not measured."
     first = found[found["cluster"] == ALL].iloc[0]
-    return f"On kinds of fakes that were left out of training, {first['member']} is right in {first['accuracy']:.1%}."
+    return f"Accuracy of {first['member']} on kinds of fakes that were left out of training: {first['accuracy']:.1%}."
 
 
 def _altered(material: Material) -> str:
-    found = _standing(material, ROBUSTNESS)
+    found = _current(material, ROBUSTNESS)
     if found is None:
-        return "On altered photographs: not measured."
+        return "Accuracy on altered photographs: not measured."
     who = str(found["member"].iloc[0])
     altered = found[(found["member"] == who) & (found["alteration"] != AS_THEY_ARE)]
     if altered.empty:
-        return "On altered photographs: not measured."
+        return "Accuracy on altered photographs: not measured."
     worst = altered.iloc[int(altered["accuracy"].argmin())]
-    return f"On altered photographs {who} is right in {worst['accuracy']:.1%} at worst ({worst['title']})."
+    return f"Accuracy of {who} on altered photographs: {worst['accuracy']:.1%} at worst ({worst['title']})."
 
 
-def _standing(material: Material, which: str) -> pd.DataFrame | None:
-    """What an inquiry has found that still holds, the blend first; None where there is none."""
+def _current(material: Material, which: str) -> pd.DataFrame | None:
+    """Return results of robustness or generators that still apply, the blend first; None where there are none."""
     found = read(material.store, which)
-    table = None if found is None else standing(material, *found)
+    table = None if found is None else current_rows(material, *found)
     return None if table is None or table.empty else table
 
 
@@ -128,24 +129,24 @@ def _lead(material: Material) -> str:
 
 
 def _best_member(material: Material) -> Section:
-    """Before there is a blend of these predictions."""
+    """Return the best member, before there is a blend of these predictions."""
     best = material.board.iloc[0]
     fact = Fact(
         f"Best member so far: {best['member']}",
         f"{best['accuracy']:.2%}",
         f"± {best['standard_error']:.2%} (standard error), {best['measured_on']} on {best['n']:,} training photographs",
     )
-    missing = Text(("There is no submission of these predictions yet: ensemble blend makes it.",))
+    missing = Text(("There is no submission of these predictions yet; ensemble blend makes one.",))
     return Section("answer", "The answer", _lead(material), (Facts((fact,), lead=True), missing))
 
 
 def _comparisons(material: Material, blend: BlendRows) -> list[dict[str, Any]]:
-    """The blend against the best member, the baseline, and always giving the commoner answer."""
+    """Compare the blend with the best member, the baseline, and always giving the more frequent answer."""
     labels = material.labels[blend.rows]
     right = is_right(blend.probabilities, labels)
     rivals = _best_of(material, blend) | _baseline(material, blend)
-    commoner = int(labels.mean() >= 0.5)
-    rivals[f"always saying {'fake' if commoner else 'real'}"] = labels == commoner
+    majority = int(labels.mean() >= 0.5)
+    rivals[f"always {CLASSES[majority]}"] = labels == majority
     rows = []
     for title, other in rivals.items():
         found, accuracy = compare(right, other), float(other.mean())
@@ -164,19 +165,19 @@ def _comparisons(material: Material, blend: BlendRows) -> list[dict[str, Any]]:
 
 
 def _best_of(material: Material, blend: BlendRows) -> dict[str, Any]:
-    """Decisions of the best member that has predicted all rows of the blend."""
+    """Return the decisions of the best member that has predicted all rows of the blend."""
     right = material.member_right[blend.rows]
     whole = ~np.isnan(right).any(axis=0)
     if not whole.any():
         return {}
     best = int(np.argmax(np.where(whole, np.nan_to_num(right).mean(axis=0), -1)))
     name = material.predictions.members[best]
-    return {f"best member ({name}; chosen on these very rows)": right[:, best] == 1}
+    return {f"best member ({name}; chosen on these rows)": right[:, best] == 1}
 
 
 def _baseline(material: Material, blend: BlendRows) -> dict[str, Any]:
-    """Decisions of the first member of the store of configs/baseline.yaml, if it lies beside and holds these rows."""
-    found = _beside(material)
+    """Return the decisions of the baseline's first member, if its store is beside this one and holds these rows."""
+    found = _baseline_store(material)
     if found is None:
         return {}
     probabilities = found.probabilities(0)[blend.rows]
@@ -185,7 +186,7 @@ def _baseline(material: Material, blend: BlendRows) -> dict[str, Any]:
     return {f"baseline ({found.members[0]})": is_right(probabilities, material.labels[blend.rows])}
 
 
-def _beside(material: Material) -> Predictions | None:
+def _baseline_store(material: Material) -> Predictions | None:
     store = OofStore(material.store.root.with_name(BASELINE))
     try:
         if store.name == material.store.name or not store.exists():

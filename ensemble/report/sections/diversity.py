@@ -1,4 +1,4 @@
-"""How unlike the members are: whose logits move together, who errs together, who alone is right."""
+"""How different the members are: whose logits correlate, whose errors coincide, who alone is right."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ensemble.core.arrays import Array
+from ensemble.core.console.text import plural
 from ensemble.report.facts.material import Material
-from ensemble.report.render.blocks import Block, Column, Fact, Facts, Figure, Section, Table
+from ensemble.report.render.blocks import Block, Column, Fact, Facts, Figure, Kind, Section, Table
 
-_GROUPS = 15  # of members that err together
+_GROUPS = 15  # of members that are wrong together
 _SHORT = 24
 
 
 def diversity(material: Material) -> Section | None:
-    """Likeness of the members that have predicted common rows; None for a single member."""
+    """Compare the members on the rows that all have predicted; None for a single member."""
     right = material.member_right
     members = list(material.predictions.members)
     rows = np.flatnonzero(~np.isnan(right).any(axis=1))
@@ -28,7 +29,7 @@ def diversity(material: Material) -> Section | None:
         _facts(right, members),
         _correlations(logits, members),
         _shared_errors(right, members),
-        _together(right, members),
+        _draw_groups(_groups(right), members),
         _alone(right, members),
     )
     lead = f"Out-of-fold, on the {len(rows):,} training photographs that all {len(members)} members have predicted."
@@ -42,9 +43,9 @@ def _facts(right: NDArray[np.bool_], members: list[str]) -> Facts:
     return Facts(
         (
             Fact("All members right", f"{(wrong == 0).sum():,}", f"of {len(right):,} photographs"),
-            Fact("Somebody wrong, most right", f"{helped:,}", "blending helps here"),
+            Fact("Some members wrong, most right", f"{helped:,}", "blending helps here"),
             *([Fact("As many wrong as right", f"{even:,}", "an equal vote is a toss-up")] if even else []),
-            Fact("Most members wrong", f"{majority:,}", "an equal vote gets these wrong; weights may mend some"),
+            Fact("Most members wrong", f"{majority:,}", "an equal vote gets these wrong; weights may correct some"),
             Fact("All members wrong", f"{(wrong == len(members)).sum():,}", "among these: hard, or wrong labels"),
         )
     )  # fmt: skip
@@ -53,51 +54,47 @@ def _facts(right: NDArray[np.bool_], members: list[str]) -> Facts:
 def _correlations(logits: Array, members: list[str]) -> Table:
     with np.errstate(invalid="ignore", divide="ignore"):
         values = np.atleast_2d(np.corrcoef(logits.T))
-    return _matrix("logit-correlation", "Correlation of logits: at 1 those of two members rise and fall in proportion",
+    return _matrix("logit-correlation", "Correlation of logits between members",
                    values, members, "weight")  # fmt: skip
 
 
 def _shared_errors(right: NDArray[np.bool_], members: list[str]) -> Table:
     wrong = (~right).astype(np.float64)
-    caption = "Photographs that both decide wrongly; on the diagonal, those that the member itself decides wrongly"
+    caption = "Photographs that both members get wrong; on the diagonal, all errors of a member"
     return _matrix("shared-errors", caption, wrong.T @ wrong, members, "count")
 
 
-def _matrix(name: str, caption: str, values: Array, members: list[str], kind: str) -> Table:
-    """Members against members; columns are numbered as the rows are, for names are long."""
+def _matrix(name: str, caption: str, values: Array, members: list[str], kind: Kind) -> Table:
+    """Return a table of members by members; columns are numbered like the rows, since names are long."""
     frame = pd.DataFrame(values, columns=members)
     frame.insert(0, "member", [f"{place} {member}" for place, member in enumerate(members, start=1)])
-    columns = [Column(m, str(p), kind, shade=True, note=m) for p, m in enumerate(members, start=1)]  # type: ignore[arg-type]
+    columns = [Column(m, str(p), kind, shade=True, note=m) for p, m in enumerate(members, start=1)]
     return Table(name, caption, frame, (Column("member", "Member"), *columns))
 
 
-def _together(right: NDArray[np.bool_], members: list[str]) -> Figure:
-    """As an UpSet plot: which members are wrong on the same photographs, and on how many (Lex et al., 2014)."""
-    groups = Counter(tuple(row) for row in (~right).tolist() if any(row)).most_common(_GROUPS)
+Group = tuple[bool, ...]  # of members that are wrong
+
+
+def _groups(right: NDArray[np.bool_]) -> list[tuple[Group, int]]:
+    """Count the photographs of the most frequent groups of members that are wrong together."""
+    return Counter(tuple(row) for row in (~right).tolist() if any(row)).most_common(_GROUPS)
+
+
+def _draw_groups(groups: list[tuple[Group, int]], members: list[str]) -> Figure:
+    """Draw them as an UpSet plot (Lex et al., 2014)."""
     sizes = [count for _, count in groups]
-    frame = pd.DataFrame(
-        {
-            "members": [", ".join(m for m, wrong in zip(members, group, strict=True) if wrong) for group, _ in groups],
-            "how_many": [sum(group) for group, _ in groups],
-            "photographs": sizes,
-        }
-    )
-    places = [(x, y) for x, (group, _) in enumerate(groups) for y, wrong in enumerate(group) if wrong]
-    empty = [(x, y) for x, (group, _) in enumerate(groups) for y, wrong in enumerate(group) if not wrong]
-    traces = [
-        {"type": "bar", "x": list(range(len(groups))), "y": sizes, "marker": {"color": "$accent"}, "yaxis": "y2",
-         "text": sizes, "textposition": "outside", "cliponaxis": False, "hoverinfo": "skip"},
-        _marks(empty, "$line", 6),
-        _marks(places, "$accent", 9),
-    ]  # fmt: skip
+    names = [", ".join(m for m, wrong in zip(members, group, strict=True) if wrong) for group, _ in groups]
+    how_many = [sum(group) for group, _ in groups]
+    largest = f"{plural(sizes[0], 'photograph')}, by {names[0]}" if groups else "none"
     ticks = {"tickmode": "array", "tickvals": list(range(len(members))), "ticktext": [_short(m) for m in members]}
-    largest = f"{sizes[0]} photographs, by {frame['members'].iloc[0]}" if groups else "none"
     return Figure(
         "errors-together",
-        "Who errs together?",
-        f"UpSet plot of the {len(groups)} commonest groups of members that are wrong on the same photographs and no "
-        f"others are. The largest group: {largest}.",
-        traces,
+        "Which members are wrong together?",
+        f"UpSet plot of the {len(groups)} most frequent groups of members that are wrong on the same photographs while "
+        f"all others are right. The largest group: {largest}.",
+        [{"type": "bar", "x": list(range(len(groups))), "y": sizes, "marker": {"color": "$accent"}, "yaxis": "y2",
+          "text": sizes, "textposition": "outside", "cliponaxis": False, "hoverinfo": "skip"},
+         _marks(groups, False, "$line", 6), _marks(groups, True, "$accent", 9)],
         {
             "showlegend": False,
             "xaxis": {"visible": False},
@@ -107,7 +104,7 @@ def _together(right: NDArray[np.bool_], members: list[str]) -> Figure:
         Table(
             "errors-together-numbers",
             "Groups of members that are wrong on the same photographs",
-            frame,
+            pd.DataFrame({"members": names, "how_many": how_many, "photographs": sizes}),
             (Column("members", "Wrong together"), Column("how_many", "Members", "count"),
              Column("photographs", "Photographs", "count")),
         ),
@@ -115,10 +112,11 @@ def _together(right: NDArray[np.bool_], members: list[str]) -> Figure:
     )  # fmt: skip
 
 
-def _marks(places: list[tuple[int, int]], colour: str, size: int) -> dict[str, object]:
-    x, y = [place[0] for place in places], [place[1] for place in places]
-    return {"type": "scatter", "mode": "markers", "x": x, "y": y, "marker": {"color": colour, "size": size},
-            "hoverinfo": "skip"}  # fmt: skip
+def _marks(groups: list[tuple[Group, int]], wrong: bool, colour: str, size: int) -> dict[str, object]:
+    """Return a mark for each member that is wrong in a group, or for each that is not."""
+    places = [(x, y) for x, (group, _) in enumerate(groups) for y, is_wrong in enumerate(group) if is_wrong == wrong]
+    return {"type": "scatter", "mode": "markers", "x": [x for x, _ in places], "y": [y for _, y in places],
+            "marker": {"color": colour, "size": size}, "hoverinfo": "skip"}  # fmt: skip
 
 
 def _short(name: str) -> str:
@@ -126,7 +124,7 @@ def _short(name: str) -> str:
 
 
 def _alone(right: NDArray[np.bool_], members: list[str]) -> Table:
-    """Photographs that nobody else decides rightly, and that nobody else decides wrongly."""
+    """Count the photographs that one member alone gets right, and those that it alone gets wrong."""
     wrong = (~right).sum(axis=1)
     only_right, only_wrong = wrong == len(members) - 1, wrong == 1
     frame = pd.DataFrame(
@@ -139,7 +137,7 @@ def _alone(right: NDArray[np.bool_], members: list[str]) -> Table:
     )
     return Table(
         "alone",
-        "Photographs that one member alone decides rightly, or wrongly",
+        "Photographs that one member alone gets right, or wrong",
         frame,
         (
             Column("member", "Member"),

@@ -1,4 +1,4 @@
-"""Who is how good: every member and the blend, then every blender, each with what it was measured on."""
+"""The leaderboard: every member and the blend, then every blender, each with what it was measured on."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from ensemble.core.metrics.scores import fold_accuracies, is_right
 from ensemble.report.facts.leaderboard import BLEND
 from ensemble.report.facts.material import Material
 from ensemble.report.render.blocks import Block, Column, Section, Table, Text
-from ensemble.report.sections.tables import frame_of
 
 _HEAVIEST = 3  # weights of a blender that are shown
 
 
 def leaderboard_section(material: Material) -> Section:
-    """Members and blenders."""
+    """Return the tables of members and blenders."""
     blocks: list[Block] = [_members(material)]
     notes = [
         *(f"Left out: {name}, {why}." for name, why in material.predictions.left_out.items()),
@@ -27,12 +26,12 @@ def leaderboard_section(material: Material) -> Section:
         blocks.append(Text(tuple(notes)))
     if material.manifest:
         blocks.append(_blenders(material.manifest))
-    lead = "Every score is of photographs that what is scored had not learned from. ± is one standard error."
+    lead = "Every score is measured on photographs that the model had not seen. ± is one standard error."
     return Section("leaderboard", "Leaderboard", lead, tuple(blocks))
 
 
 def _members(material: Material) -> Table:
-    """The leaderboard, with each fold as a dot, and what the blend loses without a member."""
+    """Return the leaderboard, with each fold as a dot, and what the blend loses without a member."""
     board, gains = material.board.copy(), _gains(material.manifest)
     board["folds"] = [_fold_scores(material, row) for row in board["member"]]
     board["gain"] = [gains.get(name, {}).get("gain", np.nan) for name in board["member"]]
@@ -40,8 +39,8 @@ def _members(material: Material) -> Table:
     strong = (0,) if material.manifest else ()
     return Table(
         "leaderboard",
-        "Members by their out-of-fold accuracy at 0.5. Above them the blend: the nested score of choosing, each fold "
-        "by the blender that the other folds chose. Dots are folds",
+        "Members by out-of-fold accuracy at 0.5. At the top is the blend with its nested score: each fold is "
+        "predicted by the blender that the other folds chose. Dots are folds",
         board,
         (
             Column("member", "Member"),
@@ -56,14 +55,14 @@ def _members(material: Material) -> Table:
             Column("photographs_per_second", "Photographs/s", "number", note="One fold's model on new photographs"),
             Column("measured_on", "Measured on"),
             Column("n", "Rows", "count"),
-            Column("gain_in_words", "What it changes"),
+            Column("gain_in_words", "Verdict on the gain"),
         ),
         strong,
     )
 
 
 def _gains(manifest: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
-    """What the blend loses without each member."""
+    """Return what the blend loses without each member."""
     if manifest is None or manifest["worth"] is None or len(manifest["members"]) < 2:
         return {}
     return {
@@ -74,21 +73,21 @@ def _gains(manifest: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
 
 
 def _fold_scores(material: Material, name: str) -> list[float]:
-    """Accuracy of each fold that a member, or the blend, has predicted."""
+    """Return the accuracy of each fold that a member, or the blend, has predicted."""
     ledger = material.predictions.ledger
     if name.startswith(BLEND) and material.blend is not None and name not in material.predictions.members:
         rows = material.blend.rows
         right = is_right(material.blend.probabilities, ledger.labels[rows])
         return [float(value) for value in fold_accuracies(right, ledger.folds[rows])]
     by_member = material.member_right[:, material.predictions.members.index(name)]
-    there = ~np.isnan(by_member)
-    return [float(value) for value in fold_accuracies(by_member[there] == 1, ledger.folds[there])]
+    predicted = ~np.isnan(by_member)
+    return [float(value) for value in fold_accuracies(by_member[predicted] == 1, ledger.folds[predicted])]
 
 
 def _in_words(weights: list[tuple[str, float]], of: int) -> str:
-    """Names with their weights, and how many are not told."""
+    """List names with their weights, and how many are left out."""
     more = f" and {of - len(weights)} more" if of > len(weights) else ""
-    return ", ".join(f"{name} {weight:.2f}" for name, weight in weights) + more or "no weighted sum"
+    return ", ".join(f"{name} {weight:.2f}" for name, weight in weights) + more or "not a weighted sum"
 
 
 def _blenders(manifest: dict[str, Any]) -> Table:
@@ -112,12 +111,12 @@ def _blenders(manifest: dict[str, Any]) -> Table:
             }
         )
     chosen = [place for place, title in enumerate(manifest["blenders"]) if title == manifest["chosen"]]
-    frame: pd.DataFrame = frame_of(rows)
     return Table(
         "blenders",
-        "Blenders, from simple to complex. In-sample flatters: it scores the very rows that were fitted; nested does "
-        "not, and optimism is the difference. Each is scored as if nothing had been chosen",
-        frame,
+        "Blenders, from simple to complex. In-sample scores are too high, since they are measured on the rows that "
+        "were fitted; nested scores are not, and optimism is the difference. Each is scored as if nothing had been "
+        "chosen",
+        pd.DataFrame(rows),
         (
             Column("blender", "Blender"),
             Column("nested", "Nested accuracy", "score", error="standard_error"),
@@ -126,7 +125,7 @@ def _blenders(manifest: dict[str, Any]) -> Table:
             Column("log_loss", "Nested log loss", "score"),
             Column("seconds", "Seconds", "seconds"),
             Column("against_mean", "Against the plain mean"),
-            Column("heaviest", "Weights", note="The largest; all of them are in blenders.csv"),
+            Column("heaviest", "Weights", note="The largest; all are in blenders.csv"),
         ),
         tuple(chosen),
     )

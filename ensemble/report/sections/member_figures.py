@@ -1,4 +1,4 @@
-"""The figures of a member's own page: how it trained, and which features it leans on."""
+"""Figures of a member's own part: how it trained, and which features it relies on."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ensemble.report.facts.families import MEASURES, FamilyShares
 from ensemble.report.facts.histories import PANELS, Histories, Line, Panel, lines_of, panels_of
 from ensemble.report.render.blocks import Column, Figure, Kind, Table
 
-_MOST_POINTS = 100  # of a line: more are not seen, and all of them stand in the member's own records
+_MOST_POINTS = 100  # of a line: more cannot be seen, and the member's records hold all
 _KINDS: dict[str, Kind] = {"learning_rate": "number", "photographs_per_second": "number"}
 _UNITS = {"accuracy": ", share", "photographs_per_second": ", photographs/s"}  # a phone has no room for an axis's title
 _PANEL_HEIGHT, _GAP = 190, 0.09
 
 
 def curves_figure(member: str, histories: Histories) -> Figure | None:
-    """Its histories, a panel for each quantity, one below the other; None where it kept none."""
+    """Draw a member's histories, a panel for each quantity, one below the other; None where it recorded none."""
     lines = [_thinned(line) for line in lines_of(histories)]
     panels = panels_of(lines)
     if not panels:
@@ -28,7 +28,7 @@ def curves_figure(member: str, histories: Histories) -> Figure | None:
         f"curves-of-{member}",
         f"How {member} trained",
         f"Learning curves, a line for each network of each fold: {', '.join(p.title.lower() for p in panels)}. "
-        f"{_in_words(lines)} As the member tells it, of training batches as they were seen: no out-of-fold scores.",
+        f"{_in_words(lines)} Recorded by the member on its training batches: these are not out-of-fold scores.",
         [_trace(line, panels, folds.index(line.fold)) for line in lines],
         _layout(panels),
         _numbers(member, lines),
@@ -43,14 +43,14 @@ def _thinned(line: Line) -> Line:
 
 
 def _in_words(lines: list[Line]) -> str:
-    """From where to where each quantity went, on average."""
-    said = []
+    """Describe from where to where each quantity went, on average."""
+    sentences = []
     for panel in PANELS:
         here = [line.measured for line in lines if line.key == panel.key]
         if here:
             first, last = np.mean([v[0] for v in here]), np.mean([v[-1] for v in here])
-            said.append(f"{panel.title} from {first:.3g} to {last:.3g}.")
-    return " ".join(said)
+            sentences.append(f"{panel.title} from {first:.3g} to {last:.3g}.")
+    return " ".join(sentences)
 
 
 def _trace(line: Line, panels: list[Panel], colour: int) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def _trace(line: Line, panels: list[Panel], colour: int) -> dict[str, Any]:
 
 
 def _layout(panels: list[Panel]) -> dict[str, Any]:
-    """Panels below one another: side by side they would be too narrow on a phone."""
+    """Place panels one below the other: side by side they would be too narrow on a phone."""
     layout: dict[str, Any] = {"margin": {"l": 56, "r": 12, "t": 22, "b": 44}, "annotations": []}
     height = (1 + _GAP) / len(panels) - _GAP
     for place, panel in enumerate(panels):
@@ -88,16 +88,16 @@ def _layout(panels: list[Panel]) -> dict[str, Any]:
             "anchor": f"x{number}", "domain": [max(top - height, 0), top],
             "rangemode": "tozero" if panel.from_zero else "normal",
         }  # fmt: skip
-        said = panel.title + _UNITS.get(panel.key, "")
+        title = panel.title + _UNITS.get(panel.key, "")
         layout["annotations"].append(
-            {"text": said, "x": 0, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom",
+            {"text": title, "x": 0, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom",
              "showarrow": False, "font": {"size": 12}}
         )  # fmt: skip
     return layout
 
 
 def _numbers(member: str, lines: list[Line]) -> Table:
-    """A row for each epoch of each network."""
+    """Return a row for each epoch of each network."""
     rows: dict[tuple[int, int, float], dict[str, Any]] = {}
     for line in lines:
         for epoch, value in zip(line.epochs, line.measured, strict=True):
@@ -107,7 +107,7 @@ def _numbers(member: str, lines: list[Line]) -> Table:
     keys = [(key, title) for panel in PANELS for key, title in _titles(panel) if key in frame]
     return Table(
         f"curves-of-{member}-numbers",
-        f"What {member} told of its training, epoch by epoch",
+        f"Training history of {member}, epoch by epoch",
         frame[["fold", "network", "epoch", *(key for key, _ in keys)]],
         (
             Column("fold", "Fold", "count"),
@@ -124,9 +124,9 @@ def _titles(panel: Panel) -> list[tuple[str, str]]:
 
 
 def families_figure(member: str, shares: FamilyShares) -> Figure:
-    """A bar for each family, the mean over folds, with the spread over folds."""
+    """Draw a bar for each family, the mean over folds, with the spread over folds."""
     table, measure = shares.table, MEASURES[shares.measure]
-    said = ", ".join(f"{row.family} {row.share:.0%}" for row in table.head(3).itertuples())
+    most = ", ".join(f"{row.family} {row.share:.0%}" for row in table.head(3).itertuples())
     bars = {
         "type": "bar",
         "orientation": "h",
@@ -140,10 +140,10 @@ def families_figure(member: str, shares: FamilyShares) -> Figure:
     n_folds = len(table["folds"].iloc[0])
     return Figure(
         f"families-of-{member}",
-        f"What {member} looks at",
+        f"Features that {member} uses",
         f"Features by family: {measure}. The mean of {n_folds} folds' models; thin lines are one standard deviation "
-        f"over them. Most: {said}. It tells where the member looks, not what it would lose without: columns that say "
-        "the same share their weight by chance, and a family of many columns gathers more.",
+        f"over them. Most: {most}. This shows what the member uses, not what it would lose without: redundant columns "
+        "share their weight by chance, and a family of many columns gathers more.",
         [bars],
         {
             "margin": {"l": 92, "r": 16, "t": 12, "b": 44},
@@ -154,13 +154,9 @@ def families_figure(member: str, shares: FamilyShares) -> Figure:
             f"families-of-{member}-numbers",
             f"Features of {member} by family: {measure}",
             table,
-            (
-                Column("family", "Family"),
-                Column("share", "Share, mean over folds", "score"),
-                Column("deviation", "Standard deviation over folds", "score"),
-                Column("folds", "Folds", "dots"),
-                Column("columns", "Columns", "count"),
-            ),
+            (Column("family", "Family"), Column("share", "Share, mean over folds", "score"),
+             Column("deviation", "Standard deviation over folds", "score"), Column("folds", "Folds", "dots"),
+             Column("columns", "Columns", "count")),
         ),
         height=80 + 28 * len(table),
-    )
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Each member by itself: what it scored, how it trained, what it looks at, where it errs, and with whom."""
+"""Each member by itself: its scores, training, features, errors, and likeness to others."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from ensemble.core.metrics.intervals import wilson_interval
-from ensemble.report.facts.families import kept_family_shares
+from ensemble.core.metrics.scores import CLASSES
+from ensemble.report.facts.families import family_shares
 from ensemble.report.facts.kinds import kind_of
 from ensemble.report.facts.material import Material
 from ensemble.report.facts.members import (
-    NAMES_OF_CLASSES,
     fold_table,
     histories_of,
     recipe_of,
@@ -28,18 +28,16 @@ from ensemble.store.predictions import measured_on
 
 
 def members(material: Material) -> Section:
-    """A part for each member, the best first; each is opened by whoever wants to read it."""
-    lead = (
-        "Open a member to see how it scored, how it trained, what it looks at, and the photographs that it got wrong."
-    )
+    """Return a part for each member, the best first, closed until a reader opens it."""
+    lead = "Open a member to see its scores, its training, the features it uses, and the photographs that it got wrong."
     ranked = [name for name in material.board["member"] if name in material.predictions.members]
     return Section("members", "Members, one by one", lead, tuple(_member(material, name) for name in ranked))
 
 
 def _member(material: Material, name: str) -> Details:
     column = material.predictions.members.index(name)
-    board = material.board[material.board["member"] == name].iloc[0]
-    shares = kept_family_shares(material.store, records_of(material.predictions, name))
+    board = material.scores_of(name)
+    shares = family_shares(material.store, records_of(material.predictions, name))
     curves = curves_figure(name, histories_of(material.predictions, name))
     blocks: list[Block] = [
         _facts(material, name, board),
@@ -65,8 +63,8 @@ def _facts(material: Material, name: str, board: pd.Series[Any]) -> Facts:
     facts = [
         Fact("Accuracy", f"{board['accuracy']:.2%}", f"± {board['standard_error']:.2%} (standard error), 95% interval "
              f"{low:.2%} to {high:.2%}; {measured_on(predictions, name)} on {n:,} training photographs"),
-        Fact("AUC", f"{board['auc']:.4f}", "how often a fake is ranked above a real"),
-        Fact("Log loss", f"{board['log_loss']:.4f}", "0.6931 is a coin's"),
+        Fact("AUC", f"{board['auc']:.4f}", "how often a fake is ranked above a real photograph"),
+        Fact("Log loss", f"{board['log_loss']:.4f}", "0.6931 is a coin toss"),
         Fact("Calibration error", f"{board['ece']:.4f}", "ECE: mean gap between probability and share of fakes"),
         Fact("Weight in the blend", *_weight(material, name, float(board["weight"]))),
     ]  # fmt: skip
@@ -84,7 +82,7 @@ def _weight(material: Material, name: str, weight: float) -> tuple[str, str]:
     if name not in manifest["members"]:
         return "none", "it is not in the blend"
     if math.isnan(weight):
-        return "no single one", f"{manifest['chosen']} is no weighted sum"
+        return "no single one", f"{manifest['chosen']} is not a weighted sum"
     return f"{weight:.2f}", f"what {manifest['chosen']} multiplies its logit by"
 
 
@@ -93,7 +91,7 @@ def _folds(material: Material, column: int) -> Table:
     missing = material.predictions.partial.get(name)
     return Table(
         f"folds-of-{name}",
-        f"Folds of {name}: each was predicted by a model that had not seen it{f'; {missing}' if missing else ''}",
+        f"Folds of {name}: each predicted by a model that had not seen it{f'; {missing}' if missing else ''}",
         fold_table(material.predictions, column),
         (
             Column("fold", "Fold", "count"),
@@ -113,23 +111,23 @@ def _folds(material: Material, column: int) -> Table:
 def _confusion(material: Material, column: int) -> Table:
     name = material.predictions.members[column]
     probabilities = material.member_probabilities[:, column]
-    there = ~np.isnan(probabilities)
-    return rates_table(f"confusion-of-{name}", f"What {name} finds and what it mistakes, out-of-fold, decided at 0.5",
-                       rates_of(probabilities[there], material.labels[there]))  # fmt: skip
+    known = ~np.isnan(probabilities)
+    rates = rates_of(probabilities[known], material.labels[known])
+    return rates_table(f"confusion-of-{name}", f"Fakes found and false alarms of {name}, out-of-fold, at 0.5", rates)
 
 
 def _errors(material: Material, column: int) -> Block:
-    """Its most confident errors, and what the blend said of the same photographs."""
+    """Return a member's most confident errors, with the blend's probabilities of the same photographs."""
     name = material.predictions.members[column]
     worst = worst_errors(material.predictions, column)
     if not len(worst):
-        return Text((f"{name} decides every photograph rightly.",))
+        return Text((f"{name} gets every photograph right.",))
     table = material.predictions.ledger.table.iloc[worst]
     blend = dict(zip(material.blend.rows, material.blend.probabilities, strict=True)) if material.blend else {}
     errors = pd.DataFrame(
         {
             "photograph": table["name"].to_numpy(),
-            "truth": [NAMES_OF_CLASSES[label] for label in table["label"]],
+            "truth": [CLASSES[label] for label in table["label"]],
             "probability": material.member_probabilities[worst, column],
             "blend": [blend.get(row, np.nan) for row in worst],
             "fold": table["fold"].to_numpy(),
@@ -147,7 +145,7 @@ def _errors(material: Material, column: int) -> Block:
 
 
 def _with_others(material: Material, column: int) -> list[Block]:
-    """With whom it errs, and whose recipe is in part its own."""
+    """Compare a member's errors and recipe with those of the others."""
     predictions = material.predictions
     name, others = predictions.members[column], [n for n in predictions.members if n != predictions.members[column]]
     if not others:
@@ -155,8 +153,8 @@ def _with_others(material: Material, column: int) -> list[Block]:
     rows = [_likeness(material, column, predictions.members.index(other)) for other in others]
     table = Table(
         f"others-of-{name}",
-        f"{name} beside the others, on photographs that both have predicted. No blend of the two mends what both get "
-        "wrong",
+        f"{name} compared with the others, on photographs that both have predicted. No blend of the two corrects what "
+        "both get wrong",
         pd.DataFrame(rows).sort_values("errors_shared", ascending=False, ignore_index=True, kind="stable"),
         (
             Column("other", "Other member"),
@@ -172,12 +170,12 @@ def _with_others(material: Material, column: int) -> list[Block]:
 
 def _likeness(material: Material, column: int, other: int) -> dict[str, Any]:
     predictions, right = material.predictions, material.member_right[:, [column, other]]
-    there = ~np.isnan(right).any(axis=1)
-    wrong = right[there] == 0
+    common = ~np.isnan(right).any(axis=1)
+    wrong = right[common] == 0
     both, own = int(wrong.all(axis=1).sum()), int(wrong[:, 0].sum())
-    logits = predictions.oof_logits[there][:, [column, other]].astype(np.float64)
+    logits = predictions.oof_logits[common][:, [column, other]].astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
-        correlation = float(np.atleast_2d(np.corrcoef(logits.T))[0, -1]) if there.sum() > 1 else math.nan
+        correlation = float(np.atleast_2d(np.corrcoef(logits.T))[0, -1]) if common.sum() > 1 else math.nan
     mine, theirs = (recipe_of(predictions, predictions.members[place]) for place in (column, other))
     same = [part for part in ("features", "model") if mine.get(part) and mine.get(part) == theirs.get(part)]
     return {
@@ -185,6 +183,6 @@ def _likeness(material: Material, column: int, other: int) -> dict[str, Any]:
         "correlation": correlation,
         "errors_both": both,
         "errors_shared": both / own if own else math.nan,
-        "n": int(there.sum()),
+        "n": int(common.sum()),
         "recipe": " and ".join(same),
     }

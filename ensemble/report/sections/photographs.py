@@ -1,52 +1,53 @@
-"""Photographs that a person should look at, with what every member says of them, and their spectra."""
+"""Photographs for people to look at, with the predictions of every member, and their spectra."""
 
 from __future__ import annotations
 
-from ensemble.report.exhibits.bring import why_not
+from ensemble.core.metrics.scores import CLASSES
 from ensemble.report.exhibits.criteria import Chosen
-from ensemble.report.exhibits.kept import Exhibits, read_exhibits
+from ensemble.report.exhibits.opinions import UNKNOWN
 from ensemble.report.exhibits.pictures import Picture, picture_of
-from ensemble.report.exhibits.selection import Choice, choose, wanted
+from ensemble.report.exhibits.selection import Choice, choose, photographs_of
 from ensemble.report.exhibits.spectra import Spectrums, spectra_of
+from ensemble.report.exhibits.stored import Exhibits, missing_note, read_exhibits
 from ensemble.report.facts.material import Material
 from ensemble.report.render.blocks import Block, Exhibit, Gallery, Section, Text
 
-_TRUTHS = {0: "real", 1: "fake", -1: "not known"}
+_TRUTHS = {**dict(enumerate(CLASSES)), UNKNOWN: "not known"}
 
 
 def photographs(material: Material) -> Section | None:
-    """The galleries: errors, disagreements, likely label errors, what one member alone sees, what nobody is sure of."""
+    """Return the galleries: errors, disagreements, likely label errors, right by one member alone, uncertain."""
     choices = choose(material)
     if not choices:
         return None
-    names, kept = wanted(choices), read_exhibits(material.store)
-    found = {name: picture_of(kept.contents[name], name) for name in names if name in kept.contents}
+    names, stored = photographs_of(choices), read_exhibits(material.store)
+    found = {name: picture_of(stored.contents[name], name) for name in names if name in stored.contents}
     pictures = {name: picture for name, picture in found.items() if picture is not None}
     spectra = spectra_of(material, names, {name: picture.pixels for name, picture in pictures.items()})
     galleries: list[Block] = [_gallery(choice, pictures, spectra) for choice in choices]
-    blocks = (*_missing(kept, names, pictures), *galleries, *_told(pictures, spectra))
+    blocks = (*_missing(stored, names, pictures), *galleries, *_notes(pictures, spectra))
     return Section("photographs", "Photographs", _lead(pictures), blocks)
 
 
 def _lead(pictures: dict[str, Picture]) -> str:
-    how = "it large, with its spectrum and what every member says" if pictures else "what every member says of it"
+    how = "an enlargement, its spectrum and every member's prediction" if pictures else "every member's prediction"
     return (
-        f"Worth a look: a click on one shows {how}. Numbers are probabilities of fake: from 0.5 on it is called fake. "
-        "These may be photographs of people: whoever passes this file on needs the right to, and a wrong answer of a "
-        "program says nothing about a person."
+        f"Photographs worth a look; a click on one shows {how}. Numbers are probabilities of fake: from 0.5 on a "
+        "photograph is predicted fake. These may be photographs of people: do not pass this file on without the "
+        "right to, and remember that a program's error says nothing about a person."
     )
 
 
-def _missing(kept: Exhibits, names: list[str], pictures: dict[str, Picture]) -> tuple[Text, ...]:
-    """Which photographs are not at hand, and how to get them."""
-    reasons = dict.fromkeys(kept.contents, "unreadable") | kept.why_not
+def _missing(stored: Exhibits, names: list[str], pictures: dict[str, Picture]) -> tuple[Text, ...]:
+    """Return a note about the photographs that are missing, with the remedy."""
+    reasons = dict.fromkeys(stored.contents, "unreadable") | stored.missing
     absent = [reasons.get(name, "not in the store") for name in names if name not in pictures]
-    missing = why_not(absent, len(names), "ensemble report STORE --data PATH")
+    missing = missing_note(absent, len(names), "ensemble report STORE --data PATH")
     return (Text((f"{missing}.",)),) if missing else ()
 
 
-def _told(pictures: dict[str, Picture], spectra: Spectrums) -> tuple[Text, ...]:
-    """How pictures and spectra are to be read."""
+def _notes(pictures: dict[str, Picture], spectra: Spectrums) -> tuple[Text, ...]:
+    """Return notes on how to read pictures and spectra."""
     reduced = sum(picture.reduced for picture in pictures.values())
     smaller = (f"{reduced} large photographs are shown smaller than they are.",) if reduced else ()
     return (Text((*smaller, *spectra.notes)),) if smaller or spectra.notes else ()

@@ -1,1 +1,1 @@
-"""Members that were trained elsewhere: their predictions are checked like a competition's files, and kept as folds."""
+"""Members that were trained elsewhere: their predictions are checked and stored as folds."""

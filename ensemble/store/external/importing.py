@@ -1,4 +1,4 @@
-"""From two files to a member of the store: checks that stop a wrong one, and a member written as a whole."""
+"""Import of external predictions: two files are checked and written to the store as one member."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ensemble.core.metrics.scores import is_right, to_probabilities
 from ensemble.core.storage.files import Location, new_folder, remove_unfinished, write_text
 from ensemble.engine.tasks.fold import FoldResult
 from ensemble.folds.ledger import FoldLedger
-from ensemble.store.external.leakage import Pair, leak_smells
-from ensemble.store.external.reading import Given, Problems, in_order, read_given
+from ensemble.store.external.leakage import Pair, leak_checks
+from ensemble.store.external.reading import ExternalTable, Problems, in_order, read_table
 from ensemble.store.oof import IMPORTED, RECORD, OofStore
 from ensemble.store.predictions import load_predictions
 from ensemble.store.record import IMPORTED_RECIPE, Provenance, from_text
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")  # as the config's members
 _SCALES = ("auto", "probability", "logit")
-_NEGATIVE = 0.1  # from this share of negative values on, they are taken for logits
+_NEGATIVE = 0.1  # share of negative values from which on they are read as logits
 
 
 def import_predictions(
@@ -36,9 +36,9 @@ def import_predictions(
     same_folds: bool = False,
     scale: str = "auto",
 ) -> list[str]:
-    """Check the predictions of a foreign member and store them as its folds. Returns what a person should know.
+    """Check the predictions of an external member and store them as its folds. Return lines for the user.
 
-    Both files hold a row for each photograph (CSV, or Parquet by its ending): its name, with or without extension, and
+    Both files have a row for each photograph (CSV, or Parquet by its ending): its name, with or without extension, and
     a probability of fake or a logit. The out-of-fold file has a column `fold` too, or `same_folds` states that the
     folds of the store's ledger were used. How its folds are numbered does not matter. The scale is probability, logit
     or auto: logits, if a tenth of the values is negative. An earlier import of the same name is replaced as a whole.
@@ -46,7 +46,7 @@ def import_predictions(
     Raises
     ------
     UserError
-        A file or a row is not as it should be; nothing is stored, and what was stored before stays.
+        A file or a row is invalid; nothing is stored, and an earlier import stays.
     """
     _check_name(store, name)
     if scale not in _SCALES:
@@ -54,13 +54,13 @@ def import_predictions(
     ledger = store.ledger()
     oof, test = _read_both(store, ledger, name, oof_file, test_file)
     _check_folds(oof, ledger, same_folds)
-    heard = _heard(oof, test) if scale == "auto" else scale
-    values = Pair(_probabilities(oof, heard), _probabilities(test, heard))
+    scale = _detect_scale(oof, test) if scale == "auto" else scale
+    values = Pair(_probabilities(oof, scale), _probabilities(test, scale))
     if np.array_equal(values.oof, ledger.labels):
-        raise UserError(f"{oof_file} holds the labels where predictions belong; name the column of predictions pred")
-    smells = leak_smells(values, _others(store, name), ledger.labels, ledger.n_folds)
-    _store(store, ledger, name, values, _origin(oof, test, heard, smells))
-    return [_summary(name, values, heard, ledger.labels), *_remarks(oof, values), *(f"WARNING: {s}" for s in smells)]
+        raise UserError(f"{oof_file} contains the labels in place of predictions; name the column of predictions pred")
+    warnings = leak_checks(values, _others(store, name), ledger.labels, ledger.n_folds)
+    _store(store, ledger, name, values, _origin(oof, test, scale, warnings))
+    return [_summary(name, values, scale, ledger.labels), *_notes(oof, values), *(f"WARNING: {w}" for w in warnings)]
 
 
 def _check_name(store: OofStore, name: str) -> None:
@@ -69,15 +69,15 @@ def _check_name(store: OofStore, name: str) -> None:
     if name.lower() in {member.name.lower() for member in store.experiment().members}:
         raise UserError(f"{name} is a member of the config already; give the imported one another name")
     if name not in store.imported() and _was_trained_here(store, name):
-        raise UserError(f"{store.member_folder(name)} holds a member that was trained here; give another name")
+        raise UserError(f"{store.member_folder(name)} contains a member that was trained here; give another name")
 
 
 def _was_trained_here(store: OofStore, name: str) -> bool:
-    """Whether a fold of that name holds work. What an import left that was cut short on an object store is none."""
-    return any(not _came_here(path) for path in store.member_folder(name).glob(f"fold-*/{RECORD}"))
+    """Return whether the member has a fold that was not imported. Leftovers of an interrupted import do not count."""
+    return any(not _was_imported(path) for path in store.member_folder(name).glob(f"fold-*/{RECORD}"))
 
 
-def _came_here(record: Location) -> bool:
+def _was_imported(record: Location) -> bool:
     try:
         return from_text(record.read_bytes()).trained_elsewhere
     except (OSError, ValueError, TypeError, KeyError):
@@ -86,12 +86,12 @@ def _came_here(record: Location) -> bool:
 
 def _read_both(
     store: OofStore, ledger: FoldLedger, name: str, oof_file: Location, test_file: Location
-) -> tuple[Given, Given]:
-    """Both files, a row for each photograph in the order of the ledger and of the sample."""
+) -> tuple[ExternalTable, ExternalTable]:
+    """Read both files, a row for each photograph in the order of the ledger and of the sample."""
     sample, problems = store.sample(), Problems()
-    called, filled = sample.name_column.lower(), sample.prediction_column.lower()
-    oof = in_order(read_given(oof_file, called), ledger.table["name"].tolist(), "train", problems)
-    test = in_order(read_given(test_file, called, filled), sample.names, "test", problems)
+    name_column, prediction_column = sample.name_column.lower(), sample.prediction_column.lower()
+    oof = in_order(read_table(oof_file, name_column), ledger.table["name"].tolist(), "train", problems)
+    test = in_order(read_table(test_file, name_column, prediction_column), sample.names, "test", problems)
     if problems:
         raise InputProblems(f"the predictions of {name}", problems)
     if oof.sha256 == test.sha256:
@@ -101,8 +101,8 @@ def _read_both(
     return oof, test
 
 
-def _check_folds(oof: Given, ledger: FoldLedger, same_folds: bool) -> None:
-    """The same parts as the ledger's, whatever they are called."""
+def _check_folds(oof: ExternalTable, ledger: FoldLedger, same_folds: bool) -> None:
+    """Raise a `UserError` unless the folds are the ledger's, however they are numbered."""
     if "fold" not in oof.table:
         if not same_folds:
             raise UserError(
@@ -111,47 +111,49 @@ def _check_folds(oof: Given, ledger: FoldLedger, same_folds: bool) -> None:
             )
         return
     theirs = oof.table["fold"]
-    usual = theirs.groupby(ledger.folds).agg(lambda values: values.mode()[0])
-    astray = oof.table["name"][usual.to_numpy()[ledger.folds] != theirs.to_numpy()]
-    if len(astray) or usual.nunique() < ledger.n_folds:
-        more = f" (+{len(astray) - 5} more)" if len(astray) > 5 else ""
-        where = f"{', '.join(astray[:5])}{more}" if len(astray) else f"{theirs.nunique()} folds, not {ledger.n_folds}"
+    names = theirs.groupby(ledger.folds).agg(lambda values: values.mode()[0])
+    differing = oof.table["name"][names.to_numpy()[ledger.folds] != theirs.to_numpy()]
+    if len(differing) or names.nunique() < ledger.n_folds:
+        more = f" (+{len(differing) - 5} more)" if len(differing) > 5 else ""
+        where = (
+            f"{', '.join(differing[:5])}{more}" if len(differing) else f"{theirs.nunique()} folds, not {ledger.n_folds}"
+        )
         raise UserError(
             f"{oof.file} was made on other folds than the ledger's: {where}; train on the folds that "
             "ensemble folds export gives"
         )
 
 
-def _heard(oof: Given, test: Given) -> str:
-    """The scale that both files seem to have; a probability that is out of range here and there makes no logits."""
-    scales = ["logit" if (given.table["value"] < 0).mean() >= _NEGATIVE else "probability" for given in (oof, test)]
+def _detect_scale(oof: ExternalTable, test: ExternalTable) -> str:
+    """Return the scale that both files seem to have; a few values out of range do not make them logits."""
+    scales = ["logit" if (file.table["value"] < 0).mean() >= _NEGATIVE else "probability" for file in (oof, test)]
     if scales[0] != scales[1]:
         raise UserError(
-            f"{oof.file} reads as {scales[0]}, {test.file} as {scales[1]}; bring both to one scale, or name it with "
-            "--scale"
+            f"{oof.file} seems to contain {scales[0]} values, {test.file} {scales[1]} values; use one scale, "
+            "or name it with --scale"
         )
     return scales[0]
 
 
-def _probabilities(given: Given, scale: str) -> Array:
-    values = given.table["value"].to_numpy(np.float64)
+def _probabilities(external: ExternalTable, scale: str) -> Array:
+    values = external.table["value"].to_numpy(np.float64)
     if scale == "logit":
         return to_probabilities(values)
-    outside = given.table[(values < 0) | (values > 1)]
+    outside = external.table[(values < 0) | (values > 1)]
     if len(outside):
         row = outside.iloc[0]
         raise UserError(
-            f"{given.file}: {row['name']} has {row['text']}, which is no probability ({len(outside)} such rows); "
-            "mend it, or say --scale logit"
+            f"{external.file}: {row['name']} has {row['text']}, which is not a probability ({len(outside)} such rows); "
+            "correct it, or pass --scale logit"
         )
     return values
 
 
 def _others(store: OofStore, name: str) -> Pair | None:
-    """The mean logit of all members but this one, as probabilities."""
+    """Average the logits of all other members, and return them as probabilities."""
     try:
         read = load_predictions(store)
-    except UserError:  # nothing is trained yet, or it cannot be blended, which the next blend will tell
+    except UserError:  # nothing is trained yet, or it cannot be blended, which the next blend reports
         return None
     columns = [column for column, member in enumerate(read.members) if member != name]
     if not columns:
@@ -162,7 +164,7 @@ def _others(store: OofStore, name: str) -> Pair | None:
 
 @dataclass(frozen=True)
 class _Origin:
-    """What `imported.json` tells: the two files, how they were read, and what was noticed."""
+    """Content of `imported.json`: the two files, how they were read, and warnings of the leak checks."""
 
     oof_file: str
     oof_sha256: str
@@ -171,25 +173,25 @@ class _Origin:
     scale: str
     folds: str
     imported: str
-    smells: list[str]
+    smells: list[str]  # the warnings; the name is part of the file format
 
 
-def _origin(oof: Given, test: Given, heard: str, smells: list[str]) -> _Origin:
+def _origin(oof: ExternalTable, test: ExternalTable, scale: str, warnings: list[str]) -> _Origin:
     folds = "checked row by row" if "fold" in oof.table else "those of the ledger, by statement"
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    return _Origin(oof.file.name, oof.sha256, test.file.name, test.sha256, heard, folds, now, smells)
+    return _Origin(oof.file.name, oof.sha256, test.file.name, test.sha256, scale, folds, now, warnings)
 
 
 class _OneMember(OofStore):
-    """A member's folder as it is being made."""
+    """Store whose root is the folder of one member while it is written."""
 
     def member_folder(self, member: str) -> Location:  # noqa: ARG002
-        """The folder itself."""
+        """Return the folder itself."""
         return self.root
 
 
 def _store(store: OofStore, ledger: FoldLedger, name: str, values: Pair, origin: _Origin) -> None:
-    """Write all folds and `imported.json`: together they take the place of what was there, or nothing does."""
+    """Write all folds and `imported.json`, replacing an earlier import as a whole."""
     recipe = {IMPORTED_RECIPE: {"oof_sha256": origin.oof_sha256, "test_sha256": origin.test_sha256}}
     provenance = Provenance(recipe, ledger.sha256, store.facts()["sha256"], code="")
     now = time.time()
@@ -204,17 +206,17 @@ def _store(store: OofStore, ledger: FoldLedger, name: str, values: Pair, origin:
         write_text(folder / IMPORTED, json.dumps(asdict(origin), indent=1) + "\n")
 
 
-def _summary(name: str, values: Pair, heard: str, labels: Labels) -> str:
+def _summary(name: str, values: Pair, scale: str, labels: Labels) -> str:
     right = is_right(values.oof, labels)
     accuracy = f"{right.mean():.4f} ± {standard_error(right):.4f}"
     rows = f"{len(values.oof)} out-of-fold and {len(values.test)} test rows"
-    return f"{name}: {rows}, each read as a {heard}; OOF accuracy {accuracy}"
+    return f"{name}: {rows}, each read as a {scale}; OOF accuracy {accuracy}"
 
 
-def _remarks(oof: Given, values: Pair) -> list[str]:
-    """What is no fault, but should be known."""
-    stated = "its folds are those of the ledger by your word; nothing here can verify that"
-    decided = "all its values are 0 or 1: a blend weighs probabilities, and takes such decisions for certainties"
+def _notes(oof: ExternalTable, values: Pair) -> list[str]:
+    """Return notes for the user that are no warnings."""
+    stated = "--same-folds states that its folds are those of the ledger; this cannot be verified"
+    decided = "all its values are 0 or 1: a blend weighs probabilities, and treats such decisions as certain"
     return [
         *([] if "fold" in oof.table else [stated]),
         *([decided] if np.isin(np.concatenate(values), (0, 1)).all() else []),

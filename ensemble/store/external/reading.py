@@ -1,4 +1,4 @@
-"""A table of predictions that somebody else wrote: a row for each photograph, in the competition's order."""
+"""Reading external tables of predictions: a row for each photograph, in the competition's order."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ Problems = dict[str, list[str]]
 
 
 @dataclass(frozen=True)
-class Given:
-    """One file: its table has the columns name, value, text (the value as written), and fold where there is one."""
+class ExternalTable:
+    """Table read from an external file: columns name, value, text (the value as written), and fold if it has one."""
 
     file: Location
     sha256: str
     table: pd.DataFrame
 
 
-def read_given(file: Location, called: str, filled: str = "pred") -> Given:
-    """Read one file. The sample calls its column of names `called`, and that of predictions `filled`.
+def read_table(file: Location, name_column: str, prediction_column: str = "pred") -> ExternalTable:
+    """Read one file; `name_column` and `prediction_column` are those of the sample.
 
     Raises
     ------
     UserError
-        The file cannot be read, or its columns cannot be told apart.
+        The file cannot be read, or its columns are ambiguous.
     """
     try:
         content = file.read_bytes()
@@ -49,7 +49,7 @@ def read_given(file: Location, called: str, filled: str = "pred") -> Given:
         raise UserError(f"{file} cannot be read as a table ({reason}); give a CSV file or a .parquet file") from None
     table = table if table.index.name is None else table.reset_index()
     table.columns = [str(column).strip().lower() for column in table.columns]
-    name, prediction = _columns(table, file, called, filled)
+    name, prediction = _columns(table, file, name_column, prediction_column)
     text = table[prediction].astype(str).str.strip()
     numbers = table[prediction] if is_numeric_dtype(table[prediction]) else pd.to_numeric(text, errors="coerce")
     found = pd.DataFrame(
@@ -57,11 +57,11 @@ def read_given(file: Location, called: str, filled: str = "pred") -> Given:
     )
     if "fold" in table:
         found["fold"] = table["fold"].astype(str).str.strip().where(table["fold"].notna(), "")
-    return Given(file, hashlib.sha256(content).hexdigest(), found)
+    return ExternalTable(file, hashlib.sha256(content).hexdigest(), found)
 
 
 def _read_csv(content: BytesIO) -> pd.DataFrame:
-    """All columns as text: 00012 is a name. A cell too many is an error."""
+    """Read all columns as text, since 00012 is a name. An extra cell is an error."""
     header = content.getvalue().partition(b"\n")[0]
     if b"," not in header and any(mark in header for mark in (b";", b"\t", b"|")):
         raise ValueError("its columns must be separated by commas")
@@ -70,19 +70,19 @@ def _read_csv(content: BytesIO) -> pd.DataFrame:
         return pd.read_csv(content, dtype=str, keep_default_na=False, index_col=False)
 
 
-def _columns(table: pd.DataFrame, file: Location, called: str, filled: str) -> tuple[str, str]:
-    """The columns of names and of predictions."""
+def _columns(table: pd.DataFrame, file: Location, name_column: str, prediction_column: str) -> tuple[str, str]:
+    """Find the columns of names and of predictions."""
     columns = list(table.columns)
     known = [column for column in columns if column in _PREDICTIONS]
-    free = [column for column in columns if column not in (*known, *_LEDGER, filled)]
-    name = next((title for title in (called, "name", "id") if title in columns), free[0] if free else "")
-    usual = [column for column in columns if column == filled]
+    free = [column for column in columns if column not in (*known, *_LEDGER, prediction_column)]
+    name = next((title for title in (name_column, "name", "id") if title in columns), free[0] if free else "")
+    usual = [column for column in columns if column == prediction_column]
     found = known or usual or [column for column in free if column != name]
     if any(_is_number(column) for column in found):
-        raise UserError(f"{file} has no header: its first line is {', '.join(columns)}; begin with the line name,pred")
+        raise UserError(f"{file} has no header: its first line is {', '.join(columns)}; add a line name,pred")
     if not name or len(found) != 1 or len(set(columns)) < len(columns):
         raise UserError(
-            f"{file}: one column should hold the name and one the prediction, called pred; its columns are "
+            f"{file}: one column should contain the name and one, called pred, the prediction; its columns are "
             f"{', '.join(columns) or 'none'}"
         )
     return name, found[0]
@@ -96,44 +96,44 @@ def _is_number(title: str) -> bool:
     return True
 
 
-def in_order(given: Given, names: list[str], split: str, problems: Problems) -> Given:
-    """A row for each of `names`, the photographs of train/ or test/, in their order.
+def in_order(table: ExternalTable, names: list[str], split: str, problems: Problems) -> ExternalTable:
+    """Select a row for each of `names`, the photographs of train/ or test/, in their order.
 
-    What stands in the way is added to `problems`; the table is of use only where there are none.
+    Problems are added to `problems`; the result is valid only if there are none.
     """
     find = _finder(names, split)
-    table = given.table.assign(name=given.table["name"].map(find).astype(str))
-    faults = _faults(table, names, split)
-    problems.update({f"{given.file}: {kind}": rows for kind, rows in faults.items() if rows})
-    ordered = table.drop_duplicates("name").set_index("name").reindex(names)
-    return replace(given, table=ordered.rename_axis("name").reset_index())
+    renamed = table.table.assign(name=table.table["name"].map(find).astype(str))
+    faults = _faults(renamed, names, split)
+    problems.update({f"{table.file}: {kind}": rows for kind, rows in faults.items() if rows})
+    ordered = renamed.drop_duplicates("name").set_index("name").reindex(names)
+    return replace(table, table=ordered.rename_axis("name").reset_index())
 
 
 def _faults(table: pd.DataFrame, names: list[str], split: str) -> Problems:
-    """For each kind of fault the rows that have it."""
-    name, there = table["name"], set(table["name"])
+    """Return the affected rows of each kind of problem."""
+    name, present = table["name"], set(table["name"])
     known = name.isin(names)
     shortened = ~known & name.isin({_stem(n).lstrip("0") or "0" for n in names if n.startswith("0")})
     described = name + " has " + table["text"].map(repr)
     return {
         f"no photograph of {split}/": name[~known & ~shortened].tolist(),
-        "leading zeros were lost, read names as text": name[shortened].tolist(),
-        f"stands twice, or more often, for one photograph of {split}/": name[name.duplicated()].unique().tolist(),
-        f"photograph of {split}/ without a row": [n for n in names if n not in there],
-        "no finite number": described[~np.isfinite(table["value"])].tolist(),
+        "leading zeros were lost; read names as text": name[shortened].tolist(),
+        f"several rows for one photograph of {split}/": name[name.duplicated()].unique().tolist(),
+        f"photograph of {split}/ without a row": [n for n in names if n not in present],
+        "not a finite number": described[~np.isfinite(table["value"])].tolist(),
         "no fold": name[table["fold"] == ""].tolist() if split == "train" and "fold" in table else [],
     }
 
 
 def _finder(names: list[str], split: str) -> Callable[[str], str]:
-    """Finds the photograph of a name that lacks its extension, or has one where the competition's lack it."""
+    """Return a function that finds the photograph of a name, with or without an extension."""
     whole = {name.removeprefix(f"{split}/"): name for name in names}
     stems = Counter(_stem(name) for name in whole)
     short = {_stem(plain): name for plain, name in whole.items() if stems[_stem(plain)] == 1}
 
-    def find(given: str) -> str:
-        plain = given.removeprefix(f"{split}/")
-        return whole.get(plain) or short.get(plain) or whole.get(_stem(plain)) or given
+    def find(name: str) -> str:
+        plain = name.removeprefix(f"{split}/")
+        return whole.get(plain) or short.get(plain) or whole.get(_stem(plain)) or name
 
     return find
 

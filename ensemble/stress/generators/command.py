@@ -7,33 +7,23 @@ from typing import Annotated
 
 import typer
 
+from ensemble.core.console.options import EngineOption, MembersOption, OofOption, StoreArgument, StoredDataOption
 from ensemble.core.console.progress import ProgressBoard
-from ensemble.core.storage.files import Location, location
-from ensemble.report.anew import report_anew
-from ensemble.store.find import find_store
+from ensemble.report.publish import update_report
+from ensemble.store.opening import find_store
 from ensemble.stress.generators.run import leave_clusters_out
 
 
 def main(
-    store: Annotated[
-        Location | None,
-        typer.Argument(parser=location, metavar="STORE", help="A store or a config; default: the newest store."),
-    ] = None,
-    data: Annotated[
-        Location | None,
-        typer.Option(
-            parser=location,
-            metavar="PATH",
-            help="The competition that the store was trained on; default: where it was then.",
-        ),
-    ] = None,
-    oof: Annotated[Location, typer.Option(parser=location, metavar="PATH", help="Root of the stores.")] = Path("oof"),
-    engine: Annotated[str, typer.Option(help="ray (local, or the cluster in RAY_ADDRESS) or inline.")] = "ray",
+    store: StoreArgument = None,
+    data: StoredDataOption = None,
+    oof: OofOption = Path("oof"),
+    engine: EngineOption = "ray",
     clusters: Annotated[
         int | None,
         typer.Option(min=2, max=20, help="How many; default: those of the last run, else the number that fits best."),
     ] = None,
-    members: Annotated[str, typer.Option(help="Train only these members, separated by commas.")] = "",
+    members: MembersOption = "",
 ) -> None:
     """Cluster the fakes by spectrum, train every member without each cluster, and score it on that cluster.
 
@@ -42,6 +32,6 @@ def main(
     """
     found, experiment = find_store(store, oof)
     complete = leave_clusters_out(found, experiment, members, data, engine, clusters)
-    report_anew(found, experiment, ProgressBoard().log)
+    update_report(found, experiment, ProgressBoard().log)
     if not complete:
         raise typer.Exit(1)

@@ -20,7 +20,7 @@ from ensemble.report.text import heading
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import Predictions, load_predictions
 from ensemble.store.results import GENERATORS, current_manifest, file_of, made_from, read
-from ensemble.stress.generators.blend_method import blend_method, called
+from ensemble.stress.generators.blended import blend_method, blend_name, nested_logits
 from ensemble.stress.generators.clusters import separation
 from ensemble.stress.generators.scores import score_table
 from ensemble.stress.generators.stored import Found
@@ -91,7 +91,7 @@ def results_of(
         "verdict": verdict(scores, found.facts["silhouette"]),
         "measured_on": MEASURED_ON + (_OF_BLEND if method else ""),
         "members": members,
-        "blend": None if method is None else called(method),
+        "blend": None if method is None else blend_name(method),
         "left_out": left_out,
         "synthetic": store.facts()["synthetic"],
         "separation": separation(found.facts["silhouette"]),
@@ -108,13 +108,11 @@ def _scores(sides: Sides, method: str | None, experiment: Experiment) -> pd.Data
     ledger, (unseen, random) = sides.unseen.ledger, sides.logits()
     if method is None:
         return score_table(sides.members, unseen, random, ledger.labels, ledger.folds)
-    from ensemble.stress.generators.blended import nested_logits  # blenders take a second to import
-
     unseen, random = (
         np.column_stack([nested_logits(method, experiment.blend, logits, folds), logits])
         for logits, folds in ((unseen, ledger), (random, sides.random.ledger))
     )
-    return score_table([called(method), *sides.members], unseen, random, ledger.labels, ledger.folds)
+    return score_table([blend_name(method), *sides.members], unseen, random, ledger.labels, ledger.folds)
 
 
 def _write(store: OofStore, content: dict[str, Any], scores: pd.DataFrame) -> None:

@@ -20,7 +20,7 @@ from ensemble.folds.ledger import FoldLedger
 from ensemble.store.columns import SPECTRA, columns_missing, make_columns
 from ensemble.store.context import RunContext
 from ensemble.store.oof import OofStore
-from ensemble.store.opening import competition_of, facts_of, note_photographs, set_aside
+from ensemble.store.opening import competition_of, facts_of, set_aside, write_photograph_hashes
 from ensemble.store.results import GENERATORS, file_of
 from ensemble.stress.generators.ledger import ALGORITHM
 from ensemble.stress.generators.results import results_of
@@ -124,7 +124,7 @@ def _clusters(run: _Run, cluster_store: OofStore, asked: int | None) -> Found:
     folds = run.experiment.folds.model_copy(update={"n_folds": clusters.ledger.n_folds, "seed": clusters.ledger.seed})
     experiment = run.experiment.model_copy(update={"folds": folds})
     cluster_store.begin(experiment, clusters.ledger, run.competition.sample, facts_of(run.competition))
-    note_photographs(cluster_store, run.competition)
+    write_photograph_hashes(cluster_store, run.competition)
     return clusters
 
 

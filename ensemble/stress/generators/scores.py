@@ -8,9 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ensemble.core.metrics.intervals import paired_standard_error, share_error, standard_error
+from ensemble.core.metrics.intervals import (
+    auc_standard_error,
+    paired_standard_error,
+    proportion_standard_error,
+    standard_error,
+)
 from ensemble.core.metrics.scores import area_under_curve
-from ensemble.report.facts.rates import auc_standard_error
 from ensemble.store.results import ALL
 
 Logits = NDArray[np.floating]
@@ -67,7 +71,7 @@ def _scores(logits: Logits, right: Right, fake: Right) -> dict[str, float]:
 
 
 def _share(name: str, found: Right) -> dict[str, float]:
-    return {name: float(found.mean()), f"{name}_se": share_error(found)}
+    return {name: float(found.mean()), f"{name}_se": proportion_standard_error(found)}
 
 
 def _change(name: str, now: Right, before: Right) -> dict[str, float]:

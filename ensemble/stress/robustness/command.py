@@ -9,50 +9,42 @@ import pandas as pd
 import typer
 from rich.console import Console
 
+from ensemble.core.console.options import EngineOption, MembersOption, OofOption, StoreArgument, StoredDataOption
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.errors import UserError
-from ensemble.core.storage.files import Location, location
 from ensemble.report.text import heading, print_table
-from ensemble.store.find import find_store
 from ensemble.store.oof import OofStore
+from ensemble.store.opening import find_store
 from ensemble.store.results import ROBUSTNESS, file_of
 from ensemble.stress.robustness.sample import SAMPLE_SIZE
 from ensemble.training.plan import choose_members
 
 
 def main(
-    store: Annotated[
-        Location | None,
-        typer.Argument(parser=location, metavar="STORE", help="A store or a config; default: the newest store."),
-    ] = None,
-    data: Annotated[
-        Location | None,
-        typer.Option(
-            parser=location, metavar="PATH", help="The competition; default: where it was when the store was trained."
-        ),
-    ] = None,
-    oof: Annotated[Location, typer.Option(parser=location, metavar="PATH", help="Root of the stores.")] = Path("oof"),
-    engine: Annotated[str, typer.Option(help="ray (local, or the cluster in RAY_ADDRESS) or inline.")] = "ray",
+    store: StoreArgument = None,
+    data: StoredDataOption = None,
+    oof: OofOption = Path("oof"),
+    engine: EngineOption = "ray",
     photographs: Annotated[
         int, typer.Option(min=0, help="How many training photographs are altered; 0 for all.")
     ] = SAMPLE_SIZE,
     alterations: Annotated[
         str, typer.Option(help="Only these, or families of them such as jpeg, separated by commas; default: all.")
     ] = "",
-    members: Annotated[str, typer.Option(help="Only these members, separated by commas; default: all.")] = "",
+    members: MembersOption = "",
 ) -> None:
     """Alter held-out photographs, predict them with the stored models, and report how the scores change."""
     found, experiment = find_store(store, oof)
     named = [member.name for member in choose_members(experiment, members)] if members else []
-    from ensemble.core.console.progress import ProgressBoard
-    from ensemble.report.anew import report_anew
-    from ensemble.stress.robustness.run import Request, robustness
+    from ensemble.report.publish import update_report
+    from ensemble.stress.robustness.run import RobustnessRequest, robustness
 
     board = ProgressBoard()
-    wanted = Request(_alterations(alterations), named, photographs)
+    wanted = RobustnessRequest(_alterations(alterations), named, photographs)
     table, content, complete = robustness(found, experiment, data, engine, wanted, board)
     _print(board.console, found, table, content)
     board.console.print(f"AUC, false positives, abstention: {file_of(found, ROBUSTNESS, 'md')}", markup=False)
-    report_anew(found, experiment, board.log)
+    update_report(found, experiment, board.log)
     if not complete:
         raise typer.Exit(1)
 

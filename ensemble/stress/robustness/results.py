@@ -14,12 +14,16 @@ from numpy.typing import NDArray
 
 from ensemble.core.arrays import Array, Labels
 from ensemble.core.console.text import plural
-from ensemble.core.metrics.intervals import paired_standard_error, share_error, standard_error
-from ensemble.core.metrics.scores import area_under_curve, is_right, to_probabilities
+from ensemble.core.metrics.intervals import (
+    auc_standard_error,
+    paired_standard_error,
+    proportion_standard_error,
+    standard_error,
+)
+from ensemble.core.metrics.scores import UNSURE, area_under_curve, is_right, to_probabilities
 from ensemble.core.storage.files import local_copy, new_file, write_text
 from ensemble.engine.recipes.code import versions
 from ensemble.engine.tasks.features import TableRequest
-from ensemble.report.facts.rates import auc_standard_error
 from ensemble.report.render.markdown import to_markdown
 from ensemble.report.sections.stress.robustness import section_of
 from ensemble.report.text import heading
@@ -34,7 +38,6 @@ from ensemble.stress.robustness.stored_members import StoredMember
 
 SAME_LOGIT = 0.01  # rounding may depend on how many rows are computed together, and on the processor
 SAME_PROBABILITY = 1e-3
-UNSURE = (0.2, 0.8)  # probabilities between these count as abstentions
 TABLE_COLUMNS = [
     "alteration", "title", "family", "member", "measured_on", "n", "accuracy", "standard_error", "change",
     "change_error", "auc", "auc_error", "false_positive_rate", "false_positive_rate_error", "fakes_found",
@@ -154,11 +157,11 @@ def scores(logits: Array, clean: Array | None, labels: Labels) -> dict[str, Any]
         "auc": area_under_curve(logits, labels),
         "auc_error": auc_standard_error(logits, labels),
         "false_positive_rate": _share(alarms),
-        "false_positive_rate_error": share_error(alarms),
+        "false_positive_rate_error": proportion_standard_error(alarms),
         "fakes_found": _share(found),
-        "fakes_found_error": share_error(found),
+        "fakes_found_error": proportion_standard_error(found),
         "abstained": _share(abstained),
-        "abstained_error": share_error(abstained),
+        "abstained_error": proportion_standard_error(abstained),
     }
 
 

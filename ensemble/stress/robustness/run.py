@@ -36,7 +36,7 @@ Missing = dict[str, list[StoredMember]]  # by alteration
 
 
 @dataclass(frozen=True)
-class Request:
+class RobustnessRequest:
     """What is to be measured.
 
     Attributes
@@ -59,7 +59,7 @@ def robustness(
     experiment: Experiment,
     data: Location | None,
     engine_name: str,
-    request: Request,
+    request: RobustnessRequest,
     board: ProgressBoard | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any], bool]:
     """Measure, write into `<store>/robustness/`, and return the table, the facts, and whether no member failed.
@@ -95,7 +95,7 @@ def _prepare(
     experiment: Experiment,
     predictions: Predictions,
     manifest: dict[str, Any] | None,
-    request: Request,
+    request: RobustnessRequest,
     status: StatusLine,
 ) -> RobustnessRun:
     """Find the members whose models can be applied, draw the sample, and fit the blend that decides it."""
@@ -107,7 +107,7 @@ def _prepare(
     return RobustnessRun(store, predictions, members, left_out, blend, columns, answers)
 
 
-def _missing(run: RobustnessRun, request: Request) -> tuple[Missing, list[str]]:
+def _missing(run: RobustnessRun, request: RobustnessRequest) -> tuple[Missing, list[str]]:
     """Return members without answers about each alteration, and alterations without columns that a blend reads."""
     requested = [name for name in run.members if not request.members or name in request.members]
     if not requested:

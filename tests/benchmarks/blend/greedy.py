@@ -21,7 +21,7 @@ from sklearn.metrics import accuracy_score
 from threadpoolctl import threadpool_limits
 
 from ensemble.blend.blenders.greedy import GreedySelection
-from ensemble.core.metrics.decisions import RightDecisions
+from ensemble.core.metrics.decisions import DecisionCounter
 from tests.benchmarks.blend.worlds import World, report
 
 SIZES = {"20 x 10,000 x 25": (20, 10_000, 25, 5.0), "100 x 100,000 x 100": (100, 100_000, 100, 800.0)}
@@ -75,7 +75,7 @@ def by_autogluon(
 
 def worst_pick(logits: NDArray[np.float32], labels: NDArray[np.int64], picks: list[int]) -> int:
     """Right decisions by which a pick falls short of the best of its round, at the most."""
-    right = RightDecisions(logits, labels)
+    right = DecisionCounter(logits, labels)
     total, short = right.start.copy(), 0
     for pick in picks:
         counts = right.counts(total, np.arange(logits.shape[1]))

@@ -1,11 +1,10 @@
-"""What the nested score promises against what fresh rows give, in simulated worlds.
+"""Nested scores against scores on new rows, in simulated worlds.
 
 `make bench NAME=blend ARGS=honesty`. In each world members share noise and each has a bias; rows are drawn, every
-blender is fitted and scored, one is chosen; then all decide 200,000 rows that nobody has seen. In points of accuracy.
+blender is fitted and scored, one is chosen; then all decide 200,000 new rows. In points of accuracy.
 
-A sample of 2,000 rows is itself off by 0.7 points, whoever decides it, so averages are taken over worlds before their
-size is. Half of the worlds have members that differ much, where weights are worth learning; half have members that are
-alike, where they are not, and whoever learns them only pays for it.
+A sample of 2,000 rows is itself off by 0.7 points, by any decision, so errors are averaged over worlds. Half of the
+worlds have very different members, where weights are worth learning; half have similar ones, where they are not.
 """
 
 from __future__ import annotations
@@ -35,14 +34,14 @@ def right(logits: np.ndarray, labels: np.ndarray) -> float:
     return 100 * float(((logits >= 0) == (labels == 1)).mean())
 
 
-def one_world(rows: int, members: int, seed: int, *, alike: bool) -> list[dict[str, object]]:
-    """A row for each blender, one for the chosen, and one for what is shipped."""
-    world = World(members, seed, alike=alike)
+def one_world(rows: int, members: int, seed: int, *, similar: bool) -> list[dict[str, object]]:
+    """A row for each blender, one for the chosen, and one for the submission."""
+    world = World(members, seed, similar=similar)
     logits, labels = world.draw(rows, 100 + seed)
     fresh, truth = world.draw(FRESH, 900 + seed)
     settings = BlendSettings()
     problem = Problem(logits, members, labels, folds_of(rows))
-    found = [evaluate(final, make, problem) for final, make in blenders(settings, members)]
+    found = [evaluate(blender, problem) for blender in blenders(settings, members)]
     found.append(evaluate_average([e for e in found if e.title != "single_best"], problem))
     choice = choose(found, problem)
     rule, _ = place_decision(choice.choosing, problem)
@@ -71,22 +70,22 @@ def one_world(rows: int, members: int, seed: int, *, alike: bool) -> list[dict[s
             "regret": best - right(shipped, truth),
         },
     ]
-    return [{"rows": rows, "alike": alike, "members": members, "seed": seed, **row} for row in table]
+    return [{"rows": rows, "similar": similar, "members": members, "seed": seed, **row} for row in table]
 
 
 def main(sizes: list[int]) -> None:
     begun, rows = time.perf_counter(), []
     with threadpool_limits(1):
         for n in sizes:
-            for alike, members, seed in itertools.product((False, True), MEMBERS, range(SEEDS)):
-                rows += one_world(n, members, seed, alike=alike)
+            for similar, members, seed in itertools.product((False, True), MEMBERS, range(SEEDS)):
+                rows += one_world(n, members, seed, similar=similar)
                 spent = time.perf_counter() - begun
-                print(f"{n} x {members}, alike {alike}, world {seed}: {spent:.0f} s", file=sys.stderr)  # noqa: T201
+                print(f"{n} x {members}, similar {similar}, world {seed}: {spent:.0f} s", file=sys.stderr)  # noqa: T201
     table = pd.DataFrame(rows)
     table["optimism"] = table["in-sample"] - table["fresh"]
     table["promise"] = table["nested"] - table["fresh"]
     table["off"] = table["promise"].abs()
-    means = table.groupby(["rows", "alike", "members", "blender"])[
+    means = table.groupby(["rows", "similar", "members", "blender"])[
         ["fresh", "optimism", "promise", "off", "regret"]
     ].mean()
     print(means.round(3).to_string())  # noqa: T201
@@ -95,7 +94,7 @@ def main(sizes: list[int]) -> None:
     for n, goal in ((n, PROMISES[n]) for n in sizes):
         mean, off = abs(float(of["promise"].mean()["SHIPPED", n])), float(of["off"].mean()["SHIPPED", n])
         chosen = abs(float(of["promise"].mean()["CHOSEN", n]))
-        figures[f"{n:,} rows: the nested score that is told against fresh, mean over worlds"] = {
+        figures[f"{n:,} rows: the reported nested score against fresh rows, mean over worlds"] = {
             "value": mean,
             "goal": goal,
             "met": mean <= goal,
@@ -103,9 +102,9 @@ def main(sizes: list[int]) -> None:
         figures[f"{n:,} rows: the same, absolute in each world, luck included"] = {"value": off}
         figures[f"{n:,} rows: the chosen one's own, mean over worlds"] = {"value": chosen}
         figures[f"{n:,} rows: in-sample of greedy against fresh"] = {"value": float(of["optimism"].mean()["greedy", n])}
-    for alike in (False, True):
-        here = table[(table["blender"] == "CHOSEN") & (table["alike"] == alike)]["regret"]
-        title = f"the chosen below the best of all blenders, members {'alike' if alike else 'unlike'}, mean"
+    for similar in (False, True):
+        here = table[(table["blender"] == "CHOSEN") & (table["similar"] == similar)]["regret"]
+        title = f"the chosen below the best of all blenders, members {'similar' if similar else 'different'}, mean"
         figures[title] = {"value": float(here.mean())}
     regret = float(table[table["blender"] == "CHOSEN"]["regret"].mean())
     shipped = float(table[table["blender"] == "SHIPPED"]["regret"].mean())

@@ -1,4 +1,4 @@
-"""Simulated members: each sees the label through noise that it shares with the others, noise of its own, a bias."""
+"""Simulated members: logits are the label plus shared noise, noise of their own, and a bias."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ N_FOLDS = 5
 
 
 class World:
-    """Members of one quality, shared noise, bias and scale each; rows are drawn as often as asked for.
+    """Members of one quality, shared noise, bias and scale each; rows can be drawn repeatedly.
 
-    Where they are `alike` they differ little, and no weights are much better than equal ones.
+    If they are `similar`, no weights are much better than equal ones.
     """
 
-    def __init__(self, members: int, seed: int, *, alike: bool = False) -> None:
+    def __init__(self, members: int, seed: int, *, similar: bool = False) -> None:
         rng = np.random.default_rng([seed, members])
-        apart = 0.1 if alike else 1.0
+        apart = 0.1 if similar else 1.0
         self.quality = 0.95 + apart * rng.uniform(-0.35, 0.35, members)
         self.shared = 0.6 + apart * rng.uniform(-0.3, 0.3, (members, 3))
         self.scale = np.exp(apart * rng.uniform(-0.7, 0.7, members))
         self.bias = apart * rng.normal(0, 0.3, members)
 
     def draw(self, rows: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Logits (rows, members), a member's column in one piece, and labels (rows,)."""
+        """Draw logits (rows, members), each column contiguous, and labels (rows,)."""
         rng = np.random.default_rng([seed, rows])
         labels = rng.integers(0, 2, rows)
         factors = rng.normal(size=(3, rows))
@@ -50,7 +50,7 @@ def folds_of(rows: int) -> NDArray[np.int64]:
 
 
 def write_store(root: Path, members: int, rows: int, test_rows: int, blend: str = "{}", seed: int = 0) -> OofStore:
-    """A store as a run leaves it, filled with one world's predictions."""
+    """Write a store as a run does, filled with one world's predictions."""
     config = root.with_suffix(".yaml")
     models = "\n".join(f"  - {{name: member_{m:03d}, model: {{use: a.B, number: {m}}}}}" for m in range(members))
     root.parent.mkdir(parents=True, exist_ok=True)
@@ -83,5 +83,5 @@ def _ledger(labels: NDArray[np.int64]) -> FoldLedger:
 
 
 def report(benchmark: str, figures: dict[str, dict[str, object]], absent: list[str], **more: object) -> None:
-    """The table's last line: every figure with its goal and whether it is met."""
+    """Print the last line: every figure with its goal and whether it is met."""
     print(json.dumps({"benchmark": benchmark, "figures": figures, **more, "absent": absent}))  # noqa: T201

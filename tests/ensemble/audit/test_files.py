@@ -16,8 +16,7 @@ from ensemble.audit.files.formats import formats, formats_of_test
 from ensemble.audit.files.header import facts_of, file_facts
 from ensemble.audit.files.names import names, runs_test
 from ensemble.audit.learned.permutation import best_auc, judge
-from ensemble.audit.run import told
-from ensemble.audit.store import checks_of, read_audit, read_content, write_audit
+from ensemble.audit.run import warnings_of
 from ensemble.competition.dataset import Competition
 from ensemble.config import FoldSettings, load_experiment
 from ensemble.core.errors import UserError
@@ -25,8 +24,9 @@ from ensemble.folds.ledger import FoldLedger
 from ensemble.report.facts.material import Material
 from ensemble.report.render.blocks import Findings
 from ensemble.report.sections.stress.audits import audits as audits_section
-from ensemble.store.find import find_store
+from ensemble.store.checks import checks_of, read_audit, read_content, write_audit
 from ensemble.store.oof import OofStore
+from ensemble.store.opening import find_store
 from ensemble.store.predictions import load_predictions
 from tests.competitions import LINEAR, write_competition, write_config
 from tests.conftest import train_inline
@@ -129,7 +129,7 @@ def test_file_size_alone_is_never_an_alarm() -> None:
     large["bytes"] = (rng.normal(10_000, 1000, 4000) + 180 * labels).astype(int)
     check = formats(large, labels, np.arange(4000) % 5)
     assert check.verdict == "fine"
-    assert "file size knows a little" in check.sentence
+    assert "file size is slightly better than chance" in check.sentence
     large["bytes"] = (rng.normal(10_000, 1000, 4000) + 900 * labels).astype(int)
     check = formats(large, labels, np.arange(4000) % 5)
     assert check.verdict == "look"
@@ -216,7 +216,7 @@ def test_a_run_says_what_asks_for_a_look(
     assert checks is not None
     said = capsys.readouterr().out
     assert "audit alarm: The label can be read from odd number of the name" in said
-    assert all(line in said for line in told(checks))
+    assert all(line in said for line in warnings_of(checks))
     experiment = load_experiment(store.root / "experiment.yaml")
     assert experiment.name == "small"
     (store.root / "folds.json").write_text(

@@ -17,7 +17,7 @@ from PIL import Image
 from ensemble.audit.files.copies import LARGEST, Pair, copies, look_alikes
 from ensemble.audit.learned.adversarial import adversarial
 from ensemble.audit.learned.drift import drift
-from ensemble.audit.learned.linear_probe import Auc, dealt, effective, told_apart, within_folds
+from ensemble.audit.learned.linear_probe import Auc, effective, random_folds, separability, within_folds
 from ensemble.audit.learned.permutation import best_auc, judge, permutation
 from ensemble.competition.demo.camera import photograph
 from ensemble.competition.demo.generator import Generator, draw_generator, generate
@@ -55,7 +55,7 @@ def test_another_generator_is_found_in_the_fakes(seed: int) -> None:
     train, labels = photographs(rng, 800)
     check = adversarial(train, photographs(rng, 400, OTHER)[0], labels, seed)
     assert check.verdict == "alarm"
-    assert "0.5 is what it should be" in check.sentence
+    assert "0.5 is expected" in check.sentence
     whole, fakes = check.tables[0].rows[0][3], check.tables[0].rows[1][3]
     assert fakes > whole > 0.55
 
@@ -77,7 +77,7 @@ def test_equal_sources_give_an_area_of_a_half() -> None:
     areas = []
     for seed in range(30):
         rng = np.random.default_rng(seed)
-        areas.append(told_apart(photographs(rng, 200)[0], photographs(rng, 100)[0], rng)[0].value)
+        areas.append(separability(photographs(rng, 200)[0], photographs(rng, 100)[0], rng)[0].value)
     assert abs(np.mean(areas) - 0.5) < 0.02
 
 
@@ -105,9 +105,9 @@ def test_too_few_photographs_tell_nothing_and_alarm_nobody() -> None:
         columns, labels = photographs(rng, 100)
         check = permutation(columns, rng.permutation(labels), np.arange(100) % 5, seed, Auc(0.42, 0.05, 50, 50))
         assert check.verdict == "fine"
-    told = re.search(r"would have to reach (0\.\d\d)", judge(check.figures | {"auc": 0.5}, None).sentence)
-    assert told is not None
-    assert 0.62 < float(told[1]) < 0.8
+    found = re.search(r"would have to reach (0\.\d\d)", judge(check.figures | {"auc": 0.5}, None).sentence)
+    assert found is not None
+    assert 0.62 < float(found[1]) < 0.8
 
 
 def test_a_verdict_changes_with_what_members_say() -> None:
@@ -145,7 +145,7 @@ def test_copies_on_both_sides_of_a_fold_are_found() -> None:
     columns = np.tile(columns, (2, 1)) + noise
     check = permutation(columns, np.tile(labels, 2), folds, 0, groups=look_alikes(pairs, 600))
     assert check.verdict == "alarm"
-    assert "held-out rows" in check.sentence
+    assert "has seen its held-out rows" in check.sentence
     together = np.arange(600) % 300 % 5
     check = permutation(columns, np.tile(labels, 2), together, 0, groups=look_alikes(pairs, 600))
     assert check.verdict == "fine", check.sentence
@@ -176,7 +176,7 @@ def test_copies_across_sets_stand_in_one_fold() -> None:
     pairs = [Pair(1, 4, "same file", 0), Pair(4, 5, "mirrored", 9)]
     groups = copies(pairs, ["a", "a", "b", "c"], 6)
     assert [len(set(groups[rows])) for rows in ([0, 1, 4, 5], [0, 2, 3])] == [1, 3]
-    folds = dealt(np.array([0, 0, 0, 0, 1, 1]), np.random.default_rng(0), groups=groups)
+    folds = random_folds(np.array([0, 0, 0, 0, 1, 1]), np.random.default_rng(0), groups=groups)
     assert len(set(folds[[0, 1, 4, 5]])) == 1
     assert effective(groups) == 2
 

@@ -54,7 +54,7 @@ def test_blending_again_gives_the_same_bytes(blended: OofStore) -> None:
     again = manifest(blended)
     assert again["guard"].pop("flips") == 0  # type: ignore[attr-defined]
     for content in (first, again):
-        content["guard"] = None  # tells of the submission before
+        content["guard"] = None  # compares with the submission before
         for summary in content["blenders"].values():  # type: ignore[attr-defined]
             del summary["seconds"]
     assert again == first
@@ -115,44 +115,16 @@ def test_the_manifests_score_is_that_of_the_stored_oof(blended: OofStore) -> Non
 
 def test_the_studies_can_be_opened(blended: OofStore) -> None:
     storage = f"sqlite:///{blended.root / 'blend' / 'study.db'}"
-    assert set(optuna.study.get_all_study_names(storage)) == {"cma", "tpe", "logistic", "boosted"}
+    assert set(optuna.study.get_all_study_names(storage)) == {"cma", "logistic", "boosted"}
     assert len(optuna.load_study(study_name="cma", storage=storage).trials) == 10
 
 
-@pytest.mark.training
-def test_studies_go_on_where_they_ended(blended: OofStore, tmp_path: Path) -> None:
-    """More trials of the same things are added to those that there are; of other things they begin anew."""
-    store = OofStore(Path(shutil.copytree(blended.root, tmp_path / "small")))
-    experiment = store.experiment()
-    storage = f"sqlite:///{store.blend_folder / 'study.db'}"
-
-    def trials(changes: dict[str, object]) -> list[dict[str, float]]:
-        settings = experiment.blend.model_copy(update={"methods": ("mean", "cma"), **changes})
-        blend(store, experiment.model_copy(update={"blend": settings}))
-        return [trial.params for trial in optuna.load_study(study_name="cma", storage=storage).trials]
-
-    first = trials({})
-    assert trials({"trials": 15})[:10] == first
-    assert len(trials({"trials": 15})) == 15
-    assert trials({"trials": 12, "seed": 5})[:10] != first
-
-
-def test_nothing_that_is_kept_is_a_pickle(blended: OofStore) -> None:
-    """Optuna's CMA-ES notes a pickle of itself with its trials; whoever opened the file could be made to run it."""
+def test_no_study_holds_a_pickle(blended: OofStore) -> None:
+    """Optuna's CMA-ES stores a pickle of itself with its trials, which could run code when it is opened."""
     with sqlite3.connect(blended.blend_folder / "study.db") as connection:
         tables = [row[0] for row in connection.execute("select name from sqlite_master where type = 'table'")]
         text = repr([list(connection.execute(f"select * from {table}")) for table in tables])  # noqa: S608
     assert "optimizer" not in text
-
-
-@pytest.mark.training
-def test_a_damaged_study_is_searched_anew(blended: OofStore, tmp_path: Path) -> None:
-    store = OofStore(Path(shutil.copytree(blended.root, tmp_path / "small")))
-    (store.blend_folder / "study.db").write_bytes(b"no database")
-    before = (store.blend_folder / "submit.csv").read_bytes()
-    blend(store)
-    assert (store.blend_folder / "submit.csv").read_bytes() == before
-    assert len(optuna.study.get_all_study_names(f"sqlite:///{store.blend_folder / 'study.db'}")) == 4
 
 
 @pytest.mark.training
@@ -221,7 +193,7 @@ def test_a_member_that_has_only_begun_waits(blended: OofStore, tmp_path: Path) -
     assert result["nested"]["n"] == 40
     board = leaderboard(store, load_predictions(store)).set_index("member")["seconds"]
     assert board["blend (mean)"] == board["boosted"], "who waits costs the blend nothing"
-    assert "Not taking part" in (store.blend_folder / "report.md").read_text()
+    assert "Left out, since too few rows would remain" in (store.blend_folder / "report.md").read_text()
     rebuild(store.blend_folder / "blend.json", store, tmp_path / "again.csv")
     assert (tmp_path / "again.csv").read_bytes() == (store.blend_folder / "submit.csv").read_bytes()
 
@@ -250,7 +222,7 @@ def test_a_weak_member_with_few_folds_makes_no_false_promise(tmp_path: Path) -> 
 
 
 def test_the_headline_is_the_score_of_what_is_handed_in(tmp_path: Path) -> None:
-    """All members lean to fake: a shift is applied, and what is told of the score is told with it."""
+    """All members lean to fake: a shift is applied, and the score is that of the shifted decisions."""
     store = write_store(tmp_path / "oof" / "biased", 2, 2000, 500, blend="{methods: [mean]}")
     for path in store.root.glob("members/*/fold-*"):
         table = pd.read_parquet(path / "predictions.parquet")
@@ -259,10 +231,10 @@ def test_the_headline_is_the_score_of_what_is_handed_in(tmp_path: Path) -> None:
     content = blend(store)
     assert content["decision"]["shift"] > 0.5
     table = pd.read_parquet(store.blend_folder / "oof.parquet")
-    told = is_right(table["pred"].to_numpy(), table["label"].to_numpy()).mean()
-    assert content["nested"]["accuracy"] == told > content["blenders"]["mean"]["nested"]["accuracy"]
-    assert f"ested accuracy {told:.4f}" in (store.blend_folder / "report.md").read_text()
-    assert leaderboard(store, load_predictions(store)).iloc[0]["accuracy"] == told
+    accuracy = is_right(table["pred"].to_numpy(), table["label"].to_numpy()).mean()
+    assert content["nested"]["accuracy"] == accuracy > content["blenders"]["mean"]["nested"]["accuracy"]
+    assert f"ested accuracy {accuracy:.4f}" in (store.blend_folder / "report.md").read_text()
+    assert leaderboard(store, load_predictions(store)).iloc[0]["accuracy"] == accuracy
 
 
 @pytest.mark.parametrize("folds_left", [1, 2])
@@ -343,7 +315,7 @@ def test_a_prediction_that_is_no_probability_names_its_fold(blended: OofStore, t
     table = pd.read_parquet(folder / "predictions.parquet")
     table.loc[len(table) - 1, "pred"] = value
     reseal(folder, table)
-    with pytest.raises(UserError, match=r"linear/fold-0/predictions\.parquet holds values that are no probabilities"):
+    with pytest.raises(UserError, match=r"linear/fold-0/predictions\.parquet contains values that are not"):
         blend(store)
 
 
@@ -379,31 +351,8 @@ def test_no_edit_of_a_manifest_gives_other_bytes_or_a_crash(trained: OofStore, t
             assert not target.exists()
     assert refused > 100
     path.write_text("[" * 100_000)
-    with pytest.raises(UserError, match=r"no readable blend\.json"):
+    with pytest.raises(UserError, match=r"cannot be read as a blend\.json"):
         rebuild(path, store, target)
-
-
-@pytest.mark.training
-@pytest.mark.parametrize("state", ["FAIL", "RUNNING"])
-def test_trials_that_came_to_nothing_are_not_taken_up(blended: OofStore, tmp_path: Path, state: str) -> None:
-    store = OofStore(Path(shutil.copytree(blended.root, tmp_path / "small")))
-    with sqlite3.connect(store.blend_folder / "study.db") as connection:
-        connection.execute("update trials set state = ?", (state,))
-    assert blend(store)["chosen"] == manifest(blended)["chosen"]
-
-
-@pytest.mark.training
-def test_trials_of_members_in_another_order_are_not_taken_up(tmp_path: Path) -> None:
-    """They are offsets by column: taken up, the second member would get what was found for the first."""
-    store = write_store(tmp_path / "oof" / "two", 2, 600, 50, blend="{methods: [mean, cma], trials: 8}")
-    experiment = store.experiment()
-    losses = []
-    for members in (experiment.members, experiment.members[::-1]):
-        blend(store, experiment.model_copy(update={"members": members}))
-        with sqlite3.connect(store.blend_folder / "study.db") as connection:
-            losses.append([loss for (loss,) in connection.execute("select value from trial_values")])
-    assert [len(found) for found in losses] == [8, 8]
-    assert losses[0] != losses[1]
 
 
 def test_a_blend_of_another_config_is_rebuilt_by_that_config(blended: OofStore, tmp_path: Path) -> None:

@@ -2,26 +2,29 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Callable
 
 import numpy as np
 import pytest
+import sklearn.base
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from ensemble.blend.blenders.base import Blender, LinearBlender, blended
+from ensemble.blend.blenders.base import Blender, LinearBlender, blended, clone
 from ensemble.blend.blenders.boosted import BoostedStacking
 from ensemble.blend.blenders.greedy import BaggedGreedy, GreedyLogLoss, GreedySelection
 from ensemble.blend.blenders.logistic import LogisticStacking, NonNegativeLogistic
-from ensemble.blend.blenders.roster import Maker, blenders, restored
+from ensemble.blend.blenders.roster import blenders, restored
+from ensemble.blend.blenders.rows import Split
 from ensemble.blend.blenders.search import CmaWeights, rounded
-from ensemble.blend.blenders.simple import SingleBest
+from ensemble.blend.blenders.simple import AverageOfBlenders, FixedWeights, MeanOfLogits, SingleBest
 from ensemble.blend.evaluation.nested import evaluate, evaluate_average
 from ensemble.config import BlendSettings
 from ensemble.core.metrics.decisions import (
-    RightDecisions,
+    DecisionCounter,
+    correct_count,
     mean_log_loss,
-    right_count,
     softplus_mean,
     wrong_then_log_loss,
 )
@@ -29,23 +32,53 @@ from tests.ensemble.blend.worlds import folds_of, problem, world
 
 ALL = BlendSettings(trials=24)
 TITLES = [title for title in ALL.methods if title != "average"]
-CONVEX = ["mean", "single_best", "greedy", "greedy_log_loss", "bagged_greedy", "cma", "tpe"]
+CONVEX = ["mean", "single_best", "greedy", "greedy_log_loss", "bagged_greedy", "cma"]
 
 
-def maker(title: str, members: int = 3) -> Maker:
-    ((_, make),) = blenders(ALL.model_copy(update={"methods": (title,)}), members)
-    return make
+def blender_of(title: str, members: int = 3) -> Blender:
+    (blender,) = blenders(ALL.model_copy(update={"methods": (title,)}), members)
+    return blender
 
 
 def fitted(title: str, n: int, quality: list[float], seed: int = 0) -> tuple[Blender, np.ndarray, np.ndarray]:
     logits, labels = world(n, quality, seed)
-    return maker(title, len(quality))().fit(logits, labels, folds_of(n)), logits, labels
+    return blender_of(title, len(quality)).fit(logits, labels, folds_of(n)), logits, labels
 
 
 @pytest.mark.parametrize("title", TITLES)
 def test_the_same_input_gives_the_same_decisions(title: str) -> None:
     (first, logits, _), (second, _, _) = (fitted(title, 300, [0.5, 0.8, 0.1]) for _ in range(2))
     np.testing.assert_array_equal(first.decision_function(logits), second.decision_function(logits))
+
+
+EVERY = [*blenders(ALL, 3), FixedWeights([0.5, 0.5]), AverageOfBlenders([MeanOfLogits(), SingleBest()], 3)]
+
+
+@pytest.mark.parametrize("blender", EVERY, ids=lambda blender: blender.title)
+@pytest.mark.parametrize("copy", [clone, sklearn.base.clone])
+def test_a_clone_has_the_parameters_and_nothing_learned(blender: Blender, copy: Callable[[Blender], Blender]) -> None:
+    """`sklearn.base.clone` also checks that `__init__` stores its parameters unchanged."""
+    logits, labels = world(120, [0.5, 0.8, 0.1])
+    fitted = copy(blender).fit(logits, labels, folds_of(120))
+    again = copy(fitted)
+    assert type(again) is type(blender)
+    assert str(again.get_params()) == str(blender.get_params()) or blender.title == "average"
+    assert vars(again).keys() == vars(copy(blender)).keys(), "what was learned is not copied"
+    refitted = again.fit(logits, labels, folds_of(120))
+    np.testing.assert_array_equal(refitted.decision_function(logits), fitted.decision_function(logits))
+
+
+def test_parameters_can_be_changed() -> None:
+    assert clone(BaggedGreedy(rounds=3).set_params(bags=4)).get_params() == {"rounds": 3, "bags": 4, "seed": 0}
+
+
+def test_fitting_an_average_fits_clones() -> None:
+    logits, labels = world(200, [0.5, 0.8, 0.1])
+    parts = [MeanOfLogits(), SingleBest()]
+    average = AverageOfBlenders(parts, 3).fit(logits, labels, folds_of(200))
+    assert not any(hasattr(part, "weights_") for part in parts)
+    expected = np.mean([p.fit(logits, labels, folds_of(200)).decision_function(logits) for p in parts], axis=0)
+    np.testing.assert_array_equal(average.decision_function(logits), expected)
 
 
 @pytest.mark.parametrize("title", TITLES)
@@ -67,8 +100,8 @@ def test_convex_weights(title: str) -> None:
 @pytest.mark.parametrize("title", TITLES)
 def test_one_member_is_no_trouble(title: str) -> None:
     blender, logits, labels = fitted(title, 200, [0.7])
-    found = right_count(blender.decision_function(logits), labels)
-    assert abs(found - right_count(logits[:, 0], labels)) <= 8
+    found = correct_count(blender.decision_function(logits), labels)
+    assert abs(found - correct_count(logits[:, 0], labels)) <= 8
 
 
 @pytest.mark.parametrize("title", [title for title in TITLES if title not in ("mean", "boosted", "bagged_greedy")])
@@ -81,14 +114,14 @@ def test_a_useless_member_gets_little(title: str) -> None:
 @pytest.mark.parametrize("title", TITLES)
 def test_members_that_tell_all_apart_are_no_trouble(title: str) -> None:
     logits, labels = world(200, [0.5, 20.0])
-    blender = maker(title, 2)().fit(logits, labels, folds_of(200))
-    assert right_count(blender.decision_function(logits), labels) == 200
+    blender = blender_of(title, 2).fit(logits, labels, folds_of(200))
+    assert correct_count(blender.decision_function(logits), labels) == 200
 
 
 @pytest.mark.parametrize("title", TITLES)
 def test_all_rows_in_one_fold_leave_nothing_to_tune_on(title: str) -> None:
     logits, labels = world(120, [0.6, 0.9])
-    blender = maker(title, 2)().fit(logits, labels, np.zeros(120, dtype=np.int64))
+    blender = blender_of(title, 2).fit(logits, labels, np.zeros(120, dtype=np.int64))
     assert np.isfinite(blender.decision_function(logits)).all()
 
 
@@ -103,13 +136,13 @@ def test_decisions_are_counted_exactly(seed: int, members: int, picks: list[int]
     rng = np.random.default_rng(seed)
     logits = (rng.integers(-3, 4, size=(40, members)) / 4).astype(np.float32)
     labels = np.arange(40) % 2
-    right, total = RightDecisions(logits, labels), None
-    total = right.start.copy()
+    counter = DecisionCounter(logits, labels)
+    total = counter.start.copy()
     for pick in picks:
-        total += right.margins[pick % members]
-    found = right.counts(total, np.arange(members))
+        total += counter.margins[pick % members]
+    found = counter.counts(total, np.arange(members))
     already = logits[:, [pick % members for pick in picks]].sum(axis=1)
-    assert found.tolist() == [right_count(already + column, labels) for column in logits.T]
+    assert found.tolist() == [correct_count(already + column, labels) for column in logits.T]
 
 
 def test_greedy_equals_the_walk_by_hand() -> None:
@@ -118,7 +151,7 @@ def test_greedy_equals_the_walk_by_hand() -> None:
     for _ in range(6):
         ranked = [
             (
-                -right_count(logits[:, [*picks, j]].mean(1), labels),
+                -correct_count(logits[:, [*picks, j]].mean(1), labels),
                 mean_log_loss(logits[:, [*picks, j]].mean(1), labels),
             )
             for j in range(3)
@@ -132,13 +165,13 @@ def test_greedy_equals_the_walk_by_hand() -> None:
 def test_no_search_ends_below_the_best_member(seed: int) -> None:
     """On the rows that it sees; rounding to steps of 1/50 may cost weights a row or two."""
     logits, labels = world(60, [0.3, 0.4, 0.5], seed)
-    best = max(right_count(column, labels) for column in logits.T)
+    best = max(correct_count(column, labels) for column in logits.T)
     greedy = GreedySelection().fit(logits, labels, folds_of(60))
-    assert right_count(greedy.decision_function(logits), labels) >= best
+    assert correct_count(greedy.decision_function(logits), labels) >= best
     single = SingleBest().fit(logits, labels, folds_of(60))
-    assert right_count(single.decision_function(logits), labels) == best
+    assert correct_count(single.decision_function(logits), labels) == best
     cma = CmaWeights(trials=8).fit(logits, labels, folds_of(60))
-    assert right_count(cma.decision_function(logits), labels) >= best - 2
+    assert correct_count(cma.decision_function(logits), labels) >= best - 2
 
 
 def test_greedy_by_log_loss_ends_near_the_best_weights_of_a_grid() -> None:
@@ -158,9 +191,9 @@ def test_bags_tell_how_often_a_member_is_included() -> None:
 
 def test_weights_come_near_the_best_of_a_grid() -> None:
     logits, labels = world(400, [0.3, 0.9])
-    grid = max(right_count(logits @ [w, 1 - w], labels) for w in np.linspace(0, 1, 51))
+    grid = max(correct_count(logits @ [w, 1 - w], labels) for w in np.linspace(0, 1, 51))
     found = CmaWeights(trials=100).fit(logits, labels, folds_of(400))
-    assert right_count(found.decision_function(logits), labels) >= grid - 2
+    assert correct_count(found.decision_function(logits), labels) >= grid - 2
 
 
 @given(st.lists(st.floats(0.001, 1), min_size=1, max_size=90))
@@ -191,7 +224,7 @@ def test_a_tuned_penalty_is_tuned_on_ledger_folds_only(monkeypatch: pytest.Monke
     seen: list[set[int]] = []
     original = logistic._inner_log_loss
 
-    def spy(C: float, X: np.ndarray, y: np.ndarray, splits: list[logistic.Split]) -> float:
+    def spy(C: float, X: np.ndarray, y: np.ndarray, splits: list[Split]) -> float:
         for fit, heldout in splits:
             assert not set(folds[fit]) & set(folds[heldout])
             seen.append(set(folds[heldout]))
@@ -212,18 +245,17 @@ def test_trees_read_columns_that_follow_the_members() -> None:
     signal = (2 * labels - 1).astype(np.float32)
     logits = np.column_stack([signal * 0.4 + rng.normal(size=4000), signal * (1 - 2 * lies) * 3, lies])
     matrix = np.asfortranarray(logits.astype(np.float32))
-    blind = maker("boosted", 2)().fit(matrix[:, :2], labels, folds_of(4000))
-    seeing = maker("boosted", 2)().fit(matrix, labels, folds_of(4000))
-    accuracy = [right_count(b.decision_function(x), labels) for b, x in ((blind, matrix[:, :2]), (seeing, matrix))]
+    blind = blender_of("boosted", 2).fit(matrix[:, :2], labels, folds_of(4000))
+    seeing = blender_of("boosted", 2).fit(matrix, labels, folds_of(4000))
+    accuracy = [correct_count(b.decision_function(x), labels) for b, x in ((blind, matrix[:, :2]), (seeing, matrix))]
     assert accuracy[1] > accuracy[0] + 100
 
 
-@pytest.mark.parametrize("title", ["cma", "tpe"])
-def test_a_search_among_many_members_never_ends_below_its_start(title: str) -> None:
+def test_a_search_among_many_members_never_ends_below_its_start() -> None:
     """Equal weights of sixty are finer than the grid: rounded, they would be those of the first fifty."""
     logits, labels = world(400, [0.4] * 60)
-    blender = maker(title, 60)().fit(logits, labels, folds_of(400))
-    greedy = maker("greedy", 60)().fit(logits, labels, folds_of(400))
+    blender = blender_of("cma", 60).fit(logits, labels, folds_of(400))
+    greedy = blender_of("greedy", 60).fit(logits, labels, folds_of(400))
     found, *starts = (
         wrong_then_log_loss(blended(logits, weights.astype(np.float32), 0.0), labels)
         for weights in (blender.member_weights(60), greedy.member_weights(60), np.full(60, 1 / 60))
@@ -236,17 +268,17 @@ def test_the_logits_that_a_rule_is_fitted_on_are_no_memory() -> None:
     logits, labels = world(400, [0.0] * 20)
     blender = BoostedStacking(20, trials=1)
     blender.fit(logits, labels, folds_of(400))
-    blender._settings = {"learning_rate": 0.3, "num_leaves": 12, "min_data_in_leaf": 2}
-    blender.booster_ = blender._boosted(blender._settings, blender._data(logits, labels))
-    by_heart = right_count(blender.decision_function(logits), labels) / 400
-    honest = right_count(blender.logits_of_fit(logits), labels) / 400
+    blender.settings_ = {"learning_rate": 0.3, "num_leaves": 12, "min_data_in_leaf": 2}
+    blender.booster_ = blender._boost(blender.settings_, blender._data(logits, labels))
+    by_heart = correct_count(blender.decision_function(logits), labels) / 400
+    honest = correct_count(blender.logits_of_fit(logits, labels, folds_of(400)), labels) / 400
     assert by_heart > 0.8
     assert abs(honest - 0.5) < 0.1
 
 
 def test_the_average_is_the_mean_of_the_blenders() -> None:
     here = problem(300, [0.5, 0.8, 0.1])
-    parts = [evaluate(maker(title), maker(title), here) for title in ("mean", "greedy", "boosted")]
+    parts = [evaluate(blender_of(title), here) for title in ("mean", "greedy", "boosted")]
     average = evaluate_average(parts, here)
     np.testing.assert_allclose(average.nested, np.mean([part.nested for part in parts], axis=0), rtol=1e-6)
     np.testing.assert_allclose(
@@ -263,9 +295,17 @@ def test_softplus_in_single_precision(values: list[float]) -> None:
     assert found == pytest.approx(np.logaddexp(0, np.array(values)).mean(), rel=1e-5, abs=1e-6)
 
 
+def test_former_names_in_a_config_are_those_of_today() -> None:
+    assert BlendSettings(methods=["mean", "weights", "cma", "tpe", "stacking"]).methods == ("mean", "cma", "logistic")
+
+
+def test_the_average_alone_is_that_of_the_mean() -> None:
+    assert [blender.title for blender in blenders(BlendSettings(methods=("average",)), 3)] == ["mean"]
+
+
 def test_a_config_picks_blenders_in_the_order_of_their_simplicity() -> None:
     for methods in itertools.permutations(["boosted", "mean", "greedy"], 2):
-        titles = [make().title for _, make in blenders(BlendSettings(methods=methods), 3)]
+        titles = [blender.title for blender in blenders(BlendSettings(methods=methods), 3)]
         assert titles == [title for title in ("mean", "greedy", "boosted") if title in methods]
 
 
@@ -281,5 +321,5 @@ def test_one_fake_among_a_hundred_is_no_trouble(title: str) -> None:
     """Inner folds without any fake are among those that are tuned on."""
     logits, _ = world(100, [0.6, 0.9])
     labels = (np.arange(100) == 7).astype(np.int64)
-    blender = maker(title, 2)().fit(logits, labels, folds_of(100))
+    blender = blender_of(title, 2).fit(logits, labels, folds_of(100))
     assert np.isfinite(blender.decision_function(logits)).all()

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from ensemble.blend.live import LiveBlend
-from ensemble.blend.run import blend
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.storage.lock import only_writer
 from ensemble.store.oof import OofStore
@@ -53,17 +52,17 @@ def test_after_each_fold_the_blend_is_of_the_folds_there_are(store: OofStore) ->
     assert "blend so far: 0." in live.board.standing
 
 
-def test_telling_takes_no_more_than_its_share_of_time(store: OofStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refreshing_takes_no_more_than_its_share_of_time(store: OofStore, monkeypatch: pytest.MonkeyPatch) -> None:
     live = LiveBlend(store, store.experiment(), ProgressBoard())
     times = []
-    monkeypatch.setattr(LiveBlend, "_tell", lambda self, content: times.append(1))
+    monkeypatch.setattr(LiveBlend, "_show", lambda self, content: times.append(1))
     for _ in range(5):
         live.fold_stored()
     assert len(times) == 1, "folds that come faster than the blend can be refreshed wait"
     live.refresh()
     assert len(times) == 2, "but at the end it is whole"
     live.refresh()
-    assert len(times) == 2, "and where nothing came home nothing is done"
+    assert len(times) == 2, "and without a new fold nothing is done"
 
 
 def test_a_blend_at_work_or_a_fault_never_stops_the_training(
@@ -77,12 +76,3 @@ def test_a_blend_at_work_or_a_fault_never_stops_the_training(
     live._took = 0.0
     live.fold_stored()
     assert "no member has a finished fold" in capsys.readouterr().out
-
-
-@pytest.mark.training
-def test_the_searches_of_a_whole_blend_outlive_a_quick_one(store: OofStore) -> None:
-    blend(store)
-    before = (store.blend_folder / "study.db").read_bytes()
-    live = LiveBlend(store, store.experiment(), ProgressBoard())
-    live.fold_stored()
-    assert (store.blend_folder / "study.db").read_bytes() == before

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ensemble.blend.blenders.base import at_most
+from ensemble.blend.blenders.rows import at_most
 from ensemble.blend.evaluation.choice import _simplest, choose
 from ensemble.blend.evaluation.nested import Problem, evaluate, evaluate_average
 from ensemble.blend.evaluation.threshold import place_decision
-from tests.ensemble.blend.test_blenders import TITLES, maker
+from tests.ensemble.blend.test_blenders import TITLES, blender_of
 from tests.ensemble.blend.worlds import problem, world
 
 
@@ -18,7 +18,7 @@ def test_nested_scores_see_no_row_of_their_own(title: str) -> None:
     """A fold's nested logits stay the same when its own labels are turned round."""
     here = problem(120, [0.5, 0.7], k=3)
     turned = Problem(here.logits, 2, np.where(here.folds == 1, 1 - here.labels, here.labels), here.folds)
-    one, two = (evaluate(maker(title, 2), maker(title, 2), p).nested[here.folds == 1] for p in (here, turned))
+    one, two = (evaluate(blender_of(title, 2), p).nested[here.folds == 1] for p in (here, turned))
     np.testing.assert_array_equal(one, two)
 
 
@@ -28,7 +28,7 @@ def test_where_there_is_nothing_to_learn_nothing_is_claimed(title: str) -> None:
     """Thirty members of noise: in-sample every search finds something, nested none does."""
     in_sample, nested = [], []
     for seed in range(5):
-        evaluation = evaluate(maker(title, 30), maker(title, 30), problem(400, [0.0] * 30, seed))
+        evaluation = evaluate(blender_of(title, 30), problem(400, [0.0] * 30, seed))
         in_sample.append(evaluation.in_sample_scores.accuracy)
         nested.append(evaluation.nested_scores.accuracy)
     assert abs(np.mean(nested) - 0.5) < 0.035
@@ -40,9 +40,7 @@ def test_neither_choice_nor_decision_nor_average_claims_anything_there() -> None
     chosen, decided = [], []
     for seed in range(8):
         here = problem(400, [0.0] * 30, seed)
-        evaluations = [
-            evaluate(maker(t, 30), maker(t, 30), here) for t in ("mean", "single_best", "greedy", "logistic")
-        ]
+        evaluations = [evaluate(blender_of(t, 30), here) for t in ("mean", "single_best", "greedy", "logistic")]
         evaluations.append(evaluate_average(evaluations, here))
         choice = choose(evaluations, here)
         chosen.append(((choice.choosing.nested >= 0) == (here.labels == 1)).mean())
@@ -56,7 +54,7 @@ def test_in_sample_flatters_and_nested_does_not() -> None:
     gaps = []
     for seed in range(6):
         here = problem(400, [0.0] * 50, seed)
-        evaluation = evaluate(maker("greedy", 50), maker("greedy", 50), here)
+        evaluation = evaluate(blender_of("greedy", 50), here)
         gaps.append((evaluation.in_sample_scores.accuracy - 0.5, evaluation.nested_scores.accuracy - 0.5))
     in_sample, nested = np.mean(gaps, axis=0)
     assert in_sample > 0.08
@@ -75,10 +73,10 @@ def test_many_folds_are_left_out_a_few_at_a_time() -> None:
 def test_rows_of_one_fold_cannot_be_held_out_but_the_mean_learns_nothing() -> None:
     logits, labels = world(60, [0.5, 0.8])
     here = Problem(logits, 2, labels, np.zeros(60, dtype=np.int64))
-    mean = evaluate(maker("mean"), maker("mean"), here)
+    mean = evaluate(blender_of("mean"), here)
     assert mean.nested_scores.accuracy == mean.in_sample_scores.accuracy
     with pytest.raises(ValueError, match="one fold"):
-        evaluate(maker("greedy"), maker("greedy"), here)
+        evaluate(blender_of("greedy"), here)
 
 
 @pytest.mark.training
@@ -87,10 +85,10 @@ def test_the_simplest_within_one_standard_error_is_chosen() -> None:
     means = 0
     for seed in range(10):
         alike = problem(600, [0.6, 0.6, 0.6], seed)
-        means += choose([evaluate(maker(t), maker(t), alike) for t in order], alike).chosen.title == "mean"
+        means += choose([evaluate(blender_of(t), alike) for t in order], alike).chosen.title == "mean"
     assert means >= 7, "one standard error is not beyond chance, but it is not easily exceeded"
     uneven = problem(600, [1.5, 0.0, 0.0, 0.0])
-    choice = choose([evaluate(maker(t, 4), maker(t, 4), uneven) for t in order], uneven)
+    choice = choose([evaluate(blender_of(t, 4), uneven) for t in order], uneven)
     assert choice.chosen.title != "mean"
     assert choice.chosen.title in choice.reason
 
@@ -99,7 +97,7 @@ def test_the_simplest_within_one_standard_error_is_chosen() -> None:
 @given(st.integers(0, 1000))
 def test_nothing_below_the_plain_mean_is_chosen(seed: int) -> None:
     here = problem(200, [0.5, 0.6, 0.4, 0.0], seed)
-    evaluations = [evaluate(maker(t, 4), maker(t, 4), here) for t in ("mean", "single_best", "greedy")]
+    evaluations = [evaluate(blender_of(t, 4), here) for t in ("mean", "single_best", "greedy")]
     chosen = choose(evaluations, here).chosen
     assert chosen.nested_scores.accuracy >= evaluations[0].nested_scores.accuracy
 
@@ -124,7 +122,7 @@ def test_for_each_fold_the_blender_is_chosen_by_the_scores_of_the_others() -> No
     here = problem(300, [0.4, 0.5, 0.6, 0.0], seed=2)
     turned = Problem(here.logits, 4, np.where(here.folds == 2, 1 - here.labels, here.labels), here.folds)
     titles = ("mean", "single_best", "greedy", "logistic")
-    evaluations = [evaluate(maker(t, 4), maker(t, 4), here) for t in titles]
+    evaluations = [evaluate(blender_of(t, 4), here) for t in titles]
     one, two = (choose(evaluations, p).choosing.nested[here.folds == 2] for p in (here, turned))
     np.testing.assert_array_equal(one, two)
 
@@ -143,11 +141,11 @@ def test_rows_are_drawn_by_lot_where_there_are_more_than_needed() -> None:
 @pytest.mark.parametrize("title", TITLES)
 def test_a_blender_that_is_given_only_some_rows_is_scored_on_all(title: str, monkeypatch: pytest.MonkeyPatch) -> None:
     here = problem(900, [0.9, 0.6, 0.3])
-    whole = evaluate(maker(title), maker(title), here)
+    whole = evaluate(blender_of(title), here)
     monkeypatch.setattr(type(whole.blender), "most_rows", 300)
     seen, fit = [], type(whole.blender).fit
     monkeypatch.setattr(type(whole.blender), "fit", lambda self, *rows: (seen.append(rows), fit(self, *rows))[1])
-    some = evaluate(maker(title), maker(title), here)
+    some = evaluate(blender_of(title), here)
     for part, (logits, labels, folds) in zip([some.whole, *some.parts], seen, strict=True):
         rows = part.fitted_on(here)
         assert len(rows) == 300

@@ -17,7 +17,7 @@ from ensemble.blend.evaluation.threshold import (
     plateau,
 )
 from ensemble.core.metrics.scores import log_loss, to_probabilities
-from tests.ensemble.blend.test_blenders import maker
+from tests.ensemble.blend.test_blenders import blender_of
 from tests.ensemble.blend.worlds import folds_of
 
 
@@ -89,7 +89,7 @@ def test_where_half_lies_on_the_plateau_it_stays() -> None:
 def placed(logits: np.ndarray, labels: np.ndarray) -> tuple[str, Decision, np.ndarray]:
     matrix = np.asfortranarray(logits.astype(np.float32)[:, None])
     here = Problem(matrix, 1, labels, folds_of(len(labels)))
-    rule, _ = place_decision(evaluate(maker("mean"), maker("mean"), here), here)
+    rule, _ = place_decision(evaluate(blender_of("mean"), here), here)
     return rule.title, rule.decision, rule.nested
 
 
@@ -125,10 +125,7 @@ def test_nested_decisions_see_no_row_of_their_own() -> None:
     folds = folds_of(600)
     turned = np.where(folds == 1, 1 - labels, labels)
     one, two = (
-        {
-            rule.title: rule.nested[folds == 1]
-            for rule in place_decision(evaluate(maker("mean"), maker("mean"), p), p)[1]
-        }
+        {rule.title: rule.nested[folds == 1] for rule in place_decision(evaluate(blender_of("mean"), p), p)[1]}
         for p in (
             Problem(np.asfortranarray((logits + 1).astype(np.float32)[:, None]), 1, y, folds) for y in (labels, turned)
         )
@@ -152,7 +149,7 @@ def test_both_estimates_find_the_share_of_fakes(share: float) -> None:
     assert decided >= ((test >= 0) == fake).mean() - 0.001
     if share != 0.5:
         assert "--correct-prior" in prior.in_words(corrected=False)
-        assert "allow for it" in prior.in_words(corrected=True)
+        assert "corrected for it" in prior.in_words(corrected=True)
         assert decided > ((test >= 0) == fake).mean()
 
 

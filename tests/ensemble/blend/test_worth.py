@@ -7,7 +7,7 @@ from ensemble.blend.blenders.greedy import GreedySelection
 from ensemble.blend.evaluation.nested import Problem
 from ensemble.blend.evaluation.outlook import Outlook, outlook
 from ensemble.blend.evaluation.worth import worth
-from ensemble.blend.inputs import taking_part
+from ensemble.blend.inputs import select_members
 from tests.ensemble.blend.worlds import folds_of, problem, world
 
 
@@ -103,10 +103,10 @@ def test_what_next_promises_no_more_than_there_are_errors() -> None:
     assert saturated.another_member == 0
 
 
-def test_what_next_knows_nothing_of_one_member() -> None:
+def test_what_next_is_unknown_for_one_member() -> None:
     alone = told(problem(300, [0.7]))
     assert alone.another_member is None
-    assert "not known of a single one" in alone.lines()[0]
+    assert "unknown, a single member" in alone.lines()[0]
     assert "add a second member" in alone.lines()[-1]
 
 
@@ -136,12 +136,12 @@ def test_what_next_measures_what_a_second_seed_added_to_the_blend() -> None:
 def test_members_take_part_on_rows_that_all_have_predicted(folds: list[int], members: list[int], rows: int) -> None:
     there = np.arange(5)[:, None] < np.array(folds)
     of_rows = np.repeat(np.arange(5), 3)
-    used, found = taking_part(there, of_rows)
+    used, found = select_members(there, of_rows)
     assert used.tolist() == members
     assert sorted(set(of_rows[found])) == list(range(rows))
 
 
 def test_members_without_a_common_fold() -> None:
     there = np.array([[True, False], [True, False], [False, True]])
-    used, found = taking_part(there, np.array([0, 1, 2]))
+    used, found = select_members(there, np.array([0, 1, 2]))
     assert (used.tolist(), found.tolist()) == ([0], [0, 1])

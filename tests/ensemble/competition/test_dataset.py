@@ -172,7 +172,7 @@ def test_missing_parts_are_named(tmp_path: Path, folder: Path) -> None:
 def test_a_sample_with_more_columns_is_refused_before_anything_is_trained(folder: Path) -> None:
     rows = [["1", *row] for row in read_rows(folder / "submit.csv")[1:]]
     write_rows(folder / "submit.csv", ["id", "name", "pred"], rows)
-    with pytest.raises(UserError, match=r"beside name there must be one column"):
+    with pytest.raises(UserError, match=r"besides name there must be exactly one column"):
         Competition.open(folder)
 
 
@@ -202,7 +202,7 @@ def test_two_photographs_for_one_row(folder: Path) -> None:
     rows = [[name.removesuffix(".png"), label] for name, label in read_rows(folder / "train.csv")[1:]]
     write_rows(folder / "train.csv", ["name", "target"], rows)
     Image.fromarray(photograph(9, False)).save(folder / "train" / "00004.jpg")
-    assert "two photographs for one row" in problems(folder)
+    assert "row with several photographs" in problems(folder)
 
 
 def test_another_label_or_pixel_is_another_competition(tmp_path: Path, folder: Path) -> None:

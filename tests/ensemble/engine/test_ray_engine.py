@@ -17,6 +17,7 @@ from ensemble.train import train
 from tests.competitions import BOOSTED, CNN, LINEAR, write_config
 from tests.conftest import train_inline
 from tests.ensemble.training.test_train import foreign
+from tests.records import stored_predictions
 
 Both = tuple[OofStore, OofStore, bool, str]
 
@@ -59,9 +60,7 @@ def test_equal_bytes(both: Both, member: str) -> None:
 def test_the_cnn_agrees(both: Both) -> None:
     inline, on_ray, _, _ = both
     for fold in range(3):
-        one, two = inline.predictions("cnn", fold), on_ray.predictions("cnn", fold)
-        assert one is not None
-        assert two is not None
+        one, two = (stored_predictions(store, "cnn", fold) for store in (inline, on_ray))
         assert list(one.columns) == list(two.columns)
         np.testing.assert_allclose(one["pred"], two["pred"], atol=1e-5)
 

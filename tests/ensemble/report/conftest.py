@@ -17,9 +17,9 @@ from ensemble.report.publish import publish
 from ensemble.report.write import write_sections
 from ensemble.store.oof import OofStore
 from ensemble.stress.generators.run import leave_clusters_out
-from ensemble.stress.robustness.run import Request, robustness
+from ensemble.stress.robustness.run import RobustnessRequest, robustness
 from tests.ensemble.report.every_block import every_block
-from tests.ensemble.report.told import material, told  # noqa: F401  fixtures
+from tests.ensemble.report.mixed import material, mixed  # noqa: F401  fixtures
 from tests.shared import built_once
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -63,7 +63,7 @@ def real_report(trained: OofStore) -> Path:
     def build(folder: Path) -> None:
         store = OofStore(Path(shutil.copytree(trained.root.parent, folder / "oof")) / trained.name)
         blend(store)
-        robustness(store, store.experiment(), None, "inline", Request(("jpeg_50_420", "flip"), photographs=0))
+        robustness(store, store.experiment(), None, "inline", RobustnessRequest(("jpeg_50_420", "flip"), photographs=0))
         leave_clusters_out(store, store.experiment(), engine_name="inline", asked=2)
         publish(store, make_console())
 

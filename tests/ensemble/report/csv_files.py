@@ -11,7 +11,7 @@ import pandas as pd
 from playwright.sync_api import Page
 
 from ensemble.report.render.blocks import Column
-from ensemble.report.render.formats import shown_cell
+from ensemble.report.render.formats import format_cell
 
 _READ = """tables => tables.map((table) => ({
     id: table.id.replace('table-', ''),
@@ -37,7 +37,7 @@ def shown_of_csv(path: Path, columns: list[Column]) -> list[list[str]]:
     """The cells that the page must show for this file. Only what is no text is read as numbers."""
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     rows = [{str(key): text for key, text in row.items()} for row in frame.to_dict("records")]
-    return [[shown_cell(_typed(row, column), column) for column in columns] for row in rows]
+    return [[format_cell(_typed(row, column), column) for column in columns] for row in rows]
 
 
 def _typed(row: dict[str, str], column: Column) -> dict[str, Any]:

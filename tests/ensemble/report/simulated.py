@@ -18,10 +18,10 @@ def opinions(
     logits = np.outer(2 * truth - 1, quality) * 0.5 + rng.normal(size=(n, len(quality)))
     labels = truth.copy()
     labels[list(flipped)] = 1 - labels[list(flipped)]
-    return told(logits, labels)
+    return opinions_of(logits, labels)
 
 
-def told(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> Opinions:
+def opinions_of(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> Opinions:
     """Opinions of members with these logits (n, members); the mean of them leads."""
     who = [f"member_{place}" for place in range(logits.shape[1])]
     names = [f"{row:05d}.png" for row in range(len(labels))]

@@ -13,17 +13,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
-from scipy.stats import bootstrap
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from ensemble.report.card.card import card, source_name
 from ensemble.report.card.numbers import base_rates, figures
 from ensemble.report.facts.material import Material
-from ensemble.report.facts.rates import Rate, auc_standard_error, share_of_alarms_right
+from ensemble.report.facts.rates import Rate, share_of_alarms_right
 from ensemble.report.publish import publish
-from ensemble.report.render.blocks import Section, Text
+from ensemble.report.render.blocks import Section, Table, Text, blocks_of
 from ensemble.report.render.markdown import to_markdown
-from ensemble.report.write import tables_of
 from ensemble.store.oof import OofStore
 from ensemble.store.results import made_from
 
@@ -36,12 +34,12 @@ def section(material: Material) -> Section:
 
 
 @pytest.fixture
-def store(told: OofStore, tmp_path: Path) -> OofStore:
-    return OofStore(Path(shutil.copytree(told.root, tmp_path / "told")))
+def store(mixed: OofStore, tmp_path: Path) -> OofStore:
+    return OofStore(Path(shutil.copytree(mixed.root, tmp_path / "mixed")))
 
 
 def table(section: Section, identifier: str) -> pd.DataFrame:
-    return next(each.frame for each in tables_of([section]) if each.id == identifier)
+    return next(each.frame for each in blocks_of([section], Table) if each.id == identifier)
 
 
 def chapter(section: Section, title: str) -> str:
@@ -53,8 +51,8 @@ def nested(store: OofStore) -> pd.DataFrame:
     return pd.read_parquet(store.blend_folder / "oof.parquet")
 
 
-def test_figures_are_those_of_the_blend_s_file(told: OofStore, section: Section) -> None:
-    rows, said = nested(told), table(section, "card-figures").set_index("figure")
+def test_figures_are_those_of_the_blend_s_file(mixed: OofStore, section: Section) -> None:
+    rows, said = nested(mixed), table(section, "card-figures").set_index("figure")
     assert said.loc["Accuracy at 0.5", "value"] == pytest.approx(((rows["pred"] >= 0.5) == rows["label"]).mean())
     assert said.loc["AUC", "value"] == pytest.approx(roc_auc_score(rows["label"], rows["pred"]))
     assert said.loc["Brier score", "value"] == pytest.approx(brier_score_loss(rows["label"], rows["pred"]))
@@ -66,12 +64,12 @@ def test_figures_are_those_of_the_blend_s_file(told: OofStore, section: Section)
     assert said["measured_on"].str.startswith("nested OOF on").all()
 
 
-def test_errors_by_class(told: OofStore, section: Section) -> None:
-    rows, said = nested(told), table(section, "card-errors").set_index("what")
+def test_errors_by_class(mixed: OofStore, section: Section) -> None:
+    rows, said = nested(mixed), table(section, "card-errors").set_index("what")
     real, fake = rows[rows["label"] == 0], rows[rows["label"] == 1]
-    alarms = said.loc["real ones called fake (false-positive rate)"]
+    alarms = said.loc["real photographs predicted fake (false-positive rate)"]
     assert alarms[["count", "of"]].tolist() == [(real["pred"] >= 0.5).sum(), len(real)]
-    missed = said.loc["fakes called real (missed)"]
+    missed = said.loc["fakes predicted real (missed)"]
     assert missed[["count", "of"]].tolist() == [(fake["pred"] < 0.5).sum(), len(fake)]
     assert alarms["low"] <= alarms["share"] <= alarms["high"]
 
@@ -98,20 +96,6 @@ def test_no_false_alarm_among_few_is_not_never() -> None:
     assert "does not make it never" in text.paragraphs[0]  # type: ignore[union-attr]
 
 
-@pytest.mark.training
-def test_the_error_of_the_auc_is_that_of_the_bootstrap() -> None:
-    rng = np.random.default_rng(0)
-    labels = np.arange(300) % 2
-    scores = rng.normal(labels, 1.0).round(1)  # with ties
-    found = bootstrap(
-        (scores[labels == 1], scores[labels == 0]),
-        lambda fakes, reals: roc_auc_score([1] * len(fakes) + [0] * len(reals), [*fakes, *reals]),
-        n_resamples=300, vectorized=False, rng=rng, method="percentile",
-    )  # fmt: skip
-    assert auc_standard_error(scores, labels) == pytest.approx(found.standard_error, rel=0.15)
-    assert math.isnan(auc_standard_error(scores[:2], labels[:2]))
-
-
 def test_certainty_has_no_interval() -> None:
     said = figures(np.array([0.9, 0.9, 0.1, 0.1]), np.array([1, 1, 0, 0]), "x").frame.set_index("figure")
     assert said.loc["Accuracy at 0.5", "low"] < 0.6, "four rights of four"
@@ -122,8 +106,8 @@ def test_it_says_what_was_not_measured_and_how_to(store: OofStore, material: Mat
     here = replace(material, store=store)
     said = chapter(card(here) or Section("", "", "", ()), "What else was measured, and what was not")
     for command in ("robustness", "generators"):
-        assert f"not measured. python -m ensemble.{command} does it" in said
-    assert "measured, and told on the report beside this card (audit/audit.json" in said  # training audits
+        assert f"not measured. ensemble {command} measures it" in said
+    assert "measured, see the report beside this card (audit/audit.json" in said  # training audits
     frame = pd.DataFrame({"member": ["blend"]})
     for name, data in (("robustness", store.facts()["sha256"]), ("generators", "another")):
         (store.root / name).mkdir()
@@ -131,27 +115,27 @@ def test_it_says_what_was_not_measured_and_how_to(store: OofStore, material: Mat
         made = made_from(store, material.predictions, material.manifest, material.predictions.members)
         (store.root / name / f"{name}.json").write_text(json.dumps(made | {"data_sha256": data}))
     said = chapter(card(here) or Section("", "", "", ()), "What else was measured, and what was not")
-    assert "measured, and told on the report beside this card (robustness/robustness.json" in said
+    assert "measured, see the report beside this card (robustness/robustness.json" in said
     assert "This was measured on other photographs than the store's" in said
     assert f"run ensemble generators {store.root} again" in said
     content = json.loads((store.root / "audit" / "audit.json").read_text())
     (store.root / "audit" / "audit.json").write_text(json.dumps(content | {"data_sha256": "another"}))
     said = chapter(card(here) or Section("", "", "", ()), "What else was measured, and what was not")
-    assert "not measured. ensemble audit does it" in said
+    assert "not measured. ensemble audit measures it" in said
     (store.root / "audit" / "audit.json").unlink()
     said = chapter(card(here) or Section("", "", "", ()), "What else was measured, and what was not")
-    assert "not measured. ensemble audit does it" in said
+    assert "not measured. ensemble audit measures it" in said
 
 
-def test_data_folds_and_hashes_are_the_store_s(told: OofStore, section: Section) -> None:
-    folds = json.loads((told.root / "folds.json").read_text())
+def test_data_folds_and_hashes_are_the_store_s(mixed: OofStore, section: Section) -> None:
+    folds = json.loads((mixed.root / "folds.json").read_text())
     assert f"{folds['n_folds']} folds, cut once for all members with seed {folds['seed']}" in chapter(section, "Folds")
     assert "40, of them 20 real and 20 fake" in chapter(section, "Data")
     hashes = table(section, "card-hashes").set_index("what")["sha256"]
-    manifest = json.loads((told.blend_folder / "blend.json").read_text())
+    manifest = json.loads((mixed.blend_folder / "blend.json").read_text())
     assert hashes["folds"] == folds["sha256"] == manifest["folds_sha256"]
     assert hashes["submit.csv"] == manifest["submission_sha256"]
-    assert hashes["data"] == told.facts()["sha256"]
+    assert hashes["data"] == mixed.facts()["sha256"]
     versions = table(section, "card-versions").set_index("what")["version"]
     assert versions["numpy"] == np.__version__
     members = table(section, "card-members").set_index("member")
@@ -159,11 +143,11 @@ def test_data_folds_and_hashes_are_the_store_s(told: OofStore, section: Section)
     assert members.loc["imported", "kind"].startswith("trained elsewhere")
 
 
-def test_nothing_of_this_machine_is_told(told: OofStore, section: Section, competition_folder: Path) -> None:
-    assert told.facts()["source"] == str(competition_folder)
+def test_nothing_of_this_machine_is_shown(mixed: OofStore, section: Section, competition_folder: Path) -> None:
+    assert mixed.facts()["source"] == str(competition_folder)
     text = to_markdown("card", [section])
     assert competition_folder.name in text
-    assert not [place for place in (str(competition_folder.parent), str(told.root), str(Path.home())) if place in text]
+    assert not [place for place in (str(competition_folder.parent), str(mixed.root), str(Path.home())) if place in text]
     assert source_name("s3://bucket/deep/faces.zip") == source_name("C:\\data\\faces.zip") == "faces.zip"
     assert source_name("faces/") == source_name("./faces") == "faces"
     assert source_name(".") == source_name("") == "not named"
@@ -173,7 +157,7 @@ def test_nothing_of_this_machine_is_told(told: OofStore, section: Section, compe
 def test_it_travels_as_a_file_and_goes_with_its_blend(store: OofStore) -> None:
     publish(store, Console(file=io.StringIO()))
     text = (store.root / "model_card.md").read_text()
-    assert text.startswith("# Model card: told\n")
+    assert text.startswith("# Model card: mixed\n")
     assert "### Forbidden use" in text
     assert (store.root / "report" / "card-errors.csv").is_file()
     assert 'id="card"' in (store.root / "report.html").read_text()

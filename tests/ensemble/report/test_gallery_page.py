@@ -80,9 +80,9 @@ def test_by_keyboard_alone(page: Page) -> None:
     page.locator("#errors .exhibit").first.focus()
     page.keyboard.press("Enter")
     assert page.locator("#dialog").is_visible()
-    assert title(page) == "a photo & more.png: fake; blend says real (0.02)"
+    assert title(page) == "a photo & more.png: fake; blend predicts real (0.02)"
     page.keyboard.press("ArrowRight")
-    assert title(page) == "2.png: real; blend says fake (0.93)"
+    assert title(page) == "2.png: real; blend predicts fake (0.93)"
     assert page.locator("#dialog .place").inner_text() == "2 of 3"
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowLeft")
@@ -96,7 +96,7 @@ def test_by_keyboard_alone(page: Page) -> None:
 def test_by_mouse(page: Page) -> None:
     page.locator("#unsure .exhibit").nth(1).click()
     page.get_by_role("button", name="Previous").click()
-    assert title(page) == "2.png: truth not known; blend says fake (0.5000)"
+    assert title(page) == "2.png: truth not known; blend predicts fake (0.5000)"
     page.get_by_role("button", name="Next").click()
     page.get_by_role("button", name="Close").click()
     closed_at(page, "a photo & more.png")
@@ -141,7 +141,7 @@ def test_a_picture_stands_once_and_shows_twice(page: Page) -> None:
     assert sources[0] == sources[4]
     assert page.locator(".exhibit img[data-same]").count() == 1
     alternatives = [image.get_attribute("alt") for image in page.locator("#errors img").all()]
-    assert alternatives[1] == "photograph 2.png, real, blend (mean) says fake (0.93)"
+    assert alternatives[1] == "photograph 2.png, real, blend (mean) predicts fake (0.93)"
 
 
 def test_without_a_picture_the_rest_stands(page: Page) -> None:

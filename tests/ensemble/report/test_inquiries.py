@@ -13,12 +13,11 @@ import pytest
 
 from ensemble.blend.run import blend
 from ensemble.config import Experiment
-from ensemble.report.facts.freshness import stale, standing
+from ensemble.report.facts.freshness import current_rows, stale
 from ensemble.report.facts.material import Material
-from ensemble.report.render.blocks import Section
+from ensemble.report.render.blocks import Section, Table, blocks_of
 from ensemble.report.sections.stress.generators import generators
 from ensemble.report.sections.stress.robustness import robustness
-from ensemble.report.write import tables_of
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from ensemble.store.results import ALL, GENERATORS, ROBUSTNESS, read
@@ -39,11 +38,13 @@ def material_of(store: OofStore) -> Material:
 
 
 def table(section: Section, name: str) -> pd.DataFrame:
-    return next(table.frame for table in tables_of([section]) if table.id == name)
+    return next(table.frame for table in blocks_of([section], Table) if table.id == name)
 
 
-def members_told(section: Section) -> set[str]:
-    return {str(name) for table in tables_of([section]) if "member" in table.frame for name in table.frame["member"]}
+def members_shown(section: Section) -> set[str]:
+    return {
+        str(name) for table in blocks_of([section], Table) if "member" in table.frame for name in table.frame["member"]
+    }
 
 
 def words(section: Section) -> str:
@@ -66,11 +67,13 @@ def blend_again(store: OofStore, method: str) -> None:
 def test_the_numbers_of_a_member_on_altered_photographs(real_report: Path) -> None:
     logits = pd.read_parquet(real_report / "robustness" / "jpeg_50_420" / "boosted.parquet")
     called = logits["logit"] >= 0
-    told = table(robustness(material_of(OofStore(real_report))), "robustness-of-member-boosted").set_index("alteration")
-    assert told.loc["jpeg_50_420", "accuracy"] == pytest.approx((called == (logits["label"] == 1)).mean())
-    assert told.loc["jpeg_50_420", "false_positive_rate"] == pytest.approx(called[logits["label"] == 0].mean())
-    assert told["member"].eq("boosted").all()
-    assert {"auc", "auc_error", "false_positive_rate_error"} <= set(told)
+    shown = table(robustness(material_of(OofStore(real_report))), "robustness-of-member-boosted").set_index(
+        "alteration"
+    )
+    assert shown.loc["jpeg_50_420", "accuracy"] == pytest.approx((called == (logits["label"] == 1)).mean())
+    assert shown.loc["jpeg_50_420", "false_positive_rate"] == pytest.approx(called[logits["label"] == 0].mean())
+    assert shown["member"].eq("boosted").all()
+    assert {"auc", "auc_error", "false_positive_rate_error"} <= set(shown)
 
 
 def test_the_numbers_of_a_member_on_clusters_never_seen(real_report: Path) -> None:
@@ -78,9 +81,9 @@ def test_the_numbers_of_a_member_on_clusters_never_seen(real_report: Path) -> No
     rows = pd.concat([pd.read_parquet(file) for file in files]).query("split == 'oof'")
     right = (rows["pred"] >= 0.5) == (rows["label"] == 1)
     section = generators(material_of(OofStore(real_report)))
-    told = table(section, "generators-by-member").set_index("member").loc["linear"]
-    assert told["accuracy"] == pytest.approx(right.mean())
-    assert told["fakes_found"] == pytest.approx(right[rows["label"] == 1].mean())
+    shown = table(section, "generators-by-member").set_index("member").loc["linear"]
+    assert shown["accuracy"] == pytest.approx(right.mean())
+    assert shown["fakes_found"] == pytest.approx(right[rows["label"] == 1].mean())
     each = table(section, "generators-by-cluster").set_index(["cluster", "member"])
     assert each.loc[(0, "linear"), "accuracy"] == pytest.approx(right[rows["fold"] == 0].mean())
     assert ALL not in each.index.get_level_values("cluster")
@@ -93,7 +96,7 @@ def test_nothing_is_stale_while_nothing_changes(store: OofStore, which: str) -> 
     assert found is not None
     material = material_of(store)
     assert stale(material, found[1], which) == ""
-    pd.testing.assert_frame_equal(standing(material, *found), found[0])
+    pd.testing.assert_frame_equal(current_rows(material, *found), found[0])
     blend(store)  # the same once more: only its seconds are others
     assert stale(material_of(store), found[1], which) == ""
 
@@ -102,20 +105,20 @@ def test_nothing_is_stale_while_nothing_changes(store: OofStore, which: str) -> 
 def test_a_member_that_was_trained_again_is_left_out(store: OofStore, which: str) -> None:
     retrain(store, "linear")
     section = SECTIONS[which](material_of(store))
-    assert members_told(section) == {"boosted"}, "the blend was made of what is gone"
+    assert members_shown(section) == {"boosted"}, "the blend was made of what is gone"
     assert "The blend and linear changed since this was measured" in words(section)
-    assert f"python -m ensemble.{which} '{store.root}'" in words(section)
+    assert f"ensemble {which} '{store.root}'" in words(section)
     blend(store)
-    assert members_told(SECTIONS[which](material_of(store))) == {"boosted"}
+    assert members_shown(SECTIONS[which](material_of(store))) == {"boosted"}
 
 
 @BOTH
 def test_another_blend_is_left_out(store: OofStore, which: str) -> None:
     blend_again(store, "single_best")
     section = SECTIONS[which](material_of(store))
-    assert members_told(section) == {"linear", "boosted"}
+    assert members_shown(section) == {"linear", "boosted"}
     assert "The blend changed since this was measured, so its rows are left out" in words(section)
-    assert "decides" not in words(section), "nor is the old blend's verdict told"
+    assert "decides" not in words(section), "nor is the old blend's verdict shown"
 
 
 @BOTH
@@ -134,7 +137,7 @@ def test_of_other_data_or_folds_nothing_is_shown(
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
     section = SECTIONS[which](material_of(store))
     assert said in words(section)
-    assert list(tables_of([section])) == []
+    assert list(blocks_of([section], Table)) == []
 
 
 @pytest.mark.training
@@ -143,7 +146,7 @@ def test_a_file_that_cannot_be_read_is_none(store: OofStore, which: str) -> None
     (store.root / which / f"{which}.json").write_text("[1]")
     section = SECTIONS[which](material_of(store))
     assert section.lead == "Not measured yet."
-    assert f"python -m ensemble.{which} '{store.root}'" in words(section)
+    assert f"ensemble {which} '{store.root}'" in words(section)
 
 
 @BOTH
@@ -156,7 +159,7 @@ def test_the_page_of_an_inquiry_is_its_section(real_report: Path, which: str) ->
 
 def test_errors_are_never_zero_for_want_of_cases(real_report: Path) -> None:
     """Linear calls no real photograph fake: none among a few does not mean never."""
-    told = table(generators(material_of(OofStore(real_report))), "generators-by-member").set_index("member")
-    assert told.loc["linear", "false_positives"] == 0
-    assert np.isfinite(told["false_positives_se"]).all()
-    assert (told["false_positives_se"] > 0).all()
+    shown = table(generators(material_of(OofStore(real_report))), "generators-by-member").set_index("member")
+    assert shown.loc["linear", "false_positives"] == 0
+    assert np.isfinite(shown["false_positives_se"]).all()
+    assert (shown["false_positives_se"] > 0).all()

@@ -19,11 +19,10 @@ from ensemble.report.facts.families import COEFFICIENTS, GAIN, column_weights, f
 from ensemble.report.facts.kinds import kind_of
 from ensemble.report.facts.material import Material
 from ensemble.report.facts.members import records_of
-from ensemble.report.render.blocks import Details, Facts, Figure, Listing, Section, Table
+from ensemble.report.render.blocks import Details, Facts, Figure, Listing, Section, Table, blocks_of
 from ensemble.report.render.html import render
 from ensemble.report.render.markdown import to_markdown
 from ensemble.report.sections.members import members
-from ensemble.report.write import tables_of
 from ensemble.store.oof import OofStore
 
 
@@ -39,7 +38,7 @@ def part(section: Section, member: str) -> Details:
 
 
 def table(section: Section, identifier: str) -> pd.DataFrame:
-    return next(each.frame for each in tables_of([section]) if each.id == identifier)
+    return next(each.frame for each in blocks_of([section], Table) if each.id == identifier)
 
 
 def stored(store: OofStore, member: str, fold: int) -> pd.DataFrame:
@@ -65,53 +64,53 @@ def test_every_member_has_a_part_the_best_first(material: Material, section: Sec
 
 
 @pytest.mark.parametrize("member", ["boosted", "imported", "pixels"])
-def test_folds_and_facts_are_those_of_the_files(told: OofStore, section: Section, member: str) -> None:
+def test_folds_and_facts_are_those_of_the_files(mixed: OofStore, section: Section, member: str) -> None:
     folds = table(section, f"folds-of-{member}").set_index("fold")
     assert list(folds.index) == ([0, 2] if member == "pixels" else [0, 1, 2])
     for fold, row in folds.iterrows():
-        here = stored(told, member, int(str(fold)))
+        here = stored(mixed, member, int(str(fold)))
         assert row["accuracy"] == pytest.approx(((here["pred"] >= 0.5) == here["label"]).mean())
         assert row["auc"] == pytest.approx(roc_auc_score(here["label"], here["pred"]))
         assert row["log_loss"] == pytest.approx(log_loss(here["label"], here["pred"]), rel=1e-4)
-        record = json.loads((told.fold_folder(member, int(str(fold))) / "fold.json").read_text())
+        record = json.loads((mixed.fold_folder(member, int(str(fold))) / "fold.json").read_text())
         if member == "imported":
             assert folds[["fit", "predict", "threads", "memory"]].isna().all(axis=None)
         else:
             assert row["fit"] == record["seconds_fit"]
             assert row["memory"] == record["peak_memory_mib"]
-    rows = whole(told, member)
+    rows = whole(mixed, member)
     said = facts(section, member)
     assert said["Accuracy"] == f"{((rows['pred'] >= 0.5) == rows['label']).mean():.2%}"
     assert said["AUC"] == f"{roc_auc_score(rows['label'], rows['pred']):.4f}"
     assert ("Seconds" in said) == (member != "imported")
 
 
-def test_mistakes_of_either_kind_are_counted(told: OofStore, section: Section) -> None:
-    rows = whole(told, "imported")
+def test_mistakes_of_either_kind_are_counted(mixed: OofStore, section: Section) -> None:
+    rows = whole(mixed, "imported")
     ((_, alarms), (missed, found)) = confusion_matrix(rows["label"], rows["pred"] >= 0.5)
     counted = table(section, "confusion-of-imported").set_index("what")
-    assert counted.loc["fakes called fake", ["count", "of"]].tolist() == [found, found + missed]
-    assert counted.loc["real ones called fake", "count"] == alarms
+    assert counted.loc["fakes predicted fake", ["count", "of"]].tolist() == [found, found + missed]
+    assert counted.loc["real photographs predicted fake", "count"] == alarms
     share = alarms / (rows["label"] == 0).sum()
-    assert counted.loc["real ones called fake", "standard_error"] == pytest.approx(
+    assert counted.loc["real photographs predicted fake", "standard_error"] == pytest.approx(
         np.sqrt(share * (1 - share) / (rows["label"] == 0).sum())
     )
 
 
-def test_errors_are_the_most_confident_ones_with_the_blend_beside(told: OofStore, section: Section) -> None:
-    rows, errors = whole(told, "imported").set_index("name"), table(section, "errors-of-imported")
+def test_errors_are_the_most_confident_ones_with_the_blend_beside(mixed: OofStore, section: Section) -> None:
+    rows, errors = whole(mixed, "imported").set_index("name"), table(section, "errors-of-imported")
     wrong = rows[(rows["pred"] >= 0.5) != rows["label"]]
     doubt = (wrong["pred"] - 0.5).abs().sort_values(ascending=False)
     assert len(errors) == min(len(wrong), 20)
     assert set(errors["photograph"]) == set(doubt.index[: len(errors)])
     np.testing.assert_allclose(errors["probability"], rows.loc[errors["photograph"], "pred"], rtol=1e-5)
     assert (errors["truth"] == rows.loc[errors["photograph"], "label"].map({0: "real", 1: "fake"}).to_numpy()).all()
-    blend = pd.read_parquet(told.blend_folder / "oof.parquet").set_index("name")["pred"]
+    blend = pd.read_parquet(mixed.blend_folder / "oof.parquet").set_index("name")["pred"]
     np.testing.assert_allclose(errors["blend"], blend.loc[errors["photograph"]], rtol=1e-5)
 
 
-def test_company_is_counted_on_common_rows(told: OofStore, section: Section) -> None:
-    mine, other = (whole(told, member).set_index("name") for member in ("imported", "pixels"))
+def test_company_is_counted_on_common_rows(mixed: OofStore, section: Section) -> None:
+    mine, other = (whole(mixed, member).set_index("name") for member in ("imported", "pixels"))
     mine = mine.loc[other.index]
     wrong = [(rows["pred"] >= 0.5) != rows["label"] for rows in (mine, other)]
     row = table(section, "others-of-imported").set_index("other").loc["pixels"]
@@ -122,8 +121,8 @@ def test_company_is_counted_on_common_rows(told: OofStore, section: Section) -> 
 
 
 @pytest.mark.parametrize(("member", "measure"), [("boosted", GAIN), ("scaled", COEFFICIENTS)])
-def test_the_planted_family_is_found(told: OofStore, material: Material, member: str, measure: str) -> None:
-    shares = family_shares(told, records_of(material.predictions, member))
+def test_the_planted_family_is_found(mixed: OofStore, material: Material, member: str, measure: str) -> None:
+    shares = family_shares(mixed, records_of(material.predictions, member))
     assert shares is not None
     assert shares.measure == measure
     found = shares.table.set_index("family")
@@ -140,7 +139,7 @@ def test_who_cannot_tell_is_left_out(section: Section, member: str) -> None:
     assert not [b for b in part(section, member).blocks if isinstance(b, Figure) and b.id.startswith("families")]
 
 
-def test_why_a_model_was_not_saved_is_told(section: Section) -> None:
+def test_the_reason_for_a_model_that_was_not_saved_is_shown(section: Section) -> None:
     assert table(section, "folds-of-forest")["model"].str.startswith("the model was not saved").all()
     assert table(section, "folds-of-boosted")["model"].eq("saved").all()
 
@@ -198,9 +197,9 @@ def test_the_recipe_is_shown_as_it_is(section: Section) -> None:
 def test_ids_are_unique_and_the_page_is_written(section: Section) -> None:
     page = render("x", "", [section], "")
     assert page.count('<details class="opened"') == 6
-    identifiers = [each.id for each in tables_of([section])]
+    identifiers = [each.id for each in blocks_of([section], Table)]
     assert len(identifiers) == len(set(identifiers))
-    assert all(isinstance(each, Table) and len(each.frame) for each in tables_of([section]))
+    assert all(isinstance(each, Table) and len(each.frame) for each in blocks_of([section], Table))
 
 
 def test_kinds_in_words() -> None:

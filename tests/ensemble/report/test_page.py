@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ensemble.report.render.blocks import Column
-from ensemble.report.render.formats import shown_cell
-from ensemble.report.write import tables_of
+from ensemble.report.render.blocks import Column, Table, blocks_of
+from ensemble.report.render.formats import format_cell
 from tests.ensemble.report.conftest import Opener
 from tests.ensemble.report.csv_files import shown_of_csv, tables_of_page
 from tests.ensemble.report.every_block import every_block
@@ -57,7 +56,7 @@ def test_the_answer_is_that_of_the_manifest(real_report: Path, open_report: Open
 
 def test_the_report_has_what_its_blocks_hold(gallery_of_blocks: Path, open_report: Opener) -> None:
     page = open_report(gallery_of_blocks).page
-    assert page.locator("main table").count() == len(list(tables_of(every_block())))
+    assert page.locator("main table").count() == len(list(blocks_of(every_block(), Table)))
     assert page.locator("figure").count() == 7
     assert page.locator(".verdict").all_inner_texts() == ["fine", "look", "alarm", "not run"]
     assert page.locator("#table-board tbody tr.strong th").inner_text().startswith("a_member_whose_name")
@@ -66,6 +65,6 @@ def test_the_report_has_what_its_blocks_hold(gallery_of_blocks: Path, open_repor
 
 def test_an_error_stands_only_behind_a_value() -> None:
     column = Column("a", "A", "score", error="e")
-    assert shown_cell({"a": 0.5, "e": 0.1}, column) == "0.5000 ± 0.1000"
-    assert shown_cell({"a": 0.5, "e": float("nan")}, column) == "0.5000"
-    assert shown_cell({"a": float("nan"), "e": 0.1}, column) == ""
+    assert format_cell({"a": 0.5, "e": 0.1}, column) == "0.5000 ± 0.1000"
+    assert format_cell({"a": 0.5, "e": float("nan")}, column) == "0.5000"
+    assert format_cell({"a": float("nan"), "e": 0.1}, column) == ""

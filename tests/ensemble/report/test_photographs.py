@@ -1,4 +1,4 @@
-"""The photographs of a report: chosen rightly, kept as they are, and told of without pictures too."""
+"""The photographs of a report: correctly chosen, stored unaltered, and described where there are no pictures."""
 
 from __future__ import annotations
 
@@ -25,24 +25,26 @@ from ensemble.core.metrics.scores import is_right
 from ensemble.core.storage.files import Location
 from ensemble.engine.choose import engine_maker
 from ensemble.report.__main__ import main as report
-from ensemble.report.exhibits import criteria as choosing
-from ensemble.report.exhibits.bring import bring_photographs
-from ensemble.report.exhibits.kept import EXHIBITS, keep_exhibits, read_exhibits
+from ensemble.report.exhibits import criteria
 from ensemble.report.exhibits.opinions import MEAN
 from ensemble.report.exhibits.pictures import MOST_BYTES, picture_of
-from ensemble.report.exhibits.selection import choose, wanted
+from ensemble.report.exhibits.selection import choose, photographs_of
+from ensemble.report.exhibits.stored import EXHIBITS, read_exhibits, store_photographs, update_exhibits
 from ensemble.report.facts.material import Material
 from ensemble.report.publish import publish
 from ensemble.report.render.blocks import Gallery
 from ensemble.report.sections.photographs import photographs
-from ensemble.report.write import PAGE, signature_of
+from ensemble.report.signature import report_signature
+from ensemble.report.write import PAGE
 from ensemble.store.columns import SPECTRA, make_columns
+from ensemble.store.context import RunContext
 from ensemble.store.oof import OofStore
-from ensemble.store.opening import PHOTOGRAPHS
+from ensemble.store.opening import PHOTOGRAPHS_FILE
 from ensemble.store.predictions import load_predictions
 from members.forensics import Spectra
 from tests.competitions import write_competition
-from tests.ensemble.report.simulated import opinions, told
+from tests.ensemble.report.simulated import opinions, opinions_of
+from tests.records import stored_predictions
 from tests.storage import fill, invoke
 
 
@@ -78,10 +80,10 @@ def forget_source(store: OofStore, source: str = "/nowhere/at/all") -> None:
 # ---- choosing ----
 def test_errors_are_errors_the_surest_first_of_both_directions() -> None:
     seen = opinions()
-    chosen = [each.row for each in choosing.confident_errors(seen)]
+    chosen = [each.row for each in criteria.confident_errors(seen)]
     wrong = ~is_right(seen.lead, seen.labels)
     assert wrong[chosen].all()
-    assert len(chosen) == min(wrong.sum(), choosing.AT_MOST)
+    assert len(chosen) == min(wrong.sum(), criteria.AT_MOST)
     sure = np.abs(seen.lead[chosen] - 0.5)
     assert (np.diff(sure) <= 0).all()
     assert set(seen.labels[chosen]) == set(seen.labels[wrong])
@@ -90,12 +92,12 @@ def test_errors_are_errors_the_surest_first_of_both_directions() -> None:
 
 def test_disagreements_are_split_and_farther_apart_than_any_other() -> None:
     seen = opinions()
-    chosen = [each.row for each in choosing.disagreements(seen)]
+    chosen = [each.row for each in criteria.disagreements(seen)]
     decides = seen.members >= 0.5
     split = decides.any(axis=1) & ~decides.all(axis=1)
     assert split[chosen].all()
     apart = np.abs(seen.members[:, :, None] - seen.members[:, None, :]).sum(axis=(1, 2)) / (4 * 3)
-    np.testing.assert_allclose(choosing.mean_differences(seen.members), apart)
+    np.testing.assert_allclose(criteria.mean_differences(seen.members), apart)
     assert apart[chosen].min() >= np.delete(apart, chosen)[np.delete(split, chosen)].max()
 
 
@@ -103,7 +105,7 @@ def test_disagreements_are_split_and_farther_apart_than_any_other() -> None:
 @given(st.lists(st.lists(st.one_of(st.none(), st.floats(0, 1)), min_size=4, max_size=4), min_size=1, max_size=5))
 def test_mean_differences_of_members_that_are_silent(rows: list[list[float | None]]) -> None:
     table = np.array([[np.nan if value is None else value for value in row] for row in rows])
-    for row, found in zip(table, choosing.mean_differences(table), strict=True):
+    for row, found in zip(table, criteria.mean_differences(table), strict=True):
         there = row[~np.isnan(row)]
         pairs = [abs(a - b) for place, a in enumerate(there) for b in there[:place]]
         assert found == pytest.approx(np.mean(pairs) if pairs else 0)
@@ -111,14 +113,14 @@ def test_mean_differences_of_members_that_are_silent(rows: list[list[float | Non
 
 def test_the_label_rule_finds_labels_that_were_flipped() -> None:
     flipped = tuple(range(7, 400, 20))
-    doubts = choosing.likely_label_errors(opinions(quality=(6.0, 6.0, 5.0, 5.0), flipped=flipped), count=50)
+    doubts = criteria.likely_label_errors(opinions(quality=(6.0, 6.0, 5.0, 5.0), flipped=flipped), count=50)
     assert doubts is not None
     found = {each.row for each in doubts.chosen}
     assert len(found) == doubts.found
     assert len(found & set(flipped)) > len(flipped) / 2
     assert not found - set(flipped)
     assert doubts.by_chance < 1, "twenty would not come by chance"
-    honest = choosing.likely_label_errors(opinions(quality=(6.0, 6.0, 5.0, 5.0)))
+    honest = criteria.likely_label_errors(opinions(quality=(6.0, 6.0, 5.0, 5.0)))
     assert honest is not None
     assert not honest.found
 
@@ -128,7 +130,7 @@ def test_one_member_that_sides_with_the_label_is_enough_to_trust_it() -> None:
     logits = np.where(labels[:, None] == 1, 3.0, -3.0) * np.ones((40, 3))
     logits[[4, 9]] *= -3
     logits[9, 2] *= -0.01
-    doubts = choosing.likely_label_errors(told(logits, labels))
+    doubts = criteria.likely_label_errors(opinions_of(logits, labels))
     assert doubts is not None
     assert [each.row for each in doubts.chosen] == [4]
 
@@ -137,25 +139,25 @@ def test_chance_is_what_independent_errors_would_give() -> None:
     rng = np.random.default_rng(0)
     labels = np.arange(4000) % 2
     right = rng.random((4000, 3)) > np.array([0.3, 0.2, 0.4])
-    seen = told(np.where(right == (labels[:, None] == 1), 1.0, -1.0), labels)
-    doubts = choosing.likely_label_errors(seen)
+    seen = opinions_of(np.where(right == (labels[:, None] == 1), 1.0, -1.0), labels)
+    doubts = criteria.likely_label_errors(seen)
     assert doubts is not None
     assert doubts.by_chance == pytest.approx(4000 * 0.3 * 0.2 * 0.4, rel=0.1)
     assert doubts.all_wrong == pytest.approx(doubts.by_chance, abs=4 * np.sqrt(doubts.by_chance))
 
 
 def test_one_member_agrees_with_nobody() -> None:
-    assert choosing.likely_label_errors(opinions(quality=(2.0,))) is None
+    assert criteria.likely_label_errors(opinions(quality=(2.0,))) is None
 
 
 def test_only_one_right_is_right_alone_and_each_has_its_turn() -> None:
     seen = opinions(n=2000)
-    chosen = [each.row for each in choosing.only_one_right(seen)]
+    chosen = [each.row for each in criteria.only_one_right(seen)]
     right = is_right(seen.members, seen.labels[:, None])
     assert (right[chosen].sum(axis=1) == 1).all()
     able = {int(np.argmax(row)) for row in right[right.sum(axis=1) == 1]}
     assert {int(np.argmax(row)) for row in right[chosen]} == able
-    assert not choosing.only_one_right(opinions(quality=(2.0, 2.0))), "of two that differ one is always right alone"
+    assert not criteria.only_one_right(opinions(quality=(2.0, 2.0))), "of two that differ one is always right alone"
 
 
 def test_members_that_are_not_complete_are_left_out_of_votes_and_counts() -> None:
@@ -166,20 +168,19 @@ def test_members_that_are_not_complete_are_left_out_of_votes_and_counts() -> Non
     assert len(seen.votes(0)) == 0
     assert len(seen.votes(2)) == 4
     assert len(seen.votes(1)) == 5
-    kinds = [choosing.confident_errors, choosing.disagreements, choosing.only_one_right, choosing.least_sure]
+    kinds = [criteria.confident_errors, criteria.disagreements, criteria.only_one_right, criteria.least_sure]
     chosen = [each for kind in kinds for each in kind(seen)]
-    doubts = choosing.likely_label_errors(seen)
+    doubts = criteria.likely_label_errors(seen)
     assert doubts is not None
     assert 0 not in {each.row for each in [*chosen, *doubts.chosen]}
-    assert all("of 3 " in each.note for each in choosing.disagreements(seen) if each.row % 2 == 0)
+    assert all("of 3 " in each.note for each in criteria.disagreements(seen) if each.row % 2 == 0)
 
 
 def test_nothing_is_in_sample(store: OofStore) -> None:
     """What is shown of training photographs is what the store calls out-of-fold, and of the blend what is nested."""
     material = material_of(store)
     train = choose(material)[0].opinions
-    frame = material.store.predictions("linear", 1)
-    assert frame is not None
+    frame = stored_predictions(material.store, "linear", 1)
     heldout = frame[frame["split"] == "oof"]
     rows = [train.names.index(name) for name in heldout["name"]]
     np.testing.assert_allclose(train.members[rows, train.who.index("linear")], heldout["pred"], atol=1e-6)
@@ -197,21 +198,21 @@ def test_without_a_blend_the_mean_leads_and_says_so(store: OofStore) -> None:
 
 # ---- what the store keeps ----
 def test_the_store_keeps_the_files_themselves_and_no_others(store: OofStore, competition_folder: Path) -> None:
-    assert bring_photographs(material_of(store)) == ""
-    names = wanted(choose(material_of(store)))
+    assert store_photographs(material_of(store)) == ""
+    names = photographs_of(choose(material_of(store)))
     kept = read_exhibits(store).contents
     assert list(kept) == names
     assert all(kept[name] == (competition_folder / name).read_bytes() for name in names)
     settings = store.experiment().data
-    keep_exhibits(store, names[:2], settings)
+    update_exhibits(store, names[:2], settings)
     assert list(read_exhibits(store).contents) == names[:2], "what is shown no longer goes"
 
 
 def test_nothing_is_read_when_all_are_there(store: OofStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    bring_photographs(material_of(store))
+    store_photographs(material_of(store))
     before = (store.root / EXHIBITS).stat().st_mtime_ns
     monkeypatch.setattr(Competition, "open", lambda *_: pytest.fail("the archive was read"))
-    assert bring_photographs(material_of(store)) == ""
+    assert store_photographs(material_of(store)) == ""
     assert (store.root / EXHIBITS).stat().st_mtime_ns == before
 
 
@@ -220,23 +221,23 @@ def test_other_photographs_of_the_same_names_are_refused(
     store: OofStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forget_source(store, str(write_competition(tmp_path / "other", first=500)))
-    said = bring_photographs(material_of(store))
+    said = store_photographs(material_of(store))
     assert "other photographs lie there now" in said
     assert "--data PATH" in said
     assert not read_exhibits(store).contents
     assert not pictures_of(store)
     monkeypatch.setattr(Competition, "open", lambda *_: pytest.fail("a place was searched twice in vain"))
-    assert bring_photographs(material_of(store)) == said
+    assert store_photographs(material_of(store)) == said
 
 
 def test_what_was_kept_for_other_data_is_not_shown(store: OofStore) -> None:
-    bring_photographs(material_of(store))
+    store_photographs(material_of(store))
     names = list(read_exhibits(store).contents)
-    noted = json.loads((store.root / PHOTOGRAPHS).read_text())
+    noted = json.loads((store.root / PHOTOGRAPHS_FILE).read_text())
     noted[names[0]] = hashlib.sha256(b"another").hexdigest()
-    (store.root / PHOTOGRAPHS).write_text(json.dumps(noted))
+    (store.root / PHOTOGRAPHS_FILE).write_text(json.dumps(noted))
     assert names[0] not in read_exhibits(store).contents
-    assert list(read_exhibits(store).why_not) == [names[0]]
+    assert list(read_exhibits(store).missing) == [names[0]]
 
 
 @pytest.mark.parametrize("broken", ["gone", "no archive", "no parquet", "no checksums"])
@@ -249,8 +250,8 @@ def test_nothing_fails_for_want_of_photographs(store: OofStore, tmp_path: Path, 
     elif broken == "no parquet":
         (store.root / EXHIBITS).write_bytes(b"no parquet")
     else:
-        (store.root / PHOTOGRAPHS).unlink()
-    said = bring_photographs(material_of(store))
+        (store.root / PHOTOGRAPHS_FILE).unlink()
+    said = store_photographs(material_of(store))
     assert (said == "") == (broken == "no parquet")
     section = photographs(material_of(store))
     assert section is not None
@@ -263,22 +264,22 @@ def test_nothing_fails_for_want_of_photographs(store: OofStore, tmp_path: Path, 
 def test_it_lies_anywhere(blended: OofStore, place: Location) -> None:
     assert isinstance(blended.root, Path)
     store = OofStore(fill(place / "small", blended.root))
-    assert bring_photographs(material_of(store)) == ""
-    assert list(read_exhibits(store).contents) == wanted(choose(material_of(store)))
+    assert store_photographs(material_of(store)) == ""
+    assert list(read_exhibits(store).contents) == photographs_of(choose(material_of(store)))
 
 
 @pytest.mark.training
-def test_the_report_takes_them_from_data_and_is_written_anew(store: OofStore, competition_folder: Path) -> None:
+def test_the_report_takes_them_from_data_and_is_written_again(store: OofStore, competition_folder: Path) -> None:
     forget_source(store)
     assert "are not shown" in " ".join(invoke_report(store).split())
     page = (store.root / PAGE).read_text()
-    before = signature_of(material_of(store))
+    before = report_signature(material_of(store))
     assert not re.findall(r'<img loading[^>]* src="data:', page)
     said = invoke_report(store, "--data", str(competition_folder))
     assert "are not shown" not in said
-    assert signature_of(material_of(store)) != before
+    assert report_signature(material_of(store)) != before
     page = (store.root / PAGE).read_text()
-    shown = wanted(choose(material_of(store)))
+    shown = photographs_of(choose(material_of(store)))
     assert len(re.findall(r'<img loading[^>]* src="data:image/png', page)) == len(shown), "each stands in the page once"
     assert "photographs are not shown" not in page
     assert "fake_by_linear" in (store.root / "report" / "disagreements-votes.csv").read_text()
@@ -288,7 +289,7 @@ def test_the_report_takes_them_from_data_and_is_written_anew(store: OofStore, co
 def test_train_hands_over_its_photographs(store: OofStore, competition_folder: Path) -> None:
     forget_source(store)
     publish(store, make_console(), competition=Competition.open(competition_folder))
-    assert not read_exhibits(store).why_not
+    assert not read_exhibits(store).missing
 
 
 # ---- pictures and spectra ----
@@ -331,7 +332,7 @@ def test_a_browser_shows_what_members_saw(kind: str) -> None:
 
 @pytest.mark.training
 def test_curves_are_the_columns_of_the_transformer(store: OofStore, competition_folder: Path) -> None:
-    bring_photographs(material_of(store))
+    store_photographs(material_of(store))
     competition = Competition.open(competition_folder)
     rows = {name: row for row, name in enumerate(competition.identities)}
     expected = Spectra().transform(competition.decode())[:, :129]
@@ -342,7 +343,8 @@ def test_curves_are_the_columns_of_the_transformer(store: OofStore, competition_
         assert exhibit.spectrum.startswith("data:image/webp")
     with engine_maker("inline")() as engine:
         recipe = store.experiment().report.spectra
-        make_columns(recipe, competition, None, store.ledger(), engine, store, ProgressBoard(), SPECTRA)
+        context = RunContext(competition, store.ledger(), store, engine, ProgressBoard())
+        make_columns(recipe, context, file=SPECTRA)
     shown = galleries(store)
     assert shown[0].exhibits == alone[0].exhibits
     labels = np.array([*store.ledger().labels, *[-1] * 12])
@@ -353,13 +355,13 @@ def test_curves_are_the_columns_of_the_transformer(store: OofStore, competition_
 
 
 def test_new_spectra_make_a_new_page(store: OofStore) -> None:
-    before = signature_of(material_of(store))
+    before = report_signature(material_of(store))
     (store.root / SPECTRA).write_bytes(b"something")
-    assert signature_of(material_of(store)) != before
+    assert report_signature(material_of(store)) != before
 
 
 def test_a_transformer_that_raises_costs_the_spectra_only(store: OofStore) -> None:
-    bring_photographs(material_of(store))
+    store_photographs(material_of(store))
     experiment = store.experiment()
     report = experiment.report.model_copy(update={"spectra": Recipe(use="tests.foreign.RaisesFeatures")})
     broken = experiment.model_copy(update={"report": report})

@@ -30,8 +30,8 @@ def member_of(store: OofStore, name: str) -> pd.DataFrame:
     return pd.concat([pd.read_parquet(file).query("split == 'oof'") for file in files]).sort_values("name")
 
 
-def test_the_answer_is_that_of_the_blend_s_own_rows(told: OofStore, material: Material) -> None:
-    rows = blend_of(told)
+def test_the_answer_is_that_of_the_blend_s_own_rows(mixed: OofStore, material: Material) -> None:
+    rows = blend_of(mixed)
     right = (rows["pred"] >= 0.5) == (rows["label"] == 1)
     facts = next(block for block in answer(material).blocks if isinstance(block, Facts)).facts
     assert facts[0].value == f"{right.mean():.2%}"
@@ -45,8 +45,8 @@ def test_the_answer_is_that_of_the_blend_s_own_rows(told: OofStore, material: Ma
 
 @pytest.mark.training
 @pytest.mark.parametrize("name", ["boosted", "imported"])
-def test_the_leaderboard_is_that_of_the_members_own_files(told: OofStore, material: Material, name: str) -> None:
-    rows = member_of(told, name)
+def test_the_leaderboard_is_that_of_the_members_own_files(mixed: OofStore, material: Material, name: str) -> None:
+    rows = member_of(mixed, name)
     shown = tables(leaderboard_section(material))["leaderboard"].set_index("member").loc[name]
     right = (rows["pred"] >= 0.5) == (rows["label"] == 1)
     assert shown["accuracy"] == pytest.approx(right.mean())
@@ -54,8 +54,8 @@ def test_the_leaderboard_is_that_of_the_members_own_files(told: OofStore, materi
     assert shown["folds"] == pytest.approx(right.groupby(rows["fold"]).mean().tolist())
 
 
-def test_decisions_are_counted_on_the_blend_s_rows(told: OofStore, material: Material) -> None:
-    rows, section = blend_of(told), decision(material)
+def test_decisions_are_counted_on_the_blend_s_rows(mixed: OofStore, material: Material) -> None:
+    rows, section = blend_of(mixed), decision(material)
     assert section is not None
     found = tables(section)
     line = found["over-threshold-numbers"].set_index("threshold").loc[0.3]
@@ -69,15 +69,15 @@ def test_decisions_are_counted_on_the_blend_s_rows(told: OofStore, material: Mat
     assert half["wrong"] == wrong
 
 
-def test_errors_are_shared_as_the_files_say(told: OofStore, material: Material) -> None:
+def test_errors_are_shared_as_the_files_say(mixed: OofStore, material: Material) -> None:
     section = diversity(material)
     assert section is not None
     found = tables(section)["shared-errors"].set_index("member")
     names = material.predictions.members
-    there = set(member_of(told, "pixels")["name"])  # it lacks a fold: only rows of all members count
+    there = set(member_of(mixed, "pixels")["name"])  # it lacks a fold: only rows of all members count
     wrong = {}
     for name in ("boosted", "imported"):
-        rows = member_of(told, name)
+        rows = member_of(mixed, name)
         rows = rows[rows["name"].isin(there)].set_index("name")
         wrong[name] = (rows["pred"] >= 0.5) != (rows["label"] == 1)
     row = found.loc[f"{names.index('boosted') + 1} boosted"]

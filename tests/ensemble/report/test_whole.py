@@ -21,10 +21,10 @@ from tests.competitions import write_competition
 
 
 @pytest.fixture
-def store(told: OofStore, tmp_path: Path) -> OofStore:
+def store(mixed: OofStore, tmp_path: Path) -> OofStore:
     """A copy to damage."""
-    shutil.copytree(told.root, tmp_path / "told")
-    return OofStore(tmp_path / "told")
+    shutil.copytree(mixed.root, tmp_path / "mixed")
+    return OofStore(tmp_path / "mixed")
 
 
 def test_a_section_that_cannot_be_rendered_costs_only_itself(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_a_section_that_cannot_be_rendered_costs_only_itself(tmp_path: Path) -> 
 
 def test_markdown_bears_the_warning_before_any_number(tmp_path: Path) -> None:
     write_sections(tmp_path, "A report", "synthetic demo data", [Section("one", "One", "1", ())], "signature")
-    assert (tmp_path / "report.md").read_text().startswith("# A report\n\n> Mind: synthetic demo data.")
+    assert (tmp_path / "report.md").read_text().startswith("# A report\n\n> Note: synthetic demo data.")
 
 
 @pytest.mark.training
@@ -63,7 +63,7 @@ def test_a_manifest_that_lacks_something_is_no_blend(store: OofStore, key: str) 
 
 @pytest.mark.parametrize("name", ["folds.json", "data.json"])
 @pytest.mark.parametrize("content", ["null", "[1, 2]", "{}", "[" * 100_000])
-def test_a_damaged_store_is_told_in_a_sentence(store: OofStore, name: str, content: str) -> None:
+def test_a_damaged_store_is_reported_in_a_sentence(store: OofStore, name: str, content: str) -> None:
     (store.root / name).write_text(content)
     with pytest.raises((UserError, typer.Exit)):
         main(store.root)

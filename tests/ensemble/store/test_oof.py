@@ -16,8 +16,8 @@ from ensemble.core.storage.files import new_file, new_folder, remove_unfinished
 from ensemble.engine.recipes.saving import load_model
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
-from ensemble.store.record import Provenance
-from tests.records import change_provenance, reseal
+from ensemble.store.record import FoldState, Provenance
+from tests.records import change_provenance, reseal, stored_predictions
 
 PICKLES = {".pkl", ".pickle", ".joblib", ".pt", ".pth", ".bin"}
 
@@ -64,8 +64,7 @@ def test_a_saved_model_predicts_what_was_stored(trained: OofStore, competition_f
     features = LogDCT(cell=16).transform(Competition.open(competition_folder).decode())
     for member in ("linear", "boosted"):
         model = load_model(trained.fold_folder(member, 1) / "model", kind=None)
-        stored = trained.predictions(member, 1)
-        assert stored is not None
+        stored = stored_predictions(trained, member, 1)
         found = model.predict_proba(features[ledger.heldout(1)])[:, 1]
         np.testing.assert_allclose(found, stored[stored["split"] == "oof"]["pred"], atol=1e-12)
 
@@ -96,9 +95,10 @@ def flip_a_bit(path: Path) -> None:
 def test_a_damaged_fold_is_not_finished(store: OofStore, damage: object, file: str) -> None:
     record = store.record("linear", 1)
     assert record is not None
-    assert store.finished("linear", 1, record.provenance) == []
+    assert store.state("linear", 1, record.provenance).is_valid
     damage(store.fold_folder("linear", 1) / file)  # type: ignore[operator]
-    assert store.finished("linear", 1, record.provenance) == [f"its files are damaged ({file})"]
+    state = store.state("linear", 1, record.provenance)
+    assert state == FoldState("stale", (f"its files are damaged ({file})",))
     if not file.startswith("model/"):  # of which a blend reads nothing
         assert load_predictions(store).partial["linear"].startswith("2 of 3 folds")
 

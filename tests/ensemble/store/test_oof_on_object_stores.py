@@ -21,7 +21,8 @@ from ensemble.engine.recipes.saving import load_model
 from ensemble.engine.tasks.fold import FoldResult
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
-from ensemble.store.record import Provenance, from_text, to_text
+from ensemble.store.record import FoldState, Provenance, from_text, to_text
+from tests.records import stored_predictions
 from tests.storage import content, fill, invoke, new_place
 
 
@@ -43,8 +44,8 @@ def test_it_is_read_alike(store: OofStore, trained: OofStore) -> None:
     assert store.facts() == trained.facts()
     assert store.ledger().sha256 == trained.ledger().sha256
     assert load_predictions(store).hashes == load_predictions(trained).hashes
-    assert store.finished("linear", 0, provenance(trained, "linear", 0)) == []
-    assert store.finished("linear", 9, provenance(trained, "linear", 0)) is None
+    assert store.state("linear", 0, provenance(trained, "linear", 0)).is_valid
+    assert store.state("linear", 9, provenance(trained, "linear", 0)) == FoldState("missing")
     assert store.imported() == []
     model = load_model(store.fold_folder("linear", 0) / "model", kind=None)
     assert model.predict_proba([[0.0] * model.n_features_in_]).shape == (1, 2)
@@ -60,10 +61,10 @@ def test_damage_is_found_and_named(store: OofStore, file: str, damage: str) -> N
         path.unlink()
     else:
         path.write_bytes(whole[:-1] if damage == "cut" else whole[:-1] + bytes([whole[-1] ^ 1]))
-    assert store.finished("boosted", 1, made) == [f"its files are damaged ({file})"]
-    assert store.finished("boosted", 0, made) == []
+    assert store.state("boosted", 1, made) == FoldState("stale", (f"its files are damaged ({file})",))
+    assert store.state("boosted", 0, made).is_valid
     path.write_bytes(whole)
-    assert store.finished("boosted", 1, made) == []
+    assert store.state("boosted", 1, made).is_valid
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +78,7 @@ def fold(trained: OofStore, tmp_path_factory: pytest.TempPathFactory) -> OofStor
 
 def result_of(store: OofStore, member: str, fold: int, **changes: Any) -> FoldResult:
     """What a stored fold was made of, with two model files."""
-    record, table = store.record(member, fold), store.predictions(member, fold)
-    assert record is not None
-    assert table is not None
+    record, table = store.record(member, fold), stored_predictions(store, member, fold)
     shared = {name: getattr(record, name) for name in FoldResult.__dataclass_fields__ if hasattr(record, name)}
     pred = {split: table[table["split"] == split]["pred"].to_numpy() for split in ("oof", "test")}
     files = {"weights.safetensors": b"\0\1\2" * 9, "deep/settings.json": b"{}"}
@@ -103,10 +102,10 @@ def test_any_bit_of_any_file_is_watched(fold: OofStore, data: st.DataObject) -> 
     made = provenance(fold, "boosted", 1)
     (folder / name).write_bytes(files[name][:place] if cut else bytes(changed))
     try:
-        assert fold.finished("boosted", 1, made) == [f"its files are damaged ({name})"]
+        assert fold.state("boosted", 1, made) == FoldState("stale", (f"its files are damaged ({name})",))
     finally:
         (folder / name).write_bytes(files[name])
-    assert fold.finished("boosted", 1, made) == []
+    assert fold.state("boosted", 1, made).is_valid
 
 
 def test_every_bit_of_a_record_is_watched(fold: OofStore) -> None:
@@ -137,11 +136,11 @@ def test_folds_of_an_older_version_stay_valid(trained: OofStore, tmp_path: Path)
     (tmp_path / "small" / "data.json").write_text(json.dumps(facts))
     assert store.exists()
     made = provenance(store, "linear", 0)
-    assert store.finished("linear", 0, made) == []
+    assert store.state("linear", 0, made).is_valid
     assert load_predictions(store).partial == {}
     path = store.fold_folder("linear", 0) / "predictions.parquet"
     path.write_bytes(path.read_bytes()[:-1])
-    assert store.finished("linear", 0, made) == ["its files are damaged (predictions.parquet)"]
+    assert store.state("linear", 0, made) == FoldState("stale", ("its files are damaged (predictions.parquet)",))
 
 
 @pytest.mark.training
@@ -167,10 +166,10 @@ def test_a_fold_that_was_not_stored_whole_is_not_finished(
             with pytest.raises(KeyboardInterrupt):
                 store.write(result, made, store.ledger(), store.sample(), 0.5)
         assert store.record("linear", 1) is None
-        assert store.finished("linear", 1, made) != []
+        assert not store.state("linear", 1, made).is_valid
         assert load_predictions(store).partial["linear"].startswith("2 of 3 folds")
     store.write(result, made, store.ledger(), store.sample(), 0.5)
-    assert store.finished("linear", 1, made) == []
+    assert store.state("linear", 1, made).is_valid
     assert load_predictions(store).partial == {}
 
 
@@ -215,4 +214,4 @@ def test_a_store_of_a_newer_version_is_refused_and_left_alone(store: OofStore, t
 
 def test_changed_provenance_is_still_told(store: OofStore) -> None:
     made = replace(provenance(store, "linear", 0), code="other")
-    assert store.finished("linear", 0, made) == ["code changed"]
+    assert store.state("linear", 0, made) == FoldState("stale", ("code changed",))

@@ -18,8 +18,8 @@ from sklearn.metrics import roc_auc_score
 from ensemble.config import FoldSettings, load_experiment
 from ensemble.core.errors import UserError
 from ensemble.folds.ledger import FoldLedger
-from ensemble.store.find import find_store
 from ensemble.store.oof import OofStore
+from ensemble.store.opening import find_store
 from ensemble.store.results import ALL
 from ensemble.stress.generators.clusters import choose_number, find_clusters
 from ensemble.stress.generators.command import main
@@ -421,5 +421,5 @@ def test_a_run_of_train_does_not_take_folds_of_clusters_for_its_own(
     experiment = load_experiment(config)
     assert experiment.folds.n_folds == store.ledger().n_folds
     train_inline(config, data, tmp_path)
-    assert "the finished work is kept in" in capsys.readouterr().out
+    assert "the finished work was moved to" in capsys.readouterr().out
     assert store.ledger().algorithm != ALGORITHM

@@ -24,11 +24,13 @@ from ensemble.core.errors import UserError
 from ensemble.core.storage.files import write_text
 from ensemble.engine.tasks.inference import InferenceTask
 from ensemble.store.oof import OofStore
+from ensemble.store.predictions import load_predictions
 from ensemble.store.results import AS_THEY_ARE
 from ensemble.stress.robustness.alterations import ALTERATIONS
+from ensemble.stress.robustness.honest_blend import HonestBlend, fit_honest_blend
 from ensemble.stress.robustness.inference import alter_all
 from ensemble.stress.robustness.results import scores
-from ensemble.stress.robustness.run import Request, robustness
+from ensemble.stress.robustness.run import RobustnessRequest, robustness
 from ensemble.stress.robustness.sample import sample_rows
 from tests.commands import run_here
 from tests.competitions import BOOSTED, CNN, LINEAR, photograph, write_competition, write_config
@@ -65,7 +67,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asked]:
 
 
 def ask(store: OofStore, *alterations: str, photographs: int = 0, engine: str = "inline", **more: Any) -> Any:
-    request = Request(alterations, photographs=photographs, **more)
+    request = RobustnessRequest(alterations, photographs=photographs, **more)
     return robustness(store, store.experiment(), None, engine, request, ProgressBoard(console=Console(file=StringIO())))
 
 
@@ -159,6 +161,20 @@ def test_without_a_blend_the_members_are_told(store: OofStore) -> None:
     assert complete
     assert content["notes"][0].startswith("the blend is not scored: there is no blend of these predictions")
     assert set(table["member"]) == {"linear", "boosted"}
+
+
+@pytest.mark.training
+@pytest.mark.parametrize(("elected", "possible"), [("greedy", True), ("tpe", False), ("average", False)])
+def test_a_blend_by_a_method_that_is_no_longer_offered_is_not_fitted_again(
+    store: OofStore, elected: str, possible: bool
+) -> None:
+    """Nor is an average that such a method took part in."""
+    manifest = json.loads((store.blend_folder / "blend.json").read_text())
+    manifest |= {"blenders": {"mean": {}, "greedy": {}, "tpe": {}}, "elected": [elected] * 3}
+    experiment = store.experiment()
+    fitted = fit_honest_blend(store, experiment, load_predictions(store, experiment), manifest, lambda _: None)
+    assert isinstance(fitted, HonestBlend) == possible
+    assert possible or fitted == "the last blend used tpe, which is no longer offered; blend again"
 
 
 @pytest.mark.training

@@ -84,7 +84,7 @@ def test_a_run_is_interrupted(
     code, said = run.end()
     assert time.monotonic() - begun < 20
     assert code == {"Ctrl-C": 130, "SIGTERM": 143}[ask]
-    assert "what was finished is kept, run the same command to go on" in said
+    assert "finished work is stored, run the same command to continue" in said
     assert "Traceback" not in said
     until(lambda: engine == "inline" or not any(map(alive, traces(mark, 1))))
     kept = finished(store_in(tmp_path))

@@ -14,7 +14,7 @@ from tests.conftest import train_inline
 
 pytestmark = pytest.mark.process
 
-SLOW_IMPORTS = ["torch", "ray", "sklearn", "lightgbm", "scipy", "optuna", "matplotlib", "imagehash", "fsspec", "upath"]
+SLOW_IMPORTS = ["torch", "ray", "sklearn", "lightgbm", "scipy", "optuna", "imagehash", "fsspec", "upath"]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Shortcuts and traps: what the audits found in the data, and whether members meet in test what they know."""
+"""Audits: shortcuts and traps in the data, and whether the members' predictions of the test set differ."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from ensemble.audit.learned.drift import NAME as DRIFT
 from ensemble.audit.learned.drift import drift
 from ensemble.audit.learned.permutation import NAME as PERMUTATION
 from ensemble.audit.learned.permutation import best_auc, judge
-from ensemble.audit.store import read_audit
 from ensemble.report.facts.material import Material
 from ensemble.report.render.blocks import Column, Fact, Facts, Finding, Findings, Section, Table, Text
-from ensemble.store.checks import GRAVEST_FIRST, Check, Evidence
+from ensemble.store.checks import GRAVEST_FIRST, Check, Evidence, read_audit
+
+_NOT_AUDITED = "The data itself has not been audited yet: ensemble audit CONFIG --data PATH looks for shortcuts in it."
 
 
 def audits(material: Material) -> Section:
-    """Every audit with its verdict; drift, and what members make of the labels, are of these very predictions."""
+    """Return every audit with its verdict; drift and the verdict on the labels are of the current predictions."""
     found = read_audit(material.store)
     checks = [_judged(check, material) for check in found or [] if check.id != DRIFT] + [drift(material.predictions)]
-    how = "ensemble audit CONFIG --data PATH looks for shortcuts in it."
-    text = () if found is not None else (Text((f"Of the data itself nothing was audited yet: {how}",)),)
+    text = () if found is not None else (Text((_NOT_AUDITED,)),)
     ordered = sorted(checks, key=lambda check: GRAVEST_FIRST.index(check.verdict))
     counts = {verdict: sum(check.verdict == verdict for check in checks) for verdict in GRAVEST_FIRST}
     facts = Facts(tuple(Fact(verdict, str(counts[verdict])) for verdict in GRAVEST_FIRST if counts[verdict]))
-    lead = "Is there anything in the data that would make these scores worth less than they seem?"
+    lead = "Is there anything in the data that makes these scores less reliable than they look?"
     return Section("audits", "Audits", lead, (facts, *text, Findings(tuple(map(_finding, ordered)))))
 
 
 def _judged(check: Check, material: Material) -> Check:
-    """The check; that of the labels, which was mostly made before any member was trained, with what members say."""
-    anew = check.id == PERMUTATION and check.figures
-    return judge(check.figures, best_auc(material.predictions)) if anew else check
+    """Judge the check of the labels again, now that members have been trained; return any other as it is."""
+    again = check.id == PERMUTATION and check.figures
+    return judge(check.figures, best_auc(material.predictions)) if again else check
 
 
 def _finding(check: Check) -> Finding:

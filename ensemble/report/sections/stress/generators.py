@@ -1,4 +1,4 @@
-"""What to expect from a generator never seen: fakes clustered by spectrum, and members that never saw a cluster."""
+"""What to expect from an unseen generator: fakes clustered by spectrum, and members trained without a cluster."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ from typing import Any
 
 import pandas as pd
 
-from ensemble.report.facts.freshness import stale, standing
+from ensemble.report.facts.freshness import current_rows, stale
 from ensemble.report.facts.material import Material
 from ensemble.report.render.blocks import Block, Column, Details, Fact, Facts, Figure, Section, Table, Text
 from ensemble.store.results import ALL, GENERATORS, command_of, read
 
-_TITLE = "Generators never seen"
+_TITLE = "Unseen generators"
 
 
 def generators(material: Material) -> Section:
-    """From what ensemble generators has found; how to find it where it has not run."""
+    """Return the results of ensemble generators; the command that makes them where there are none."""
     found = read(material.store, GENERATORS)
     if found is None:
         how = (
-            f"{command_of(material.store, GENERATORS)} clusters the fakes by their spectra and trains the members once "
-            "more without each cluster."
+            f"{command_of(material.store, GENERATORS)} clusters the fakes by their spectra and trains the members "
+            "again without each cluster."
         )
         return Section(GENERATORS, _TITLE, "Not measured yet.", (Text((how,)),))
     scores, facts = found
-    return section_of(standing(material, scores, facts), facts, stale(material, facts, GENERATORS))
+    return section_of(current_rows(material, scores, facts), facts, stale(material, facts, GENERATORS))
 
 
 def section_of(scores: pd.DataFrame, facts: dict[str, Any], changed: str = "") -> Section:
-    """The section of the rows that still stand; `changed` says which do not, and takes the place of the verdict."""
+    """Return the section of the rows that still apply; `changed` says which do not, and replaces the verdict."""
     if scores.empty:
-        return Section(GENERATORS, _TITLE, "Measured, but not of what the store holds now.", (Text((changed,)),))
+        return Section(GENERATORS, _TITLE, "Measured, but not on what the store holds now.", (Text((changed,)),))
     blocks: list[Block] = [
         _headline(scores),
         Text((changed or facts["verdict"],)),
@@ -41,9 +41,7 @@ def section_of(scores: pd.DataFrame, facts: dict[str, Any], changed: str = "") -
         _curves(facts),
         Text((facts["measured_on"], *(f"Left out: {name}, {why}." for name, why in facts["left_out"].items()))),
     ]
-    lead = (
-        "Each cluster of fakes is decided by models that saw none of it; beside that, random folds, same photographs."
-    )
+    lead = "Each cluster of fakes is predicted by models that saw none of it; random folds are of the same photographs."
     return Section(GENERATORS, _TITLE, lead, tuple(blocks))
 
 
@@ -52,12 +50,12 @@ def _whole(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def _headline(scores: pd.DataFrame) -> Facts:
-    """Of the blend, which stands first, or of the only member."""
+    """Return the accuracies of the blend, which is first, or of the only member."""
     first = _whole(scores).iloc[0]
     return Facts(
         (
             _share(first, "random_accuracy", "Random folds", first["member"]),
-            _share(first, "accuracy", "Clusters never seen", "the same photographs"),
+            _share(first, "accuracy", "Unseen clusters", "the same photographs"),
             Fact("Change", f"{first['accuracy_change']:+.3f}", f"± {first['accuracy_change_se']:.3f}, paired"),
             Fact("Fakes found", f"{first['fakes_found']:.3f}", f"{first['random_fakes_found']:.3f} in random folds"),
         )
@@ -70,7 +68,7 @@ def _share(row: pd.Series[Any], key: str, label: str, note: str) -> Fact:
 
 def _beside(scores: pd.DataFrame) -> Figure:
     frame = _whole(scores)
-    ends = [("random_accuracy", "random folds", "$muted"), ("accuracy", "clusters never seen", "$accent")]
+    ends = [("random_accuracy", "random folds", "$muted"), ("accuracy", "unseen clusters", "$accent")]
     traces: list[dict[str, Any]] = [
         {"type": "scatter", "mode": "markers", "name": name, "x": frame[key], "y": frame["member"],
          "error_x": {"type": "data", "array": 1.96 * frame[f"{key}_se"], "color": colour, "thickness": 1},
@@ -81,7 +79,7 @@ def _beside(scores: pd.DataFrame) -> Figure:
     change = f"{falls['accuracy_change']:+.3f} ± {falls['accuracy_change_se']:.3f}"
     return Figure(
         "never-seen",
-        "Accuracy on clusters never seen, beside random folds",
+        "Accuracy on unseen clusters, compared with random folds",
         f"Accuracy of {len(frame)} rows, the blend and the members, on the same photographs, with 95% intervals. The "
         f"largest fall is that of {falls['member']}: {change}.",
         traces,
@@ -89,10 +87,10 @@ def _beside(scores: pd.DataFrame) -> Figure:
          "yaxis": {"autorange": "reversed", "type": "category"}},
         Table(
             "never-seen-numbers",
-            "Accuracy on clusters never seen, and in random folds",
+            "Accuracy on unseen clusters, and in random folds",
             frame[["member", "random_accuracy", "random_accuracy_se", "accuracy", "accuracy_se"]],
             (Column("member", "Member"), Column("random_accuracy", "Random folds", "score", error="random_accuracy_se"),
-             Column("accuracy", "Clusters never seen", "score", error="accuracy_se")),
+             Column("accuracy", "Unseen clusters", "score", error="accuracy_se")),
         ),
         height=120 + 30 * len(frame),
     )  # fmt: skip
@@ -106,14 +104,14 @@ def _members(scores: pd.DataFrame) -> Table:
         (
             Column("member", "Member"),
             Column("random_accuracy", "Random folds", "score", error="random_accuracy_se"),
-            Column("accuracy", "Never seen", "score", error="accuracy_se"),
+            Column("accuracy", "Unseen", "score", error="accuracy_se"),
             Column("accuracy_change", "Change", "gain", error="accuracy_change_se"),
             Column("random_fakes_found", "Fakes found, random", "score", error="random_fakes_found_se"),
-            Column("fakes_found", "Fakes found, never seen", "score", error="fakes_found_se"),
-            Column("random_false_positives", "Real called fake, random", "score", error="random_false_positives_se"),
-            Column("false_positives", "Real called fake, never seen", "score", error="false_positives_se"),
+            Column("fakes_found", "Fakes found, unseen", "score", error="fakes_found_se"),
+            Column("random_false_positives", "Real predicted fake, random", "score", error="random_false_positives_se"),
+            Column("false_positives", "Real predicted fake, unseen", "score", error="false_positives_se"),
             Column("random_auc", "AUC, random", "score", error="random_auc_se"),
-            Column("auc", "AUC, never seen", "score", error="auc_se"),
+            Column("auc", "AUC, unseen", "score", error="auc_se"),
         ),
     )
 
@@ -127,16 +125,16 @@ def _clusters(scores: pd.DataFrame, facts: dict[str, Any]) -> Table:
     frame["nearest"] = [", ".join(names) for names in frame["nearest"]]
     return Table(
         "clusters",
-        f"Cluster by cluster, decided by {first}. {facts['method']}; {facts['rule']}. Silhouette of all: "
+        f"Cluster by cluster, predicted by {first}. {facts['method']}; {facts['rule']}. Silhouette of all: "
         f"{facts['silhouette']:.2f}, {facts['separation']}. Silhouettes of the numbers tried: {tried}. No score was "
-        "looked at.",
+        "used.",
         frame,
         (
             Column("cluster", "Cluster", "count"),
             Column("fakes", "Fakes", "count"),
             Column("n", "Photographs", "count"),
-            Column("training_fakes", "Fakes learned from", "count"),
-            Column("training_real", "Real learned from", "count"),
+            Column("training_fakes", "Training fakes", "count"),
+            Column("training_real", "Training real", "count"),
             Column("accuracy", "Accuracy", "score", error="accuracy_se"),
             Column("accuracy_change", "Change", "gain", error="accuracy_change_se"),
             Column("fakes_found", "Fakes found", "score", error="fakes_found_se"),
@@ -147,31 +145,32 @@ def _clusters(scores: pd.DataFrame, facts: dict[str, Any]) -> Table:
 
 
 def _each(scores: pd.DataFrame) -> Details:
-    """Every cluster by every member, closed."""
+    """Return a table of every cluster by every member, closed."""
     frame = scores[scores["cluster"] != ALL].sort_values("cluster", kind="stable").reset_index(drop=True)
     table = Table(
         "generators-by-cluster",
-        "Each cluster by models that never saw it, beside the same photographs in random folds; changes are paired",
+        "Each cluster by models that never saw it, compared with the same photographs in random folds; changes are "
+        "paired",
         frame,
         (
             Column("cluster", "Cluster", "count"),
             Column("member", "Member"),
             Column("random_accuracy", "Random folds", "score", error="random_accuracy_se"),
-            Column("accuracy", "Never seen", "score", error="accuracy_se"),
+            Column("accuracy", "Unseen", "score", error="accuracy_se"),
             Column("accuracy_change", "Change", "gain", error="accuracy_change_se"),
             Column("random_fakes_found", "Fakes found, random", "score", error="random_fakes_found_se"),
-            Column("fakes_found", "Fakes found, never seen", "score", error="fakes_found_se"),
-            Column("false_positives", "Real called fake", "score", error="false_positives_se"),
+            Column("fakes_found", "Fakes found, unseen", "score", error="fakes_found_se"),
+            Column("false_positives", "Real predicted fake", "score", error="false_positives_se"),
             Column("auc", "AUC", "score", error="auc_se"),
             Column("n", "Photographs", "count"),
         ),
     )
     summary = f"{len(frame)} rows"
-    return Details("generators-each-cluster", "Each cluster, decided by each member", summary, (table,))
+    return Details("generators-each-cluster", "Each cluster, predicted by each member", summary, (table,))
 
 
 def _curves(facts: dict[str, Any]) -> Figure:
-    """Mean luminance spectra: of the real ones, and of each cluster less the mean of the real ones."""
+    """Draw the mean luminance spectrum of each cluster less that of the real photographs."""
     real = pd.Series(facts["luminance_of_real"])
     curves = {f"cluster {c['cluster']} ({c['fakes']})": pd.Series(c["luminance"]) - real for c in facts["clusters"]}
     frequencies = facts["frequencies"]
@@ -186,8 +185,8 @@ def _curves(facts: dict[str, Any]) -> Figure:
     return Figure(
         "cluster-spectra",
         "How the clusters differ from real photographs",
-        "Mean luminance spectrum of each cluster less that of the real photographs, in decades of power: zero means "
-        "that the fakes have as much of this frequency as real photographs have.",
+        "Mean luminance spectrum of each cluster less that of the real photographs, in decades of power: at zero fakes "
+        "have as much power at this frequency as real photographs.",
         traces,
         {"xaxis": {"title": {"text": "cycles a pixel"}}, "yaxis": {"title": {"text": "decades over real"}}},
         Table(

@@ -1,4 +1,4 @@
-"""What becomes of the answers when photographs were saved again, resized, blurred or cut on their way."""
+"""Accuracy on altered photographs: saved again, resized, blurred or cropped."""
 
 from __future__ import annotations
 
@@ -6,32 +6,34 @@ from typing import Any
 
 import pandas as pd
 
-from ensemble.report.facts.freshness import stale, standing
+from ensemble.core.metrics.scores import UNSURE
+from ensemble.report.facts.freshness import current_rows, stale
 from ensemble.report.facts.material import Material
 from ensemble.report.render.blocks import Block, Column, Details, Fact, Facts, Figure, Section, Table, Text
 from ensemble.store.results import AS_THEY_ARE, BLEND, ROBUSTNESS, command_of, read
 
 _TITLE = "Robustness"
+_UNSURE = "Probability between {} and {}".format(*UNSURE)
 
 
 def robustness(material: Material) -> Section:
-    """From what ensemble robustness has found; how to find it where it has not run."""
+    """Return the results of ensemble robustness; the command that makes them where there are none."""
     found = read(material.store, ROBUSTNESS)
     if found is None:
-        how = f"{command_of(material.store, ROBUSTNESS)} alters held-out photographs and asks the models again."
+        how = f"{command_of(material.store, ROBUSTNESS)} alters held-out photographs and predicts them again."
         return Section(ROBUSTNESS, _TITLE, "Not measured yet.", (Text((how,)),))
     table, facts = found
-    return section_of(standing(material, table, facts), facts, stale(material, facts, ROBUSTNESS))
+    return section_of(current_rows(material, table, facts), facts, stale(material, facts, ROBUSTNESS))
 
 
 def section_of(table: pd.DataFrame, facts: dict[str, Any], changed: str = "") -> Section:
-    """The section of the rows that still stand; `changed` says which do not."""
+    """Return the section of the rows that still apply; `changed` says which do not."""
     warning = (Text((changed,)),) if changed else ()
     if table.empty:
-        return Section(ROBUSTNESS, _TITLE, "Measured, but not of what the store holds now.", warning)
+        return Section(ROBUSTNESS, _TITLE, "Measured, but not on what the store holds now.", warning)
     sample = facts["sample"]
     lead = (
-        f"{sample['photographs']:,} of {sample['of']:,} training photographs, altered, each decided by the models of "
+        f"{sample['photographs']:,} of {sample['of']:,} training photographs, altered, each predicted by the models of "
         "the fold that held it out; the blend by blenders fitted on the other folds."
     )
     who, *others = _members(table)
@@ -44,13 +46,13 @@ def section_of(table: pd.DataFrame, facts: dict[str, Any], changed: str = "") ->
 
 
 def _members(table: pd.DataFrame) -> list[str]:
-    """The blend first, if it is there at all."""
+    """Return the members, the blend first if it is among them."""
     found = [str(name) for name in pd.unique(table["member"])]
     return sorted(found, key=lambda name: name != BLEND)
 
 
 def _worst(table: pd.DataFrame, who: str) -> Facts:
-    """As they are, and where it is worst."""
+    """Return the accuracy on unaltered photographs, and the worst."""
     mine = table[table["member"] == who].set_index("alteration")
     facts = []
     if AS_THEY_ARE in mine.index:
@@ -63,7 +65,7 @@ def _worst(table: pd.DataFrame, who: str) -> Facts:
         facts += [
             Fact("Worst accuracy", f"{worst['accuracy']:.3f}", f"± {worst['standard_error']:.3f}, {worst['title']}"),
             Fact(
-                "Most real photographs called fake",
+                "Most real photographs predicted fake",
                 f"{alarms['false_positive_rate']:.3f}",
                 f"± {alarms['false_positive_rate_error']:.3f}, {alarms['title']}",
             ),
@@ -72,10 +74,32 @@ def _worst(table: pd.DataFrame, who: str) -> Facts:
 
 
 def _figure(table: pd.DataFrame, who: str) -> Figure:
-    """Accuracy of the blend by alteration, with the shares of fakes found and of real ones recognised."""
+    """Draw accuracy by alteration, with the shares of fakes found and of real photographs recognised."""
     mine = table[table["member"] == who]
     frame = mine[["title", "accuracy", "standard_error", "fakes_found"]].reset_index(drop=True)
     frame["real_kept"] = 1 - mine["false_positive_rate"].to_numpy()
+    worst = frame.iloc[int(frame["accuracy"].argmin())]
+    return Figure(
+        "altered",
+        f"Altered photographs, predicted by {'the blend' if who == BLEND else who}",
+        f"Accuracy, fakes found and real photographs recognised for {len(frame)} kinds of photographs, unaltered "
+        f"and altered. The lowest accuracy is {worst['accuracy']:.3f}, for {worst['title']}. Where the two shares "
+        "differ, the decision is biased: altered photographs look too real or too fake.",
+        _traces(frame),
+        {"xaxis": {"title": {"text": "share predicted correctly"}, "tickformat": ".2f"},
+         "yaxis": {"autorange": "reversed", "type": "category"}},
+        Table(
+            "altered-numbers",
+            "Shares predicted correctly, by alteration",
+            frame,
+            (Column("title", "Photographs"), Column("accuracy", "Accuracy", "score", error="standard_error"),
+             Column("fakes_found", "Fakes found", "score"), Column("real_kept", "Real recognised", "score")),
+        ),
+        height=90 + 26 * len(frame),
+    )  # fmt: skip
+
+
+def _traces(frame: pd.DataFrame) -> list[dict[str, Any]]:
     kinds = [("fakes_found", "fakes found", "$fake", "diamond"), ("real_kept", "real recognised", "$real", "square")]
     traces: list[dict[str, Any]] = [
         {"type": "scatter", "mode": "markers", "orientation": "h", "name": name, "x": frame[key], "y": frame["title"],
@@ -89,57 +113,39 @@ def _figure(table: pd.DataFrame, who: str) -> Figure:
          "y": frame["title"], "error_x": bars, "marker": {"color": "$ink", "size": 9},
          "hovertemplate": "%{y}: accuracy %{x:.3f}<extra></extra>"}
     )  # fmt: skip
-    worst = frame.iloc[int(frame["accuracy"].argmin())]
-    return Figure(
-        "altered",
-        f"Altered photographs, decided by {'the blend' if who == BLEND else who}",
-        f"Accuracy, fakes found and real photographs recognised for {len(frame)} kinds of photographs, as they are "
-        f"and altered. The lowest accuracy is {worst['accuracy']:.3f}, for {worst['title']}. Where the two shares "
-        "part, the decision has moved: altered photographs look too real or too fake.",
-        traces,
-        {
-            "xaxis": {"title": {"text": "share decided rightly"}, "tickformat": ".2f"},
-            "yaxis": {"autorange": "reversed", "type": "category"},
-        },
-        Table(
-            "altered-numbers",
-            "Shares decided rightly by alteration",
-            frame,
-            (
-                Column("title", "Photographs"),
-                Column("accuracy", "Accuracy", "score", error="standard_error"),
-                Column("fakes_found", "Fakes found", "score"),
-                Column("real_kept", "Real recognised", "score"),
-            ),
-        ),
-        height=90 + 26 * len(frame),
-    )
+    return traces
 
 
 def _of_one(table: pd.DataFrame, who: str) -> Table:
-    """All that is told of one."""
+    """Return all scores of the blend or of one member."""
     frame = table[table["member"] == who].reset_index(drop=True)
     name = "robustness-of-the-blend" if who == BLEND else f"robustness-of-member-{who}"
     return Table(
         name,
         f"{'The blend' if who == BLEND else who} on altered photographs, {frame['measured_on'].iloc[0]}; changes are "
-        "paired with the same photographs as they are",
+        "paired with the same photographs unaltered",
         frame,
         (
             Column("title", "Photographs"),
             Column("accuracy", "Accuracy", "score", error="standard_error"),
             Column("change", "Change", "gain", error="change_error"),
             Column("auc", "AUC", "score", error="auc_error"),
-            Column("false_positive_rate", "Real called fake", "score", error="false_positive_rate_error"),
+            Column("false_positive_rate", "Real predicted fake", "score", error="false_positive_rate_error"),
             Column("fakes_found", "Fakes found", "score", error="fakes_found_error"),
-            Column("abstained", "Unsure", "score", error="abstained_error", note="Probability between 0.2 and 0.8"),
+            Column(
+                "abstained",
+                "Unsure",
+                "score",
+                error="abstained_error",
+                note=_UNSURE,
+            ),
             Column("n", "Rows", "count"),
         ),
     )
 
 
 def _details(table: pd.DataFrame, member: str) -> Details:
-    """A member's own table, closed, under where it is worst."""
+    """Return a member's own table, closed, with its lowest accuracy as the summary."""
     mine = table[table["member"] == member]
     worst = mine.iloc[int(mine["accuracy"].argmin())]
     summary = f"lowest accuracy {worst['accuracy']:.3f} ± {worst['standard_error']:.3f}, {worst['title']}"
@@ -147,7 +153,7 @@ def _details(table: pd.DataFrame, member: str) -> Details:
 
 
 def _of_all(table: pd.DataFrame) -> Table:
-    """Accuracy of everybody; shades are on one scale."""
+    """Return the accuracy of the blend and all members, shaded on one scale."""
     wide = table.pivot_table(index="title", columns="member", values="accuracy", aggfunc="first")
     members = [str(name) for name in pd.unique(table["member"])]
     wide = wide.reindex(index=pd.unique(table["title"]), columns=members).reset_index()
@@ -157,7 +163,7 @@ def _of_all(table: pd.DataFrame) -> Table:
 
 
 def _alterations(facts: dict[str, Any]) -> Details:
-    """What each alteration stands for."""
+    """Return a table of what each alteration imitates."""
     rows = [(each["title"], each["imitates"], name) for name, each in facts["alterations"].items()]
     columns = (
         Column("title", "Photographs"),

@@ -30,7 +30,7 @@ def test_the_bootstrap_is_that_of_photographs() -> None:
 @pytest.mark.parametrize(
     ("gained", "lost", "expected"),
     [
-        (0, 0, "decides every photograph alike"),
+        (0, 0, "makes the same decisions"),
         (27, 14, "flips 41 photographs, 13 net gained, p = 0.06: not proven"),
         (30, 10, "flips 40 photographs, 20 net gained, p = 2e-03: better"),
         (10, 30, "flips 40 photographs, 20 net lost, p = 2e-03: worse"),

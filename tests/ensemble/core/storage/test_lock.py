@@ -1,20 +1,21 @@
-"""One writer at a time on an object store: the second is refused, a dead one's place is taken, a slow one is told."""
+"""One writer at a time on an object store: a second is refused, an expired lease is taken over, its holder notices."""
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from ensemble.core.errors import UserError
-from ensemble.core.storage import lease as signs
+from ensemble.core.storage import lease as leases
 from ensemble.core.storage.files import Location
 from ensemble.core.storage.lock import only_writer
 from ensemble.core.storage.remote import RemotePath
@@ -23,11 +24,11 @@ from tests.storage import new_place
 
 HOLDER = """
 import sys, time
-from ensemble.core.storage import lease as signs
+from ensemble.core.storage import lease as leases
 from ensemble.core.storage.files import location
 from ensemble.core.storage.lock import only_writer
 from ensemble.store.oof import OofStore
-signs.RENEWED = 0.1
+leases.HEARTBEAT = 0.1
 with only_writer(OofStore(location(sys.argv[1])).root, "train"):
     print("held", flush=True)
     time.sleep(60)
@@ -35,9 +36,12 @@ with only_writer(OofStore(location(sys.argv[1])).root, "train"):
 
 
 @pytest.fixture(autouse=True)
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signs, "RENEWED", 0.1)
-    monkeypatch.setattr(signs, "SILENCE", 3.0)  # a busy machine may stand still for a second
+def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(leases, "HEARTBEAT", 0.1)
+    monkeypatch.setattr(leases, "EXPIRY", 3.0)  # a busy machine may stand still for a second
+    gc.disable()  # an interrupt inside hypothesis's callback of the collector would be ignored
+    yield
+    gc.enable()
 
 
 def lock_folder(store: OofStore) -> RemotePath:
@@ -47,7 +51,7 @@ def lock_folder(store: OofStore) -> RemotePath:
 
 
 def held(store: OofStore) -> bool:
-    return bool(signs._signs(lock_folder(store)))
+    return bool(leases._read_leases(lock_folder(store)))
 
 
 def test_the_second_writer_is_refused(place: Location) -> None:
@@ -90,18 +94,18 @@ def test_the_lock_of_a_killed_driver_is_taken_over(store: OofStore, capsys: pyte
     begun = time.monotonic()
     with only_writer(store.root, "train"):
         assert time.monotonic() - begun > 2
-        (sign,) = signs._signs(lock_folder(store)).values()
-        assert len(sign.instead_of) == 1
+        (lease,) = leases._read_leases(lock_folder(store)).values()
+        assert len(lease.instead_of) == 1
     assert not held(store)
 
 
 def lose(store: OofStore, happens: Callable[[str], None]) -> str:
-    """Hold the lock while something happens to its sign, see that this is noticed, and give the sign's name."""
+    """Hold the lock while something happens to its lease, check that this is noticed, and return the lease's token."""
     mine: list[str] = []
 
     def hold() -> None:
         with only_writer(store.root, "train"):
-            mine.extend(signs._signs(lock_folder(store)))
+            mine.extend(leases._read_leases(lock_folder(store)))
             happens(mine[0])
             time.sleep(10)
 
@@ -113,19 +117,19 @@ def lose(store: OofStore, happens: Callable[[str], None]) -> str:
 
 
 def test_a_writer_that_lost_its_place_stops(store: OofStore) -> None:
-    """As a laptop that slept: another driver put up a sign instead of its own."""
-    mine = lose(store, lambda token: signs._write(lock_folder(store), signs._Sign(instead_of=(token,))))
-    (left,) = signs._signs(lock_folder(store)).values()
-    assert left.instead_of == (mine,)  # only its own sign was taken down
+    """As on a laptop that slept: another driver replaced its lease."""
+    mine = lose(store, lambda token: leases._write(lock_folder(store), leases._Lease(instead_of=(token,))))
+    (left,) = leases._read_leases(lock_folder(store)).values()
+    assert left.instead_of == (mine,)  # only its own lease was deleted
 
 
-def test_a_sign_that_was_taken_down_stops_its_writer(store: OofStore) -> None:
+def test_a_deleted_lease_stops_its_writer(store: OofStore) -> None:
     lose(store, lambda token: (lock_folder(store) / token).unlink())
     assert not held(store)
 
 
 @pytest.mark.training
-def test_a_damaged_sign_is_a_strangers(store: OofStore, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_lease_expires_like_any_other(store: OofStore, capsys: pytest.CaptureFixture[str]) -> None:
     (lock_folder(store) / "x").write_bytes(b"{half")
     with only_writer(store.root, "train"):
         pass
@@ -134,18 +138,18 @@ def test_a_damaged_sign_is_a_strangers(store: OofStore, capsys: pytest.CaptureFi
 
 
 @pytest.mark.training
-def test_an_outage_is_not_silence(store: OofStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While nobody can look nobody is silent: the holder could renew nothing either."""
-    signs._write(lock_folder(store), signs._Sign())
-    real, looks = signs._signs, []
+def test_the_time_of_an_outage_does_not_count(store: OofStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the store is unreachable no lease expires: the holder cannot renew it either."""
+    leases._write(lock_folder(store), leases._Lease())
+    real, looks = leases._read_leases, []
 
-    def slow(folder: RemotePath) -> dict[str, signs._Sign]:
+    def slow(folder: RemotePath) -> dict[str, leases._Lease]:
         looks.append(time.monotonic())
         if len(looks) == 3:
             time.sleep(2)
         return real(folder)
 
-    monkeypatch.setattr(signs, "_signs", slow)
+    monkeypatch.setattr(leases, "_read_leases", slow)
     begun = time.monotonic()
     with only_writer(store.root, "train"):
         assert time.monotonic() - begun > 4.5

@@ -16,9 +16,9 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from ensemble.core.errors import UserError
-from ensemble.core.storage import retry as outage
+from ensemble.core.storage import retry
 from ensemble.core.storage.files import location
-from ensemble.core.storage.retry import patiently
+from ensemble.core.storage.retry import with_retries
 from ensemble.store.oof import OofStore
 from tests.competitions import BOOSTED, LINEAR, write_config
 from tests.ensemble.store.test_oof_on_object_stores import provenance, result_of
@@ -56,7 +56,7 @@ def failing(error: Exception, times: int) -> Callable[[], int]:
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses that would have been made."""
     pauses: list[float] = []
-    monkeypatch.setattr(outage.time, "sleep", pauses.append)
+    monkeypatch.setattr(retry.time, "sleep", pauses.append)
     return pauses
 
 
@@ -64,7 +64,7 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_what_is_away_is_asked_again_and_told_once(
     error: Exception, no_pause: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert patiently(failing(error, 7), WHERE) == 8
+    assert with_retries(failing(error, 7), WHERE) == 8
     assert no_pause == [0.5, 1, 2, 4, 8, 15, 15]
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 2
@@ -76,7 +76,7 @@ def test_what_is_away_is_asked_again_and_told_once(
 @pytest.mark.parametrize(("error", "expected"), REFUSED, ids=lambda value: type(value).__name__)
 def test_a_refusal_is_told_at_once(error: Exception, expected: str, no_pause: list[float]) -> None:
     with pytest.raises(UserError, match=expected) as caught:
-        patiently(failing(error, 9), WHERE)
+        with_retries(failing(error, 9), WHERE)
     assert no_pause == []
     assert str(caught.value).startswith(WHERE)
     assert "\n" not in str(caught.value)
@@ -84,13 +84,13 @@ def test_a_refusal_is_told_at_once(error: Exception, expected: str, no_pause: li
 
 def test_what_is_not_there_is_not_asked_for_again(no_pause: list[float]) -> None:
     with pytest.raises(FileNotFoundError) as caught:
-        patiently(failing(FileNotFoundError("gone"), 9), WHERE)
+        with_retries(failing(FileNotFoundError("gone"), 9), WHERE)
     assert (caught.value.filename, no_pause) == (WHERE, [])
 
 
 def test_a_bug_stays_one() -> None:
     with pytest.raises(ZeroDivisionError):
-        patiently(lambda: 1 // 0, WHERE)
+        with_retries(lambda: 1 // 0, WHERE)
 
 
 def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,19 +126,20 @@ def store(trained: OofStore, gate: Gate, tmp_path: Path) -> OofStore:
 @pytest.mark.training
 def test_a_store_that_is_away_is_not_an_empty_one(store: OofStore, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing may be trained again, or set aside, since nobody answered."""
-    made = provenance(store, "linear", 0)
-    monkeypatch.setattr(outage, "PATIENCE", 0.0)
+    made, record = provenance(store, "linear", 0), store.record("linear", 0)
+    assert record is not None
+    monkeypatch.setattr(retry, "GIVE_UP_AFTER", 0.0)
     gate.shut()
     questions: list[Callable[[], Any]] = [
         store.exists, store.imported, lambda: store.record("linear", 0), store.facts, store.ledger,
-        lambda: store.finished("linear", 0, made), lambda: store.predictions("linear", 0), lambda: store.origin("x"),
+        lambda: store.state("linear", 0, made), lambda: store.predictions(record), lambda: store.origin("x"),
         lambda: store.root.is_dir(), lambda: list(store.root.glob("members/*/fold-*")), lambda: content(store.root),
     ]  # fmt: skip
     for ask in questions:
         with pytest.raises(UserError, match="could not be reached"):
             ask()
     gate.open()
-    assert store.finished("linear", 0, made) == []
+    assert store.state("linear", 0, made).is_valid
 
 
 @pytest.mark.parametrize("ask", ["exists", "is_file", "is_dir", "iterdir", "files_below", "read_bytes", "stat"])
@@ -148,7 +149,7 @@ def test_a_broken_connection_is_no_answer(ask: str, monkeypatch: pytest.MonkeyPa
     def broken(*_: object, **__: object) -> None:
         raise ConnectionResetError("reset")
 
-    monkeypatch.setattr(outage, "PATIENCE", 0.0)
+    monkeypatch.setattr(retry, "GIVE_UP_AFTER", 0.0)
     for name in ("info", "ls", "find", "cat_file"):
         monkeypatch.setattr(MemoryFileSystem, name, broken)
     with pytest.raises(UserError, match="could not be reached"):
@@ -162,13 +163,13 @@ def test_a_fold_that_cannot_be_stored_is_one_that_failed(
     """As a full disk: the run goes on, and stores what is finished later."""
     result, made = result_of(store, "linear", 1), provenance(store, "linear", 1)
     ledger, sample = store.ledger(), store.sample()
-    monkeypatch.setattr(outage, "PATIENCE", 0.0)
+    monkeypatch.setattr(retry, "GIVE_UP_AFTER", 0.0)
     gate.shut()
     with pytest.raises(OSError, match="could not be reached"):
         store.write(result, made, ledger, sample, 0.5)
     gate.open()
     store.write(result, made, ledger, sample, 0.5)
-    assert store.finished("linear", 1, made) == []
+    assert store.state("linear", 1, made).is_valid
 
 
 @pytest.mark.training
@@ -186,7 +187,7 @@ def test_a_short_outage_in_the_middle_of_an_upload(
     assert time.monotonic() - begun > 2
     back.join()
     assert result.member == "linear"
-    assert store.finished("linear", 1, made) == []
+    assert store.state("linear", 1, made).is_valid
     assert capsys.readouterr().err.count("cannot be reached") == 1
 
 

@@ -30,7 +30,7 @@ from ensemble.core.metrics.scores import to_logits, to_probabilities
 from ensemble.folds.command import export
 from ensemble.report.publish import publish
 from ensemble.store.external.importing import import_predictions
-from ensemble.store.external.leakage import Pair, leak_smells
+from ensemble.store.external.leakage import Pair, leak_checks
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from tests.commands import run_here, run_process
@@ -211,7 +211,7 @@ def test_a_submission_is_a_test_file_whatever_the_sample_calls_its_columns(store
     import_predictions(store, "mine", *write(tmp_path, oof, test.rename(columns=columns)))
     np.testing.assert_allclose(stored(store)[1], logit(test["pred"]), rtol=1e-5)
     oof = oof.rename(columns={"pred": "label"})  # in a file of training rows a label is a label
-    assert "one the prediction, called pred" in refused(store, *write(tmp_path, oof, test), name="other")
+    assert "one, called pred, the prediction" in refused(store, *write(tmp_path, oof, test), name="other")
 
 
 @pytest.mark.training
@@ -274,22 +274,22 @@ WRONG: dict[str, tuple[Change, Change, list[str]]] = {
     "missing": (lambda t: t.drop(index=[3]), same, ["oof.csv: photograph of train/ without a row: 00003.png"]),
     "foreign": (put(4, "name", "x.png"), same, ["no photograph of train/: x.png", "without a row: 00004.png"]),
     "another extension": (put(4, "name", "00004.jpg"), same, ["no photograph of train/: 00004.jpg"]),
-    "twice": (same, lambda t: pd.concat([t, t.iloc[[2]]]), ["test.csv: stands twice", "test/: 00002.png"]),
-    "two spellings": (same, lambda t: pd.concat([t, strip(t.iloc[[2]])]), ["test.csv: stands twice"]),
-    "NaN": (put(5, "pred", np.nan), same, ["oof.csv: no finite number: 00005.png has ''"]),
-    "a word": (same, put(5, "pred", "fake"), ["test.csv: no finite number: 00005.png has 'fake'"]),
-    "infinite": (put(5, "pred", np.inf), same, ["no finite number: 00005.png has 'inf'"]),
-    "decimal comma": (put(5, "pred", "0,5"), same, ["no finite number: 00005.png has '0,5'"]),
-    "above one": (put(6, "pred", 1.25), same, ["oof.csv: 00006.png has 1.25, which is no probability (1 such rows)"]),
-    "below zero": (same, put(6, "pred", -0.1), ["test.csv: 00006.png has -0.1, which is no probability"]),
+    "twice": (same, lambda t: pd.concat([t, t.iloc[[2]]]), ["several rows for one photograph of test/: 00002.png"]),
+    "two spellings": (same, lambda t: pd.concat([t, strip(t.iloc[[2]])]), ["several rows for one photograph"]),
+    "NaN": (put(5, "pred", np.nan), same, ["oof.csv: not a finite number: 00005.png has ''"]),
+    "a word": (same, put(5, "pred", "fake"), ["test.csv: not a finite number: 00005.png has 'fake'"]),
+    "infinite": (put(5, "pred", np.inf), same, ["not a finite number: 00005.png has 'inf'"]),
+    "decimal comma": (put(5, "pred", "0,5"), same, ["not a finite number: 00005.png has '0,5'"]),
+    "above one": (put(6, "pred", 1.25), same, ["00006.png has 1.25, which is not a probability (1 such rows)"]),
+    "below zero": (same, put(6, "pred", -0.1), ["test.csv: 00006.png has -0.1, which is not a probability"]),
     "percentages": (
         lambda t: t.assign(pred=t["pred"] * 100),
         lambda t: t.assign(pred=t["pred"] * 100),
-        ["is no probability", "--scale logit"],
+        ["is not a probability", "--scale logit"],
     ),
-    "two scales": (same, lambda t: t.assign(pred=logit(t["pred"])), ["oof.csv reads as probability", ".csv as logit"]),
+    "two scales": (same, lambda t: t.assign(pred=logit(t["pred"])), ["contain probability", ".csv logit values"]),
     "no rows": (lambda t: t.iloc[:0], same, ["without a row: 00000.png", "(+30 more)"]),
-    "all at once": (put(1, "pred", "x"), put(2, "name", "x"), ["oof.csv: no fin", "no photograph of test/: x"]),
+    "all at once": (put(1, "pred", "x"), put(2, "name", "x"), ["oof.csv: not a fin", "no photograph of test/: x"]),
     "no fold in a row": (put(7, "fold", ""), same, ["oof.csv: no fold: 00007.png"]),
     "swapped rows of two folds": (put(8, "fold", "9"), same, ["made on other folds", ": 00008.png;", "folds export"]),
     "two folds together": (lambda t: t.assign(fold=t["fold"].clip(upper=1)), same, ["other folds", " 2 folds, not 3;"]),
@@ -300,12 +300,12 @@ WRONG: dict[str, tuple[Change, Change, list[str]]] = {
     "zeros lost": (
         lambda t: strip(t).assign(name=lambda u: u["name"].astype(int)),
         same,
-        ["leading zeros were lost, read names as text: 0, 1, 2"],
+        ["leading zeros were lost; read names as text: 0, 1, 2"],
     ),
     "swapped files": (lambda t: t.iloc[:12], same, ["train/ without a row: 00012.png"]),
     "two predictions": (lambda t: t.assign(prob=0.5), same, ["oof.csv: one column", "name, fold, pred, prob"]),
-    "one column": (same, lambda t: t[["name"]], ["test.csv: one column should hold the name", "columns are name"]),
-    "only predictions": (same, lambda t: t[["pred"]], ["test.csv: one column should hold the name"]),
+    "one column": (same, lambda t: t[["name"]], ["test.csv: one column should contain the name", "columns are name"]),
+    "only predictions": (same, lambda t: t[["pred"]], ["test.csv: one column should contain the name"]),
     "two columns of one title": (lambda t: t.assign(PRED=0.5), same, ["columns are name, fold, pred, pred"]),
 }  # fmt: skip
 
@@ -322,7 +322,7 @@ def test_labels_and_one_file_given_twice_are_no_predictions(store: OofStore, tmp
     oof, test = tables(store)
     oof = oof.drop(columns="pred").assign(target=store.ledger().labels)
     files = write(tmp_path, oof, test)
-    assert "oof.csv holds the labels" in refused(store, *files)
+    assert "oof.csv contains the labels" in refused(store, *files)
     facts = store.facts()
     facts["sample"]["names"] = store.ledger().table["name"].tolist()
     (store.root / "data.json").write_text(json.dumps(facts))
@@ -332,7 +332,7 @@ def test_labels_and_one_file_given_twice_are_no_predictions(store: OofStore, tmp
 def test_the_folds_can_be_stated(store: OofStore, tmp_path: Path) -> None:
     oof, test = tables(store)
     lines = import_predictions(store, "mine", *write(tmp_path, oof.drop(columns="fold"), test), same_folds=True)
-    assert "by your word" in lines[1]
+    assert "cannot be verified" in lines[1]
     assert "statement" in json.loads((store.member_folder("mine") / "imported.json").read_text())["folds"]
     np.testing.assert_allclose(stored(store)[0], logit(oof["pred"]), rtol=1e-5)
     wrong = write(tmp_path, oof.assign(fold=np.arange(40) // 14), test)
@@ -388,7 +388,7 @@ def test_a_member_that_was_trained_here_is_never_replaced(store: OofStore, tmp_p
 def test_a_second_import_replaces_the_first_as_a_whole(store: OofStore, tmp_path: Path) -> None:
     import_predictions(store, "mine", *write(tmp_path, *tables(store)))
     publish(store, Console(quiet=True))
-    for left in ("fold-9/predictions.parquet", "learning_curves.svg"):  # of an import into a store with more folds
+    for left in ("fold-9/predictions.parquet", "report.md"):  # of an import into a store with more folds
         (store.member_folder("mine") / left).parent.mkdir(exist_ok=True)
         (store.member_folder("mine") / left).write_text("old")
     oof, test = tables(store, seed=1)
@@ -452,7 +452,7 @@ def test_predictions_of_seen_rows_are_smelt(store: OofStore, tmp_path: Path) -> 
     oof["pred"] = expit((2 * store.ledger().labels - 1) * 6.0)
     test["pred"] = expit(logit(test["pred"]) / 2)
     lines = import_predictions(store, "mine", *write(tmp_path, oof, test))
-    assert lines[1].startswith("WARNING: it is surer of the training rows")
+    assert lines[1].startswith("WARNING: it is more confident on the training rows")
     smells = json.loads((store.member_folder("mine") / "imported.json").read_text())["smells"]
     assert [f"WARNING: {smell}" for smell in smells] == lines[1:]
     publish(store, Console(quiet=True))
@@ -489,8 +489,8 @@ def world(seed: int, rows: int = 1500) -> tuple[NDArray[np.int64], Pair, Pair, N
 @settings(max_examples=50)
 def test_honest_predictions_do_not_smell(seed: int) -> None:
     labels, mine, others, _ = world(seed)
-    assert leak_smells(mine, others, labels, 5) == []
-    assert leak_smells(mine, None, labels, 5) == []
+    assert leak_checks(mine, others, labels, 5) == []
+    assert leak_checks(mine, None, labels, 5) == []
 
 
 @given(seed=st.integers(0, 10_000))
@@ -498,7 +498,7 @@ def test_honest_predictions_do_not_smell(seed: int) -> None:
 def test_known_labels_smell_by_sureness(seed: int) -> None:
     labels, mine, _, _ = world(seed)
     knowing = Pair(expit(logit(mine.oof) + 2 * (2 * labels - 1)), mine.test)
-    assert "surer of the training rows" in leak_smells(knowing, None, labels, 3)[0]
+    assert "more confident on the training rows" in leak_checks(knowing, None, labels, 3)[0]
 
 
 @given(seed=st.integers(0, 10_000))
@@ -509,7 +509,7 @@ def test_a_gain_beyond_what_the_test_rows_allow_smells(seed: int) -> None:
     sure = np.abs(logit(mine.oof))
     knowing = Pair(expit(np.where(labels == 1, sure, -sure)), mine.test)
     close = Pair(others.oof, expit(logit(mine.test) + 0.01))
-    assert any("cannot be better by more" in smell for smell in leak_smells(knowing, close, labels, 5))
+    assert any("cannot be better by more" in warning for warning in leak_checks(knowing, close, labels, 5))
 
 
 @given(seed=st.integers(0, 10_000))
@@ -518,7 +518,7 @@ def test_agreement_that_ends_with_the_training_rows_smells(seed: int) -> None:
     labels, mine, others, _ = world(seed)
     rng = np.random.default_rng([seed, 1])
     useless = Pair(mine.oof, rng.permutation(mine.test))
-    assert any("agrees with the other members" in smell for smell in leak_smells(useless, others, labels, 5))
+    assert any("agrees with the other members" in warning for warning in leak_checks(useless, others, labels, 5))
 
 
 def cross_fitted(model: Any, X: Any, y: NDArray[np.int64], hidden: Any) -> tuple[Pair, Pair]:
@@ -548,14 +548,14 @@ def test_real_learners(learner: str, separation: float) -> None:
     X, y, hidden = X[:800], y[:800], X[800:]
     others, _ = cross_fitted(RandomForestClassifier(40, random_state=1), X, y, hidden)
     honest, seen = cross_fitted(LEARNERS[learner], X, y, hidden)
-    assert leak_smells(honest, others, y, 5) == []
+    assert leak_checks(honest, others, y, 5) == []
     if learner in ("boosted", "forest"):  # these learn their rows by heart
-        assert leak_smells(seen, others, y, 5) != []
+        assert leak_checks(seen, others, y, 5) != []
 
 
 def test_others_that_predict_no_row_are_no_evidence() -> None:
     labels, mine, others, _ = world(0)
-    assert leak_smells(mine, Pair(np.full_like(others.oof, np.nan), others.test), labels, 5) == []
+    assert leak_checks(mine, Pair(np.full_like(others.oof, np.nan), others.test), labels, 5) == []
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
@@ -569,7 +569,7 @@ def test_exported_folds_come_back(store: OofStore, tmp_path: Path, suffix: str) 
 
 
 def test_export_refuses_what_it_cannot_do(store: OofStore, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"ends in \.csv or \.parquet"):
+    with pytest.raises(UserError, match=r"must end in \.csv or \.parquet"):
         export(store.root, tmp_path / "folds.txt")
     with pytest.raises(UserError, match="no readable fold ledger"):
         export(tmp_path, tmp_path / "folds.csv")

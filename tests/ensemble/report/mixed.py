@@ -48,14 +48,14 @@ MEMBERS = f"""
 
 
 @pytest.fixture(scope="session")
-def told(competition_folder: Path) -> OofStore:
+def mixed(competition_folder: Path) -> OofStore:
     """Read only. `imported` was trained elsewhere, fold 1 of `pixels` is gone, `boosted` tells a history."""
-    return OofStore(built_once("told", lambda folder: _build(folder, competition_folder)) / "oof" / "told")
+    return OofStore(built_once("mixed", lambda folder: _build(folder, competition_folder)) / "oof" / "mixed")
 
 
 def _build(folder: Path, competition_folder: Path) -> None:
     extra = "folds: {n_folds: 3}\nblend: {methods: [mean, single_best], trials: 5}"
-    config = write_config(folder / "told.yaml", MEMBERS, name="told")
+    config = write_config(folder / "mixed.yaml", MEMBERS, name="mixed")
     config.write_text(config.read_text().replace("folds: {n_folds: 3}\nblend: {trials: 10}", extra))
     store = train_inline(config, competition_folder, folder / "oof")
     _import(store, folder)
@@ -77,6 +77,6 @@ def _import(store: OofStore, folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def material(told: OofStore) -> Material:
+def material(mixed: OofStore) -> Material:
     """Of that store."""
-    return Material.of(told, told.experiment(), load_predictions(told))
+    return Material.of(mixed, mixed.experiment(), load_predictions(mixed))
