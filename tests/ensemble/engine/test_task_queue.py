@@ -131,7 +131,7 @@ def test_what_folds_took_is_known_from_the_store(trained: OofStore, tmp_path: Pa
 
 @pytest.mark.training
 @pytest.mark.parametrize(
-    ("engine", "timeout"), [("inline", 4), pytest.param("ray", 20, marks=pytest.mark.ray)]
+    ("engine", "timeout"), [("inline", 4), pytest.param("ray", 40, marks=pytest.mark.ray)]
 )  # a worker imports PyTorch
 def test_a_fold_that_hangs_is_ended_and_its_siblings_finish(
     engine: str,

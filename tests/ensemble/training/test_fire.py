@@ -191,7 +191,7 @@ def test_members_that_misbehave_cost_only_themselves(
     kinds = ["Raises", "Shape", "Rows", "NotANumber", "OutOfRange", "Leaves", "HangsInOneFold"]
     bad = [foreign(kind.lower(), kind, mark=mark) for kind in kinds]
     mixed = write_config(tmp_path / "mixed.yaml", *bad, foreign("other", "HighPass", seconds=0.5), LINEAR)
-    code, said = Run(mixed, competition_folder, tmp_path, "ray", "--timeout", "20s").end()
+    code, said = Run(mixed, competition_folder, tmp_path, "ray", "--timeout", "40s").end()
     assert code == 1
     expected = {
         "raises/fold-1": "RuntimeError: this fold cannot be learned",
@@ -200,7 +200,7 @@ def test_members_that_misbehave_cost_only_themselves(
         "notanumber/fold-1": "NaN or outside [0, 1]",
         "outofrange/fold-1": "NaN or outside [0, 1]",
         "leaves/fold-0": "SystemExit: 3",
-        "hangsinonefold/fold-1": "it ran longer than --timeout allows (20 s)",
+        "hangsinonefold/fold-1": "it ran longer than --timeout allows (40 s)",
     }
     lines = said.splitlines()
     for title, cause in expected.items():
