@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ensemble.core.console.text import plural
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from tests.competitions import CNN, LINEAR, write_config
@@ -92,7 +93,7 @@ def test_a_run_is_interrupted(
     assert kept.items() <= quiet.items()
     code, said = Run(config, competition_folder, tmp_path, "inline").end()
     assert code == 0, said
-    assert f"{9 - len(kept)} folds to train, {len(kept)} finished already" in said
+    assert f"{plural(9 - len(kept), 'fold')} to train, {len(kept)} finished already" in said
     assert finished(store_in(tmp_path)) == quiet
 
 
@@ -162,7 +163,7 @@ def test_a_disk_is_full(competition_folder: Path, tmp_path: Path, small_disk: Pa
     code, said = Run(config, competition_folder, small_disk, "inline").end()
     assert code == 1, said
     assert "cnn/fold-0 FAILED: it could not be stored: [Errno 28] No space left on device" in said
-    assert "features members.forensics.LogDCT cannot be kept for other runs" in said
+    assert "features members.forensics.LogDCT cannot be cached for other runs" in said
     store = store_in(small_disk)
     kept = finished(store)
     assert {f"other/fold-{fold}" for fold in range(3)} <= set(kept)
@@ -170,7 +171,7 @@ def test_a_disk_is_full(competition_folder: Path, tmp_path: Path, small_disk: Pa
     subprocess.run(["mount", "-o", "remount,size=20M", str(small_disk)], check=True)
     code, said = Run(config, competition_folder, small_disk, "inline").end()
     assert code == 0, said
-    assert f"{9 - len(kept)} folds to train, {len(kept)} finished already" in said
+    assert f"{plural(9 - len(kept), 'fold')} to train, {len(kept)} finished already" in said
     assert len(finished(store)) == 9
     assert kept.items() <= finished(store).items()
 
@@ -179,7 +180,7 @@ def test_a_cache_that_cannot_be_written_costs_nothing(competition_folder: Path, 
     (tmp_path / ".features").touch()  # a file where the folder should be
     code, said = Run(write_config(tmp_path / "c.yaml", LINEAR), competition_folder, tmp_path, "inline").end()
     assert code == 0, said
-    assert said.count("features members.forensics.LogDCT cannot be kept for other runs") == 1
+    assert said.count("features members.forensics.LogDCT cannot be cached for other runs") == 1
     assert len(finished(store_in(tmp_path))) == 3
 
 
