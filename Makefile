@@ -10,6 +10,8 @@ DATA ?= $(DEMO)
 PYTEST := $(BIN)/python -m pytest --quiet --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 MARKED := training or process or ray or browser or s3 or slow
 
+unexport PYTHONDONTWRITEBYTECODE  # the tests start many processes, each of which would compile the package again
+
 .DEFAULT_GOAL := help
 .PHONY: help submit check test test-all lint docs style types quick-tests tests all-tests bench clean
 

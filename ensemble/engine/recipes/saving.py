@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,20 +53,25 @@ def save_model(model: Any, folder: Path) -> None:
     ValueError
         The model holds types that we do not trust skops to load again.
     """
-    import lightgbm  # here, as is skops: a run that has nothing to do should not import them
-    import skops.io
-
     if hasattr(model, "save"):
         model.save(folder)
-    elif isinstance(model, lightgbm.LGBMClassifier):
+    elif _is_lightgbm(model):
         (folder / LIGHTGBM).write_text(model.booster_.model_to_string(num_iteration=-1), encoding="utf-8")
     else:
+        import skops.io  # here, since it imports torch, which most members do without
+
         skops.io.dump(model, folder / SKOPS)
         untrusted = sorted(set(skops.io.get_untrusted_types(file=folder / SKOPS)) - set(_TRUSTED))
         if untrusted:
             raise ValueError(
                 f"it holds {', '.join(untrusted)}, which is not trusted on loading; give the class a save and a load"
             )
+
+
+def _is_lightgbm(model: Any) -> bool:
+    """Return whether a model is LightGBM's classifier; its module is loaded then."""
+    lightgbm = sys.modules.get("lightgbm")
+    return lightgbm is not None and isinstance(model, lightgbm.LGBMClassifier)
 
 
 def load_model(folder: Location, kind: Any) -> Any:
