@@ -163,7 +163,7 @@ def test_what_is_finished_is_not_done_again(done: OofStore, tmp_path: Path, caps
     told = store.root / "generators" / "generators.json"
     written = told.stat().st_mtime_ns
     assert f"report: {store.root / 'report.html'}" in invoke(main, store.root, "--engine", "inline").output
-    assert "Clusters never seen" in (store.root / "report.md").read_text()
+    assert "## Unseen generators" in (store.root / "report.md").read_text()
     before = content(store.root)
     assert invoke(main, store.root, "--engine", "inline").exit_code == 0
     assert content(store.root) == before

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ensemble.config import MemberSettings, load_experiment
+from ensemble.engine.inline import InlineEngine
 from ensemble.engine.resources import makespan
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
@@ -19,7 +20,9 @@ from ensemble.train import train
 from ensemble.training.budget import Budget, Limits, by_gain, that_fit
 from ensemble.training.pilots import pilot_rows
 from tests.competitions import write_config
+from tests.ensemble.training.test_execute import training
 from tests.ensemble.training.test_train import foreign
+from tests.records import change_record
 
 
 def member(name: str, kind: str = "a.B", value: float = 1.0) -> MemberSettings:
@@ -107,39 +110,38 @@ def test_a_run_ends_on_time_with_whole_members(
 
 
 @pytest.mark.training
-def test_a_guess_that_was_wrong_does_not_make_a_run_late(
-    competition_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A fold that hangs is ended when the time is up; what is finished is kept, and can be blended.
-
-    The quick one takes half a second more, so that its folds surely come first: the longest do.
-    """
+def test_a_guess_that_was_wrong_does_not_make_a_run_late(competition_folder: Path, tmp_path: Path) -> None:
+    """A fold that hangs is ended when the time is up; what is finished is kept, and can be blended."""
     mark = tmp_path / "mark"
     mark.mkdir()
     hangs = foreign("hangs", "HangsInOneFold", mark=mark)
-    config = write_config(tmp_path / "c.yaml", foreign("quick", "HighPass", seconds=0.5), hangs)
-    store, complete, took = run(config, competition_folder, tmp_path / "oof", "inline", 45)
-    assert complete, "what a run has no time for is no failure"
-    assert took < 45
-    assert "the time is up; what is finished is kept" in capsys.readouterr().out
-    assert load_predictions(store).members == ["quick", "hangs"]
-    assert load_predictions(store).partial == {"hangs": "1 of 3 folds (not trained)"}
+    config = write_config(tmp_path / "c.yaml", foreign("quick", "HighPass"), hangs)
+    engine = InlineEngine()
+    run, _, said = training(config, competition_folder, tmp_path / "oof", engine, 30.0)
+    engine.deadline = run.limits.budget.deadline
+    for name, seconds in (("quick", 2.0), ("hangs", 1.0)):  # the longest go first
+        run.speeds.guess(name, seconds, 0.0)
+    assert run.run(run.context.competition.decode()), "what a run has no time for is no failure"
+    assert engine.time_is_up
+    assert "the time is up; what is finished is kept" in said.getvalue()
+    assert load_predictions(run.context.store).members == ["quick", "hangs"]
+    assert load_predictions(run.context.store).partial == {"hangs": "1 of 3 folds (not trained)"}
 
 
 @pytest.mark.training
 def test_what_earlier_folds_took_decides(
     competition_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = write_config(tmp_path / "c.yaml", foreign("slow", "HighPass", seconds=3), foreign("quick", "HighPass"))
-    run(config, competition_folder, tmp_path / "oof", "inline", math.inf)
-    config.write_text(
-        config.read_text().replace("seconds: 3", "seconds: 3.1").replace("HighPass}", "HighPass, seconds: 0.1}")
-    )
+    """An hour a fold, as the records of an earlier config say."""
+    config = write_config(tmp_path / "c.yaml", foreign("slow", "HighPass"), foreign("quick", "HighPass"))
+    store, _, _ = run(config, competition_folder, tmp_path / "oof", "inline", math.inf)
+    for fold in range(3):
+        change_record(store.fold_folder("slow", fold), started=0.0, finished=3600.0)
+    config.write_text(config.read_text().replace("HighPass}", "HighPass, seconds: 0.1}"))
     capsys.readouterr()
-    store, complete, took = run(config, competition_folder, tmp_path / "oof", "inline", 12)
+    store, complete, _ = run(config, competition_folder, tmp_path / "oof", "inline", 60)
     said = capsys.readouterr().out
     assert complete
-    assert took < 12
-    assert "left out: slow (about 9 s by itself)" in said
+    assert "left out: slow (about 3 h 00 min by itself)" in said
     assert "few photographs" not in said
     assert load_predictions(store).members == ["quick"]
