@@ -97,7 +97,8 @@ def test_every_verb_is_one_of_the_console_script(verb: str) -> None:
 def test_the_console_script_ends_with_the_code_of_a_mistake(tmp_path: Path) -> None:
     script = Path(sys.executable).with_name("ensemble")
     wrong = subprocess.run([script, "blend"], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (wrong.returncode, wrong.stderr) == (2, "no store under oof\n")
+    sentence = "there is no store under oof; run ensemble train first, or pass --oof\n"
+    assert (wrong.returncode, wrong.stderr) == (2, sentence)
 
 
 def slow_config(folder: Path, seconds: float) -> tuple[Path, Path]:
