@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -142,17 +143,18 @@ def member(name: str, resources: str, **parameters: object) -> str:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, competition_folder: Path) -> Iterator[Run]:
+def run(competition_folder: Path) -> Iterator[Run]:
     """A head without CPUs, a node with a GPU (as Ray counts), one with CPUs, and one more when all of its kind work.
 
     Folds of `wide`, which fit on the nodes with three CPUs only, end when two of them have begun: a single such node
     would wait for ever.
     """
-    folder = tmp_path_factory.mktemp("r")  # a short name: Ray's sockets lie below it
+    folder = Path(tempfile.mkdtemp(prefix="r"))  # a short path: Ray's sockets lie below it
     driver, traces, go_on = folder / "driver", folder / "traces", folder / "go_on"
     traces.mkdir()
     shutil.copytree(competition_folder, driver / "data")
     if not can_hide(driver):
+        shutil.rmtree(folder)
         pytest.skip("processes may not have mounts of their own here")
     looks = {"looks_for": driver}
     config = write_config(
@@ -178,6 +180,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, competition_folder: Path) -> I
         yield Run(OofStore(driver / "oof" / "small"), driver, machines, nodes_of(machines))
     finally:
         machines.end()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def start_training(machines: Machines, config: Path, driver: Path) -> tuple[subprocess.Popen[str], Path]:
