@@ -245,7 +245,6 @@ KNOWN_WITHOUT_GPU = get_args(Resources.model_fields["without_gpu"].annotation)
 
 @pytest.mark.slow
 @pytest.mark.skipif("wait" not in KNOWN_WITHOUT_GPU, reason="no member can wait for a GPU")
-@pytest.mark.slow  # minutes: the autoscaler looks every few seconds
 def test_the_kinds_of_nodes_of_the_launcher_come_when_members_ask(
     competition_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
