@@ -130,7 +130,11 @@ def _source_sha256(path: Path) -> str:
 
 @cache
 def _reworded() -> dict[str, str]:
-    """Return earlier hashes of sources that still do the same, so that stores of an earlier version stay finished."""
+    """Return earlier hashes of edited sources whose finished folds stay valid, so that nobody trains them again.
+
+    They do the same, but for `members/training/arithmetic.py`, whose `auto` became float32 on CPUs: a member that was
+    half trained in bfloat16 goes on in float32, as it did before when a store moved to another processor.
+    """
     hashes: dict[str, str] = json.loads(Path(__file__).with_name("reworded.json").read_text(encoding="utf-8"))
     return hashes
 
