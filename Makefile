@@ -7,7 +7,9 @@ OOF ?= oof
 ENGINE ?= ray
 DEMO := data/demo
 DATA ?= $(DEMO)
-PYTEST := $(BIN)/python -m pytest --quiet --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --quiet --dist=loadfile --no-loadscope-reorder
+CORES := $(shell getconf _NPROCESSORS_ONLN)
+ONE_MORE := $(shell expr $(CORES) + 1)  # long tests wait for other processes
 MARKED := training or process or ray or browser or s3 or slow
 
 unexport PYTHONDONTWRITEBYTECODE  # the tests start many processes, each of which would compile the package again
@@ -48,13 +50,13 @@ types:
 	$(BIN)/mypy
 
 quick-tests:
-	$(PYTEST) -m "not ($(MARKED))"
+	$(PYTEST) --numprocesses=$(CORES) -m "not ($(MARKED))"
 
 tests:
-	$(PYTEST) -m "not slow"
+	$(PYTEST) --numprocesses=$(ONE_MORE) -m "not slow"
 
 all-tests:
-	$(PYTEST)
+	$(PYTEST) --numprocesses=$(ONE_MORE)
 
 docs: $(VENV)/.installed-dev  ## the documentation as a site in build/site, every link checked
 	$(BIN)/python -m mkdocs build --strict --quiet

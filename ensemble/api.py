@@ -17,6 +17,7 @@ import pandas as pd
 from rich.console import Console
 
 from ensemble.blend.run import blend as blend_predictions
+from ensemble.competition.submission import submission_target
 from ensemble.config import Experiment, load_experiment
 from ensemble.core.console.durations import parse_duration
 from ensemble.core.errors import UserError
@@ -234,7 +235,7 @@ def blend(store: Named, oof: Address = "oof", output: Address | None = None) -> 
         No member has a finished fold, or another run is writing to the store.
     """
     found, experiment = _find(store, oof)
-    copy = None if output is None else location(output)
+    copy = None if output is None else submission_target(location(output))
     with only_writer(found.root, "blend"):
         predictions = load_predictions(found, experiment)
         manifest = blend_predictions(found, experiment, copy, predictions=predictions)

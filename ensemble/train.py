@@ -31,7 +31,7 @@ from ensemble.store.opening import facts_of, prepare, write_photograph_hashes
 from ensemble.training.budget import UNLIMITED, Budget, Limits
 from ensemble.training.checks import check_members
 from ensemble.training.execute import Training, train_folds
-from ensemble.training.plan import Plan, choose_members, plan_folds
+from ensemble.training.plan import choose_members, plan_folds
 from ensemble.training.run_log import RunLog
 
 if TYPE_CHECKING:
@@ -93,12 +93,14 @@ def train(
             board.log(f"{plural(len(plan.missing), 'fold')} to train, {len(plan.finished):,} finished already")
             live = _live_blend(experiment, store, board)
             with make_engine() as engine:
+                engine.deadline = limits.budget.deadline
                 context = RunContext(competition, ledger, store, engine, board)
                 pixels = competition.decode() if pixels is None else pixels
-                _look_for_shortcuts(context, experiment, pixels, plan, limits)
+                if plan.missing:
+                    _audit(context, experiment, pixels, quick=limits.budget.limited)
                 if columns:
                     make_columns(columns, context, pixels)
-                complete = train_folds(Training(context, plan, limits, live.fold_stored), pixels, run_log)
+                complete = train_folds(Training(context, plan, pixels, limits, live.fold_stored), run_log)
             live.refresh()
         else:
             board.log(f"nothing to do: all {plural(len(plan.finished), 'fold')} of {store.root} are finished")
@@ -121,16 +123,12 @@ def _columns_to_make(experiment: Experiment, competition: Competition, store: Oo
     return columns
 
 
-def _look_for_shortcuts(
-    context: RunContext, experiment: Experiment, pixels: NDArray[np.uint8], plan: Plan, limits: Limits
-) -> None:
+def _audit(context: RunContext, experiment: Experiment, pixels: NDArray[np.uint8], quick: bool) -> None:
     """Audit the data before hours are spent on members that may learn a shortcut; with a budget, what is quick."""
     from ensemble.audit.run import Subject, audit_and_log  # here, since a run with nothing to do should not import it
 
-    context.engine.deadline = limits.budget.deadline
-    if plan.missing:
-        subject = Subject(context.competition, context.ledger, experiment, context.store)
-        audit_and_log(subject, context.engine, context.board, pixels, quick=limits.budget.limited)
+    subject = Subject(context.competition, context.ledger, experiment, context.store)
+    audit_and_log(subject, context.engine, context.board, pixels, quick)
 
 
 def _publish(experiment: Experiment, competition: Competition, store: OofStore, board: ProgressBoard) -> None:

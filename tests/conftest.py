@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from tests.storage import KINDS, make_bucket, new_place, s3_at, s3_server
 
 settings.register_profile("busy", deadline=None)  # no test depends on the clock of a busy machine
 settings.load_profile("busy")
+gc.disable()  # while torch and all that stands on it are imported: that takes a quarter longer with it
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -59,6 +61,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
             item.user_properties.append(("fault", [mark.args[0], mark.kwargs.get("tries", 1)]))
     yield
     items.sort(key=lambda item: not any(map(item.get_closest_marker, _LONG)))
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:

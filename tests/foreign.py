@@ -78,6 +78,13 @@ class NoText(RuntimeError):
         raise ValueError("not even a text")
 
 
+class Large(HighPass):
+    """Its model takes 250 kB."""
+
+    def save(self, folder: Path) -> None:
+        (folder / "model.bin").write_bytes(os.urandom(250_000))
+
+
 class Odd(HighPass):
     """Does in one fold what no member should."""
 

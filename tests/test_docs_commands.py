@@ -65,6 +65,7 @@ def write_theirs(store: OofStore, folder: Path) -> None:
 @pytest.mark.process
 @pytest.mark.ray
 @pytest.mark.training
+@pytest.mark.usefixtures("on_ray")
 def test_shell_blocks_run_in_the_order_of_the_pages(place: Path) -> None:
     store = OofStore(place / "oof" / "mine")
     pages = [block for page in RUN for block in blocks(ROOT / page, "sh") if block.is_run]
@@ -76,7 +77,11 @@ def test_shell_blocks_run_in_the_order_of_the_pages(place: Path) -> None:
     assert "was not saved" not in printed
     assert "[Warning]" not in printed  # of LightGBM
     assert (store.fold_folder("brightness", 0) / "model" / "rate.npy").exists()
-    assert "theirs" in set(pd.read_csv(store.root / "leaderboard.csv")["member"])
+    board = pd.read_csv(store.root / "leaderboard.csv")
+    assert {"brightness", "boosted", "theirs"} < set(board["member"])
+    assert set(board["measured_on"]) == {"OOF", "nested OOF"}
+    sample = pd.read_csv(place / "data" / "demo" / "submit.csv")
+    assert pd.read_csv(store.root / "blend" / "submit.csv")["name"].tolist() == sample["name"].tolist()
     assert (place / "same.csv").read_bytes() == (place / "submit.csv").read_bytes()
     robustness = pd.read_csv(store.root / "robustness" / "robustness.csv")
     assert {"brightness", "boosted"} <= set(robustness["member"]), "their models could be loaded"

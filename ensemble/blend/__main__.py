@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from ensemble.competition.submission import submission_target
 from ensemble.config import Experiment
 from ensemble.core.console.console import make_console, start, verbs
 from ensemble.core.console.options import STORE_HELP, OofOption, StoreArgument
-from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, location
 from ensemble.core.storage.lock import only_writer
 from ensemble.store.oof import SUBMISSION, OofStore
@@ -39,8 +39,8 @@ def main(
     ] = None,
 ) -> None:
     """Fit several blenders on the out-of-fold predictions, choose one by its nested score, and write submit.csv."""
-    if output is not None and output.is_dir():
-        raise UserError(f"{output} is a folder; name the file to write the submission to")
+    if output is not None:
+        submission_target(output)
     found, experiment = find_store(store, oof)
     if rebuild_from is not None:
         _rebuild(rebuild_from, found, experiment, output)
@@ -96,16 +96,19 @@ def _adjusted(experiment: Experiment, quick: bool, correct_prior: bool) -> Exper
     return experiment.model_copy(update={"blend": settings.model_copy(update=changes)})
 
 
+_EVERY_SECONDS = 10.0
+
+
 class SparseLog:
     """Prints the progress of a long blend, at most every ten seconds."""
 
-    def __init__(self, console: Console, every: float = 10.0) -> None:
-        self.console, self.every = console, every
+    def __init__(self, console: Console) -> None:
+        self.console = console
         self.last = time.monotonic()
 
     def __call__(self, line: str) -> None:
         """Print a line, if it is time."""
-        if time.monotonic() - self.last >= self.every:
+        if time.monotonic() - self.last >= _EVERY_SECONDS:
             self.last = time.monotonic()
             self.console.print(line, markup=False)
 

@@ -79,17 +79,17 @@ def compare_blenders(inputs: Inputs, settings: BlendSettings, log: Log) -> Blend
     log("measuring the worth of each member")
     members_worth = _worth(choice.chosen, inputs, settings.rounds)
     return Blend(
-        rule.decision(test) + added,
-        evaluations,
-        choice,
-        rule,
-        rules,
-        prior,
-        added,
-        members_worth,
-        outlook(problem, members_worth, _recipes(inputs), settings.rounds),
-        _rivals(inputs),
-        seconds,
+        test=rule.decision(test) + added,
+        evaluations=evaluations,
+        choice=choice,
+        rule=rule,
+        rules=rules,
+        prior=prior,
+        added_logit=added,
+        worth=members_worth,
+        outlook=outlook(problem, members_worth, _recipes(inputs), settings.rounds),
+        rivals=_rivals(inputs),
+        seconds=seconds,
     )
 
 
@@ -98,9 +98,19 @@ def _plain_mean(inputs: Inputs) -> Blend:
     evaluation = evaluate(MeanOfLogits(), inputs.problem)
     choice = Choice(evaluation, "all rows are of one fold, so only the plain mean can be used", evaluation)
     rule = as_it_is(evaluation, inputs.problem)
-    seconds = {evaluation.title: 0.0}
-    test = rule.decision(_test_logits(choice, inputs))
-    return Blend(test, [evaluation], choice, rule, [rule], None, 0.0, None, None, _rivals(inputs), seconds)
+    return Blend(
+        test=rule.decision(_test_logits(choice, inputs)),
+        evaluations=[evaluation],
+        choice=choice,
+        rule=rule,
+        rules=[rule],
+        prior=None,
+        added_logit=0.0,
+        worth=None,
+        outlook=None,
+        rivals=_rivals(inputs),
+        seconds={evaluation.title: 0.0},
+    )
 
 
 def _evaluate_all(settings: BlendSettings, problem: Problem, log: Log) -> tuple[list[Evaluation], dict[str, float]]:
@@ -139,7 +149,7 @@ def _test_logits(choice: Choice, inputs: Inputs) -> Array:
 
 def _prior(test: Array, rule: Rule, rules: list[Rule], problem: Problem) -> tuple[PriorShift, float]:
     """Estimate the prior shift from calibrated logits, which EM assumes; return it with the correction for `rule`."""
-    calibrated = next(rule for rule in rules if rule.title == CALIBRATION)
+    calibrated = next(each for each in rules if each.title == CALIBRATION)
     prior = estimate_prior(calibrated.nested, problem.labels, calibrated.decision(test))
     return prior, prior.correction * calibrated.decision.temperature / rule.decision.temperature
 

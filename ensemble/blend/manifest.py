@@ -25,10 +25,10 @@ from ensemble.core.metrics.decisions import is_correct
 from ensemble.core.metrics.paired import Comparison, compare
 from ensemble.core.metrics.scores import score, to_probabilities
 from ensemble.core.storage.files import Location, write_text
-from ensemble.core.storage.hashing import digest
 from ensemble.engine.recipes.code import versions
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import Predictions, load_predictions
+from ensemble.store.results import sample_sha256
 
 _NEEDED = {
     "members", "blender", "decision", "added_logit", "predictions_sha256", "columns_sha256", "sample_sha256",
@@ -65,7 +65,7 @@ def manifest(blend: Blend, inputs: Inputs, store: OofStore, guard: Guard, seed: 
         "rows": {"oof": len(inputs.problem.labels), "test": len(inputs.test)},
         "folds_sha256": predictions.ledger.sha256,
         "data_sha256": store.facts()["sha256"],
-        "sample_sha256": _sample_sha256(store),
+        "sample_sha256": sample_sha256(store),
         "columns_sha256": inputs.columns_sha256,
         "synthetic": store.facts()["synthetic"],
         "predictions_sha256": predictions.hashes,
@@ -107,7 +107,7 @@ def _check_unchanged(path: Location, content: dict[str, Any], store: OofStore, p
     expected, actual, members = content["predictions_sha256"], predictions.hashes, set(content["members"])
     relevant = {key for key in {*expected, *actual} if key.partition("/")[0] in members}
     changed = sorted(key for key in relevant if expected.get(key) != actual.get(key))
-    if changed or not members <= set(predictions.members) or content["sample_sha256"] != _sample_sha256(store):
+    if changed or not members <= set(predictions.members) or content["sample_sha256"] != sample_sha256(store):
         what = f"predictions of {', '.join(changed[:5])}" if changed else "members or rows of the sample submission"
         raise UserError(f"{path} was made from different {what}; blend again")
 
@@ -135,10 +135,6 @@ def _read(path: Location) -> dict[str, Any]:
     ):
         raise UserError(f"{path} lists no members or predictions; was it edited?")
     return content
-
-
-def _sample_sha256(store: OofStore) -> str:
-    return digest(store.facts()["sample"])
 
 
 def _summary(evaluation: Evaluation, blend: Blend, inputs: Inputs) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from ensemble.blend.evaluation.threshold import AS_IT_IS
 from ensemble.core.console.text import plural
 from ensemble.report.render.blocks import Column, Section, Table, Text
 from ensemble.report.render.markdown import to_markdown
@@ -114,7 +115,7 @@ def _decision(content: Content) -> Section:
     decision = content["decision"]
     applied = (
         "The logits stay unchanged."
-        if content["decision_rule"] == "as it is"
+        if content["decision_rule"] == AS_IT_IS
         else f"Applied: {content['decision_rule']}, (logit - {decision['shift']:.3f}) / {decision['temperature']:.3f}."
     )
     rows = [

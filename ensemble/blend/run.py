@@ -38,16 +38,16 @@ def blend(
     experiment = experiment or store.experiment()
     inputs = load_inputs(store, experiment, predictions or load_predictions(store, experiment))
     with threads(1):  # with matrices this small, threads only wait for each other
-        comparison = compare_blenders(inputs, experiment.blend, log)
-        probabilities = to_probabilities(comparison.test)
+        result = compare_blenders(inputs, experiment.blend, log)
+        probabilities = to_probabilities(result.test)
     log("writing")
-    checks = guard(store.sample(), probabilities, comparison.rule.nested, store.blend_folder / SUBMISSION)
-    content = manifest(comparison, inputs, store, checks, experiment.blend.seed)
+    checks = guard(store.sample(), probabilities, result.rule.nested, store.blend_folder / SUBMISSION)
+    content = manifest(result, inputs, store, checks, experiment.blend.seed)
     remove_unfinished(store.root, store.blend_folder.name)
     with new_folder(store.blend_folder, MANIFEST) as folder:
         content["submission_sha256"] = write_submission(folder / SUBMISSION, store.sample(), probabilities)
-        content["oof_sha256"] = _write_oof(folder / BLEND_OOF, comparison, inputs)
-        if studies := [e.blender.study_ for e in comparison.evaluations if e.blender.study_ is not None]:
+        content["oof_sha256"] = _write_oof(folder / BLEND_OOF, result, inputs)
+        if studies := [e.blender.study_ for e in result.evaluations if e.blender.study_ is not None]:
             write_studies(folder / STUDIES, studies)
         write_text(folder / PAGE, blend_page(store, content))
         write_text(folder / MANIFEST, json.dumps(content, indent=1) + "\n")
@@ -56,13 +56,13 @@ def blend(
     return content
 
 
-def _write_oof(path: Path, comparison: Blend, inputs: Inputs) -> str:
+def _write_oof(path: Path, result: Blend, inputs: Inputs) -> str:
     """Write the blend's out-of-fold predictions (`pred` is nested, `pred_in_sample` is not honest); return the hash."""
     table = inputs.predictions.ledger.table[["name", "fold", "label"]]
     if len(inputs.rows) < len(table):
         table = table.iloc[inputs.rows].reset_index(drop=True)
-    in_sample = comparison.choice.chosen.in_sample(inputs.problem)
-    table["pred"] = to_probabilities(comparison.rule.nested)
-    table["pred_in_sample"] = to_probabilities(comparison.rule.decision(in_sample))
+    in_sample = result.choice.chosen.in_sample(inputs.problem)
+    table["pred"] = to_probabilities(result.rule.nested)
+    table["pred_in_sample"] = to_probabilities(result.rule.decision(in_sample))
     table.to_parquet(path, index=False, row_group_size=65_536)  # a row group is in memory while it is written
     return file_sha256(path)

@@ -39,6 +39,13 @@ def write_submission(path: Location, sample: SampleTable, probabilities: NDArray
     return sha256_of(text)
 
 
+def submission_target(path: Location) -> Location:
+    """Return a path that a submission may be written to; raise a `UserError` where it is a folder."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name the file to write the submission to")
+    return path
+
+
 def sha256_of(text: str) -> str:
     """Compute the sha256 (hex) of a text in UTF-8."""
     return hashlib.sha256(text.encode()).hexdigest()

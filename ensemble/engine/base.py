@@ -48,7 +48,7 @@ class Engine(ABC):
         self.shared[key] = array
 
     def unshare(self, key: str) -> None:
-        """Drop an array that no task names any more, and of which tasks have read but a few rows."""
+        """Drop an array that no task names any more."""
         self.shared.pop(key, None)
 
     @property

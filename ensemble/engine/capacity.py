@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ensemble.engine.resources import Amounts, fits, subtract, total
+from ensemble.engine.resources import Amounts, fits, requested, subtract, total
 from ensemble.engine.retries import Attempt
 from ensemble.engine.task_queue import Placement
 
@@ -42,8 +42,8 @@ class Capacity:
         Where no other node could hold it, there are none.
         """
         others = {key: node for key, node in self.nodes.items() if key not in attempt.avoid}
-        elsewhere = fits(attempt.requested([]), others.values())
-        attempt.occupies = attempt.requested((others if elsewhere else self.nodes).values())
+        elsewhere = fits(requested(attempt.task.resources), others.values())
+        attempt.occupies = attempt.amounts_on((others if elsewhere else self.nodes).values())
         self._promised[attempt.name] = (attempt.occupies, self.holds(attempt.occupies))
         return sorted(attempt.avoid) if elsewhere else []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ from ensemble.engine.resources import CPU, GPU, MEMORY, Amounts, Job, requested
 from ensemble.engine.tasks.base import Outcome, Task
 from ensemble.engine.tasks.failures import cancelled, failure
 
+_GPU_DRIVERS = ("nvidia*", "dxg", "kfd")  # NVIDIA's, that of Windows' Linux, AMD's
 _AT_ONCE, _YEARS = 1e-3, 1e8  # seconds
 
 
@@ -82,6 +84,7 @@ class InlineEngine(Engine):
         folder = Path.cwd()
         inputs = [*(self.shared[key] for key in task.reads), *task.pick(self.shared)]
         try:
+            task.prepare()
             with time_limit(min(task.timeout, self.deadline - time.monotonic())):
                 return task.run(inputs, lambda done, text: board.advanced(task.title, done, text))
         except TimeLimit:
@@ -122,6 +125,9 @@ def _raise(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  as si
 
 @cache
 def _gpus() -> int:
+    if sys.platform == "linux" and not any(list(Path("/dev").glob(driver)) for driver in _GPU_DRIVERS):
+        return 0  # nothing to count, and importing torch takes seconds
+
     import torch
 
     return torch.cuda.device_count()

@@ -10,11 +10,11 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import ray
+from numpy.typing import NDArray
 from ray.exceptions import NodeDiedError, OutOfMemoryError, RayError, RayTaskError
 
 from ensemble.core.console.progress import ProgressBoard
@@ -80,6 +80,16 @@ class RayEngine(Engine):
         self._running.clear()
         self._references.clear()
         ray.shutdown()
+
+    def share(self, key: str, array: NDArray[Any]) -> None:
+        """Offer an array; tasks that are submitted from now on read this one."""
+        super().share(key, array)
+        self._references.pop(key, None)
+
+    def unshare(self, key: str) -> None:
+        """Drop an array, here and in the object store."""
+        super().unshare(key)
+        self._references.pop(key, None)
 
     def nodes(self) -> Sequence[Amounts]:
         """Return the resources of the nodes that are alive."""
@@ -154,7 +164,7 @@ class RayEngine(Engine):
         """Return what became of a task; None when it is tried again."""
         attempt = self._release(reference)
         try:
-            outcome: Outcome = ray.get(reference)
+            return Outcome(attempt.task, *ray.get(reference))
         except RayError as error:  # the worker itself died, or its node, or its result was lost with the node
             again = self._next_attempt(attempt, error)
             if again is None:
@@ -162,7 +172,6 @@ class RayEngine(Engine):
             board.log(f"  {attempt.task.title}: {_reason(error)}; it is tried again")
             self._try(again)
             return None
-        return replace(outcome, task=attempt.task)
 
     def _next_attempt(self, attempt: Attempt, error: RayError) -> Attempt | None:
         if isinstance(error, RayTaskError):  # an exception of ours, or of unpickling: it would be raised again
@@ -227,19 +236,20 @@ def _reason(error: RayError) -> str:
     return next((reason for kind, reason in kinds.items() if isinstance(error, kind)), "its worker died")
 
 
-def _run(attempt: str, reports: Any, task: Task, *inputs: Any) -> Outcome:
-    """Run a task in a worker. An exception is returned as a value, so that the driver never needs to unpickle it."""
+def _run(attempt: str, reports: Any, task: Task, *inputs: Any) -> tuple[Any, str, float, float]:
+    """Run a task in a worker; returns an outcome without its task. An exception is a value, never to be unpickled."""
     node, started = ray.get_runtime_context().get_node_id(), time.time()
 
     def report(fraction: float, text: str) -> None:
         reports.post.remote(TaskProgress(attempt, node, fraction, text))
 
-    report(0.0, "started")
     try:
+        task.prepare()
+        report(0.0, "started")
         value = task.run(list(inputs), report)
     except BaseException as error:
         value = failure(error)
-    return Outcome(task, value, worker_name(node, os.getpid()), started, time.time())
+    return value, worker_name(node, os.getpid()), started, time.time()
 
 
 _RUN: Any = ray.remote(_run)

@@ -61,7 +61,7 @@ class Attempt:
         """Whether it has run longer than its timeout; one that waits for a worker has not started."""
         return self.running_since is not None and time.monotonic() - self.running_since > self.task.timeout
 
-    def requested(self, nodes: Collection[Amounts]) -> dict[str, float]:
+    def amounts_on(self, nodes: Collection[Amounts]) -> dict[str, float]:
         """Return what it occupies; alone on a node, all CPUs of the largest that it fits on."""
         request = requested(self.task.resources)
         largest = max((node.get(CPU, 0.0) for node in nodes if not missing_resources(request, node)), default=0.0)

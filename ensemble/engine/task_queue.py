@@ -16,10 +16,6 @@ _Shape = tuple[tuple[str, float], ...]
 _Entry = tuple[float, int, int, Task]
 
 
-def _anywhere(amounts: Amounts) -> Placement:  # noqa: ARG001
-    return "here"
-
-
 class TaskQueue:
     """Waiting tasks: longest processing time first (Graham, 1969).
 
@@ -64,7 +60,7 @@ class TaskQueue:
         self._started = {title: task for title, task in self._started.items() if task.group != group}
         return dropped
 
-    def take(self, free: Amounts, placement: Callable[[Amounts], Placement] = _anywhere) -> Task | None:
+    def take(self, free: Amounts, placement: Callable[[Amounts], Placement]) -> Task | None:
         """Remove and return the most urgent task that can start; None if none can.
 
         One that does not fit reserves what it lacks: many small tasks behind it would otherwise hold it up for ever.

@@ -27,10 +27,8 @@ _RECIPE = b"recipe"  # alone: a blend reads no photographs, and uses the columns
 SPECTRA = "spectra.parquet"
 
 
-def columns_missing(recipe: Recipe | None, competition: Competition, store: OofStore, file: str = COLUMNS) -> bool:
+def columns_missing(recipe: Recipe, competition: Competition, store: OofStore, file: str = COLUMNS) -> bool:
     """Return whether an experiment needs columns that a file of the store does not contain."""
-    if recipe is None:
-        return False
     try:
         with local_copy(store.root / file) as local:
             metadata = parquet.read_schema(local).metadata or {}
@@ -39,15 +37,12 @@ def columns_missing(recipe: Recipe | None, competition: Competition, store: OofS
     return any(metadata.get(key) != value for key, value in _made_of(recipe, competition).items())
 
 
-def make_columns(
-    recipe: Recipe, context: RunContext, pixels: NDArray[np.uint8] | None = None, file: str = COLUMNS
-) -> None:
+def make_columns(recipe: Recipe, context: RunContext, pixels: NDArray[np.uint8], file: str = COLUMNS) -> None:
     """Compute the columns of all photographs and write them into a file of the store.
 
     The table is cached like those of members. An error of a transformer is logged, and no member fails for it.
     """
     competition = context.competition
-    pixels = competition.decode() if pixels is None else pixels
     try:
         values = compute_features(recipe, pixels, context.engine, context.store.feature_cache, context.board)
     except FeaturesFailed as error:

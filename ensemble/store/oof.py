@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from ensemble.competition.tables import SampleTable
-from ensemble.config import Experiment, MemberSettings, load_experiment
+from ensemble.config import Experiment, load_experiment
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, new_folder, remove_unfinished, write_text
 from ensemble.core.storage.hashing import file_sha256
@@ -188,11 +188,6 @@ def _is_as_written(path: Location, sha256: str) -> bool:
 
 def _damage(files: list[str]) -> str:
     return f"its files are damaged ({', '.join(files)})"
-
-
-def provenance_of(member: MemberSettings, code: str, ledger: FoldLedger, data: str) -> Provenance:
-    """Return the provenance that a member's folds would have if they were trained now."""
-    return Provenance(member.recipe, ledger.sha256, data, code)
 
 
 def _table(result: FoldResult, ledger: FoldLedger, sample: SampleTable) -> pd.DataFrame:

@@ -71,8 +71,8 @@ def load_predictions(store: OofStore, experiment: Experiment | None = None) -> P
         No member has a fold, or a fold was made on other folds or data than the store's (its rows are named).
     """
     reader = _Reader(store)
-    members = {member.name: member.recipe for member in (experiment or store.experiment()).members}
-    members |= {name: reader.any_recipe for name in store.imported() if name not in members}
+    members: dict[str, dict[str, Any] | None] = {m.name: m.recipe for m in (experiment or store.experiment()).members}
+    members |= {name: None for name in store.imported() if name not in members}  # any recipe
     oof, test = reader.matrices(len(members))
     found: list[str] = []
     left_out: dict[str, str] = {}
@@ -109,8 +109,6 @@ class _Fold:
 class _Reader:
     """Reader of the folds of one store, each checked against the same rows."""
 
-    any_recipe: dict[str, Any] = {}  # noqa: RUF012  (never changed)
-
     def __init__(self, store: OofStore) -> None:
         self.store = store
         self.ledger = store.ledger()
@@ -125,7 +123,7 @@ class _Reader:
         oof = np.full((members, len(self.ledger.table)), np.nan, dtype=np.float32)
         return oof, np.zeros((members, len(self.sample)), dtype=np.float32)
 
-    def folds(self, member: str, recipe: dict[str, Any]) -> tuple[dict[int, _Fold], list[str]]:
+    def folds(self, member: str, recipe: dict[str, Any] | None) -> tuple[dict[int, _Fold], list[str]]:
         """Read the folds of a member that may be blended; for each of the others, return why it may not."""
         read = {fold: self._verified(member, recipe, fold) for fold in range(self.ledger.n_folds)}
         valid = {number: fold for number, fold in read.items() if not isinstance(fold, str)}
@@ -137,7 +135,7 @@ class _Reader:
             oof[self._rows[number]] = to_logits(fold.heldout)
         test[:] = np.mean([to_logits(fold.test) for fold in folds.values()], axis=0)
 
-    def _verified(self, member: str, recipe: dict[str, Any], fold: int) -> _Fold | str:
+    def _verified(self, member: str, recipe: dict[str, Any] | None, fold: int) -> _Fold | str:
         """Read and check a fold, or return why it cannot be used; one of other folds or data is an error."""
         record = self.store.record(member, fold)
         if record is None:
@@ -157,7 +155,7 @@ class _Reader:
             raise UserError(
                 f"{where} was made on other folds or data (its hash differs, though its rows agree); train again"
             )
-        if recipe is not self.any_recipe and record.provenance.recipe != recipe:
+        if recipe is not None and record.provenance.recipe != recipe:
             return "made with another config"
         return _Fold(pred[: len(rows)], pred[len(rows) :], record)
 
@@ -200,9 +198,11 @@ def _sentence(left_out: dict[str, str]) -> str:
 
 def measured_on(predictions: Predictions, member: str) -> str:
     """Return OOF, with the number of folds if some are missing."""
-    return (
-        f"OOF, {predictions.partial[member].partition(' folds')[0]} folds" if member in predictions.partial else "OOF"
-    )
+    if member not in predictions.partial:
+        return "OOF"
+    n_folds = predictions.ledger.n_folds
+    folds = sum(predictions.record(member, fold) is not None for fold in range(n_folds))
+    return f"OOF, {folds} of {n_folds} folds"
 
 
 def member_cost(member: str, predictions: Predictions) -> dict[str, float]:

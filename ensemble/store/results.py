@@ -75,8 +75,16 @@ def blend_sha256(manifest: Manifest | None) -> str | None:
     return None if manifest is None else digest([manifest.get(key) for key in _OF_A_BLEND])
 
 
+def sample_sha256(store: OofStore) -> str:
+    """Return a hash of the sample submission: its columns, and its rows in their order."""
+    return digest(store.facts()["sample"])
+
+
 def current_manifest(store: OofStore, predictions: Predictions) -> dict[str, Any] | None:
-    """Read the manifest of the last blend, if it was made from these predictions and its files are unchanged."""
+    """Read the manifest of the last blend, if it was made from these predictions and its files are unchanged.
+
+    Its submission has the rows of the sample, which may have been changed since then.
+    """
     try:
         manifest: dict[str, Any] = json.loads((store.blend_folder / MANIFEST).read_text(encoding="utf-8"))
         oof = file_sha256(store.blend_folder / BLEND_OOF)
@@ -84,6 +92,7 @@ def current_manifest(store: OofStore, predictions: Predictions) -> dict[str, Any
         weights = manifest["weights"]
         same &= all(isinstance(manifest[key], str) for key in ("chosen", "measured_on", "reason"))
         same &= set(manifest["members"]) <= set(predictions.members)
+        same &= manifest["sample_sha256"] == sample_sha256(store)
         same &= weights is None or len(weights) == len(manifest["members"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -11,6 +11,7 @@ from typing import Any
 from ensemble.config import MemberSettings
 from ensemble.core.errors import UserError
 from ensemble.engine.recipes.build import Transformer, build_features, build_model
+from ensemble.engine.recipes.code import code_versions
 from ensemble.store.oof import RECORD
 
 
@@ -21,6 +22,7 @@ def check_members(members: Iterable[MemberSettings]) -> None:
             _check_origins(member)
             _check_features(build_features(member))
             _check_parameters(build_model(member, fold=0))
+            _check_unchanged(member)
         except UserError as error:
             raise UserError(f"member {member.name}: {' '.join(str(error).split())}") from None
         except Exception as error:  # code of any package: name the member that it belongs to
@@ -50,6 +52,16 @@ def _values(value: Any) -> Iterator[Any]:
             yield from _values(item)
     else:
         yield value
+
+
+def _check_unchanged(member: MemberSettings) -> None:
+    """Refuse code that was edited after this process imported it, as in a notebook: the old code would still run."""
+    for path, version in code_versions(member.recipe).items():
+        if _imported.setdefault(path, version) != version:
+            raise UserError(f"{path} was edited after this process had imported it; restart Python and run again")
+
+
+_imported: dict[str, str] = {}  # by import path: the version when this process first checked it
 
 
 def _check_features(features: Transformer | None) -> None:

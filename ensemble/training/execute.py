@@ -36,6 +36,8 @@ class Training:
 
     Parameters
     ----------
+    pixels : uint8 array (photographs, height, width, 3)
+        The decoded photographs, training rows first.
     on_stored : callable
         Called after each fold that was stored.
     """
@@ -44,6 +46,7 @@ class Training:
         self,
         context: RunContext,
         plan: Plan,
+        pixels: NDArray[np.uint8],
         limits: Limits = UNLIMITED,
         on_stored: Callable[[], None] = lambda: None,
     ) -> None:
@@ -54,17 +57,12 @@ class Training:
         self.selection = Selection(limits.budget, plan.whole, self._jobs, context.engine.span)
         self.complete = True
         self._runs: dict[str, MemberRun] = {}
-        self._features: dict[str, FeatureTable] = {}  # by the key of their request
-        self._photographs = Photographs(np.empty((0, 0, 0, 3), np.uint8))
-
-    def run(self, pixels: NDArray[np.uint8]) -> bool:
-        """Bring every missing fold into the store that the budget has room for; returns whether none of them failed.
-
-        `pixels` are the decoded photographs, uint8 (photographs, height, width, 3), training rows first.
-        """
-        engine, board, ledger = self.context.engine, self.context.board, self.context.ledger
         self._photographs = Photographs(pixels)
-        for key, array in ((PHOTOGRAPHS, pixels), (LABELS, ledger.labels), (FOLDS, ledger.folds)):
+
+    def run(self) -> bool:
+        """Bring every missing fold into the store that the budget has room for; returns whether none of them failed."""
+        engine, board, ledger = self.context.engine, self.context.board, self.context.ledger
+        for key, array in ((PHOTOGRAPHS, self._photographs.pixels), (LABELS, ledger.labels), (FOLDS, ledger.folds)):
             engine.share(key, array)
         with board:
             self._begin()
@@ -115,8 +113,8 @@ class Training:
         """Queue the folds that read a table; where it failed, its readers are lost, and nobody else."""
         readers = self._readers(key)
         if isinstance(found, FeatureTable):
-            self._features[key] = found
             for run in readers:
+                run.features_seconds = found.seconds_per_photograph
                 self._queue_folds(run)
             return
         for run in readers:
@@ -126,14 +124,15 @@ class Training:
         self._review()
 
     def _fold_done(self, run: MemberRun, outcome: Outcome) -> None:
-        """Store the result of a fold, or say why there is none."""
+        """Store the result of a fold, or log why there is none."""
         title, stored = outcome.task.title, False
         if isinstance(outcome.value, Cancelled):
             self.context.board.cancelled(title)
             return
         run.done += 1
         if outcome.failure:
-            log = self._write_traceback(self.context.store.log_file(run.name, outcome.task.turn), outcome.failure)
+            fold: int = outcome.task.fold  # type: ignore[attr-defined]
+            log = self._write_traceback(self.context.store.log_file(run.name, fold), outcome.failure)
             self.context.board.failed(title, f"{outcome.failure.cause} ({log})")
         else:
             stored = self._store(run, title, outcome.value)
@@ -143,11 +142,9 @@ class Training:
 
     def _store(self, run: MemberRun, title: str, result: FoldResult) -> bool:
         """Store a fold, show how good it is, and take note of how long it took; returns whether it is stored."""
-        context, table = self.context, self._features.get(run.request.key if run.request else "")
-        cost = table.seconds_per_photograph if table else 0.0
-        provenance = self.plan.provenance[run.name]
+        context, provenance = self.context, self.plan.provenance[run.name]
         try:
-            context.store.write(result, provenance, context.ledger, context.competition.sample, cost)
+            context.store.write(result, provenance, context.ledger, context.competition.sample, run.features_seconds)
         except OSError as error:  # a full disk, say: what is finished later may fit again
             self.complete = False
             context.board.failed(title, f"it could not be stored: {error}")
@@ -178,12 +175,12 @@ class Training:
         chosen = self.selection.choose(list(runs.values()), started)
         for run in runs.values():
             if run.state == "active" and run.name not in chosen:
-                self._give_up(run)
+                self._stop(run)
         for name in chosen:
             if runs[name].state == "waiting":
                 self._start(runs[name])
 
-    def _give_up(self, run: MemberRun) -> None:
+    def _stop(self, run: MemberRun) -> None:
         board, run_started = self.context.board, self._has_started(run)
         run.state, run.queued = "dropped" if run_started else "waiting", False
         if run_started:
@@ -202,7 +199,7 @@ class Training:
         return [run for run in active if run.request is not None and run.request.key == key]
 
     def _log_choice(self) -> None:
-        """Say which members were chosen, and how long they are likely to take."""
+        """Log which members were chosen, and how long they are likely to take."""
         board, span, left = self.context.board, self.context.engine.span, self.limits.budget.left
         chosen = [run.member for run in self._runs.values() if run.state == "active"]
         names = ", ".join(member.name for member in chosen) or "no member"
@@ -212,7 +209,8 @@ class Training:
             if run.state != "active":
                 alone = span(self._jobs(run.member))
                 known = f"about {format_duration(alone)} by itself"
-                board.log(f"  left out: {run.name} ({known if math.isfinite(alone) else _UNKNOWN})")
+                unknown = "its speed is unknown; it starts if time is left"
+                board.log(f"  left out: {run.name} ({known if math.isfinite(alone) else unknown})")
 
     def _jobs(self, member: MemberSettings, with_features: bool = True) -> list[Job]:
         """Return the remaining work of a member: chunks of its features that nobody has computed, and its folds."""
@@ -235,13 +233,10 @@ class Training:
         return features / self.context.engine.slots() + max(map(self.speeds.fold, readers), default=0.0)
 
 
-_UNKNOWN = "its speed is unknown; it starts if time is left"
-
-
-def train_folds(training: Training, pixels: NDArray[np.uint8], run_log: RunLog) -> bool:
+def train_folds(training: Training, run_log: RunLog) -> bool:
     """Train, and log what the run cost, also where it is interrupted; returns whether no fold failed."""
     try:
-        return training.run(pixels)
+        return training.run()
     finally:
         context = training.context
         run_log.write(context.engine, context.board.slots, training.plan, training.pipeline.history)

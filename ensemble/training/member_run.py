@@ -32,6 +32,8 @@ class MemberRun:
         False where its pilot failed.
     done : int
         Folds that are stored or failed.
+    features_seconds : float
+        Seconds that its features took for each photograph, once they are there.
     """
 
     member: MemberSettings
@@ -42,6 +44,7 @@ class MemberRun:
     queued: bool = False
     measured: bool = True
     done: int = 0
+    features_seconds: float = 0.0
 
     @property
     def name(self) -> str:

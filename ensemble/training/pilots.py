@@ -38,7 +38,7 @@ def run_pilots(context: RunContext, members: Sequence[MemberSettings], budget: B
             board.log(f"  {name} could not be tried: {outcome.failure.cause}")
         else:
             training, predicted = _rows_of_a_fold(len(engine.shared[PHOTOGRAPHS]), engine.shared[FOLDS])
-            speeds.guess(name, outcome.value.fold(training, predicted), outcome.value.features)
+            speeds.estimate(name, outcome.value.fold(training, predicted), outcome.value.features)
 
     rows = pilot_rows(engine.shared[LABELS], engine.shared[FOLDS])
     left = budget.left

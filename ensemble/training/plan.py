@@ -9,7 +9,7 @@ from ensemble.config import Experiment, MemberSettings
 from ensemble.core.errors import UserError
 from ensemble.engine.recipes.code import features_key, recipe_code
 from ensemble.folds.ledger import FoldLedger
-from ensemble.store.oof import OofStore, provenance_of
+from ensemble.store.oof import OofStore
 from ensemble.store.record import Provenance
 
 
@@ -51,7 +51,7 @@ def plan_folds(members: list[MemberSettings], ledger: FoldLedger, competition: C
     """Compare the store with the experiment."""
     plan = Plan([], [], {}, [], {})
     for member in members:
-        provenance = provenance_of(member, recipe_code(member.recipe), ledger, competition.sha256)
+        provenance = Provenance(member.recipe, ledger.sha256, competition.sha256, recipe_code(member.recipe))
         plan.provenance[member.name] = provenance
         plan.features[member.name] = features_key(member.features) if member.features else None
         for fold in range(ledger.n_folds):

@@ -32,7 +32,7 @@ class Speeds:
         """Add a fold of this run."""
         self._measured.setdefault(member, []).append(seconds)
 
-    def guess(self, member: str, fold: float, photograph: float) -> None:
+    def estimate(self, member: str, fold: float, photograph: float) -> None:
         """Set the estimate of a pilot."""
         self._folds[member], self._photographs[member] = fold, photograph
 

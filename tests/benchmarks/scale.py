@@ -40,7 +40,8 @@ from ensemble.engine.tasks.base import Outcome, Task
 from ensemble.engine.tasks.fold import FoldResult, FoldTask
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.context import RunContext
-from ensemble.store.oof import OofStore, provenance_of
+from ensemble.store.oof import OofStore
+from ensemble.store.record import Provenance
 from ensemble.training.execute import Training
 from ensemble.training.plan import Plan
 
@@ -219,13 +220,13 @@ def carry_out(engine: Engine, members: list[MemberSettings], folder: Path) -> No
     plan = Plan(
         [(member, fold) for member in members for fold in range(FOLDS)],
         [],
-        {member.name: provenance_of(member, recipe_code(member.recipe), folds, "") for member in members},
+        {member.name: Provenance(member.recipe, folds.sha256, "", recipe_code(member.recipe)) for member in members},
         [],
         {member.name: None for member in members},
     )
     board, store = ProgressBoard(console=Console(file=io.StringIO())), OofStore(folder)
     context = RunContext(data, folds, store, engine, board)  # type: ignore[arg-type]
-    assert Training(context, plan).run(np.zeros((TRAIN + TEST, 1, 1, 3), np.uint8))
+    assert Training(context, plan, np.zeros((TRAIN + TEST, 1, 1, 3), np.uint8)).run()
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 from ensemble.api import Experiment, UserError, blend, load_experiment, open_store, report, train
 from ensemble.store.oof import OofStore
 from tests.competitions import BOOSTED, LINEAR, write_competition, write_config
+
+pytestmark = pytest.mark.training
 
 
 @pytest.fixture
@@ -50,6 +53,15 @@ def test_a_blend_is_a_column_of_the_store(store: Path, tmp_path: Path) -> None:
     assert "blend" not in open_store(store).oof
 
 
+def test_a_blend_of_another_sample_is_none_of_this_store(store: Path) -> None:
+    """The submission has the rows of the sample in its order; the sample may be another one after the next training."""
+    blend(store)
+    facts = json.loads((store / "data.json").read_text())
+    facts["sample"]["names"].reverse()
+    (store / "data.json").write_text(json.dumps(facts))
+    assert "blend" not in open_store(store).test
+
+
 def test_a_report(store: Path, competition_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     result = report(store, data=competition_folder)
     assert result.page == store / "report.html"
@@ -74,10 +86,12 @@ def test_train_by_a_config_or_an_experiment(competition_folder: Path, tmp_path: 
     assert open_store(experiment, tmp_path / "oof").root == open_store(config, tmp_path / "oof").root
 
 
-def test_mistakes_are_user_errors(competition_folder: Path, tmp_path: Path) -> None:
+def test_mistakes_are_user_errors(store: Path, competition_folder: Path, tmp_path: Path) -> None:
     config = write_config(tmp_path / "small.yaml", LINEAR)
     with pytest.raises(UserError, match="nobody"):
         train(config, competition_folder, tmp_path, "inline", members=["nobody"])
+    with pytest.raises(UserError, match="is a folder"):
+        blend(store, output=tmp_path)
     with pytest.raises(UserError, match="budget takes a duration"):
         train(config, competition_folder, tmp_path, "inline", budget="soon")
     for named in (config, load_experiment(config)):

@@ -10,14 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from ensemble.blend.run import blend
 from ensemble.cli import VERBS
 from ensemble.store.oof import OofStore
 from tests import ROOT
-from tests.commands import run_here, run_process
+from tests.commands import run_here
 from tests.competitions import LINEAR, write_config
 from tests.conftest import train_inline
 from tests.ensemble.training.test_train import foreign
@@ -25,33 +24,6 @@ from tests.fire import DRIVER_KILLED, Run, alive, finished, traces, until
 
 README = (ROOT / "README.md").read_text()
 OWN_MEMBER = next(block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "Brightness" in block)
-OWN_CONFIG = next(block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "Brightness" in block)
-
-
-@pytest.mark.process
-@pytest.mark.ray
-def test_from_photographs_to_submission_with_a_member_of_ones_own(competition_folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "my_member.py").write_text(OWN_MEMBER)
-    (tmp_path / "mine.yaml").write_text(OWN_CONFIG)
-    trained = run_process(
-        "train", "mine.yaml", "--data", competition_folder, cwd=tmp_path
-    )  # on Ray: workers find it too
-    assert trained.returncode == 0, trained.stderr
-    blended = run_process("blend", "-o", "here.csv", cwd=tmp_path)
-    assert blended.returncode == 0, blended.stderr
-    assert "submission: here.csv" in blended.stdout
-    sample = pd.read_csv(competition_folder / "submit.csv")
-    assert pd.read_csv(tmp_path / "here.csv")["name"].tolist() == sample["name"].tolist()
-    store = tmp_path / "oof" / "mine"
-    assert (store / "blend" / "submit.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
-    board = pd.read_csv(store / "leaderboard.csv")
-    assert set(board["measured_on"]) == {"OOF", "nested OOF"}
-    assert {"brightness", "boosted"} < set(board["member"])
-    reported = run_process("report", cwd=tmp_path)
-    assert "brightness" in reported.stdout
-    rebuilt = run_process("blend", "--rebuild", store / "blend" / "blend.json", "-o", "again.csv", cwd=tmp_path)
-    assert rebuilt.returncode == 0, rebuilt.stderr
-    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -123,7 +95,7 @@ def undisturbed(competition_folder: Path, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.mark.process
 @pytest.mark.fault(DRIVER_KILLED)
-@pytest.mark.parametrize("engine", ["inline", pytest.param("ray", marks=pytest.mark.ray)])
+@pytest.mark.parametrize("engine", ["inline", pytest.param("ray", marks=[pytest.mark.ray, pytest.mark.slow])])
 def test_killed_halfway_and_started_again(
     competition_folder: Path, tmp_path: Path, undisturbed: bytes, engine: str
 ) -> None:

@@ -48,12 +48,6 @@ class Blender(ABC):
         """Return the parameters of `__init__`; `deep` is there for scikit-learn."""
         return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
 
-    def set_params(self, **parameters: Any) -> Self:
-        """Change parameters of `__init__`."""
-        for name, value in parameters.items():
-            setattr(self, name, value)
-        return self
-
     @abstractmethod
     def fit(self, logits: Logits, labels: Labels, folds: Folds) -> Self:
         """Learn from logits (rows, members) and labels 0/1 (rows,).

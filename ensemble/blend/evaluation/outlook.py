@@ -1,4 +1,4 @@
-"""Outlook: whether another member, seed or cut of folds is likely to gain more than chance."""
+"""Outlook: whether another member or seed is likely to gain more than chance."""
 
 from __future__ import annotations
 
@@ -51,7 +51,6 @@ class Outlook:
             "another seed: unknown, no two members differ only in their seed"
             if self.another_seed is None
             else f"another seed: {self.another_seed:+.4f}, the mean gain of members that differ only in their seed",
-            "another cut of folds: not measured; it trains the same recipes again, as another seed does",
             self._verdict(),
         ]
 

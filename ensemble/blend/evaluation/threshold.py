@@ -69,11 +69,11 @@ def place_decision(evaluation: Evaluation, problem: Problem) -> tuple[Rule, list
     """
     fitted_on = [_fitted_on(part, problem) for part in (*evaluation.parts, evaluation.whole)]
     rules = [_evaluate(title, fit, evaluation, fitted_on, problem.labels) for title, fit in RULES.items()]
-    as_it_is, temperature, *shifts = rules
+    unchanged, temperature, *shifts = rules  # in the order of RULES
     better = [rule for rule in shifts if rule.decisions.proven]
     if better:
         return max(better, key=lambda rule: rule.decisions.net), rules
-    return (temperature if temperature.calibrates else as_it_is), rules
+    return (temperature if temperature.calibrates else unchanged), rules
 
 
 def fit_temperature(logits: Array, labels: Labels) -> Decision:
@@ -112,11 +112,12 @@ def plateau(logits: Array, labels: Labels) -> tuple[float, float]:
     return float((below + lowest) / 2), float(ordered[cuts[last]])
 
 
+AS_IT_IS = "as it is"
 CALIBRATION = "temperature and bias"
 Fit = Callable[[Array, Labels], Decision]
 _Sample = tuple[Array, Labels]
 RULES: dict[str, Fit] = {
-    "as it is": lambda logits, labels: Decision(),  # noqa: ARG005
+    AS_IT_IS: lambda logits, labels: Decision(),  # noqa: ARG005
     "temperature": fit_temperature,
     CALIBRATION: fit_temperature_and_bias,
     "plateau": fit_plateau,
@@ -126,7 +127,7 @@ RULES: dict[str, Fit] = {
 def as_it_is(evaluation: Evaluation, problem: Problem) -> Rule:
     """Return the rule that changes nothing."""
     correct = is_correct(evaluation.nested, problem.labels)
-    return Rule("as it is", Decision(), evaluation.nested.astype(np.float64), compare(correct, correct), 0.0, 0.0)
+    return Rule(AS_IT_IS, Decision(), evaluation.nested.astype(np.float64), compare(correct, correct), 0.0, 0.0)
 
 
 def decision_of(part: Part, title: str, problem: Problem) -> Decision:
@@ -137,7 +138,7 @@ def decision_of(part: Part, title: str, problem: Problem) -> Decision:
 def _evaluate(title: str, fit: Fit, evaluation: Evaluation, fitted_on: list[_Sample], labels: Labels) -> Rule:
     before, decisions = evaluation.nested.astype(np.float64), [fit(*sample) for sample in fitted_on]
     after = before.copy()
-    for part, decision in zip(evaluation.parts, decisions, strict=False):  # the last one is of all rows
+    for part, decision in zip(evaluation.parts, decisions[:-1], strict=True):
         after[part.held_out] = decision(before[part.held_out])
     flips = compare(is_correct(after, labels), is_correct(before, labels))
     gains = log_loss(before, labels) - log_loss(after, labels)

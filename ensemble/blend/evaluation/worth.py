@@ -90,7 +90,7 @@ def worth(problem: Problem, by: str, rounds: int, names: Sequence[str], seconds:
     members_correct = sum(_correct_alone(problem, member).astype(np.int16) for member in range(problem.members))
     counts = [int(_correct_alone(problem, member).sum()) for member in range(problem.members)]
     best = int(np.argmax(counts))
-    without, beside = _flips(problem, by, rounds, best)
+    without, beside = _count_flips(problem, by, rounds, best)
     full = without[0].correct
     rows = []
     for member, name in enumerate(names):
@@ -136,7 +136,7 @@ class _Flips:
         return compare_counts(self.gained, self.lost, self.rows)
 
 
-def _flips(problem: Problem, by: str, rounds: int, best: int) -> tuple[list[_Flips], list[_Flips]]:
+def _count_flips(problem: Problem, by: str, rounds: int, best: int) -> tuple[list[_Flips], list[_Flips]]:
     """Compare, for each member: the nested blend of all with that without it; it and the best with the best alone.
 
     Part by part, so that the margins of its rows are computed once for all subsets of members.

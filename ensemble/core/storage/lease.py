@@ -161,12 +161,19 @@ class _Heartbeat(threading.Thread):
         """Renew the lease until stopped."""
         while not self._stopped.wait(HEARTBEAT):
             with suppress(Exception):  # the main thread reports an outage; the next heartbeat tries again
-                self.lost = self._is_lost()
-                if self.lost:
-                    signal.pthread_kill(threading.main_thread().ident or 0, _LOST)  # wakes it from a wait
+                self.lost = self.lost or self._is_lost()
+                if self._stopped.is_set():
                     return
+                if self.lost:
+                    self._interrupt()
+                    continue  # where Python ignores an exception, in a destructor say, the next one may be heeded
                 self.lease = replace(self.lease, renewal=self.lease.renewal + 1)
                 _write(self.folder, self.lease)
+
+    def _interrupt(self) -> None:
+        """Wake the holder from whatever it waits for; one that holds it in another thread sees `check` alone."""
+        if signal.getsignal(_LOST) is signal.default_int_handler:
+            signal.pthread_kill(threading.main_thread().ident or 0, _LOST)
 
     def check(self, what: str, where: str) -> None:
         """Raise a `UserError` if the lease was lost."""

@@ -43,7 +43,10 @@ class FeatureTables:
         self._lines: dict[str, _ProgressLine] = {}
 
     def request(self, request: TableRequest, photographs: Photographs, read: Read) -> None:
-        """Compute a table unless that has begun; `read` is called with it once it is complete, or with the failure."""
+        """Compute a table unless that has begun; `read` is called with it once it is complete, or with the failure.
+
+        A later `read` for the same table replaces an earlier one.
+        """
         group = request.group(photographs.key)
         if group in self._tables and self._tables[group].complete:
             read(self._tables[group])
@@ -120,18 +123,21 @@ def compute_features(
     return found[0].values()
 
 
-class _ProgressLine:
-    """Says how far a feature table is, not too often."""
+_EVERY_SECONDS = 10.0
 
-    def __init__(self, use: str, board: ProgressBoard | None, every: float = 10.0) -> None:
-        self.use, self.board, self.every = use, board, every
+
+class _ProgressLine:
+    """Logs how far a feature table is, not too often."""
+
+    def __init__(self, use: str, board: ProgressBoard | None) -> None:
+        self.use, self.board = use, board
         self.started = self.last = time.monotonic()
         self.first: int | None = None
 
     def update(self, done: int, total: int) -> None:
         now = time.monotonic()
         self.first = done if self.first is None else self.first
-        if self.board is None or (done < total and now - self.last < self.every):
+        if self.board is None or (done < total and now - self.last < _EVERY_SECONDS):
             return
         self.last, computed = now, done - self.first
         seconds = (now - self.started) / computed * (total - done) if computed else 0.0

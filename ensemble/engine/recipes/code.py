@@ -51,17 +51,23 @@ def versions() -> dict[str, str]:
 def recipe_code(recipe: dict[str, Any]) -> str:
     """Identify what a recipe names, at any depth: all code, and the content of files such as weights."""
     texts = dict(_texts(recipe))
-    code = {text: code_version(text) for text, key in texts.items() if key == "use"}
-    files = {text: _content(text) for text, key in texts.items() if key != "use" and _is_file(text)}
+    code = code_versions(recipe)
+    files = {text: file_sha256(Path(text)) for text, key in texts.items() if key != "use" and _is_file(text)}
     return digest([PROTOCOL, code, files])
+
+
+def code_versions(recipe: dict[str, Any]) -> dict[str, str]:
+    """Return the `code_version` of every object that a recipe names, at any depth, by its import path."""
+    return {text: code_version(text) for text, key in dict(_texts(recipe)).items() if key == "use"}
+
+
+OTHER_CODE = "the member's code changed during the run, or this node has another version of it; run again"
 
 
 def check_code(recipe: dict[str, Any], code: str) -> None:
     """Raise where a worker, which imports code from its own node when it starts, has other code than the driver."""
     if recipe_code(recipe) != code:
-        raise RuntimeError(
-            "the member's code changed during the run, or this node has another version of it; run again"
-        )
+        raise RuntimeError(OTHER_CODE)
 
 
 def features_key(features: Recipe) -> str:
@@ -92,10 +98,6 @@ def _is_file(text: str) -> bool:
         return Path(text).is_file()
     except (OSError, ValueError):  # too long for a name, or with a zero byte: some other text
         return False
-
-
-def _content(text: str) -> str:
-    return file_sha256(Path(text))
 
 
 def code_version(import_path: str) -> str:
@@ -153,9 +155,7 @@ def framework_code() -> str:
 def libraries_behind(import_path: str) -> set[str]:
     """Return the top-level modules of installed libraries that an object's code imports, however far.
 
-    Nothing is imported.
-
-    Of an object of an installed library it is that library alone.
+    Nothing is imported. Of an object of an installed library it is that library alone.
     """
     module = import_path.rpartition(".")[0]
     root = module.partition(".")[0]
@@ -212,7 +212,7 @@ def _closure(module: str) -> dict[str, Path]:
             continue
         found[name] = path
         if path.name == "__init__.py" and "." in name:
-            waiting += [f"{name}.{module.name}" for module in pkgutil.iter_modules([str(path.parent)])]
+            waiting += [f"{name}.{child.name}" for child in pkgutil.iter_modules([str(path.parent)])]
         waiting += [other for other in _imports(name, path) if _is_own(other.partition(".")[0])]
     return found
 

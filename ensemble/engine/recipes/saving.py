@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,14 +59,30 @@ def save_model(model: Any, folder: Path) -> None:
     elif _is_lightgbm(model):
         (folder / LIGHTGBM).write_text(model.booster_.model_to_string(num_iteration=-1), encoding="utf-8")
     else:
-        import skops.io  # here, since it imports torch, which most members do without
-
+        skops = _skops()
         skops.io.dump(model, folder / SKOPS)
         untrusted = sorted(set(skops.io.get_untrusted_types(file=folder / SKOPS)) - set(_TRUSTED))
         if untrusted:
             raise ValueError(
                 f"it holds {', '.join(untrusted)}, which is not trusted on loading; give the class a save and a load"
             )
+
+
+def _skops() -> ModuleType:
+    """Import skops, but not torch, which would cost each worker seconds and a quarter of a gigabyte.
+
+    skops imports all of scikit-learn to list its estimators, and with it scikit-learn's wrapper of torch. Where that
+    raises an ImportError, it is passed over.
+    """
+    absent = "torch" not in sys.modules
+    if absent:
+        sys.modules["torch"] = None  # type: ignore[assignment]  # so that importing it raises an ImportError
+    try:
+        import skops.io
+    finally:
+        if absent:
+            del sys.modules["torch"]
+    return skops
 
 
 def _is_lightgbm(model: Any) -> bool:
@@ -93,9 +110,7 @@ def _load(folder: Path, kind: Any) -> Any:
 
         return BoosterClassifier(lightgbm.Booster(model_file=folder / LIGHTGBM))
     if (folder / SKOPS).exists():
-        import skops.io  # here, since it takes seconds, and a booster does not need it
-
-        return skops.io.load(folder / SKOPS, trusted=_TRUSTED)
+        return _skops().io.load(folder / SKOPS, trusted=_TRUSTED)
     return kind.load(folder)
 
 

@@ -64,6 +64,9 @@ class Task(ABC):
         """Return the few rows, of shared arrays, that travel with the task."""
         return []
 
+    def prepare(self) -> None:  # noqa: B027  most have nothing to prepare
+        """Import what `run` needs in this process, before the time counts that it may take."""
+
     @abstractmethod
     def run(self, inputs: list[Any], report: Report) -> Any:
         """Do the work, of the arrays that it reads followed by the rows that it picked, and return the result."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ensemble.config import Recipe, Resources
 from ensemble.core.threads import threads
 from ensemble.engine.recipes.build import build
-from ensemble.engine.recipes.code import feature_group
+from ensemble.engine.recipes.code import OTHER_CODE, feature_group, features_key
 from ensemble.engine.tasks.base import PHOTOGRAPHS, Report, Shared, Task
 
 _TOLERANCE = 1e-4  # rounding may depend on how many rows are computed together; statistics of the batch show more
@@ -67,6 +67,12 @@ class FeatureTask(Task):
     def pick(self, shared: Shared) -> list[Any]:
         """Return the photographs of the chunk."""
         return [shared[self.source][self.rows]]
+
+    def prepare(self) -> None:
+        """Import the transformer, and check that its code is the driver's."""
+        if features_key(self.request.recipe) != self.request.key:
+            raise RuntimeError(OTHER_CODE)
+        build(self.request.recipe)
 
     def run(self, inputs: list[Any], report: Report) -> Features:  # noqa: ARG002
         """Transform the photographs; the seconds do not count loading the transformer."""

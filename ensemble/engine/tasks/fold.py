@@ -101,10 +101,14 @@ class FoldTask(Task):
         """Table, labels and folds."""
         return (self.table, LABELS, FOLDS)
 
+    def prepare(self) -> None:
+        """Import the member's code, and check that it is the driver's."""
+        check_code(self.member.recipe, self.code)
+        build_model(self.member, self.fold)
+
     def run(self, inputs: list[Any], report: Report) -> FoldResult:
         """Fit and predict. The held-out labels are never touched."""
         table, labels, folds = inputs
-        check_code(self.member.recipe, self.code)
         reset_peak()
         training, held_out = np.flatnonzero(folds != self.fold), np.flatnonzero(folds == self.fold)
         with threads(self.resources.num_cpus):

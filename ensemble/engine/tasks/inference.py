@@ -66,10 +66,13 @@ class InferenceTask(Task):
         files = {name: read() for name, _, read in files_below(Path(self.model.folder), lambda _: True)}
         return [shared[self.table][self.rows], files]
 
+    def prepare(self) -> None:
+        """Import the member's code, and check that it is the one that trained the model."""
+        check_code(self.model.member.recipe, self.model.code)
+        import_object(self.model.member.model.use)
+
     def run(self, inputs: list[Any], report: Report) -> NDArray[np.float64]:  # noqa: ARG002
         """Return the probability of fake (rows,)."""
         rows, files = inputs
-        member = self.model.member
-        check_code(member.recipe, self.model.code)
         with threads(self.resources.num_cpus):
-            return fake_probability(model_of_files(files, import_object(member.model.use)), rows)
+            return fake_probability(model_of_files(files, import_object(self.model.member.model.use)), rows)

@@ -156,7 +156,7 @@ def _train(run: _Run, cluster_store: OofStore, clusters: Found, plan: Plan, star
     pixels = run.decoded()
     with engine_maker(run.engine_name)() as engine:
         context = RunContext(run.competition, clusters.ledger, cluster_store, engine, run.board)
-        return train_folds(Training(context, plan), pixels, RunLog(cluster_store, started))
+        return train_folds(Training(context, plan, pixels), RunLog(cluster_store, started))
 
 
 def _publish(run: _Run, cluster_store: OofStore, clusters: Found, members: list[str], left_out: dict[str, str]) -> None:

@@ -13,7 +13,8 @@ from ensemble.config import Experiment, load_experiment
 from ensemble.core.metrics.scores import to_probabilities
 from ensemble.engine.tasks.fold import FoldResult
 from ensemble.folds.ledger import FoldLedger
-from ensemble.store.oof import OofStore, provenance_of
+from ensemble.store.oof import OofStore
+from ensemble.store.record import Provenance
 
 N_FOLDS = 5
 
@@ -64,7 +65,7 @@ def write_store(root: Path, members: int, rows: int, test_rows: int, blend: str 
     facts = {"sha256": "0" * 64, "source": "simulated", "synthetic": True, "train_rows": rows, "test_rows": test_rows}
     store.begin(experiment, ledger, sample, facts)
     for number, member in enumerate(experiment.members):
-        provenance = provenance_of(member, "simulated", ledger, "0" * 64)
+        provenance = Provenance(member.recipe, ledger.sha256, "0" * 64, "simulated")
         probabilities = to_probabilities(logits[:, number].astype(float))
         test_probabilities = to_probabilities(test[:, number].astype(float))
         for fold in range(N_FOLDS):

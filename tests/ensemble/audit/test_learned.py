@@ -26,6 +26,8 @@ from ensemble.folds.ledger import FoldLedger
 from ensemble.store.predictions import Predictions
 from members.forensics import Spectra
 
+pytestmark = pytest.mark.training
+
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
 TRACE = np.random.default_rng(99).normal(0, 0.5, 24)  # what a generator leaves, in standard deviations
@@ -39,7 +41,6 @@ def photographs(
     return (rng.normal(size=(n, 24)) + labels[:, None] * trace).astype(np.float32), labels
 
 
-@pytest.mark.training
 def test_clean_sets_are_alike() -> None:
     found = []
     for seed in range(20):
@@ -72,7 +73,6 @@ def test_few_photographs_are_not_compared() -> None:
     assert adversarial(train, train[:5], labels, 0).verdict == "not run"
 
 
-@pytest.mark.training
 def test_equal_sources_give_an_area_of_a_half() -> None:
     areas = []
     for seed in range(30):
@@ -157,7 +157,6 @@ def test_look_alikes_are_few_and_the_nearest() -> None:
     assert look_alikes([Pair(0, 5, "same file", 0)], 3).tolist() == [0, 1, 2], "test rows have no labels"
 
 
-@pytest.mark.training
 @pytest.mark.parametrize("test_too", [False, True])
 def test_copies_do_not_make_sets_differ(test_too: bool) -> None:
     found = []
@@ -212,7 +211,6 @@ def answers(seed: int, share: float = 0.5, look_real: float = 0.0) -> Prediction
     return Predictions([f"member_{i}" for i in range(members)], logits[:1000], logits[1000:], ledger, {}, {}, {}, {})
 
 
-@pytest.mark.training
 def test_means_over_fold_models_do_not_drift() -> None:
     found = [drift(answers(seed)).verdict for seed in range(30)]
     assert found.count("fine") >= 29, found
@@ -276,7 +274,6 @@ def other_generator(rng: np.random.Generator) -> Generator:
     return replace(draw_generator(rng), start=128, kernels=np.tile(box, (1, 3, 1)))
 
 
-@pytest.mark.training
 def test_faults_are_found_in_real_spectra() -> None:
     train, test, labels = spectra(rendered(100, 0)), rendered(60, 1), np.arange(100) % 2
     assert adversarial(train, spectra(test), labels, 0).verdict == "fine"

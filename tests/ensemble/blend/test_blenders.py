@@ -68,10 +68,6 @@ def test_a_clone_has_the_parameters_and_nothing_learned(blender: Blender, copy: 
     np.testing.assert_array_equal(refitted.decision_function(logits), fitted.decision_function(logits))
 
 
-def test_parameters_can_be_changed() -> None:
-    assert clone(BaggedGreedy(rounds=3).set_params(bags=4)).get_params() == {"rounds": 3, "bags": 4, "seed": 0}
-
-
 def test_fitting_an_average_fits_clones() -> None:
     logits, labels = world(200, [0.5, 0.8, 0.1])
     parts = [MeanOfLogits(), SingleBest()]

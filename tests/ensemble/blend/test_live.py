@@ -16,13 +16,14 @@ from ensemble.store.oof import OofStore
 from tests.competitions import BOOSTED, LINEAR, write_config
 from tests.conftest import train_inline
 
+pytestmark = pytest.mark.training
+
 
 @pytest.fixture
 def store(trained: OofStore, tmp_path: Path) -> OofStore:
     return OofStore(Path(shutil.copytree(trained.root, tmp_path / "oof" / "small")))
 
 
-@pytest.mark.training
 def test_a_run_leaves_leaderboard_blend_and_submission(competition_folder: Path, tmp_path: Path) -> None:
     """Nobody has called blend yet."""
     config = write_config(tmp_path / "c.yaml", LINEAR, BOOSTED)

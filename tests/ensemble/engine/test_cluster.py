@@ -25,7 +25,7 @@ from ensemble.store.oof import OofStore
 from tests import ROOT
 from tests.competitions import LINEAR, write_config
 
-pytestmark = [pytest.mark.process, pytest.mark.ray]
+pytestmark = [pytest.mark.process, pytest.mark.ray, pytest.mark.slow]
 
 RAY = Path(sys.executable).with_name("ray")
 LONG = 240  # seconds; what takes some ten of them on an idle machine
@@ -243,7 +243,6 @@ def test_the_bytes_are_those_of_one_process(run: Run, trained: OofStore) -> None
 KNOWN_WITHOUT_GPU = get_args(Resources.model_fields["without_gpu"].annotation)
 
 
-@pytest.mark.slow
 @pytest.mark.skipif("wait" not in KNOWN_WITHOUT_GPU, reason="no member can wait for a GPU")
 def test_the_kinds_of_nodes_of_the_launcher_come_when_members_ask(
     competition_folder: Path, tmp_path_factory: pytest.TempPathFactory

@@ -120,6 +120,46 @@ def test_nodes_and_image_get_what_the_installation_reads() -> None:
     assert set(extras) == {"packaged-weights", "s3"} <= set(project["optional-dependencies"])
 
 
+def test_every_ray_asks_for_a_token_and_the_dashboard_listens_on_loopback() -> None:
+    head, worker = (" ".join(LAUNCHER[f"{kind}_start_ray_commands"]) for kind in ("head", "worker"))
+    assert "RAY_AUTH_MODE=token" in head
+    assert "RAY_AUTH_MODE=token" in worker
+    assert "--dashboard-host=127.0.0.1" in head
+    assert any("RAY_AUTH_MODE=token" in command for command in LAUNCHER["setup_commands"]), "for jobs and `ray exec`"
+    where_ray_looks = "~/.ray/auth_token"
+    assert LAUNCHER["file_mounts"][where_ray_looks] == where_ray_looks
+    assert RAYJOB["spec"]["rayClusterSpec"]["authOptions"] == {"mode": "token"}
+
+
+def test_only_the_head_sees_photographs_and_credentials() -> None:
+    head, *workers = (pod["spec"]["containers"][0] for pod in pods(RAYJOB))
+    assert "/data" in {mount["mountPath"] for mount in head["volumeMounts"]}
+    assert "envFrom" in head
+    for worker in workers:
+        assert [mount["mountPath"] for mount in worker["volumeMounts"]] == ["/dev/shm"]  # noqa: S108
+        assert not {"env", "envFrom"} & set(worker)
+
+
+def test_every_member_fits_on_a_kind_of_node() -> None:
+    """Those with a GPU on the kind that has one, the others on the one without."""
+    offers = {name: kind["resources"] for name, kind in LAUNCHER["available_node_types"].items()}
+    for group in RAYJOB["spec"]["rayClusterSpec"]["workerGroupSpecs"]:
+        limits = group["template"]["spec"]["containers"][0]["resources"]["limits"]
+        offers[f"{group['groupName']} pod"] = {"CPU": int(limits["cpu"]), "GPU": int(limits.get("nvidia.com/gpu", 0))}
+    for member in load_experiment(ROOT / "configs" / "gpu.yaml").members:
+        for kind in ("gpu", "gpu pod") if member.resources.num_gpus else ("cpu", "cpu pod"):
+            assert member.resources.num_cpus <= offers[kind]["CPU"], (member.name, kind)
+            assert member.resources.num_gpus <= offers[kind].get("GPU", 0), (member.name, kind)
+
+
+def test_what_the_user_must_change_is_marked() -> None:
+    blank = re.compile(r"ami-0{10,}|registry\.example\.com|claimName: ")
+    files = (CLUSTER / "launcher.yaml", CLUSTER / "rayjob.yaml")
+    lines = [line for file in files for line in file.read_text().splitlines() if blank.search(line)]
+    assert lines
+    assert all("# CHANGE" in line for line in lines)
+
+
 def test_image_and_manifest_have_one_version_of_ray() -> None:
     versions = re.findall(r"rayproject/ray:([\d.]+)-|ray==([\d.]+)", DOCKERFILE)
     used = {version for pair in versions for version in pair if version}

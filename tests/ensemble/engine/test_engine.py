@@ -55,8 +55,8 @@ def test_machines_that_are_taken_back_are_nobodys_fault() -> None:
 def test_after_a_death_for_want_of_memory_a_fold_is_alone_on_a_machine() -> None:
     tried = attempt().again(node_lives=True, out_of_memory=True)
     assert tried is not None
-    assert tried.requested(NODES) == {"CPU": 16.0}
-    assert attempt().requested(NODES) == {"CPU": 2.0}
+    assert tried.amounts_on(NODES) == {"CPU": 16.0}
+    assert attempt().amounts_on(NODES) == {"CPU": 2.0}
 
 
 def test_amounts() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -45,7 +44,7 @@ def queue(seconds: dict[str, float], *waiting: Task) -> TaskQueue:
 def in_use(queue: TaskQueue, free: dict[str, float]) -> list[str]:
     """Titles of what begins, and what is free is less by it."""
     titles = []
-    while (task := queue.take(free)) is not None:
+    while (task := queue.take(free, lambda _: "here")) is not None:
         titles.append(task.title)
         free = subtract(free, requested(task.resources))
     return titles
@@ -98,7 +97,7 @@ def test_nothing_is_lost_and_nothing_runs_twice(moves: list[tuple[str, str]]) ->
             expected = {title for title in expected if not title.startswith(group)}
         elif move == "reorder":
             found.reorder(group)
-        elif (begun := found.take({"CPU": 1})) is not None:
+        elif (begun := found.take({"CPU": 1}, lambda _: "here")) is not None:
             expected.remove(begun.title)
         assert len(found) == len(expected)
     assert set(in_use(found, {"CPU": 1000})) == expected
@@ -130,30 +129,18 @@ def test_what_folds_took_is_known_from_the_store(trained: OofStore, tmp_path: Pa
 
 
 @pytest.mark.training
-@pytest.mark.parametrize(
-    ("engine", "timeout"), [("inline", 4), pytest.param("ray", 40, marks=pytest.mark.ray)]
-)  # a worker imports PyTorch
 def test_a_fold_that_hangs_is_ended_and_its_siblings_finish(
-    engine: str,
-    timeout: float,
-    competition_folder: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    request: pytest.FixtureRequest,
+    competition_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if engine == "ray":  # with more time: a worker imports PyTorch first
-        request.getfixturevalue("on_ray")
     mark = tmp_path / "mark"
     mark.mkdir()
     config = write_config(tmp_path / "c.yaml", foreign("hangs", "HangsInOneFold", mark=mark), LINEAR)
     experiment = load_experiment(config)
     store = OofStore(tmp_path / "oof" / "small")
-    assert not train(experiment, list(experiment.members), competition_folder, store, engine, Limits(timeout))
+    assert not train(experiment, list(experiment.members), competition_folder, store, "inline", Limits(4))
     said = capsys.readouterr().out
-    assert f"hangs/fold-1 FAILED: it ran longer than --timeout allows ({timeout} s) and was ended" in said
+    assert "hangs/fold-1 FAILED: it ran longer than --timeout allows (4 s) and was ended" in said
     predictions = load_predictions(store)
     assert predictions.members == ["hangs", "linear"]
     assert predictions.partial == {"hangs": "2 of 3 folds (not trained)"}
-    hung = [int(path.name.split("-")[1]) for path in mark.glob("1-*")]
-    assert len(hung) == 1, "a fold that hangs is not tried again"
-    assert engine == "inline" or not os.path.exists(f"/proc/{hung[0]}")
+    assert len(list(mark.glob("1-*"))) == 1, "a fold that hangs is not tried again"

@@ -100,7 +100,12 @@ def test_a_link_opens_the_parts_that_hide_its_target(gallery_of_blocks: Path, op
     assert page.locator("details.opened[open]").count() == 2
 
 
-@pytest.mark.parametrize(("size", "dark"), [(PHONE, True), (DESK, False)], ids=["phone-dark", "desk-light"])
+@pytest.mark.parametrize(
+    ("report", "size", "dark"),
+    [("real_report", PHONE, True), ("gallery_of_blocks", DESK, False)],
+    indirect=["report"],
+    ids=["real-phone-dark", "blocks-desk-light"],
+)
 def test_axe_finds_nothing_serious(report: Path, open_report: Opener, dark: bool, size: tuple[int, int]) -> None:
     """With everything opened. What axe cannot decide, colours behind shaded cells, is decided below."""
     opened = open_report(report, size, dark=dark)

@@ -344,7 +344,7 @@ def test_curves_are_the_columns_of_the_transformer(store: OofStore, competition_
     with engine_maker("inline")() as engine:
         recipe = store.experiment().report.spectra
         context = RunContext(competition, store.ledger(), store, engine, ProgressBoard())
-        make_columns(recipe, context, file=SPECTRA)
+        make_columns(recipe, context, competition.decode(), SPECTRA)
     shown = galleries(store)
     assert shown[0].exhibits == alone[0].exhibits
     labels = np.array([*store.ledger().labels, *[-1] * 12])

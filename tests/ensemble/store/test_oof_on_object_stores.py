@@ -196,6 +196,7 @@ def commands(store: OofStore, config: Path, folder: Path) -> dict[str, Callable[
 
 
 @pytest.mark.fault("a store of a newer version")
+@pytest.mark.parametrize("place", ["local", "memory"], indirect=True)
 @pytest.mark.parametrize("verb", ["train", "blend", "report", "newest", "export", "import"])
 def test_a_store_of_a_newer_version_is_refused_and_left_alone(store: OofStore, tmp_path: Path, verb: str) -> None:
     facts = json.loads((store.root / "data.json").read_text())

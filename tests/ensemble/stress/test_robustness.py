@@ -354,6 +354,7 @@ def with_cnn(competition_folder: Path, tmp_path_factory: pytest.TempPathFactory)
     return train_inline(write_config(folder / "c.yaml", CNN, LINEAR), competition_folder, folder / "oof")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("on_ray")
 def test_ray_gives_the_same(with_cnn: OofStore, tmp_path: Path) -> None:
     tables = []

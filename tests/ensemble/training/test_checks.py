@@ -68,3 +68,16 @@ def test_a_network_that_cannot_be_is_found_before_anything_runs(parameters: dict
 
 def test_networks_that_can_be_pass() -> None:
     check_members([image_classifier(stem_stride=1, frozen_layers=2, crop=96, moving_average=0.9, weights="hub")])
+
+
+def test_code_that_was_edited_after_its_import_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a notebook: this process would run the old code, and the store would say that it was the new."""
+    code = "from sklearn.linear_model import LogisticRegression\nclass Mine(LogisticRegression): pass\n"
+    (tmp_path / "edited_here.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    member = MemberSettings.model_validate({"name": "mine", "model": {"use": "edited_here.Mine"}})
+    check_members([member])
+    check_members([member])
+    (tmp_path / "edited_here.py").write_text(code + "# another line\n")
+    with pytest.raises(UserError, match=r"member mine: edited_here\.Mine was edited after .* restart Python"):
+        check_members([member])

@@ -88,7 +88,8 @@ def training(
     store.begin(experiment, ledger, competition.sample, facts_of(competition))
     plan = plan_folds(list(experiment.members), ledger, competition, store)
     limits = Limits(budget=Budget(seconds, time.monotonic()))
-    return Training(RunContext(competition, ledger, store, engine, board), plan, limits), experiment, said
+    context = RunContext(competition, ledger, store, engine, board)
+    return Training(context, plan, competition.decode(), limits), experiment, said
 
 
 def test_of_a_table_that_fails_other_chunks_may_come_in_the_same_moment(
@@ -100,7 +101,7 @@ def test_of_a_table_that_fails_other_chunks_may_come_in_the_same_moment(
     engine = Batches(bad=["features/LogDCT"])
     config = write_config(tmp_path / "c.yaml", LINEAR, foreign("other", "HighPass"))
     run, _, said = training(config, competition_folder, tmp_path / "oof", engine)
-    assert not run.run(run.context.competition.decode())
+    assert not run.run()
     assert said.getvalue().count("linear FAILED: its features raised RuntimeError: no (traceback in ") == 1
     assert run.context.store.record("other", 2) is not None
 
@@ -111,8 +112,8 @@ def test_a_member_that_is_given_up_is_not_heard_of_again(competition_folder: Pat
     engine = Batches(cpus=2, seconds=3600.0)
     run, _, said = training(config, competition_folder, tmp_path / "oof", engine, 100.0)
     for name in ("first", "second"):
-        run.speeds.guess(name, 1.0, 0.0)
-    assert run.run(run.context.competition.decode())
+        run.speeds.estimate(name, 1.0, 0.0)
+    assert run.run()
     assert "first" in said.getvalue()
     assert len(engine.submitted) == len(set(engine.submitted)), "nothing is done twice"
 
@@ -124,8 +125,8 @@ def test_features_that_members_share_are_counted_once(competition_folder: Path, 
         write_config(tmp_path / "c.yaml", *four), competition_folder, tmp_path / "oof", engine, 90.0
     )
     for n in range(4):
-        run.speeds.guess(f"linear_{n}", 1.0, 1.0)  # 52 photographs: 52 s of features, and 3 s of folds each
-    assert run.run(run.context.competition.decode())
+        run.speeds.estimate(f"linear_{n}", 1.0, 1.0)  # 52 photographs: 52 s of features, and 3 s of folds each
+    assert run.run()
     assert "linear_0, linear_1, linear_2, linear_3, about 64 s" in said.getvalue()
 
 
@@ -134,8 +135,8 @@ def test_members_that_share_bad_features_are_lost_together(competition_folder: P
     config = write_config(tmp_path / "c.yaml", *two, foreign("other", "HighPass"))
     run, _, said = training(config, competition_folder, tmp_path / "oof", Batches(bad=["features/"], cpus=1), 90.0)
     for name in ("linear_0", "linear_1", "other"):
-        run.speeds.guess(name, 1.0, 0.1)
-    assert not run.run(run.context.competition.decode())
+        run.speeds.estimate(name, 1.0, 0.1)
+    assert not run.run()
     assert said.getvalue().count("FAILED: its features raised") == 2
     assert run.context.store.record("other", 2) is not None
 
@@ -144,8 +145,8 @@ def test_what_no_pilot_could_measure_runs_when_all_else_is_done(competition_fold
     config = write_config(tmp_path / "c.yaml", foreign("odd", "HighPass"), foreign("known", "HighPass"))
     engine = Batches(bad=["pilot/"], cpus=1)
     run, _, said = training(config, competition_folder, tmp_path / "oof", engine, 90.0)
-    run.speeds.guess("known", 1.0, 0.0)
-    assert run.run(run.context.competition.decode())
+    run.speeds.estimate("known", 1.0, 0.0)
+    assert run.run()
     assert "odd could not be tried: RuntimeError: no" in said.getvalue()
     assert engine.submitted == ["pilot/odd", *(f"{name}/fold-{fold}" for name in ("known", "odd") for fold in range(3))]
 
@@ -161,7 +162,7 @@ def test_a_full_disk_does_not_make_a_failure_worse(
     monkeypatch.setattr(execute, "write_text", full)
     config = write_config(tmp_path / "c.yaml", foreign("bad", "HighPass"), foreign("other", "HighPass"))
     run, _, said = training(config, competition_folder, tmp_path / "oof", Batches(bad=["bad/"]))
-    assert not run.run(run.context.competition.decode())
+    assert not run.run()
     assert "bad/fold-0 FAILED: RuntimeError: no (its traceback could not be written: [Errno 28]" in said.getvalue()
     assert run.context.store.record("other", 2) is not None
     assert math.isfinite(run.speeds.fold("other"))

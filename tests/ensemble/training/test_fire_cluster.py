@@ -59,6 +59,7 @@ def raylet_of(process: int) -> int:
     return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
 
 
+@pytest.mark.slow
 @pytest.mark.fault("a worker is killed in mid-fold")
 def test_a_fold_whose_worker_was_killed_is_tried_on_another_machine(
     cluster: Cluster, competition_folder: Path, tmp_path: Path

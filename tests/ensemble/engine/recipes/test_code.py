@@ -62,7 +62,7 @@ def test_a_library_is_known_by_its_version() -> None:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("way", ["site", "path"])
+@pytest.mark.parametrize("way", ["path", "pth", "user"])
 def test_a_library_is_known_wherever_it_was_installed(tmp_path: Path, way: str) -> None:
     """As `pip --user`, `--system-site-packages` or a .pth file have it: not in the environment's own folder."""
     library = tmp_path / "elsewhere"
@@ -72,15 +72,14 @@ def test_a_library_is_known_wherever_it_was_installed(tmp_path: Path, way: str) 
     facts.mkdir()
     (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: borrowed-things\nVersion: 1.2.3\n")
     (facts / "RECORD").write_text("borrowed/__init__.py,,\n")
-    add = (
-        f"import site; site.addsitedir({str(library)!r})"
-        if way == "pth"
-        else f"import sys; sys.path.append({str(library)!r})"
-    )
-    environment = {
-        **os.environ,
-        **({"PYTHONPATH": f"{ROOT}:{library}"} if way == "user" else {"PYTHONPATH": str(ROOT)}),
-    }
+    (tmp_path / "pth").mkdir()
+    (tmp_path / "pth" / "borrowed.pth").write_text(f"{library}\n")
+    add = {
+        "path": f"import sys; sys.path.append({str(library)!r})",
+        "pth": f"import site; site.addsitedir({str(tmp_path / 'pth')!r})",
+        "user": "import sys",
+    }[way]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{library}" if way == "user" else str(ROOT)}
     code = f"{add}; from ensemble.engine.recipes.code import code_version; print(code_version('borrowed.Model'))"
     found = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "borrowed-things==1.2.3"

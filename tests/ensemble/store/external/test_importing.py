@@ -216,7 +216,7 @@ def test_a_submission_is_a_test_file_whatever_the_sample_calls_its_columns(store
 
 @pytest.mark.training
 @given(data=st.data())
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_order_and_numbering_do_not_matter(store: OofStore, tmp_path: Path, data: st.DataObject) -> None:
     oof, test = tables(store)
     import_predictions(store, "mine", *write(tmp_path, oof, test))
@@ -236,7 +236,7 @@ def test_order_and_numbering_do_not_matter(store: OofStore, tmp_path: Path, data
     values=st.lists(st.floats(-12, 12), min_size=40, max_size=40).filter(lambda v: sum(x < 0 for x in v) >= 4),
     suffix=st.sampled_from([".csv", ".parquet"]),
 )
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_logits_and_probabilities_are_the_same(
     store: OofStore, tmp_path: Path, values: list[float], suffix: str
 ) -> None:
