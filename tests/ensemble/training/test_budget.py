@@ -87,7 +87,7 @@ def run(config: Path, data: Path, oof: Path, engine: str, seconds: float) -> tup
 
 @pytest.mark.training
 @pytest.mark.parametrize(
-    ("engine", "seconds"), [("inline", 20), pytest.param("ray", 60, marks=[pytest.mark.ray, pytest.mark.slow])]
+    ("engine", "seconds"), [("inline", 30), pytest.param("ray", 60, marks=[pytest.mark.ray, pytest.mark.slow])]
 )
 def test_a_run_ends_on_time_with_whole_members(
     engine: str,
