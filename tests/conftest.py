@@ -97,7 +97,7 @@ def trained(competition_folder: Path) -> OofStore:
 @pytest.fixture(scope="session")
 def ray_address() -> str:
     """The Ray of the session. What kills it, or tests how a Ray starts, has one of its own."""
-    return session_ray()["address"]
+    return session_ray()
 
 
 @pytest.fixture

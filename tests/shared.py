@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -60,21 +61,24 @@ def built_once(name: str, build: Callable[[Path], object]) -> Path:
     return folder
 
 
-def session_ray() -> dict[str, str]:
-    """Start the session's Ray, if no process has yet; return its address and that of its dashboard."""
+def session_ray() -> str:
+    """Start the session's Ray, if no process has yet; return its address."""
     started = _folder() / "ray.json"
     with FileLock(started.with_suffix(".lock")):
         if not started.exists():
-            started.write_text(json.dumps(_start_head(_folder() / "r")))  # a short name: Ray's sockets lie below it
-        found = json.loads(started.read_text())
-    return {"address": found["address"], "dashboard": found["dashboard"]}
+            started.write_text(json.dumps(start_head(_folder() / "r")))  # a short name: Ray's sockets lie below it
+        return str(json.loads(started.read_text())["address"])
 
 
-def _start_head(folder: Path) -> dict[str, object]:
-    """Start a head node with more CPUs than most machines have, so that workers of pytest-xdist do not wait."""
-    port, dashboard, client, agent = _free_ports(4)
-    command = [_RAY, "start", "--head", "--block", f"--port={port}", "--node-ip-address=127.0.0.1", "--num-cpus=4"]
-    command += [f"--dashboard-port={dashboard}", f"--ray-client-server-port={client}", "--disable-usage-stats"]
+def start_head(folder: Path, dashboard: bool = False) -> dict[str, Any]:
+    """Start a head node of two CPUs, for each of which it starts a worker for each driver; return how to reach it.
+
+    `pid` leads the group of its processes. The dashboard, which jobs are submitted to, takes a tenth of a core.
+    """
+    port, dashboard_port, client, agent = _free_ports(4)
+    command = [_RAY, "start", "--head", "--block", f"--port={port}", "--node-ip-address=127.0.0.1", "--num-cpus=2"]
+    command += [f"--include-dashboard={str(dashboard).lower()}", f"--dashboard-port={dashboard_port}"]
+    command += [f"--ray-client-server-port={client}", "--disable-usage-stats"]
     command += [f"--dashboard-agent-listen-port={agent}"]  # its own is taken where another Ray runs: no job would start
     command += [f"--temp-dir={folder}", f"--object-store-memory={200 * 2**20}"]
     path = f"{_RAY.parent}{os.pathsep}{os.environ['PATH']}"
@@ -88,12 +92,12 @@ def _start_head(folder: Path) -> dict[str, object]:
             start_new_session=True,
         )
     try:
-        for needed in (port, dashboard):
+        for needed in [port, dashboard_port] if dashboard else [port]:
             _wait_for(needed, process, folder.with_suffix(".log"))
     except BaseException:
         end_group(process.pid)
         raise
-    return {"pid": process.pid, "address": f"127.0.0.1:{port}", "dashboard": f"http://127.0.0.1:{dashboard}"}
+    return {"pid": process.pid, "address": f"127.0.0.1:{port}", "dashboard": f"http://127.0.0.1:{dashboard_port}"}
 
 
 def _free_ports(count: int) -> list[int]:

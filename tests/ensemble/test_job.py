@@ -1,10 +1,12 @@
-"""`ray job submit` to the session's head node, with the command of the README."""
+"""`ray job submit` to a head node, with the command of the README."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from tests import ROOT
 from tests.competitions import BOOSTED, LINEAR, write_config
-from tests.shared import session_ray
+from tests.shared import end_group, start_head
 
 RAY = Path(sys.executable).with_name("ray")
 
@@ -30,11 +32,22 @@ def submit(command: list[object]) -> subprocess.CompletedProcess[str]:
         time.sleep(2)
 
 
+@pytest.fixture
+def dashboard() -> Iterator[str]:
+    """Dashboard of a Ray that ends with the test."""
+    with tempfile.TemporaryDirectory(prefix="tests-") as folder:  # a short path: Ray's sockets lie below it
+        head = start_head(Path(folder) / "r", dashboard=True)
+        try:
+            yield str(head["dashboard"])
+        finally:
+            end_group(head["pid"])
+
+
 @pytest.mark.process
 @pytest.mark.ray
-def test_a_job_trains_all_members(competition_folder: Path, tmp_path: Path) -> None:
+def test_a_job_trains_all_members(dashboard: str, competition_folder: Path, tmp_path: Path) -> None:
     config = write_config(tmp_path / "job.yaml", LINEAR, BOOSTED, name="job")
-    command: list[object] = [RAY, "job", "submit", "--address", session_ray()["dashboard"], "--working-dir", ".", "--"]
+    command: list[object] = [RAY, "job", "submit", "--address", dashboard, "--working-dir", ".", "--"]
     command += ["python", "-m", "ensemble.train", config, "--data", competition_folder, "--oof", tmp_path / "oof"]
     result = submit(command)
     output = result.stdout + result.stderr

@@ -73,6 +73,7 @@ def test_a_failing_fold_leaves_the_others(both: Both) -> None:
     assert "RuntimeError" in store.log_file("raises", 1).read_text()
 
 
+@pytest.mark.fault("a worker is killed in mid-fold")
 def test_a_worker_that_dies_is_tried_again(both: Both) -> None:
     _, store, _, _ = both
     assert "dies" in load_predictions(store).members

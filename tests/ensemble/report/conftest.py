@@ -70,9 +70,12 @@ def real_report(trained: OofStore) -> Path:
     return built_once("real_report", build) / "oof" / trained.name
 
 
-@pytest.fixture(params=["gallery_of_blocks", "real_report"])
+BOTH = pytest.mark.parametrize("report", ["gallery_of_blocks", "real_report"], indirect=True)
+
+
+@pytest.fixture(params=["gallery_of_blocks", pytest.param("real_report", marks=pytest.mark.slow)])
 def report(request: pytest.FixtureRequest) -> Path:
-    """Each of the two in turn."""
+    """A page with every kind of block; and a real one, which tests of its content (`BOTH`) always see."""
     folder = request.getfixturevalue(request.param)
     assert isinstance(folder, Path)
     return folder

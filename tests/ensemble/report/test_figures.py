@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from ensemble.report.render.figures import as_plotly
-from tests.ensemble.report.conftest import PHONE, Opener
+from tests.ensemble.report.conftest import BOTH, PHONE, Opener
 
 _MARKS = ".points path, .lines path, .js-line, .slice path, .heatmaplayer image, .boxlayer path, .imagelayer image"
 
 
+@BOTH
 def test_every_figure_is_drawn_when_it_comes_near(report: Path, open_report: Opener) -> None:
     opened = open_report(report)
     opened.draw_everything()

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from ensemble.report.render.blocks import Column, Table, blocks_of
 from ensemble.report.render.formats import format_cell
-from tests.ensemble.report.conftest import Opener
+from tests.ensemble.report.conftest import BOTH, Opener
 from tests.ensemble.report.csv_files import shown_of_csv, tables_of_page
 from tests.ensemble.report.every_block import every_block
 
 
+@BOTH
 def test_each_part_is_there_and_the_contents_lead_to_it(report: Path, open_report: Opener) -> None:
     page = open_report(report).page
     ids = page.locator("main > section").evaluate_all("sections => sections.map((section) => section.id)")
@@ -25,12 +26,14 @@ def test_each_part_is_there_and_the_contents_lead_to_it(report: Path, open_repor
         assert page.locator(f"#{name}").evaluate("part => part.getBoundingClientRect().top < innerHeight")
 
 
+@BOTH
 def test_every_id_is_there_once(report: Path, open_report: Opener) -> None:
     page = open_report(report).page
     ids = page.locator("[id]").evaluate_all("elements => elements.map((element) => element.id)")
     assert len(ids) == len(set(ids))
 
 
+@BOTH
 def test_every_table_shows_the_numbers_of_its_csv(report: Path, open_report: Opener) -> None:
     page = open_report(report).page
     tables = tables_of_page(page)
@@ -40,6 +43,7 @@ def test_every_table_shows_the_numbers_of_its_csv(report: Path, open_report: Ope
         assert rows == shown_of_csv(report / "report" / f"{name}.csv", columns), name
 
 
+@BOTH
 def test_every_csv_is_a_table_of_the_page(report: Path, open_report: Opener) -> None:
     """But those without rows."""
     there = set(tables_of_page(open_report(report).page))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.ensemble.report.conftest import DESK, PHONE, SIZES, Opener
+from tests.ensemble.report.conftest import BOTH, DESK, PHONE, SIZES, Opener
 
 
+@BOTH
 @SIZES
 def test_the_page_never_scrolls_sideways(report: Path, open_report: Opener, size: tuple[int, int]) -> None:
     opened = open_report(report, size)

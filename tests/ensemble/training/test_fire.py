@@ -57,6 +57,7 @@ def store_in(oof: Path) -> OofStore:
     return OofStore(oof / "small")
 
 
+@pytest.mark.slow
 @pytest.mark.fault("a worker is killed in mid-fold")
 @pytest.mark.usefixtures("on_ray")
 def test_a_worker_is_killed(
