@@ -19,7 +19,6 @@ from rich.console import Console
 from ensemble.blend.run import blend as blend_predictions
 from ensemble.competition.submission import submission_target
 from ensemble.config import Experiment, load_experiment
-from ensemble.core.console.durations import parse_duration
 from ensemble.core.errors import UserError
 from ensemble.core.metrics.scores import Scores, to_probabilities
 from ensemble.core.storage.files import Location, local_copy, location
@@ -32,7 +31,7 @@ from ensemble.store.opening import competition_of, find_store
 from ensemble.store.predictions import Predictions, load_predictions
 from ensemble.store.results import BLEND, current_manifest
 from ensemble.train import train as train_members
-from ensemble.training.budget import Budget, Limits
+from ensemble.training.budget import Limits
 from ensemble.training.plan import choose_members
 
 __all__ = [
@@ -214,10 +213,7 @@ def train(
         The config or the data are faulty, or another run is writing to the store.
     """
     experiment, started = _experiment(config), time.monotonic()
-    limits = Limits(
-        math.inf if timeout is None else parse_duration(timeout, "timeout"),
-        Budget(math.inf if budget is None else parse_duration(budget, "budget"), started),
-    )
+    limits = Limits.parse(timeout, budget, started)
     store = OofStore(location(oof) / experiment.name)
     chosen = choose_members(experiment, ",".join(members))
     complete = train_members(experiment, chosen, location(data), store, engine, limits)

@@ -1,7 +1,7 @@
 """Console script `ensemble`. The module of a verb is imported only when that verb is called.
 
-Everywhere else imports stand at the top of a module. The exceptions, each with its reason beside it: commands, and
-imports that take more than 0.1 s and that most commands do not need.
+Everywhere else imports stand at the top of a module. The exceptions: commands, and libraries that take more than 0.1 s
+and that most commands do not need (torch, LightGBM, Optuna, SciPy, scikit-learn, skops).
 """
 
 from __future__ import annotations

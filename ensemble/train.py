@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +13,6 @@ from numpy.typing import NDArray
 from ensemble.competition.dataset import Competition
 from ensemble.config import Experiment, MemberSettings, Recipe, load_experiment
 from ensemble.core.console.console import run
-from ensemble.core.console.durations import parse_duration
 from ensemble.core.console.options import ConfigArgument, DataOption, EngineOption, MembersOption, OofOption
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.console.text import plural
@@ -28,7 +26,7 @@ from ensemble.store.columns import columns_missing, make_columns
 from ensemble.store.context import RunContext
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import facts_of, prepare, write_photograph_hashes
-from ensemble.training.budget import UNLIMITED, Budget, Limits
+from ensemble.training.budget import UNLIMITED, Limits
 from ensemble.training.checks import check_members
 from ensemble.training.execute import Training, train_folds
 from ensemble.training.plan import choose_members, plan_folds
@@ -56,10 +54,7 @@ def main(
     started = time.monotonic()
     experiment = load_experiment(config)
     chosen = choose_members(experiment, members)
-    limits = Limits(
-        math.inf if timeout is None else parse_duration(timeout, "--timeout"),
-        Budget(math.inf if budget is None else parse_duration(budget, "--budget"), started),
-    )
+    limits = Limits.parse(timeout, budget, started, option="--")
     if not train(experiment, chosen, data, OofStore(oof / experiment.name), engine, limits):
         raise typer.Exit(1)
 

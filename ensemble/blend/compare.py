@@ -23,7 +23,7 @@ from ensemble.blend.evaluation.worth import Worth, worth
 from ensemble.blend.inputs import Inputs
 from ensemble.config import BlendSettings
 from ensemble.core.arrays import Array
-from ensemble.core.metrics.decisions import correct_count, is_correct
+from ensemble.core.metrics.decisions import correct_count, correct_logits
 from ensemble.store.predictions import member_cost
 
 Log = Callable[[str], None]
@@ -137,8 +137,8 @@ def _rivals(inputs: Inputs) -> dict[str, NDArray[np.bool_]]:
     best = int(np.argmax([correct_count(column, problem.labels) for column in logits.T]))
     mean = blended(logits, np.full(problem.members, 1 / problem.members), 0.0)
     return {
-        "the plain mean": is_correct(mean, problem.labels),
-        inputs.members[best]: is_correct(logits[:, best], problem.labels),
+        "the plain mean": correct_logits(mean, problem.labels),
+        inputs.members[best]: correct_logits(logits[:, best], problem.labels),
     }
 
 

@@ -20,8 +20,9 @@ from ensemble.blend.inputs import Inputs, test_logits_of
 from ensemble.competition.submission import sha256_of, submission_text
 from ensemble.config import Experiment
 from ensemble.core.arrays import Logits
+from ensemble.core.console.text import first_few
 from ensemble.core.errors import UserError
-from ensemble.core.metrics.decisions import is_correct
+from ensemble.core.metrics.decisions import correct_logits
 from ensemble.core.metrics.paired import Comparison, compare
 from ensemble.core.metrics.scores import score, to_probabilities
 from ensemble.core.storage.files import Location, write_text
@@ -108,7 +109,7 @@ def _check_unchanged(path: Location, content: dict[str, Any], store: OofStore, p
     relevant = {key for key in {*expected, *actual} if key.partition("/")[0] in members}
     changed = sorted(key for key in relevant if expected.get(key) != actual.get(key))
     if changed or not members <= set(predictions.members) or content["sample_sha256"] != sample_sha256(store):
-        what = f"predictions of {', '.join(changed[:5])}" if changed else "members or rows of the sample submission"
+        what = f"predictions of {first_few(changed)}" if changed else "members or rows of the sample submission"
         raise UserError(f"{path} was made from different {what}; blend again")
 
 
@@ -139,7 +140,7 @@ def _read(path: Location) -> dict[str, Any]:
 
 def _summary(evaluation: Evaluation, blend: Blend, inputs: Inputs) -> dict[str, Any]:
     members = inputs.members
-    correct = is_correct(evaluation.nested, inputs.problem.labels)
+    correct = correct_logits(evaluation.nested, inputs.problem.labels)
     weights = evaluation.blender.member_weights(len(members))
     return {
         "in_sample": evaluation.in_sample_scores,

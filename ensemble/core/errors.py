@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ensemble.core.console.text import first_few
+
 
 class UserError(Exception):
     """Mistake of the user, in one sentence: which file, which row, what to do. Exit code 2."""
@@ -24,6 +26,5 @@ class InputProblems(UserError):
         self.problems = problems
         lines = [f"{where} cannot be used as it is:"]
         for kind, examples in problems.items():
-            more = f" (+{len(examples) - shown} more)" if len(examples) > shown else ""
-            lines.append(f"  {kind}: {', '.join(examples[:shown])}{more}")
+            lines.append(f"  {kind}: {first_few(examples, shown)}")
         super().__init__("\n".join(lines))

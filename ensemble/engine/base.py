@@ -119,8 +119,8 @@ class Engine(ABC):
             missing = [each for each in (fold, features) if not self._possible(each, nodes)]
             if missing:
                 have = "; ".join(dict.fromkeys(format_resources(node) for node in nodes))
-                asked = format_resources(requested(missing[0]))
-                unable[member.name] = f"asks for {asked}, and no node has that much ({have}); change resources"
+                amounts = format_resources(requested(missing[0]))
+                unable[member.name] = f"requests {amounts}, and no node has that much ({have}); change resources"
             else:
                 able.append(member.model_copy(update={"resources": fold, "features_resources": features}))
         return able, unable

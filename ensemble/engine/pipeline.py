@@ -75,7 +75,7 @@ class Pipeline:
 
 
 class _Idle:
-    """Says when nothing has run for a while because no node has what the next task requests."""
+    """Logs when nothing has run for a while because no node has what the next task requests."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline, self.since, self.limit = pipeline, time.monotonic(), _IDLE
@@ -84,6 +84,6 @@ class _Idle:
         if self.pipeline.engine.in_use():
             self.since, self.limit = time.monotonic(), _IDLE
         elif time.monotonic() - self.since > self.limit and (task := self.pipeline.queue.first()):
-            asked = format_resources(requested(task.resources))
-            self.pipeline.board.log(f"  nothing runs: {task.title} waits for a node with {asked}, and none is free")
+            amounts = format_resources(requested(task.resources))
+            self.pipeline.board.log(f"  nothing runs: {task.title} waits for a node with {amounts}, and none is free")
             self.limit += _REMIND

@@ -13,13 +13,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ensemble.config import FoldSettings
+from ensemble.core.console.text import first_few
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, local_copy, new_file, write_text
 from ensemble.core.storage.hashing import digest_of_chunks
 
 ALGORITHM = "StratifiedGroupKFold over dHash-256 components, 1"
 _CHUNK = 65_536  # rows that are hashed at a time
-_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,4 @@ class FoldLedger:
 
 
 def _named(what: str, names: list[str]) -> str:
-    if not names:
-        return ""
-    more = f" (+{len(names) - _SHOWN} more)" if len(names) > _SHOWN else ""
-    return f"{what}: {', '.join(names[:_SHOWN])}{more}"
+    return f"{what}: {first_few(names)}" if names else ""

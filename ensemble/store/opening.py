@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from ensemble.competition.dataset import Competition
 from ensemble.config import DataSettings, Experiment, load_experiment
 from ensemble.core.console.progress import ProgressBoard
+from ensemble.core.console.text import first_few
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, location, move_folder, write_text
 from ensemble.folds.ledger import ALGORITHM, FoldLedger
 from ensemble.store.oof import STORE_MARKERS, OofStore
 
 PHOTOGRAPHS_FILE = "photographs.json"  # sha256 of each, by split and name
-_SHOWN = 5
 
 
 def find_store(named: Location | None, oof: Location) -> tuple[OofStore, Experiment]:
@@ -89,8 +89,8 @@ def known_ledger(experiment: Experiment, competition: Competition, store: OofSto
         same_data = store.facts().get("sha256") == competition.sha256
     except UserError:
         return None
-    asked = experiment.folds
-    same = (ledger.n_folds, ledger.seed, ledger.distance) == (asked.n_folds, asked.seed, asked.near_duplicate_distance)
+    folds = experiment.folds
+    same = (ledger.n_folds, ledger.seed, ledger.distance) == (folds.n_folds, folds.seed, folds.near_duplicate_distance)
     return ledger if same_data and same and ledger.algorithm == ALGORITHM else None
 
 
@@ -133,8 +133,7 @@ def _other_photographs(store: OofStore, competition: Competition) -> str:
     if not before:
         return ""
     other = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
-    more = f" (+{len(other) - _SHOWN} more)" if len(other) > _SHOWN else ""
-    return f"other photographs: {', '.join(other[:_SHOWN])}{more}" if other else ""
+    return f"other photographs: {first_few(other)}" if other else ""
 
 
 def set_aside(store: OofStore, ledger: FoldLedger, competition: Competition, board: ProgressBoard) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from ensemble.config import Experiment
 from ensemble.core.arrays import Array, Logits
+from ensemble.core.console.text import first_few
 from ensemble.core.errors import UserError
 from ensemble.core.metrics.scores import to_logits, to_probabilities
 from ensemble.folds.ledger import FoldLedger
@@ -172,7 +172,7 @@ class _Reader:
         relabelled = rows[labels != self.ledger.labels[rows]]
         if len(relabelled):
             names = list(self.ledger.table["name"].iloc[relabelled])
-            raise UserError(f"{where} was made with other labels for {_some(names)}; train again")
+            raise UserError(f"{where} was made with other labels for {first_few(names)}; train again")
 
 
 def _strings(column: pa.ChunkedArray | pd.Series[str] | list[str]) -> pa.LargeStringArray:
@@ -185,11 +185,7 @@ def _same_rows(where: str, expected: pd.Series[str], found: pd.Series[str], what
     if list(expected) == list(found):
         return
     differing = sorted(set(expected) ^ set(found)) or ["their order"]
-    raise UserError(f"{where} was made on other {what}: {_some(differing)}; train again")
-
-
-def _some(names: Sequence[str], shown: int = 5) -> str:
-    return ", ".join(names[:shown]) + (f" (+{len(names) - shown} more)" if len(names) > shown else "")
+    raise UserError(f"{where} was made on other {what}: {first_few(differing)}; train again")
 
 
 def _sentence(left_out: dict[str, str]) -> str:

@@ -1,15 +1,12 @@
-"""What fits into the time left: whole members, the most valuable first, as far as their speeds are known."""
+"""Time limits of a run: of each fold, and of all of it."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ensemble.config import MemberSettings, Recipe
-from ensemble.engine.resources import Job
+from ensemble.core.console.durations import parse_duration
 
 _LAST = 0.03  # of the budget is reserved for the last blend and the reports
 _LAST_AT_LEAST, _LAST_AT_MOST = 7.0, 60.0  # seconds
@@ -49,60 +46,18 @@ class Limits:
     timeout: float = math.inf
     budget: Budget = field(default_factory=lambda: Budget(math.inf, 0.0))
 
+    @classmethod
+    def parse(cls, timeout: str | None, budget: str | None, started: float, option: str = "") -> Limits:
+        """Return the limits of two durations such as "90s" or "1h30m"; `option` is put before their names in errors.
+
+        `started` is when the run started, of `time.monotonic`.
+        """
+        names = (f"{option}timeout", f"{option}budget")
+        seconds = [
+            math.inf if given is None else parse_duration(given, name)
+            for given, name in zip((timeout, budget), names, strict=True)
+        ]
+        return cls(seconds[0], Budget(seconds[1], started))
+
 
 UNLIMITED = Limits()
-
-
-def by_gain(
-    members: Collection[MemberSettings], started: Collection[str], finished: Iterable[MemberSettings]
-) -> list[MemberSettings]:
-    """Return members in the order of their expected gain.
-
-    Those that have `started` come first, for half a member is worth little. Then by expected gain: the `value` that the
-    config gives, halved, cut to a third, ... where one, two, ... of the same kind are `finished` or come before: a
-    blend gains from members that err differently. Equal ones keep the order of the config.
-    """
-    kinds = Counter(_kind(member) for member in finished)
-    left, found = list(members), []
-    while left:
-        best = max(left, key=lambda m: (m.name in started, m.value / (1 + kinds[_kind(m)])))  # the first of equal ones
-        left.remove(best)
-        kinds[_kind(best)] += 1
-        found.append(best)
-    return found
-
-
-def _kind(member: MemberSettings) -> tuple[str, str]:
-    """Return what members of one kind share: their features and their sort of model."""
-    return (member.features.use if member.features else "", member.model.use)
-
-
-Jobs = Callable[[MemberSettings, bool], Sequence[Job]]  # of a member, with those of its features or without
-
-
-def that_fit(
-    members: Iterable[MemberSettings],
-    jobs: Jobs,
-    span: Callable[[Sequence[Job]], float],
-    limit: Callable[[MemberSettings], float],
-) -> list[MemberSettings]:
-    """Return those members, given in the order of their gain, that can be finished together.
-
-    `span` is the time from the first job to the last; a member is chosen where that is within its `limit`, in seconds.
-    """
-    chosen: list[MemberSettings] = []
-    for member in members:
-        more = [*chosen, member]
-        if span(all_jobs(more, jobs)) <= limit(member):
-            chosen = more
-    return chosen
-
-
-def all_jobs(members: Sequence[MemberSettings], jobs: Jobs) -> list[Job]:
-    """Return the work of several members; features that they share are computed once."""
-    found: list[Job] = []
-    recipes: list[Recipe | None] = []
-    for member in members:
-        found += jobs(member, member.features not in recipes)
-        recipes.append(member.features)
-    return found

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ensemble.config import MemberSettings
 from ensemble.core.console.durations import format_duration
 from ensemble.core.errors import UserError
-from ensemble.core.metrics.scores import is_right
+from ensemble.core.metrics.scores import correct_probabilities
 from ensemble.core.storage.files import Location, write_text
 from ensemble.engine.features.table import FeatureTable, Photographs
 from ensemble.engine.features.tables import FeatureTables
@@ -22,12 +22,12 @@ from ensemble.engine.tasks.base import FOLDS, LABELS, PHOTOGRAPHS, Outcome, Task
 from ensemble.engine.tasks.failures import Cancelled, Failure
 from ensemble.engine.tasks.fold import FoldResult
 from ensemble.store.context import RunContext
-from ensemble.training.budget import UNLIMITED, Limits, all_jobs, by_gain
+from ensemble.training.budget import UNLIMITED, Limits
 from ensemble.training.member_run import MemberRun, member_run
 from ensemble.training.pilots import run_pilots
 from ensemble.training.plan import Plan
 from ensemble.training.run_log import RunLog
-from ensemble.training.selection import Selection
+from ensemble.training.selection import Selection, all_jobs, by_gain
 from ensemble.training.speeds import speeds_of
 
 
@@ -54,7 +54,7 @@ class Training:
         self.speeds = speeds_of(context.store, [member.name for member in plan.members], context.ledger.n_folds)
         self.pipeline = Pipeline(context.engine, context.board, self._urgency)
         self.tables = FeatureTables(self.pipeline, context.store.feature_cache)
-        self.selection = Selection(limits.budget, plan.whole, self._jobs, context.engine.span)
+        self.selection = Selection(limits.budget, plan.complete_members, self._jobs, context.engine.span)
         self.complete = True
         self._runs: dict[str, MemberRun] = {}
         self._photographs = Photographs(pixels)
@@ -88,7 +88,8 @@ class Training:
             for run in self._runs.values():
                 self._start(run)
             return
-        unknown = by_gain([member for member in able if not self.speeds.known(member.name)], [], self.plan.whole)
+        unmeasured = [member for member in able if not self.speeds.known(member.name)]
+        unknown = by_gain(unmeasured, [], self.plan.complete_members)
         for name in run_pilots(self.context, unknown, budget, self.speeds) if unknown else ():
             self._runs[name].measured = False
         self._review()
@@ -152,7 +153,7 @@ class Training:
         seconds = result.finished - result.started
         self.speeds.measured(run.name, seconds)
         self.pipeline.queue.reorder(run.name)
-        right = is_right(result.heldout, context.ledger.labels[context.ledger.heldout(result.fold)]).mean()
+        right = correct_probabilities(result.heldout, context.ledger.labels[context.ledger.heldout(result.fold)]).mean()
         note = f"; {result.model_note}" if result.model_note else ""
         context.board.done(title, seconds, f"held-out accuracy {right:.4f}{note}")
         return True

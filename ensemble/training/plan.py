@@ -29,7 +29,7 @@ class Plan:
         return list({member.name: member for member, _ in self.missing}.values())
 
     @property
-    def whole(self) -> list[MemberSettings]:
+    def complete_members(self) -> list[MemberSettings]:
         """Members whose folds are all finished."""
         unfinished = {member.name for member in self.members}
         return list({member.name: member for member, _ in self.finished if member.name not in unfinished}.values())

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from ensemble.config import MemberSettings
+from ensemble.config import MemberSettings, Recipe
 from ensemble.engine.resources import Job
-from ensemble.training.budget import Budget, Jobs, by_gain, that_fit
+from ensemble.training.budget import Budget
 from ensemble.training.member_run import MemberRun
 
 _SPARE = 0.9  # of the time left may be promised to a member that has not started: estimates are off by some tenths
+
+
+Jobs = Callable[[MemberSettings, bool], Sequence[Job]]  # of a member, with those of its features or without
 
 
 @dataclass(frozen=True)
@@ -46,3 +50,55 @@ class Selection:
         unmeasured = {run.name for run in runs if not run.measured}
         chosen = chosen or [member for member in order if member.name in started or member.name in unmeasured][:1]
         return [member.name for member in chosen]
+
+
+def by_gain(
+    members: Collection[MemberSettings], started: Collection[str], finished: Iterable[MemberSettings]
+) -> list[MemberSettings]:
+    """Return members in the order of their expected gain.
+
+    Those that have `started` come first, for half a member is worth little. Then by expected gain: the `value` that the
+    config gives, halved, cut to a third, ... where one, two, ... of the same kind are `finished` or come before: a
+    blend gains from members that err differently. Equal ones keep the order of the config.
+    """
+    kinds = Counter(_kind(member) for member in finished)
+    left, found = list(members), []
+    while left:
+        best = max(left, key=lambda m: (m.name in started, m.value / (1 + kinds[_kind(m)])))  # the first of equal ones
+        left.remove(best)
+        kinds[_kind(best)] += 1
+        found.append(best)
+    return found
+
+
+def _kind(member: MemberSettings) -> tuple[str, str]:
+    """Return what members of one kind share: their features and their sort of model."""
+    return (member.features.use if member.features else "", member.model.use)
+
+
+def that_fit(
+    members: Iterable[MemberSettings],
+    jobs: Jobs,
+    span: Callable[[Sequence[Job]], float],
+    limit: Callable[[MemberSettings], float],
+) -> list[MemberSettings]:
+    """Return those members, given in the order of their gain, that can be finished together.
+
+    `span` is the time from the first job to the last; a member is chosen where that is within its `limit`, in seconds.
+    """
+    chosen: list[MemberSettings] = []
+    for member in members:
+        more = [*chosen, member]
+        if span(all_jobs(more, jobs)) <= limit(member):
+            chosen = more
+    return chosen
+
+
+def all_jobs(members: Sequence[MemberSettings], jobs: Jobs) -> list[Job]:
+    """Return the work of several members; features that they share are computed once."""
+    found: list[Job] = []
+    recipes: list[Recipe | None] = []
+    for member in members:
+        found += jobs(member, member.features not in recipes)
+        recipes.append(member.features)
+    return found

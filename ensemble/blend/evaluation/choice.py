@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ensemble.blend.evaluation.nested import Evaluation, Problem
 from ensemble.core.console.text import plural
-from ensemble.core.metrics.decisions import is_correct
+from ensemble.core.metrics.decisions import correct_logits
 from ensemble.core.metrics.scores import score, to_probabilities
 
 
@@ -39,7 +39,7 @@ def choose(evaluations: Sequence[Evaluation], problem: Problem) -> Choice:
     would have a standard error of sqrt(f). A blender with fewer correct decisions than a simpler one is never chosen;
     so no choice is below the plain mean, if the mean competes.
     """
-    correct = [is_correct(evaluation.nested, problem.labels) for evaluation in evaluations]
+    correct = [correct_logits(evaluation.nested, problem.labels) for evaluation in evaluations]
     chosen, best = _simplest(correct)
     elected = [_simplest([np.delete(each, rows) for each in correct])[0] for rows in problem.held_out]
     reason = _reason(evaluations, chosen, best, *_difference(correct[best], correct[chosen]))

@@ -10,7 +10,7 @@ import numpy as np
 from ensemble.blend.blenders.rows import at_most, take_rows
 from ensemble.blend.evaluation.nested import Evaluation, Part, Problem
 from ensemble.core.arrays import Array, Labels
-from ensemble.core.metrics.decisions import is_correct
+from ensemble.core.metrics.decisions import correct_logits
 from ensemble.core.metrics.paired import Comparison, compare
 from ensemble.core.metrics.scores import PLATEAU, log_loss, to_probabilities
 
@@ -126,7 +126,7 @@ RULES: dict[str, Fit] = {
 
 def as_it_is(evaluation: Evaluation, problem: Problem) -> Rule:
     """Return the rule that changes nothing."""
-    correct = is_correct(evaluation.nested, problem.labels)
+    correct = correct_logits(evaluation.nested, problem.labels)
     return Rule(AS_IT_IS, Decision(), evaluation.nested.astype(np.float64), compare(correct, correct), 0.0, 0.0)
 
 
@@ -140,7 +140,7 @@ def _evaluate(title: str, fit: Fit, evaluation: Evaluation, fitted_on: list[_Sam
     after = before.copy()
     for part, decision in zip(evaluation.parts, decisions[:-1], strict=True):
         after[part.held_out] = decision(before[part.held_out])
-    flips = compare(is_correct(after, labels), is_correct(before, labels))
+    flips = compare(correct_logits(after, labels), correct_logits(before, labels))
     gains = log_loss(before, labels) - log_loss(after, labels)
     return Rule(title, decisions[-1], after, flips, float(gains.mean()), float(gains.std() / np.sqrt(len(gains))))
 

@@ -16,7 +16,7 @@ from ensemble.blend.blenders.rows import at_most, pieces, take_rows
 from ensemble.blend.blenders.simple import MeanOfLogits
 from ensemble.blend.evaluation.nested import Problem
 from ensemble.core.arrays import Array, Labels, Logits
-from ensemble.core.metrics.decisions import DecisionCounter, is_correct
+from ensemble.core.metrics.decisions import DecisionCounter, correct_logits
 from ensemble.core.metrics.paired import Comparison, compare_counts
 
 _RESCUES_SHOWN = 20
@@ -112,7 +112,7 @@ def worth(problem: Problem, by: str, rounds: int, names: Sequence[str], seconds:
 
 
 def _correct_alone(problem: Problem, member: int) -> Correct:
-    return is_correct(problem.logits[:, member], problem.labels)
+    return correct_logits(problem.logits[:, member], problem.labels)
 
 
 @dataclass
@@ -162,7 +162,7 @@ def _count_flips(problem: Problem, by: str, rounds: int, best: int) -> tuple[lis
 
 
 def _decide(logits: Logits, labels: Labels, weights: Array) -> Correct:
-    return is_correct(blended(logits, weights, 0.0), labels)
+    return correct_logits(blended(logits, weights, 0.0), labels)
 
 
 def _weigher(by: str, rounds: int, logits: Logits, labels: Labels) -> Weigher:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 LINE = 300  # characters at most of a line on the screen
 
 
@@ -22,3 +24,8 @@ def sentence(text: str) -> str:
 def plural(count: int, noun: str, several: str = "") -> str:
     """Return a count with its noun, `1 fold` or `2,000 folds`; `several` is the plural where it is not noun and s."""
     return f"{count:,} {noun if count == 1 else several or noun + 's'}"
+
+
+def first_few(names: Sequence[str], shown: int = 5) -> str:
+    """Return the first names of a list, and how many more there are."""
+    return ", ".join(names[:shown]) + (f" (+{len(names) - shown} more)" if len(names) > shown else "")

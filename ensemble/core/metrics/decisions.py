@@ -63,7 +63,7 @@ def softplus_mean(x: NDArray[np.float32]) -> float:
     return beyond + float(x.mean(dtype=np.float64))
 
 
-def is_correct(logits: Array | NDArray[np.float32], labels: Labels) -> NDArray[np.bool_]:
+def correct_logits(logits: Array | NDArray[np.float32], labels: Labels) -> NDArray[np.bool_]:
     """Return which decisions (rows,) are correct: fake (1) at or above zero."""
     correct: NDArray[np.bool_] = (logits >= 0) == (labels == 1)
     return correct
@@ -71,7 +71,7 @@ def is_correct(logits: Array | NDArray[np.float32], labels: Labels) -> NDArray[n
 
 def correct_count(logits: Array | NDArray[np.float32], labels: Labels) -> int:
     """Count correct decisions."""
-    return int(np.count_nonzero(is_correct(logits, labels)))
+    return int(np.count_nonzero(correct_logits(logits, labels)))
 
 
 def mean_log_loss(logits: Array | NDArray[np.float32], labels: Labels) -> float:

@@ -35,7 +35,7 @@ def to_probabilities(logits: Array) -> Array:
     return probabilities
 
 
-def is_right(probabilities: Array, labels: Labels) -> NDArray[np.bool_]:
+def correct_probabilities(probabilities: Array, labels: Labels) -> NDArray[np.bool_]:
     """Return whether each decision at 0.5 is right: bool (n,)."""
     right: NDArray[np.bool_] = (probabilities >= THRESHOLD) == (labels == 1)
     return right
@@ -84,7 +84,7 @@ class Scores:
 
 def score(probabilities: Array, labels: Labels) -> Scores:
     """Compute all scores of probabilities (n,) against labels 0/1 (n,). AUC is NaN where only one class is present."""
-    right = is_right(probabilities, labels)
+    right = correct_probabilities(probabilities, labels)
     return Scores(
         n=len(labels),
         accuracy=float(right.mean()),

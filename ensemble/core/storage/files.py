@@ -47,7 +47,8 @@ def location(text: str | Path) -> Location:
         return Path(str(text)[scheme.end() :])
     from ensemble.core.storage.remote import RemotePath
 
-    return RemotePath(str(text), use_listings_cache=False)  # another driver may have written since
+    # No cache: another driver may have written since. And one request an object: s3fs would first ask for its size.
+    return RemotePath(str(text), use_listings_cache=False, max_concurrency=1)
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from ensemble.core.arrays import Array, Labels
 from ensemble.core.metrics.intervals import auc_standard_error, wilson_interval
 from ensemble.core.metrics.scores import (
     area_under_curve,
+    correct_probabilities,
     expected_calibration_error,
-    is_right,
     log_loss,
     to_logits,
 )
@@ -33,7 +33,7 @@ _PER = 10_000
 
 def figures(probabilities: Array, labels: Labels, measured_on: str) -> Table:
     """Return accuracy, AUC, losses and calibration, with 95% intervals where there is a sound one."""
-    right = is_right(probabilities, labels)
+    right = correct_probabilities(probabilities, labels)
     auc, error = area_under_curve(probabilities, labels), auc_standard_error(probabilities, labels)
     losses, squares = log_loss(to_logits(probabilities), labels), (probabilities - labels) ** 2
     rows = [

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.core.arrays import Array
-from ensemble.core.metrics.scores import CLASSES, THRESHOLD, is_right
+from ensemble.core.metrics.scores import CLASSES, THRESHOLD, correct_probabilities
 from ensemble.report.exhibits.opinions import Opinions, certainty
 
 AT_MOST = 12  # photographs of a kind
@@ -56,7 +56,7 @@ def word(probability: float) -> str:
 
 def confident_errors(opinions: Opinions, count: int = AT_MOST) -> list[Chosen]:
     """Choose the most confident errors, of both directions if there are both."""
-    wrong = ~np.isnan(opinions.lead) & ~is_right(opinions.lead, opinions.labels)
+    wrong = ~np.isnan(opinions.lead) & ~correct_probabilities(opinions.lead, opinions.labels)
     rows = _surest_first(np.flatnonzero(wrong), opinions.lead)
     half = count // 2
     first = np.concatenate([rows[opinions.labels[rows] == label][:half] for label in (0, 1)])

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ensemble.core.arrays import Array
-from ensemble.core.metrics.scores import THRESHOLD, is_right, to_logits, to_probabilities
+from ensemble.core.metrics.scores import THRESHOLD, correct_probabilities, to_logits, to_probabilities
 from ensemble.core.storage.files import local_copy
 from ensemble.report.facts.material import Material
 from ensemble.store.oof import SUBMISSION
@@ -72,7 +72,7 @@ class Opinions:
     @property
     def right(self) -> Array:
         """1 where a member is right, 0 where it is wrong, NaN where it has no prediction: (n, members)."""
-        right = is_right(self.members, self.labels[:, None])
+        right = correct_probabilities(self.members, self.labels[:, None])
         return np.where(np.isnan(self.members), np.nan, right)
 
 

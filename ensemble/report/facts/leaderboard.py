@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ensemble.core.metrics.scores import fold_accuracies, is_right, score
+from ensemble.core.metrics.scores import correct_probabilities, fold_accuracies, score
 from ensemble.store.oof import BLEND_OOF, OofStore
 from ensemble.store.parquet import read_arrays
 from ensemble.store.predictions import Predictions, measured_on, member_cost
@@ -43,7 +43,7 @@ def _scores(probabilities: NDArray[np.float64], labels: NDArray[np.int64], folds
     predicted = ~np.isnan(probabilities)
     if not predicted.all():
         probabilities, labels, folds = probabilities[predicted], labels[predicted], folds[predicted]
-    by_fold = fold_accuracies(is_right(probabilities, labels), folds)
+    by_fold = fold_accuracies(correct_probabilities(probabilities, labels), folds)
     return {**asdict(score(probabilities, labels)), "fold_min": by_fold.min(), "fold_max": by_fold.max()}
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ensemble.config import Experiment
 from ensemble.core.arrays import Array
-from ensemble.core.metrics.scores import is_right
+from ensemble.core.metrics.scores import correct_probabilities
 from ensemble.report.facts.leaderboard import leaderboard
 from ensemble.store.oof import BLEND_OOF, OofStore
 from ensemble.store.parquet import read_arrays
@@ -89,7 +89,7 @@ class Material:
     @cached_property
     def member_right(self) -> Array:
         """1 where a member is right, 0 where it is wrong, NaN where it has no prediction: (training rows, members)."""
-        right = is_right(self.member_probabilities, self.labels[:, None]).astype(float)
+        right = correct_probabilities(self.member_probabilities, self.labels[:, None]).astype(float)
         right[np.isnan(self.member_probabilities)] = np.nan
         return right
 

@@ -9,7 +9,7 @@ import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
-from ensemble.core.metrics.scores import is_right, score
+from ensemble.core.metrics.scores import correct_probabilities, score
 from ensemble.store.predictions import Predictions
 from ensemble.store.record import FoldRecord
 
@@ -58,7 +58,7 @@ def fold_table(predictions: Predictions, column: int) -> pd.DataFrame:
 def worst_errors(predictions: Predictions, column: int, most: int = _ERRORS_SHOWN) -> NDArray[np.intp]:
     """Return the rows of the ledger that a member gets wrong, the most confident first, `most` of them."""
     probabilities = predictions.probabilities(column)
-    wrong = np.flatnonzero(~is_right(probabilities, predictions.ledger.labels) & ~np.isnan(probabilities))
+    wrong = np.flatnonzero(~correct_probabilities(probabilities, predictions.ledger.labels) & ~np.isnan(probabilities))
     order = np.argsort(-np.abs(predictions.oof_logits[wrong, column]), kind="stable")
     worst: NDArray[np.intp] = wrong[order][:most]
     return worst

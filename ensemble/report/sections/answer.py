@@ -10,7 +10,7 @@ import pandas as pd
 from ensemble.core.errors import UserError
 from ensemble.core.metrics.intervals import wilson_interval
 from ensemble.core.metrics.paired import compare
-from ensemble.core.metrics.scores import CLASSES, is_right
+from ensemble.core.metrics.scores import CLASSES, correct_probabilities
 from ensemble.report.facts.freshness import current_rows
 from ensemble.report.facts.material import BlendRows, Material
 from ensemble.report.facts.rates import FALSE_ALARMS, FOUND, Rate, rates_of
@@ -143,7 +143,7 @@ def _best_member(material: Material) -> Section:
 def _comparisons(material: Material, blend: BlendRows) -> list[dict[str, Any]]:
     """Compare the blend with the best member, the baseline, and always giving the more frequent answer."""
     labels = material.labels[blend.rows]
-    right = is_right(blend.probabilities, labels)
+    right = correct_probabilities(blend.probabilities, labels)
     rivals = _best_of(material, blend) | _baseline(material, blend)
     majority = int(labels.mean() >= 0.5)
     rivals[f"always {CLASSES[majority]}"] = labels == majority
@@ -183,7 +183,7 @@ def _baseline(material: Material, blend: BlendRows) -> dict[str, Any]:
     probabilities = found.probabilities(0)[blend.rows]
     if np.isnan(probabilities).any():
         return {}
-    return {f"baseline ({found.members[0]})": is_right(probabilities, material.labels[blend.rows])}
+    return {f"baseline ({found.members[0]})": correct_probabilities(probabilities, material.labels[blend.rows])}
 
 
 def _baseline_store(material: Material) -> Predictions | None:

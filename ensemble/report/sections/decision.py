@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ensemble.core.arrays import Array, Labels
 from ensemble.core.metrics.intervals import wilson_interval
-from ensemble.core.metrics.scores import CLASSES, PLATEAU, THRESHOLD, UNSURE, is_right
+from ensemble.core.metrics.scores import CLASSES, PLATEAU, THRESHOLD, UNSURE, correct_probabilities
 from ensemble.report.facts.material import Material
 from ensemble.report.render.blocks import Block, Column, Figure, Section, Table, Text
 
@@ -25,12 +25,12 @@ def decision(material: Material) -> Section | None:
     if material.blend is None or material.manifest is None:
         return None
     probabilities, labels = material.blend.probabilities, material.labels[material.blend.rows]
-    rule = material.manifest["decision_rule"]
+    rule, correct = material.manifest["decision_rule"], correct_probabilities(probabilities, labels)
     blocks: tuple[Block, ...] = (
         Text((f"Several ways to place the decision at 0.5 were compared; the one that was chosen: {rule}.",)),
         _draw_reliability(_reliability(probabilities, labels)),
         _draw_histogram(_histogram(probabilities, labels), probabilities),
-        _draw_thresholds(_by_threshold(probabilities, labels), float(is_right(probabilities, labels).mean())),
+        _draw_thresholds(_by_threshold(probabilities, labels), float(correct.mean())),
         _draw_coverage(_by_coverage(probabilities, labels)),
     )
     lead = f"The blend's nested probabilities of {len(labels):,} training photographs."
@@ -175,7 +175,7 @@ def _draw_thresholds(frame: pd.DataFrame, at_half: float) -> Figure:
 def _by_coverage(probabilities: Array, labels: Labels) -> pd.DataFrame:
     """Return the accuracy on the photographs about which the blend is most confident."""
     order = np.argsort(-np.abs(probabilities - THRESHOLD), kind="stable")
-    right = is_right(probabilities, labels)[order]
+    right = correct_probabilities(probabilities, labels)[order]
     rows = []
     for share in _COVERAGES:
         n = max(round(share * len(right)), 1)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ensemble.core.metrics.scores import fold_accuracies, is_right
+from ensemble.core.metrics.scores import correct_probabilities, fold_accuracies
 from ensemble.report.facts.leaderboard import BLEND
 from ensemble.report.facts.material import Material
 from ensemble.report.render.blocks import Block, Column, Section, Table, Text
@@ -77,7 +77,7 @@ def _fold_scores(material: Material, name: str) -> list[float]:
     ledger = material.predictions.ledger
     if name.startswith(BLEND) and material.blend is not None and name not in material.predictions.members:
         rows = material.blend.rows
-        right = is_right(material.blend.probabilities, ledger.labels[rows])
+        right = correct_probabilities(material.blend.probabilities, ledger.labels[rows])
         return [float(value) for value in fold_accuracies(right, ledger.folds[rows])]
     by_member = material.member_right[:, material.predictions.members.index(name)]
     predicted = ~np.isnan(by_member)

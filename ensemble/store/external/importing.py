@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from ensemble.core.arrays import Array, Labels
+from ensemble.core.console.text import first_few
 from ensemble.core.errors import InputProblems, UserError
 from ensemble.core.metrics.intervals import standard_error
-from ensemble.core.metrics.scores import is_right, to_probabilities
+from ensemble.core.metrics.scores import correct_probabilities, to_probabilities
 from ensemble.core.storage.files import Location, new_folder, remove_unfinished, write_text
 from ensemble.engine.tasks.fold import FoldResult
 from ensemble.folds.ledger import FoldLedger
@@ -114,10 +115,7 @@ def _check_folds(oof: ExternalTable, ledger: FoldLedger, same_folds: bool) -> No
     names = theirs.groupby(ledger.folds).agg(lambda values: values.mode()[0])
     differing = oof.table["name"][names.to_numpy()[ledger.folds] != theirs.to_numpy()]
     if len(differing) or names.nunique() < ledger.n_folds:
-        more = f" (+{len(differing) - 5} more)" if len(differing) > 5 else ""
-        where = (
-            f"{', '.join(differing[:5])}{more}" if len(differing) else f"{theirs.nunique()} folds, not {ledger.n_folds}"
-        )
+        where = first_few(list(differing)) if len(differing) else f"{theirs.nunique()} folds, not {ledger.n_folds}"
         raise UserError(
             f"{oof.file} was made on other folds than the ledger's: {where}; train on the folds that "
             "ensemble folds export gives"
@@ -207,7 +205,7 @@ def _store(store: OofStore, ledger: FoldLedger, name: str, values: Pair, origin:
 
 
 def _summary(name: str, values: Pair, scale: str, labels: Labels) -> str:
-    right = is_right(values.oof, labels)
+    right = correct_probabilities(values.oof, labels)
     accuracy = f"{right.mean():.4f} ± {standard_error(right):.4f}"
     rows = f"{len(values.oof)} out-of-fold and {len(values.test)} test rows"
     return f"{name}: {rows}, each read as a {scale}; OOF accuracy {accuracy}"

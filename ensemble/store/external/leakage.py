@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ensemble.core.arrays import Array, Labels
 from ensemble.core.metrics.intervals import paired_standard_error, standard_error
-from ensemble.core.metrics.scores import THRESHOLD, is_right, to_logits
+from ensemble.core.metrics.scores import THRESHOLD, correct_probabilities, to_logits
 
 _SIGNIFICANT = 3.0  # standard errors
 
@@ -52,7 +52,8 @@ def _more_confident_on_training_rows(mine: Pair, n_folds: int) -> list[str]:
 
 def _agrees_more_on_training_rows(mine: Pair, others: Pair) -> list[str]:
     oof, test = (
-        is_right(values, (theirs >= THRESHOLD).astype(int)) for values, theirs in zip(mine, others, strict=True)
+        correct_probabilities(values, (theirs >= THRESHOLD).astype(int))
+        for values, theirs in zip(mine, others, strict=True)
     )
     if oof.mean() - test.mean() <= _SIGNIFICANT * np.hypot(_error(oof), _error(test)):
         return []
@@ -64,7 +65,7 @@ def _agrees_more_on_training_rows(mine: Pair, others: Pair) -> list[str]:
 
 def _gains_too_much(mine: Pair, others: Pair, labels: Labels) -> list[str]:
     """Compare the gain with the share of rows in which decisions differ, which limits it."""
-    right, theirs = is_right(mine.oof, labels), is_right(others.oof, labels)
+    right, theirs = correct_probabilities(mine.oof, labels), correct_probabilities(others.oof, labels)
     differ = (mine.test >= THRESHOLD) != (others.test >= THRESHOLD)
     gain, limit = float(right.mean() - theirs.mean()), float(differ.mean())
     if gain - limit <= _SIGNIFICANT * np.hypot(paired_standard_error(right, theirs), _error(differ)):

@@ -57,9 +57,9 @@ class Clusters:
 
 
 def find_clusters(
-    spectra: NDArray[np.float32], names: Sequence[str], groups: Sequence[str], seed: int, asked: int | None = None
+    spectra: NDArray[np.float32], names: Sequence[str], groups: Sequence[str], seed: int, n_clusters: int | None = None
 ) -> Clusters:
-    """Cluster fakes by their spectra (fakes, columns), with `asked` clusters (default: by `RULE`).
+    """Cluster fakes by their spectra (fakes, columns), with `n_clusters` clusters (default: by `RULE`).
 
     Fakes of one group stay together, in the cluster of most of them.
 
@@ -68,19 +68,19 @@ def find_clusters(
     UserError
         There are too few fakes, or they do not give so many clusters.
     """
-    if len(set(groups)) < 2 * (asked or 2):
-        raise UserError(f"{len(set(groups))} different fakes cannot be cut into {asked or 2} clusters or more")
+    if len(set(groups)) < 2 * (n_clusters or 2):
+        raise UserError(f"{len(set(groups))} different fakes cannot be cut into {n_clusters or 2} clusters or more")
     if (spectra == spectra[0]).all():
         raise UserError("all fakes have the same spectrum, so they do not fall into clusters")
     with threads(1):  # sums in one order: the same clusters on any machine
         points = _points(spectra)
-        numbers = [asked] if asked else [n for n in NUMBERS if n < len(set(groups))]
-        partitions = [_partition(points, n, groups, seed, merge=asked is None) for n in numbers]
+        numbers = [n_clusters] if n_clusters else [n for n in NUMBERS if n < len(set(groups))]
+        partitions = [_partition(points, n, groups, seed, merge=n_clusters is None) for n in numbers]
         found = {int(labels.max()) + 1: labels for labels in reversed(partitions) if labels.max() > 0}
         silhouettes = {n: _silhouettes(points, found[n], seed) for n in sorted(found)}
     tried = {n: float(values.mean()) for n, (values, _) in silhouettes.items()}
-    if not tried or asked not in (None, *tried):
-        raise UserError(f"the fakes do not fall into {asked or 'two'} clusters; give another --clusters")
+    if not tried or n_clusters not in (None, *tried):
+        raise UserError(f"the fakes do not fall into {n_clusters or 'two'} clusters; give another --clusters")
     number = choose_number(tried)
     labels, (values, rows) = found[number], silhouettes[number]
     each = [float(values[labels[rows] == cluster].mean()) for cluster in range(number)]

@@ -56,7 +56,7 @@ def leave_clusters_out(
     names: str = "",
     data: Location | None = None,
     engine_name: str = "ray",
-    asked: int | None = None,
+    n_clusters: int | None = None,
 ) -> bool:
     """Train members (default: all) without each cluster of fakes, and write their scores on it.
 
@@ -76,14 +76,15 @@ def leave_clusters_out(
         run = _Run(store, experiment, competition, _random_ledger(store), engine_name, ProgressBoard())
         ready, left_out = _trained(run, chosen if names else set())
         cluster_store = OofStore(store.root / GENERATORS, store.feature_cache)
-        clusters = _clusters(run, cluster_store, asked)
-        plan = plan_folds(ready.whole, clusters.ledger, competition, cluster_store)
+        clusters = _clusters(run, cluster_store, n_clusters)
+        members = ready.complete_members
+        plan = plan_folds(members, clusters.ledger, competition, cluster_store)
         complete = _train(run, cluster_store, clusters, _only(plan, chosen), started)
-        whole = (
-            plan_folds(ready.whole, clusters.ledger, competition, cluster_store).whole if plan.missing else plan.whole
-        )
-        left_out |= {m.name: "not trained without each cluster" for m in ready.whole if m not in whole}
-        _publish(run, cluster_store, clusters, [member.name for member in whole], left_out)
+        if plan.missing:
+            plan = plan_folds(members, clusters.ledger, competition, cluster_store)
+        compared = plan.complete_members
+        left_out |= {m.name: "not trained without each cluster" for m in members if m not in compared}
+        _publish(run, cluster_store, clusters, [member.name for member in compared], left_out)
     return complete
 
 
@@ -100,22 +101,22 @@ def _trained(run: _Run, named: set[str]) -> tuple[Plan, dict[str, str]]:
     changed = {reason.partition("/")[0]: reason.partition(": ")[2] for reason in plan.reasons}
     left_out = {m.name: changed.get(m.name, "not trained to the end in random folds") for m in plan.members}
     left_out |= dict.fromkeys(run.store.imported(), "trained elsewhere")
-    missing = sorted(named & set(left_out)) or (sorted(left_out) if not plan.whole else [])
+    missing = sorted(named & set(left_out)) or (sorted(left_out) if not plan.complete_members else [])
     if missing:
         raise UserError(f"{run.store.root}: {missing[0]} ({left_out[missing[0]]}); run ensemble train first")
     return plan, left_out
 
 
-def _clusters(run: _Run, cluster_store: OofStore, asked: int | None) -> Found:
+def _clusters(run: _Run, cluster_store: OofStore, n_clusters: int | None) -> Found:
     """Return the stored clusters, or new ones from the spectra, which are computed if need be."""
     recipe = run.experiment.report.spectra
-    clusters = stored_clusters(cluster_store, run.ledger, recipe, asked)
+    clusters = stored_clusters(cluster_store, run.ledger, recipe, n_clusters)
     if clusters is None:
         if columns_missing(recipe, run.competition, run.store, SPECTRA):
             with engine_maker(run.engine_name)() as engine:
                 context = RunContext(run.competition, run.ledger, run.store, engine, run.board)
                 make_columns(recipe, context, run.decoded(), SPECTRA)
-        clusters = new_clusters(run.store, run.ledger, recipe, asked)
+        clusters = new_clusters(run.store, run.ledger, recipe, n_clusters)
         if _ledger_of(cluster_store) != clusters.ledger.sha256:
             set_aside(cluster_store, clusters.ledger, run.competition, run.board)
         write_clusters(cluster_store, clusters)

@@ -42,20 +42,22 @@ class Found:
     ledger: FoldLedger
 
 
-def stored_clusters(cluster_store: OofStore, ledger: FoldLedger, recipe: Recipe, asked: int | None) -> Found | None:
-    """Return the stored clusters, if they are of these fakes and spectra, and `asked` in number unless that is None."""
+def stored_clusters(
+    cluster_store: OofStore, ledger: FoldLedger, recipe: Recipe, n_clusters: int | None
+) -> Found | None:
+    """Return the stored clusters, if they are of these fakes and spectra, and as many as given (None: any number)."""
     try:
         facts: dict[str, Any] = dict(json.loads((cluster_store.root / FACTS).read_text(encoding="utf-8")))
         found = cluster_store.ledger()
     except (OSError, ValueError, TypeError, UserError):
         return None
     known = facts.get("made_of") == _made_of(ledger, recipe) and facts.get("folds_sha256") == found.sha256
-    if not known or asked not in (None, len(facts["clusters"])):
+    if not known or n_clusters not in (None, len(facts["clusters"])):
         return None
     return Found(facts, _table(found, found.folds[found.labels == 1]), found)
 
 
-def new_clusters(store: OofStore, ledger: FoldLedger, recipe: Recipe, asked: int | None) -> Found:
+def new_clusters(store: OofStore, ledger: FoldLedger, recipe: Recipe, n_clusters: int | None) -> Found:
     """Cluster the fakes of a store by its spectra.
 
     Raises
@@ -68,7 +70,7 @@ def new_clusters(store: OofStore, ledger: FoldLedger, recipe: Recipe, asked: int
         raise UserError(f"{store.root} holds no spectra of this config, so its fakes cannot be clustered")
     fakes = ledger.labels == 1
     rows = ledger.table[fakes]
-    clusters = find_clusters(columns[0][fakes], list(rows["name"]), list(rows["group"]), ledger.seed, asked)
+    clusters = find_clusters(columns[0][fakes], list(rows["name"]), list(rows["group"]), ledger.seed, n_clusters)
     folds = cluster_ledger(ledger, clusters.labels)
     frequencies = np.asarray(build(recipe).frequencies, dtype=np.float64)
     curves = columns[0][:, : len(frequencies)]
@@ -76,7 +78,7 @@ def new_clusters(store: OofStore, ledger: FoldLedger, recipe: Recipe, asked: int
         "made_of": _made_of(ledger, recipe),
         "folds_sha256": folds.sha256,
         "method": METHOD,
-        "rule": RULE if asked is None else f"--clusters {asked}",
+        "rule": RULE if n_clusters is None else f"--clusters {n_clusters}",
         "seed": ledger.seed,
         "spectra": recipe.model_dump(mode="json"),
         "silhouette": clusters.silhouette,

@@ -20,7 +20,7 @@ from ensemble.core.metrics.intervals import (
     proportion_standard_error,
     standard_error,
 )
-from ensemble.core.metrics.scores import UNSURE, area_under_curve, is_right, to_probabilities
+from ensemble.core.metrics.scores import UNSURE, area_under_curve, correct_probabilities, to_probabilities
 from ensemble.core.storage.files import local_copy, new_file, write_text
 from ensemble.engine.recipes.code import versions
 from ensemble.engine.tasks.features import TableRequest
@@ -140,10 +140,10 @@ def scores(logits: Array, clean: Array | None, labels: Labels) -> dict[str, Any]
     there = ~np.isnan(logits)
     logits, labels = logits[there], labels[there]
     probabilities = to_probabilities(logits)
-    right = is_right(probabilities, labels)
+    right = correct_probabilities(probabilities, labels)
     change = change_error = math.nan
     if clean is not None:
-        before = is_right(to_probabilities(clean[there]), labels)
+        before = correct_probabilities(to_probabilities(clean[there]), labels)
         change, change_error = float(right.mean() - before.mean()), paired_standard_error(right, before)
     alarms, found = ~right[labels == 0], right[labels == 1]
     low, high = UNSURE

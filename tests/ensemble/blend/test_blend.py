@@ -16,7 +16,7 @@ from ensemble.blend.manifest import rebuild
 from ensemble.blend.run import blend
 from ensemble.config import Recipe
 from ensemble.core.errors import UserError
-from ensemble.core.metrics.scores import is_right, to_logits, to_probabilities
+from ensemble.core.metrics.scores import correct_probabilities, to_logits, to_probabilities
 from ensemble.core.storage.files import remove_unfinished, write_text
 from ensemble.report.facts.leaderboard import leaderboard
 from ensemble.store.oof import OofStore
@@ -106,7 +106,7 @@ def test_a_blend_that_was_tampered_with_is_not_shown(blended: OofStore, tmp_path
 
 def test_the_manifests_score_is_that_of_the_stored_oof(blended: OofStore) -> None:
     table = pd.read_parquet(blended.root / "blend" / "oof.parquet")
-    accuracy = is_right(table["pred"].to_numpy(), table["label"].to_numpy()).mean()
+    accuracy = correct_probabilities(table["pred"].to_numpy(), table["label"].to_numpy()).mean()
     content = manifest(blended)
     assert content["nested"]["accuracy"] == accuracy  # type: ignore[index]
     summary = content["blenders"][content["chosen"]]  # type: ignore[index]
@@ -231,7 +231,7 @@ def test_the_headline_is_the_score_of_what_is_handed_in(tmp_path: Path) -> None:
     content = blend(store)
     assert content["decision"]["shift"] > 0.5
     table = pd.read_parquet(store.blend_folder / "oof.parquet")
-    accuracy = is_right(table["pred"].to_numpy(), table["label"].to_numpy()).mean()
+    accuracy = correct_probabilities(table["pred"].to_numpy(), table["label"].to_numpy()).mean()
     assert content["nested"]["accuracy"] == accuracy > content["blenders"]["mean"]["nested"]["accuracy"]
     assert f"ested accuracy {accuracy:.4f}" in (store.blend_folder / "report.md").read_text()
     assert leaderboard(store, load_predictions(store)).iloc[0]["accuracy"] == accuracy

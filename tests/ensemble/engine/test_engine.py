@@ -70,7 +70,7 @@ def test_a_machine_by_itself_waits_for_nobody() -> None:
     waits = MEMBER.model_copy(update={"resources": Resources(num_gpus=1, without_gpu="wait", custom={"disk": 1})})
     able, unable = InlineEngine().fit_to_hardware([MEMBER, waits.model_copy(update={"name": "waits"})])
     assert [member.name for member in able] == ["m"]
-    assert "asks for 1 CPU, 1 GPU, 1 disk, and no node has that much" in unable["waits"]
+    assert "requests 1 CPU, 1 GPU, 1 disk, and no node has that much" in unable["waits"]
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +105,7 @@ Grown = tuple[OofStore, str, list[dict[str, Any]]]
 
 @pytest.mark.process
 @pytest.mark.ray
+@pytest.mark.slow
 def test_who_waits_for_a_gpu_runs_when_one_joins(grown: Grown) -> None:
     store, said, timeline = grown
     assert len(finished(store)) == 9
@@ -115,6 +116,7 @@ def test_who_waits_for_a_gpu_runs_when_one_joins(grown: Grown) -> None:
 
 @pytest.mark.process
 @pytest.mark.ray
+@pytest.mark.slow
 def test_a_named_resource_is_never_shared_by_more_than_there_is(grown: Grown) -> None:
     spans = sorted((e["started"], e["finished"]) for e in grown[2] if e["task"].startswith("reads/"))
     assert all(end <= begin + 1e-3 for (_, end), (begin, _) in pairwise(spans))
@@ -122,6 +124,7 @@ def test_a_named_resource_is_never_shared_by_more_than_there_is(grown: Grown) ->
 
 @pytest.mark.process
 @pytest.mark.ray
+@pytest.mark.slow
 def test_a_worker_that_used_a_gpu_ends_and_others_stay(grown: Grown) -> None:
     processes = {name: [e["place"] for e in grown[2] if e["task"].startswith(name)] for name in ("waits/", "reads/")}
     assert len(set(processes["waits/"])) == 3

@@ -88,7 +88,7 @@ def test_threads_are_those_asked_for(both: Both) -> None:
 
 def test_hardware_that_is_not_there(both: Both) -> None:
     _, store, _, said = both
-    assert "huge cannot run: asks for 4096 CPUs" in said
+    assert "huge cannot run: requests 4096 CPUs" in said
     assert "humble" in load_predictions(store).members
     assert "huge" in load_predictions(store).left_out
 

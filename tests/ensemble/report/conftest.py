@@ -64,7 +64,7 @@ def real_report(trained: OofStore) -> Path:
         store = OofStore(Path(shutil.copytree(trained.root.parent, folder / "oof")) / trained.name)
         blend(store)
         robustness(store, store.experiment(), None, "inline", RobustnessRequest(("jpeg_50_420", "flip"), photographs=0))
-        leave_clusters_out(store, store.experiment(), engine_name="inline", asked=2)
+        leave_clusters_out(store, store.experiment(), engine_name="inline", n_clusters=2)
         publish(store, make_console())
 
     return built_once("real_report", build) / "oof" / trained.name

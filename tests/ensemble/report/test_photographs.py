@@ -21,7 +21,7 @@ from ensemble.competition.dataset import Competition
 from ensemble.config import Recipe
 from ensemble.core.console.console import make_console
 from ensemble.core.console.progress import ProgressBoard
-from ensemble.core.metrics.scores import is_right
+from ensemble.core.metrics.scores import correct_probabilities
 from ensemble.core.storage.files import Location
 from ensemble.engine.choose import engine_maker
 from ensemble.report.__main__ import main as report
@@ -81,7 +81,7 @@ def forget_source(store: OofStore, source: str = "/nowhere/at/all") -> None:
 def test_errors_are_errors_the_surest_first_of_both_directions() -> None:
     seen = opinions()
     chosen = [each.row for each in criteria.confident_errors(seen)]
-    wrong = ~is_right(seen.lead, seen.labels)
+    wrong = ~correct_probabilities(seen.lead, seen.labels)
     assert wrong[chosen].all()
     assert len(chosen) == min(wrong.sum(), criteria.AT_MOST)
     sure = np.abs(seen.lead[chosen] - 0.5)
@@ -153,7 +153,7 @@ def test_one_member_agrees_with_nobody() -> None:
 def test_only_one_right_is_right_alone_and_each_has_its_turn() -> None:
     seen = opinions(n=2000)
     chosen = [each.row for each in criteria.only_one_right(seen)]
-    right = is_right(seen.members, seen.labels[:, None])
+    right = correct_probabilities(seen.members, seen.labels[:, None])
     assert (right[chosen].sum(axis=1) == 1).all()
     able = {int(np.argmax(row)) for row in right[right.sum(axis=1) == 1]}
     assert {int(np.argmax(row)) for row in right[chosen]} == able

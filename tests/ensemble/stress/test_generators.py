@@ -329,7 +329,7 @@ def test_clusters_are_found_named_by_size_and_the_same_again() -> None:
     again = find_clusters(points, names, names, seed=0)
     np.testing.assert_array_equal(found.labels, again.labels)
     assert found.tried == again.tried
-    assert find_clusters(points, names, names, seed=0, asked=4).number == 4
+    assert find_clusters(points, names, names, seed=0, n_clusters=4).number == 4
 
 
 def test_near_duplicates_go_where_most_of_them_are() -> None:
@@ -347,7 +347,7 @@ def test_a_few_outliers_are_no_cluster() -> None:
     points[0] = 1000
     found = find_clusters(points, named(60), named(60), seed=0)
     assert np.bincount(found.labels).min() >= 3
-    assert np.bincount(find_clusters(points, named(60), named(60), seed=0, asked=4).labels).min() == 1
+    assert np.bincount(find_clusters(points, named(60), named(60), seed=0, n_clusters=4).labels).min() == 1
 
 
 def test_too_few_fakes_are_told() -> None:

@@ -17,8 +17,9 @@ from ensemble.engine.resources import makespan
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from ensemble.train import train
-from ensemble.training.budget import Budget, Limits, by_gain, that_fit
+from ensemble.training.budget import Budget, Limits
 from ensemble.training.pilots import pilot_rows
+from ensemble.training.selection import by_gain, that_fit
 from tests.competitions import write_config
 from tests.ensemble.training.test_execute import training
 from tests.ensemble.training.test_train import foreign

@@ -15,9 +15,9 @@ from ensemble.store.oof import OofStore
 from tests.competitions import LINEAR, write_competition, write_config
 from tests.conftest import train_inline
 from tests.ensemble.training.test_train import foreign
-from tests.fire import Run, finished, traces, until
+from tests.fire import Run, alive, finished, traces, until
 
-pytestmark = [pytest.mark.process, pytest.mark.ray]
+pytestmark = [pytest.mark.process, pytest.mark.ray, pytest.mark.slow]
 
 
 @pytest.fixture
@@ -39,13 +39,12 @@ def test_a_machine_is_lost(cluster: Cluster, competition_folder: Path, tmp_path:
     """SIGKILL for the raylet of one of two nodes in the middle of a fold; another node joins later."""
     mark = tmp_path / "mark"
     mark.mkdir()
-    config = write_config(tmp_path / "c.yaml", foreign("slow", "HighPass", mark=mark, seconds=4), LINEAR)
-    quiet = finished(train_inline(config, competition_folder, tmp_path / "quiet"))
-    for path in mark.iterdir():
-        path.unlink()
+    quick = write_config(tmp_path / "quick.yaml", foreign("slow", "HighPass"), LINEAR)
+    quiet = finished(train_inline(quick, competition_folder, tmp_path / "quiet"))
+    config = write_config(tmp_path / "c.yaml", foreign("slow", "HighPass", mark=mark, seconds=12), LINEAR)
     second = cluster.add_node(num_cpus=1)
     run = Run(config, competition_folder, tmp_path / "oof", env=on(cluster))
-    until(lambda: len(list(mark.iterdir())) >= 2, run)
+    until(lambda: len({raylet_of(pid) for fold in range(3) for pid in traces(mark, fold) if alive(pid)}) == 2, run)
     cluster.remove_node(second, allow_graceful=False)
     code, said = run.end()
     assert code == 0, said
@@ -59,7 +58,6 @@ def raylet_of(process: int) -> int:
     return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
 
 
-@pytest.mark.slow
 @pytest.mark.fault("a worker is killed in mid-fold")
 def test_a_fold_whose_worker_was_killed_is_tried_on_another_machine(
     cluster: Cluster, competition_folder: Path, tmp_path: Path
@@ -81,7 +79,6 @@ def test_a_fold_whose_worker_was_killed_is_tried_on_another_machine(
 
 
 @pytest.mark.fault("memory runs out")
-@pytest.mark.slow
 @pytest.mark.parametrize("always", [False, True])
 def test_memory_runs_out(always: bool, competition_folder: Path, tmp_path: Path) -> None:
     """Ray kills the worker; the fold gets a machine for itself, and when that does not help, it alone is lost."""
@@ -100,7 +97,6 @@ def test_memory_runs_out(always: bool, competition_folder: Path, tmp_path: Path)
     assert len(finished(OofStore(tmp_path / "oof" / "small"))) == (8 if always else 9)
 
 
-@pytest.mark.slow
 @pytest.mark.fault("the object store is too small")
 def test_the_object_store_is_too_small(tmp_path: Path) -> None:
     """Photographs of 98 MB and a store of 80 MB: what does not fit goes to the disk, and nothing is lost."""

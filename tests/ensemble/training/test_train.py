@@ -324,8 +324,8 @@ def test_members_that_need_a_gpu_say_so(
     store, complete = run(config, competition_folder, tmp_path / "oof")
     said = capsys.readouterr().out
     assert not complete
-    assert "proud cannot run: asks for 1 CPU, 0.5 GPUs, and no node has that much" in said
-    assert "huge cannot run: asks for 4096 CPUs, 0 GPUs" in said
+    assert "proud cannot run: requests 1 CPU, 0.5 GPUs, and no node has that much" in said
+    assert "huge cannot run: requests 4096 CPUs, 0 GPUs" in said
     assert load_predictions(store).members == ["humble"]
 
 

@@ -10,7 +10,13 @@ from scipy.special import expit, logit
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
 from ensemble.core.metrics.intervals import paired_standard_error, standard_error
-from ensemble.core.metrics.scores import expected_calibration_error, is_right, score, to_logits, to_probabilities
+from ensemble.core.metrics.scores import (
+    correct_probabilities,
+    expected_calibration_error,
+    score,
+    to_logits,
+    to_probabilities,
+)
 
 probabilities = st.lists(st.floats(0, 1), min_size=4, max_size=60)
 
@@ -20,7 +26,8 @@ def labels_for(n: int) -> np.ndarray:
 
 
 def test_one_half_is_fake() -> None:
-    assert is_right(np.array([0.5, 0.5, np.nextafter(0.5, 0)]), np.array([1, 0, 0])).tolist() == [True, False, True]
+    probabilities = np.array([0.5, 0.5, np.nextafter(0.5, 0)])
+    assert correct_probabilities(probabilities, np.array([1, 0, 0])).tolist() == [True, False, True]
 
 
 @given(probabilities)

@@ -485,12 +485,11 @@ def world(seed: int, rows: int = 1500) -> tuple[NDArray[np.int64], Pair, Pair, N
     return labels, mine, others, hidden
 
 
-@given(seed=st.integers(0, 10_000))
-@settings(max_examples=50)
-def test_honest_predictions_do_not_smell(seed: int) -> None:
-    labels, mine, others, _ = world(seed)
-    assert leak_checks(mine, others, labels, 5) == []
-    assert leak_checks(mine, None, labels, 5) == []
+def test_honest_predictions_do_not_smell() -> None:
+    """One in a thousand does: the limits are three standard errors."""
+    worlds = [world(seed) for seed in range(200)]
+    assert sum(bool(leak_checks(mine, others, labels, 5)) for labels, mine, others, _ in worlds) <= 1
+    assert sum(bool(leak_checks(mine, None, labels, 5)) for labels, mine, _, _ in worlds) <= 1
 
 
 @given(seed=st.integers(0, 10_000))
