@@ -175,6 +175,7 @@ def test_work_on_other_data_is_set_aside_whole(store: OofStore, config: Path, tm
     assert load_predictions(store).partial == {}
 
 
+@pytest.mark.parametrize("place", ["local", "memory"], indirect=True)
 def test_a_member_that_was_trained_elsewhere_is_taken_in(store: OofStore, tmp_path: Path) -> None:
     ledger, sample = store.ledger(), store.sample()
     files = [tmp_path / "oof.csv", tmp_path / "test.csv"]

@@ -180,11 +180,12 @@ def test_a_disk_is_full(competition_folder: Path, tmp_path: Path, small_disk: Pa
     assert kept.items() <= finished(store).items()
 
 
-def test_a_cache_that_cannot_be_written_costs_nothing(competition_folder: Path, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_costs_nothing(
+    competition_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / ".features").touch()  # a file where the folder should be
-    code, said = Run(write_config(tmp_path / "c.yaml", LINEAR), competition_folder, tmp_path, "inline").end()
-    assert code == 0, said
-    assert said.count("features members.forensics.LogDCT cannot be cached for other runs") == 1
+    train_inline(write_config(tmp_path / "c.yaml", LINEAR), competition_folder, tmp_path)
+    assert capsys.readouterr().out.count("features members.forensics.LogDCT cannot be cached for other runs") == 1
     assert len(finished(store_in(tmp_path))) == 3
 
 
