@@ -243,30 +243,34 @@ def test_the_bytes_are_those_of_one_process(run: Run, trained: OofStore) -> None
 KNOWN_WITHOUT_GPU = get_args(Resources.model_fields["without_gpu"].annotation)
 
 
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder with a short path: Ray's sockets lie below it."""
+    with tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
 @pytest.mark.skipif("wait" not in KNOWN_WITHOUT_GPU, reason="no member can wait for a GPU")
-def test_the_kinds_of_nodes_of_the_launcher_come_when_members_ask(
-    competition_folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_the_kinds_of_nodes_of_the_launcher_come_when_members_ask(competition_folder: Path, short_path: Path) -> None:
     """Ray's autoscaler with the launcher's kinds of nodes, of which only the head is there when the run begins."""
-    tmp_path = tmp_path_factory.mktemp("r")  # a short name: Ray's sockets lie below it
-    shutil.copytree(competition_folder, tmp_path / "data")
-    waits = member("cnn", "{num_gpus: 0.5, without_gpu: wait}", looks_for=tmp_path / "nothing")
-    config = write_config(tmp_path / "config.yaml", LINEAR, waits)
-    machines = Machines(tmp_path, tmp_path)
+    shutil.copytree(competition_folder, short_path / "data")
+    waits = member("cnn", "{num_gpus: 0.5, without_gpu: wait}", looks_for=short_path / "nothing")
+    config = write_config(short_path / "config.yaml", LINEAR, waits)
+    machines = Machines(short_path, short_path)
     machines.environment |= {"RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
     machines.environment |= {"RAY_prestart_worker_first_driver": "0"}  # a node would start 16 for its 16 CPUs
-    launcher, config_of_nodes = tmp_path / "launcher.yaml", pretended(machines.address)
+    launcher, config_of_nodes = short_path / "launcher.yaml", pretended(machines.address)
     launcher.write_text(yaml.safe_dump(config_of_nodes))
     head = config_of_nodes["available_node_types"][config_of_nodes["head_node_type"]]
     try:
         machines.start_head(f"--autoscaling-config={launcher}", cpus=head["resources"]["CPU"])
-        training, log = start_training(machines, config, tmp_path)
+        training, log = start_training(machines, config, short_path)
         try:
             assert training.wait(2 * LONG) == 0, log.read_text()
         finally:
             training.kill()
         with_gpu = {node["NodeID"] for node in ray_nodes(machines) if "GPU" in node["Resources"]}
-        store = OofStore(tmp_path / "oof" / "small")
+        store = OofStore(short_path / "oof" / "small")
         records = [store.record("cnn", fold) for fold in range(3)]
         assert {record.history[0]["node"] for record in records if record} <= with_gpu
         assert all(records)
