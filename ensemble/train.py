@@ -67,10 +67,7 @@ def train(
     engine_name: str,
     limits: Limits = UNLIMITED,
 ) -> bool:
-    """Bring the store up to date with the experiment, within limits.
-
-    Returns whether every requested fold is stored that the budget has room for.
-    """
+    """Bring the store up to date within limits; return whether all folds are stored that the budget has room for."""
     run_log, board, make_engine = RunLog(store), ProgressBoard(), engine_maker(engine_name)
     if not store.exists():
         check_members(members)
