@@ -86,7 +86,8 @@ def select_members(done: NDArray[np.bool_], folds: NDArray[np.int64]) -> tuple[N
 
     A row without a member's prediction shows nothing about its predictions of the test rows, so such rows are neither
     fitted on nor scored. Members with few folds would leave few rows: of all sets "members with at least n folds" the
-    one with most predictions is selected, on two folds or more if possible.
+    one with most predictions is selected, on two folds or more if possible; where no fold is of all of such a set, the
+    members of the fold that most have predicted.
 
     Parameters
     ----------
@@ -102,6 +103,9 @@ def select_members(done: NDArray[np.bool_], folds: NDArray[np.int64]) -> tuple[N
         rank = (len(common) > 1, len(members) * len(common), int(least))
         if rank > best:
             best, used, shared = rank, members, common
+    if not len(shared):  # early in a run: the fold that most have predicted
+        shared = np.array([done.sum(axis=1).argmax()])
+        used = np.flatnonzero(done[shared[0]])
     return used, np.flatnonzero(np.isin(folds, shared))
 
 

@@ -141,6 +141,13 @@ def test_members_take_part_on_rows_that_all_have_predicted(folds: list[int], mem
     assert sorted(set(of_rows[found])) == list(range(rows))
 
 
+def test_members_without_a_common_fold_do_not_leave_a_blend_of_nothing() -> None:
+    """As early in a run, where the second fold of one is done before its first."""
+    done = np.array([[True, True, False], [False, False, True]])
+    used, rows = select_members(done, np.array([0, 0, 1, 1]))
+    assert (used.tolist(), rows.tolist()) == ([0, 1], [0, 1])
+
+
 def test_members_without_a_common_fold() -> None:
     there = np.array([[True, False], [True, False], [False, True]])
     used, found = select_members(there, np.array([0, 1, 2]))
