@@ -73,7 +73,7 @@ def session_ray() -> str:
 def start_head(folder: Path, dashboard: bool = False) -> dict[str, Any]:
     """Start a head node of two CPUs, for each of which it starts a worker for each driver; return how to reach it.
 
-    `pid` leads the group of its processes. The dashboard, which jobs are submitted to, takes a tenth of a core.
+    `pid` leads the group of its processes. The dashboard, which jobs are submitted to, takes a sixth of a core.
     """
     port, dashboard_port, client, agent = _free_ports(4)
     command = [_RAY, "start", "--head", "--block", f"--port={port}", "--node-ip-address=127.0.0.1", "--num-cpus=2"]

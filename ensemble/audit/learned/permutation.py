@@ -58,10 +58,10 @@ def permutation(
         )
     rng = np.random.default_rng((seed, 2))
     rows = sampled(len(labels), MOST_ROWS, rng)
-    alike = np.arange(len(labels))[rows] if groups is None else groups[rows]
+    look_alikes = np.arange(len(labels))[rows] if groups is None else groups[rows]
     columns, sample, folds = columns[rows], labels[rows], folds[rows]
-    tried = np.column_stack([sample, _shuffled(alike, sample, rng)])
-    return judge(_figures(learnability(columns, tried, folds)[1], sample, alike), best)
+    tried = np.column_stack([sample, _shuffled(look_alikes, sample, rng)])
+    return judge(_figures(learnability(columns, tried, folds)[1], sample, look_alikes), best)
 
 
 def best_auc(predictions: Predictions) -> Auc | None:
@@ -112,15 +112,15 @@ def _not_learned(least: float, best: Auc | None) -> tuple[Verdict, str, str]:
     return "look", f"An AUC of {USUAL:.2f}, which is usual, would have shown. {unknown}", SHUFFLED
 
 
-def _shuffled(alike: NDArray[np.intp], labels: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+def _shuffled(look_alikes: NDArray[np.intp], labels: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
     """Shuffle the labels (n, TIMES); look-alikes get one label, so that a fold that splits them shows."""
-    _, first, photograph = np.unique(alike, return_index=True, return_inverse=True)
+    _, first, photograph = np.unique(look_alikes, return_index=True, return_inverse=True)
     return np.column_stack([rng.permutation(labels[first])[photograph] for _ in range(TIMES)])
 
 
-def _figures(areas: list[float], labels: NDArray[np.int64], alike: NDArray[np.intp]) -> dict[str, float]:
+def _figures(areas: list[float], labels: NDArray[np.int64], look_alikes: NDArray[np.intp]) -> dict[str, float]:
     shuffled = np.array(areas[1:])
-    reals, fakes = effective(alike[labels == 0]), effective(alike[labels == 1])
+    reals, fakes = effective(look_alikes[labels == 0]), effective(look_alikes[labels == 1])
     return {
         "photographs": float(len(labels)),
         "auc": areas[0],

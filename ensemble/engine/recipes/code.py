@@ -50,9 +50,10 @@ def versions() -> dict[str, str]:
 
 def recipe_code(recipe: dict[str, Any]) -> str:
     """Identify what a recipe names, at any depth: all code, and the content of files such as weights."""
-    texts = dict(_texts(recipe))
     code = code_versions(recipe)
-    files = {text: file_sha256(Path(text)) for text, key in texts.items() if key != "use" and _is_file(text)}
+    files = {
+        text: file_sha256(Path(text)) for text, key in dict(_texts(recipe)).items() if key != "use" and _is_file(text)
+    }
     return digest([PROTOCOL, code, files])
 
 

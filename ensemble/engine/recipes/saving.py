@@ -69,12 +69,12 @@ def save_model(model: Any, folder: Path) -> None:
 
 
 def _skops() -> ModuleType:
-    """Import skops, but not torch, which would cost each worker seconds and a quarter of a gigabyte.
+    """Import skops, but not torch, which would cost each worker seconds.
 
     skops imports all of scikit-learn to list its estimators, and with it scikit-learn's wrapper of torch. Where that
     raises an ImportError, it is passed over.
     """
-    absent = "torch" not in sys.modules
+    absent = not {"torch", "skops.io"} & sys.modules.keys()
     if absent:
         sys.modules["torch"] = None  # type: ignore[assignment]  # so that importing it raises an ImportError
     try:
