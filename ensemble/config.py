@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location
+from ensemble.core.yaml import dump_yaml, load_yaml
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
+
+
+def check_name(name: Any) -> str:
+    """Return the name of a member or experiment; raise a `ValueError` if it cannot be one."""
+    if isinstance(name, int | float):
+        raise ValueError(f'{name} is a number; write it in quotes, "{name}"')
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} cannot be a name; use letters, digits, _ . and -, at most 80")
+    return name
+
+
+Name = Annotated[str, BeforeValidator(check_name)]
 Seed = Annotated[int, Field(ge=0, le=2**31)]  # libraries take 32 bits, and a fold's number is added
 BlendMethod = Literal[
     "mean", "single_best", "greedy", "greedy_log_loss", "bagged_greedy", "nonnegative_logistic", "cma",
@@ -51,9 +66,28 @@ class DataSettings(Settings):
     """Column of the file names in train.csv, and in submit.csv where it has a column of that name. By default the
     column whose values name the photographs."""
     label_column: str | None = None
-    """Column of the labels in train.csv: 1 is fake, 0 is real. By default the column that holds 0 and 1."""
+    """Column of the labels in train.csv. By default the only one of 0 and 1, True and False, or words such as real and
+    fake."""
+    fake_label: bool | int | str | None = None
+    """Value of the label column that means fake; the other value means real. By default 1, True, or the word for it."""
+    prediction_column: str | None = None
+    """Column of the sample submission that predictions are written to. By default the only one besides the names, or
+    the one with a usual title, such as pred; the others are written back as they stand."""
     group_column: str | None = None
     """Column of train.csv whose equal values stay in one fold, such as the photographer."""
+    train_folder: str | None = None
+    """Folder of the training photographs, where it is not found by itself: its path, or the end of it."""
+    test_folder: str | None = None
+    """Folder of the test photographs."""
+    train_table: str | None = None
+    """Table of the labels, where train.csv is called otherwise: its path, or the end of it."""
+    sample_table: str | None = None
+    """The sample submission, where submit.csv is called otherwise."""
+    on_bad_photograph: Literal["error", "skip"] = "error"
+    """How to treat rows whose photograph is missing or unreadable: stop with an error, or go on and list them. A
+    training row is left out; a test row gets the share of fakes in the training rows as its prediction."""
+    convert_cmyk: bool = False
+    """Convert CMYK photographs to RGB, as Pillow does, without their colour profile. By default they are errors."""
     on_size_mismatch: Literal["error", "crop"] = "error"
     """How to treat photographs of different sizes: stop with an error, or crop all to the smallest size, on the 8 x 8
     grid of JPEG. Nothing is ever resized."""
@@ -181,7 +215,7 @@ class Experiment(Settings):
 
     def to_yaml(self) -> str:
         """Format the experiment as YAML, with every default."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        return dump_yaml(self.model_dump())  # not as JSON, in which keys such as 0 become texts
 
 
 def load_experiment(path: Location) -> Experiment:
@@ -193,7 +227,7 @@ def load_experiment(path: Location) -> Experiment:
         The file is missing, is not YAML, or has invalid settings; every error is listed with its place.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = load_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         known = ", ".join(str(p) for p in sorted(Path("configs").glob("*.yaml")))
         reason = error.strerror if isinstance(error, OSError) else "is not text"
@@ -203,7 +237,14 @@ def load_experiment(path: Location) -> Experiment:
     try:
         return Experiment.model_validate(raw)
     except ValidationError as error:
-        raise UserError(f"config {path}: " + "; ".join(_fault(fault) for fault in error.errors())) from None
+        raise UserError(f"config {path}: " + "; ".join(_faults(error.errors()))) from None
+
+
+def _faults(faults: Sequence[Any]) -> list[str]:
+    """Describe faults; that a list is too short is none where its entries are faulty, which are then left out."""
+    places = [fault["loc"] for fault in faults]
+    inside = {place[:depth] for place in places for depth in range(len(place))}
+    return [_fault(fault) for fault in faults if fault["type"] != "too_short" or fault["loc"] not in inside]
 
 
 def _fault(fault: Any) -> str:

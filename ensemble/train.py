@@ -24,7 +24,7 @@ from ensemble.engine.recipes.build import build
 from ensemble.report.publish import publish
 from ensemble.store.columns import columns_missing, make_columns
 from ensemble.store.context import RunContext
-from ensemble.store.oof import OofStore
+from ensemble.store.oof import RECORD, SUBMISSION, OofStore
 from ensemble.store.opening import facts_of, prepare, write_photograph_hashes
 from ensemble.training.budget import UNLIMITED, Limits
 from ensemble.training.checks import check_members
@@ -73,6 +73,8 @@ def train(
         check_members(members)
     with only_writer(store.root, "train"):
         competition = Competition.open(data, experiment.data)
+        for line in competition.lines():
+            board.log(line)
         pixels, ledger = prepare(experiment, competition, store, board)
         plan = plan_folds(members, ledger, competition, store)
         check_members(plan.members)  # finished ones were checked when they were trained
@@ -124,10 +126,18 @@ def _audit(context: RunContext, experiment: Experiment, pixels: NDArray[np.uint8
 
 
 def _publish(experiment: Experiment, competition: Competition, store: OofStore, board: ProgressBoard) -> None:
+    """Write and print what is known, and end with the submission and the command that comes next."""
+    if not any(store.root.glob(f"members/*/fold-*/{RECORD}")):
+        board.log(f"no fold was trained; the errors are in {store.root}/members/*/fold-*.error.txt")
+        return
     try:
         publish(store, board.console, experiment, competition=competition)
     except (OSError, UserError) as error:  # a full disk, say: the stored folds are as good
         board.log(f"the report could not be written: {error}")
+    submission = store.blend_folder / SUBMISSION
+    if submission.exists():
+        board.log(f"submission: {submission}")
+    board.log(f"next, to choose among all blenders: ensemble blend {store.root}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 
 from ensemble.audit.run import Subject, audit
 from ensemble.competition.dataset import Competition
-from ensemble.competition.tables import SampleTable, TrainTable
+from ensemble.competition.rows import SampleTable, TrainTable
 from ensemble.config import Experiment, MemberSettings, Recipe
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.engine.inline import InlineEngine
@@ -80,7 +80,7 @@ def finish(made: Draft) -> Competition:
     train = TrainTable(names, names, labels, [None] * len(names))
     sample = SampleTable(test_names, test_names, "name", "pred", ["name", "pred"])
     encoded = [_encode(pictures[row], made.saved[row]) for row in rows]
-    return Competition("planted", train, sample, encoded, synthetic=True, on_size_mismatch="error")
+    return Competition("planted", train, sample, encoded, synthetic=True)
 
 
 def audited(competition: Competition, folder: Path) -> dict[str, Check]:

@@ -36,6 +36,8 @@ def main(
 
     make_engine, experiment, board = engine_maker(engine), load_experiment(config), ProgressBoard()
     competition = Competition.open(data, experiment.data)
+    for line in competition.lines():
+        board.log(line)
     store, pixels, ledger = _store_for(experiment, competition, OofStore(oof / experiment.name))
     subject = Subject(competition, ledger, experiment, store, _predictions(store, experiment))
     checks = known_checks(subject)

@@ -1,108 +1,293 @@
-"""Reading a competition's folder or archive into memory. Nothing is written."""
+"""Reading an archive into memory: tar (plain or compressed), zip, or one compressed file. Nothing is written."""
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
+import re
 import stat
+import struct
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
-from functools import partial
+from dataclasses import dataclass, field
+from io import BufferedReader, BytesIO, RawIOBase
 from pathlib import PurePosixPath
+from typing import IO, Any
 
+from ensemble.competition.kinds import is_junk, mistaken_for
+from ensemble.core.console.text import plain
 from ensemble.core.errors import UserError
-from ensemble.core.storage.files import Location, files_below
 
-_Read = Callable[[], bytes]
+_SUFFIX = re.compile(r"(\.tar)?\.(tar|tgz|tbz2?|txz|tzst|zip|gz|bz2|xz|zst|7z|rar)$", re.IGNORECASE)
+_DRIVE = re.compile(r"[A-Za-z]:")
+_DEFLATE64 = 9
+_READ_BY_ZIPFILE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+_UTF8_FLAG, _PASSWORD_FLAG = 0x800, 0x1
+_UNPACK = "unpack it, and pass the folder"
 
-SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
+_CHUNK = 2**20
 MAX_FILES = 1_000_000
 MAX_BYTES = 64 * 2**30
-_DAMAGE = (
-    tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, OSError, RuntimeError, NotImplementedError,
-)  # fmt: skip
 
 
-def is_archive(path: Location) -> bool:
-    """Return whether `read_files` opens an archive of this name."""
-    return path.name.lower().endswith(SUFFIXES)
+@dataclass
+class Budget:
+    """How many files and bytes may still be read."""
+
+    files: int = MAX_FILES
+    bytes: int = MAX_BYTES
+
+    def spend(self, name: str, size: int) -> None:
+        """Count a file, and check the limits."""
+        self.files -= 1
+        self.bytes -= size
+        self.check(name)
+
+    def check(self, name: str) -> None:
+        """Raise a `UserError` where the limits are reached."""
+        if self.files < 0 or self.bytes < 0:
+            raise UserError(f"{name} contains more files or bytes than are read; is it the right file?")
 
 
-def read_files(path: Location, max_files: int = MAX_FILES, max_bytes: int = MAX_BYTES) -> dict[str, bytes]:
-    """Read all regular files below a folder or in an archive, by their relative POSIX path.
+@dataclass
+class Content:
+    """Files of an archive by relative POSIX path, and sentences about what was passed over.
 
-    Hidden files and those that operating systems add (`__MACOSX`) are skipped.
+    Bytes of names that are not UTF-8 are surrogates, as `os.fsdecode` has them.
+    """
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def is_archive(name: str) -> bool:
+    """Return whether a file has a suffix of archives or of compressed files."""
+    return _SUFFIX.search(name) is not None
+
+
+def folder_of(name: str) -> str:
+    """Return an archive's name without its suffix: the folder that its content would be unpacked into."""
+    return _SUFFIX.sub("", name)
+
+
+def read_archive(file: IO[bytes], name: str, budget: Budget | None = None) -> Content:
+    """Read all files of an archive; its kind is recognised by its first bytes, whatever its suffix.
+
+    Hard and symbolic links inside are resolved; other links and devices are passed over, and junk is too.
 
     Raises
     ------
     UserError
-        The archive is damaged, contains a link, a device or a path outside it, or is larger than the limits.
+        It is no archive, has a password, is damaged, has a path outside it, or is larger than the budget.
     """
-    if path.is_dir():
-        entries = files_below(path, include=lambda name: not _is_skipped(name))
-    else:
-        entries = _zip(path) if path.suffix.lower() == ".zip" else _tar(path)
-    files: dict[str, bytes] = {}
-    total = 0
+    budget = budget or Budget()
     try:
-        for name, size, content in entries:
-            total += size
-            if len(files) >= max_files or total > max_bytes:
-                raise UserError(
-                    f"{path} contains more than {max_files} files or {max_bytes} bytes; is it the right file?"
-                )
-            if not _is_skipped(name):
-                files[name] = content()
-    except _DAMAGE as error:
-        raise UserError(f"{path} cannot be read to its end ({error}); download it again") from None
-    return files
+        start = file.read(1024)
+        file.seek(0)
+        return _reader(start, name)(file, name, budget)
+    except UserError:
+        raise
+    except Exception as error:  # what the readers raise on damaged bytes is no closed list
+        if isinstance(error, OSError) and error.strerror:
+            raise UserError(f"{name} cannot be read: {error.strerror}") from None
+        raise UserError(f"{name} cannot be read to its end: it is damaged or cut short; download it again") from None
 
 
-def _tar(path: Location) -> Iterator[tuple[str, int, _Read]]:
-    with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:*") as archive:
+def _reader(start: bytes, name: str) -> Callable[[IO[bytes], str, Budget], Content]:
+    for magic, reader in _READERS.items():
+        if start.startswith(magic):
+            return reader
+    if _is_tar_header(start):
+        return _read_tar
+    if what := mistaken_for(start):
+        raise UserError(f"{name} is {what}")
+    raise UserError(f"{name} is no tar, zip or compressed file; is it damaged, or another kind of file?")
+
+
+def _is_tar_header(start: bytes) -> bool:
+    try:
+        tarfile.TarInfo.frombuf(start[: tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True
+
+
+def _refuse(kind: str) -> Callable[[IO[bytes], str, Budget], Content]:
+    def reader(_file: IO[bytes], name: str, _budget: Budget) -> Content:
+        raise UserError(f"{name} is {kind}, which is not read here; {_UNPACK}")
+
+    return reader
+
+
+def _zstandard(file: IO[bytes]) -> IO[bytes]:
+    import pyarrow as pa  # has the decompressor that Python has only from 3.14 on
+
+    stream: IO[bytes] = pa.CompressedInputStream(pa.PythonFile(file, "r"), "zstd")
+    return stream
+
+
+class _Gunzip(RawIOBase):
+    """Decompressed gzip that ends, as with gunzip, where bytes follow that are no gzip; all before has its checksum."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._inner = gzip.GzipFile(fileobj=file)
+        self.trailing = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            content = self._inner.read1(len(buffer))
+        except gzip.BadGzipFile as error:
+            if not str(error).startswith("Not a gzipped file"):
+                raise
+            self.trailing = True
+            return 0
+        buffer[: len(content)] = content
+        return len(content)
+
+
+def _compressed(decompress: Callable[[IO[bytes]], Any]) -> Callable[[IO[bytes], str, Budget], Content]:
+    """Return a reader of a compressed tar, or of one compressed file, which is called like it without the suffix."""
+
+    def reader(file: IO[bytes], name: str, budget: Budget) -> Content:
+        raw = decompress(file)
+        stream = BufferedReader(raw, _CHUNK)
+        if _is_tar_header(stream.peek(tarfile.BLOCKSIZE)):
+            found = _read_tar(stream, name, budget)
+        else:
+            found = Content({PurePosixPath(folder_of(name)).name: b"".join(_chunks(stream, name, budget))})
+        if getattr(raw, "trailing", False):
+            found.notes.append(f"{name} is complete; bytes after its end passed over")
+        return found
+
+    return reader
+
+
+def _chunks(stream: IO[bytes], name: str, budget: Budget) -> Iterator[bytes]:
+    while chunk := stream.read(_CHUNK):
+        budget.bytes -= len(chunk)
+        budget.check(name)
+        yield chunk
+    budget.files -= 1
+
+
+def _read_tar(file: IO[bytes], name: str, budget: Budget) -> Content:
+    found, links = Content(), dict[str, str]()
+    with tarfile.open(fileobj=file, mode="r|", encoding="utf-8", errors="surrogateescape") as archive:
         for entry in archive:
-            if entry.isdir():
-                continue
-            if not entry.isreg():
-                raise UserError(
-                    f"{path} contains {entry.name!r}, which is a link or a device; only plain files are read"
-                )
-            yield _safe(path, entry.name), entry.size, partial(_content, archive, entry)
-        _read_to_the_end(archive)
+            path = _inside(name, entry.name)
+            if entry.isreg() and not is_junk(path):
+                budget.spend(name, entry.size)
+                found.files[path] = _whole(archive, entry)
+            elif entry.islnk() or entry.issym():
+                beside = PurePosixPath(path).parent if entry.issym() else PurePosixPath()
+                links[path] = str(beside / entry.linkname.replace("\\", "/").lstrip("/"))
+    while file.read(_CHUNK):  # a stream cut between two files looks complete to tarfile, but not to its checksum
+        pass
+    _resolve(found, links)
+    return found
 
 
-def _content(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
+def _whole(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
     stream = archive.extractfile(entry)
-    if stream is None:
-        raise EOFError(f"{entry.name} has no content")
-    content = stream.read()
+    content = b"" if stream is None else stream.read()
     if len(content) != entry.size:
-        raise EOFError(f"{entry.name} is cut short")
+        raise EOFError
     return content
 
 
-def _read_to_the_end(archive: tarfile.TarFile) -> None:
-    """Read the rest: a stream cut between two files looks complete to tarfile, but not to its decompressor."""
-    while archive.fileobj is not None and archive.fileobj.read(2**20):
-        pass
+def _resolve(found: Content, links: dict[str, str]) -> None:
+    """Give links the content of the files in the archive that they lead to; nobody needs the others."""
+    for path, target in links.items():
+        parts: list[str] = []
+        for part in PurePosixPath(target).parts:
+            if part != "..":
+                parts.append(part)
+            elif parts:
+                parts.pop()
+        content = found.files.get("/".join(parts))
+        if content is not None and not is_junk(path):
+            found.files[path] = content
 
 
-def _zip(path: Location) -> Iterator[tuple[str, int, _Read]]:
-    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+def _read_zip(file: IO[bytes], name: str, budget: Budget) -> Content:
+    found = Content()
+    with _opened_zip(file) as archive:
         for entry in archive.infolist():
-            if entry.is_dir():
+            path = _inside(name, _zip_name(entry))
+            if entry.is_dir() or is_junk(path) or stat.S_ISLNK(entry.external_attr >> 16):
                 continue
-            if stat.S_ISLNK(entry.external_attr >> 16):
-                raise UserError(f"{path} contains {entry.filename!r}, which is a link; only plain files are read")
-            yield _safe(path, entry.filename), entry.file_size, partial(archive.read, entry)
+            if entry.flag_bits & _PASSWORD_FLAG:
+                raise UserError(f"{name} has a password; {_UNPACK}")
+            if entry.compress_type == _DEFLATE64:
+                raise UserError(
+                    f"{name} is compressed with Deflate64, as the Windows Explorer does above 2 GB; {_UNPACK}, "
+                    "or pack it again with another program"
+                )
+            if entry.compress_type not in _READ_BY_ZIPFILE:
+                raise UserError(f"{name} is compressed by a rare method (number {entry.compress_type}); {_UNPACK}")
+            budget.spend(name, entry.file_size)
+            found.files[path] = archive.read(entry)
+    return found
 
 
-def _safe(path: Location, name: str) -> str:
-    pure = PurePosixPath(name.replace("\\", "/"))
-    if pure.is_absolute() or ".." in pure.parts or (pure.parts and ":" in pure.parts[0]):
-        raise UserError(f"{path} contains {name!r}, a path outside the archive; do not trust it")
+def _opened_zip(file: IO[bytes]) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(file)
+    except UnicodeDecodeError:  # an entry states that its name is UTF-8, and it is not
+        file.seek(0)
+        return zipfile.ZipFile(BytesIO(_without_utf8_flags(file.read())))
+
+
+def _without_utf8_flags(content: bytes) -> bytes:
+    """Clear the flag "this name is UTF-8" of all entries, in the directory and before each file.
+
+    Offsets are those of the ZIP format: flags at 6 in a local header; 8 in one of the directory, which has the
+    offset of the local one at 42.
+    """
+    changed = bytearray(content)
+    directory = struct.unpack_from("<I", content, content.rindex(b"PK\x05\x06") + 16)[0]
+    place = directory
+    while content[place : place + 4] == b"PK\x01\x02":
+        lengths, local = (
+            struct.unpack_from("<3H", content, place + 28),
+            struct.unpack_from("<I", content, place + 42)[0],
+        )
+        for flags in (place + 8, local + 6):
+            struct.pack_into("<H", changed, flags, struct.unpack_from("<H", content, flags)[0] & ~_UTF8_FLAG)
+        place += 46 + sum(lengths)
+    return bytes(changed)
+
+
+def _zip_name(entry: zipfile.ZipInfo) -> str:
+    """Return the name of an entry. Without a flag it is UTF-8 where it can be, whatever the format's old code page."""
+    if entry.flag_bits & _UTF8_FLAG or entry.filename.isascii():
+        return entry.filename
+    try:
+        return entry.filename.encode("cp437").decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return entry.filename  # from a field of its own, in Unicode
+
+
+def _inside(archive: str, name: str) -> str:
+    """Return a name as a relative POSIX path. A leading / is dropped, as tar does."""
+    pure = PurePosixPath(name.replace("\\", "/").lstrip("/"))
+    if ".." in pure.parts or (pure.parts and _DRIVE.fullmatch(pure.parts[0])):
+        raise UserError(f"{archive} contains {plain(name)}, a path outside the archive; do not trust it")
     return pure.as_posix()
 
 
-def _is_skipped(name: str) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
+_READERS = {
+    b"\x1f\x8b": _compressed(_Gunzip),
+    b"BZh": _compressed(bz2.BZ2File),
+    b"\xfd7zXZ\x00": _compressed(lzma.LZMAFile),
+    b"\x28\xb5\x2f\xfd": _compressed(_zstandard),
+    b"PK\x03\x04": _read_zip,
+    b"PK\x05\x06": _read_zip,
+    b"7z\xbc\xaf\x27\x1c": _refuse("a 7z archive"),
+    b"Rar!": _refuse("a RAR archive"),
+}

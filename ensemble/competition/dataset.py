@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from io import BytesIO
-from pathlib import PurePosixPath
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from ensemble.competition.archive import SUFFIXES, is_archive, read_files
-from ensemble.competition.images import decode
-from ensemble.competition.tables import SAMPLE_NAMES, TRAIN_NAME, SampleTable, TrainTable, read_sample, read_train
+from ensemble.competition.columns import Split
+from ensemble.competition.images import Decoded, Decoding, decode, is_cmyk, is_photograph
+from ensemble.competition.kinds import TABLE_SUFFIXES, is_picture
+from ensemble.competition.layout import Layout, find_layout
+from ensemble.competition.rows import MISSING, Problems, Reading, SampleTable, TrainTable, read_sample, read_train
+from ensemble.competition.tables import Table, read_table
+from ensemble.competition.tree import FileTree
 from ensemble.config import DataSettings
+from ensemble.core.console.text import first_few, plain, plural
 from ensemble.core.errors import InputProblems, UserError
 from ensemble.core.storage.files import Location
 from ensemble.core.storage.hashing import digest
 
-SYNTHETIC_MARKER = "SYNTHETIC.txt"
-_TABLES = (TRAIN_NAME, *SAMPLE_NAMES, SYNTHETIC_MARKER)
-_TEXT_SUFFIXES = {".csv", ".txt", ".md", ".json", ".parquet"}
+_SKIP = "data.on_bad_photograph: skip in the config goes on without such photographs, and lists them"
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,12 @@ class Competition:
         The files of all photographs: the training rows, then the test rows.
     synthetic : bool
         Whether the data is marked as the synthetic demo.
+    decoding : Decoding
+        How photographs are decoded.
+    reading : Reading, optional
+        How train.csv was read.
+    notes : list of str
+        What was passed over or matched loosely, a sentence each.
     """
 
     source: str
@@ -49,7 +54,10 @@ class Competition:
     sample: SampleTable
     encoded: list[bytes] = field(repr=False)
     synthetic: bool
-    on_size_mismatch: str
+    decoding: Decoding = field(default_factory=Decoding)
+    reading: Reading | None = None
+    notes: list[str] = field(default_factory=list)
+    decoded: NDArray[np.uint8] | None = field(default=None, repr=False)
 
     @classmethod
     def open(cls, path: Location, settings: DataSettings | None = None) -> Competition:
@@ -58,23 +66,39 @@ class Competition:
         Raises
         ------
         UserError
-            The path or one of its parts is missing.
+            The path or one of its parts is missing, or a table could be read in more than one way.
         InputProblems
             Rows and photographs do not match, or photographs cannot be used; every problem is listed at once.
         """
         settings = settings or DataSettings()
-        files = _find_files(path)
-        problems: dict[str, list[str]] = {}
-        photographs = {split: _photographs(files.tree, split, path) for split in ("train", "test")}
-        train = read_train(files.train, set(photographs["train"]), settings, problems)
-        sample = read_sample(files.sample, set(photographs["test"]), settings, problems)
+        problems: Problems = {}
+        tree = FileTree.open(path)
+        layout = find_layout(tree, settings)
+        notes = tree.notes
+        splits = {folder: Split(_photographs(tree, folder, notes), folder, other) for folder, other in _folders(layout)}
+        train_split, test_split = splits[layout.train], splits[layout.test]
+        table = _table(tree, layout.train_table, train_split)
+        train, reading = read_train(table, train_split, settings, problems, notes)
+        sample = read_sample(_table(tree, layout.sample, test_split), test_split, settings, problems, notes)
+        decoding = Decoding(settings.on_size_mismatch, settings.convert_cmyk)
         if problems:
-            _decode_all(photographs, settings.on_size_mismatch, problems)
-            raise InputProblems(str(path), problems)
-        encoded = [photographs["train"][name] for name in train.files] + [
-            photographs["test"][name] for name in sample.files
-        ]
-        return cls(str(path), train, sample, encoded, files.synthetic, settings.on_size_mismatch)
+            for split in splits.values():
+                _add_faults(problems, split, tree, decoding)
+            raise InputProblems(str(path), problems, _SKIP if MISSING in problems else "")
+        files = [f"{layout.train}/{f}" for f in train.files] + [f and f"{layout.test}/{f}" for f in sample.files]
+        contents = tree.read(dict.fromkeys(filter(None, files))) | {"": b""}
+        competition = cls(
+            str(path), train, sample, [contents[file] for file in files], layout.synthetic, decoding, reading, notes
+        )
+        if settings.convert_cmyk:
+            named = zip(competition.identities, competition.encoded, strict=True)
+            notes += _list("CMYK photograph", "converted", [name for name, content in named if is_cmyk(content)])
+        return competition._without_bad_photographs() if settings.on_bad_photograph == "skip" else competition
+
+    def lines(self) -> list[str]:
+        """Return how the files were read, a sentence each, the labels first."""
+        rows = f"{len(self.sample.names):,} to predict"
+        return [*([] if self.reading is None else [f"{self.reading}, {rows}"]), *self.notes]
 
     @property
     def identities(self) -> list[str]:
@@ -97,153 +121,102 @@ class Competition:
         """Hash of names, file contents, labels and groups; the order of files does not matter."""
         rows = sorted(self.contents.items())
         labels = sorted(zip(self.train.names, self.train.labels.tolist(), self.train.groups, strict=True))
-        return digest([rows, labels, self.on_size_mismatch])
+        return digest([rows, labels, self.decoding.on_size_mismatch])
 
     def decode(self) -> NDArray[np.uint8]:
         """Decode all photographs once: uint8 (train rows + test rows, height, width, 3), RGB.
+
+        Test rows without a photograph get that of another test row, so that members compute something for them.
 
         Raises
         ------
         InputProblems
             Photographs are truncated, of another kind or of another size; every one is listed at once.
         """
-        problems: dict[str, list[str]] = {}
-        pixels = decode(self.encoded, self.identities, self.on_size_mismatch, problems)
+        if self.decoded is not None:
+            return self.decoded
+        decoded = decode(self.encoded, self.decoding)
+        problems = _by_kind(decoded, self.identities)
         if problems:
-            raise InputProblems(self.source, problems)
-        pixels.flags.writeable = False  # shared by all members: one that writes must fail
-        return pixels
+            few = sum(map(len, problems.values())) < len(self.encoded) / 10
+            raise InputProblems(self.source, problems, _SKIP if few else "")
+        decoded.pixels.flags.writeable = False  # shared by all members: one that writes must fail
+        return decoded.pixels
 
-
-@dataclass(frozen=True)
-class _Files:
-    tree: dict[str, bytes]
-    train: pd.DataFrame
-    sample: pd.DataFrame
-    synthetic: bool
-
-
-def _find_files(path: Location) -> _Files:
-    """Read all files below the folder with train/ and test/, and the two tables inside or beside it."""
-    if not path.exists():
-        raise UserError(
-            f"{path} does not exist; --data takes the archive, or the folder with the archive and the tables"
+    def _without_bad_photographs(self) -> Competition:
+        """Leave out training rows whose photograph is unreadable, and list the test rows; both are noted."""
+        decoded = decode(self.encoded, self.decoding)
+        bad = {row for row, fault in enumerate(decoded.faults) if fault}
+        missing = {row for row, content in enumerate(self.encoded) if not content and row >= self.train_rows}
+        train, test = ({row for row in bad if (row < self.train_rows) == in_train} for in_train in (True, False))
+        if len(train) == self.train_rows or len(test) == len(self.sample.names):
+            raise InputProblems(self.source, _by_kind(decoded, self.identities))
+        notes = [
+            f"{plural(len(names), 'unreadable photograph')} {fate} ({fault}): {first_few(names)}"
+            for rows, fate in ((train, "left out of training"), (test - missing, "predicted by the share of fakes"))
+            for fault, names in _by_kind(decoded, self.identities, rows).items()
+        ]
+        kept = [row for row in range(len(self.encoded)) if row not in train]
+        stand_in = next(row for row in kept if row >= self.train_rows and row not in test)
+        pixels = decoded.pixels[[stand_in if row in test else row for row in kept]] if bad else decoded.pixels
+        pixels.flags.writeable = False
+        table = self.train.without(train)
+        prior = float(table.labels.mean())
+        return replace(
+            self,
+            train=table,
+            encoded=[self.encoded[row] for row in kept],
+            reading=None if self.reading is None else self.reading.recount(table.labels),
+            notes=[*self.notes, *notes],
+            sample=replace(
+                self.sample, fixed={self.sample.names[row - self.train_rows]: prior for row in sorted(test)}
+            ),
+            decoded=pixels,
         )
-    container = _container(path)
-    tree, tables = (
-        _read_archive(container) if is_archive(container) and container.is_file() else _read_folder(container)
-    )
-    tables |= _tables_in(path if path.is_dir() else path.parent)
-    sample = next((name for name in SAMPLE_NAMES if name in tables), SAMPLE_NAMES[0])
-    return _Files(
-        tree,
-        _table(tables, TRAIN_NAME, path),
-        _table(tables, sample, path),
-        SYNTHETIC_MARKER in tables,
-    )
 
 
-def _read_archive(archive: Location) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """Read the files below the folder with train/ and test/, and tables there or at the archive's root."""
-    whole = read_files(archive)
-    root = _root(whole, archive)
-    tree = {PurePosixPath(name).relative_to(root).as_posix(): c for name, c in whole.items() if _below(name, root)}
-    return tree, {name: content for name, content in {**whole, **tree}.items() if name in _TABLES}
+def _list(noun: str, fate: str, names: list[str]) -> list[str]:
+    """Return a sentence that counts and names photographs, if there are any."""
+    return [f"{plural(len(names), noun)} {fate}: {first_few(names)}"] * bool(names)
 
 
-def _read_folder(folder: Location) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """Read train/ and test/ in the folder or one level below, and the tables beside them; no other files."""
-    roots = [root for root in (folder, *_folders(folder)) if _has_both_splits(root)]
-    if len(roots) != 1:
-        raise UserError(f"{len(roots)} folders in {folder} contain train/ and test/; pass one of them")
-    splits = {split: read_files(roots[0] / split) for split in ("train", "test")}
-    tree = {f"{split}/{name}": content for split, files in splits.items() for name, content in files.items()}
-    return tree, _tables_in(roots[0])
+def _folders(layout: Layout) -> tuple[tuple[str, str], tuple[str, str]]:
+    return (layout.train, layout.test), (layout.test, layout.train)
 
 
-def _tables_in(folder: Location) -> dict[str, bytes]:
-    return {name: (folder / name).read_bytes() for name in _TABLES if (folder / name).is_file()}
+def _photographs(tree: FileTree, folder: str, notes: list[str]) -> list[str]:
+    """Return the photographs below a folder: by their suffix, or because a decoder knows them."""
+    below = [name for name in tree.below(folder) if not name.lower().endswith(TABLE_SUFFIXES)]
+    others = [name for name in below if not is_picture(name)]
+    known = tree.read(f"{folder}/{name}" for name in others)
+    passed = [name for name in others if not is_photograph(known[f"{folder}/{name}"])]
+    if len(passed) == len(below):
+        if not below:
+            raise UserError(f"{tree.folder}: {folder}/ contains no photographs")
+        return below  # such as pointers of Git LFS without a suffix: rows may name them, and all are then named as bad
+    if passed:
+        files = first_few([f"{folder}/{plain(name)}" for name in passed])
+        notes.append(f"{plural(len(passed), 'file')} that no decoder knows passed over: {files}")
+    return sorted(set(below) - set(passed))
 
 
-def _has_both_splits(folder: Location) -> bool:
-    return (folder / "train").is_dir() and (folder / "test").is_dir()
+def _table(tree: FileTree, file: str, split: Split) -> Table:
+    return read_table(tree.read([file])[file], file, split.names)
 
 
-def _container(path: Location) -> Location:
-    """Return the archive in a folder, or the path itself."""
-    if path.is_file():
-        if not is_archive(path):
-            raise UserError(
-                f"{path} is not a supported archive ({', '.join(SUFFIXES)}); pass the folder or the archive"
-            )
-        return path
-    if any(_has_both_splits(root) for root in (path, *_folders(path))):
-        return path
-    archives = sorted(file for file in path.iterdir() if file.is_file() and is_archive(file))
-    if len(archives) != 1:
-        found = ", ".join(file.name for file in archives) or "none"
-        raise UserError(f"{path} has no train/ and test/, so it should contain one archive; found: {found}")
-    return archives[0]
-
-
-def _folders(path: Location) -> list[Location]:
-    return sorted(folder for folder in path.iterdir() if folder.is_dir())
-
-
-def _root(tree: dict[str, bytes], archive: Location) -> str:
-    """Find the folder with train/ and test/, at the root or one level below."""
-    folders = {str(PurePosixPath(name).parent) for name in tree}
-    candidates = sorted(
-        {str(PurePosixPath(folder).parent) for folder in folders if PurePosixPath(folder).name == "train"}
-    )
-    roots = [root for root in candidates if str(PurePosixPath(root) / "test") in folders and "/" not in root]
-    if len(roots) != 1:
-        raise UserError(
-            f"{archive} needs one folder with train/ and test/, at its root or one level below; found {len(roots)}"
-        )
-    return roots[0]
-
-
-def _below(name: str, root: str) -> bool:
-    return PurePosixPath(name).is_relative_to(root)
-
-
-def _table(tables: dict[str, bytes], name: str, path: Location) -> pd.DataFrame:
-    if name not in tables:
-        raise UserError(f"{path}: there is no {name} beside the photographs or inside the archive")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", pd.errors.ParserWarning)  # trailing commas
-            table = pd.read_csv(
-                BytesIO(tables[name]), dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False
-            )
-    except (ValueError, pd.errors.ParserError) as error:
-        raise UserError(f"{path}: {name} is not a CSV table ({' '.join(str(error).split())})") from None
-    if len(table.columns) == 1 and any(mark in str(table.columns[0]) for mark in ";\t"):
-        raise UserError(f"{path}: the columns of {name} must be separated by commas")
-    return table
-
-
-def _photographs(tree: dict[str, bytes], split: str, path: Location) -> dict[str, bytes]:
-    inside = {PurePosixPath(name): content for name, content in tree.items() if name.startswith(f"{split}/")}
-    found = {
-        str(name.relative_to(split)): content
-        for name, content in inside.items()
-        if name.suffix.lower() not in _TEXT_SUFFIXES
-    }
-    if not found:
-        raise UserError(f"{path}: {split}/ contains no photographs")
+def _by_kind(decoded: Decoded, names: list[str], rows: set[int] | None = None) -> Problems:
+    """Return the names of photographs by their fault, of these rows or of all."""
+    found: Problems = {}
+    for row, fault in enumerate(decoded.faults):
+        if fault and (rows is None or row in rows):
+            found.setdefault(fault, []).append(names[row])
     return found
 
 
-def _decode_all(
-    photographs: dict[str, dict[str, bytes]], on_size_mismatch: str, problems: dict[str, list[str]]
-) -> None:
-    """Add problems of the photographs themselves, so that every problem is listed at once."""
-    names = [f"{split}/{name}" for split, found in photographs.items() for name in found]
-    decode(
-        [content for found in photographs.values() for content in found.values()],
-        names,
-        on_size_mismatch,
-        problems,
-    )
+def _add_faults(problems: Problems, split: Split, tree: FileTree, decoding: Decoding) -> None:
+    """Add what is wrong with the photographs themselves, so that every problem is listed at once."""
+    names = [f"{split.folder}/{name}" for name in split.names]
+    contents = tree.read(names)
+    decoded = decode([contents[name] for name in names], decoding)
+    for fault, examples in _by_kind(decoded, [plain(name) for name in names]).items():
+        problems.setdefault(fault, []).extend(examples)

@@ -6,59 +6,99 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
-Problems = dict[str, list[str]]
+from ensemble.competition.kinds import mistaken_for
+
 Size = tuple[int, int]
 
 GRID = 8  # crops stay on the 8 x 8 grid of JPEG, since other offsets would shift its trace
 MAX_PIXELS = 64_000_000
-_ACCEPTED = {"RGB", "L", "RGBA", "LA"}
+_ACCEPTED = {"RGB", "L", "RGBA", "LA", "P", "PA", "1"}  # three 8-bit channels without loss
+_ORIENTATION, _ON_ITS_SIDE = 0x0112, range(5, 9)  # of EXIF
+_END_OF_JPEG = b"\xff\xd9"
+# What may follow a JPEG without an end marker: any bytes without a marker.
+_AFTER = (b"", *(row.tobytes() for row in np.random.default_rng(0).integers(0, 255, (15, 64), dtype=np.uint8)))
+PngImagePlugin.MAX_TEXT_CHUNK = 64 * 2**20  # colour profiles of a megabyte are no attack
 
 
-def decode(
-    encoded: Sequence[bytes], names: Sequence[str], on_size_mismatch: str, problems: Problems
-) -> NDArray[np.uint8]:
-    """Decode photographs into one array, uint8 (n, height, width, 3), RGB.
+@dataclass(frozen=True)
+class Decoding:
+    """How photographs are decoded: `data.on_size_mismatch` and `data.convert_cmyk`."""
 
-    Grey photographs get three equal channels; an alpha channel is dropped (not composited). Palettes,
-    CMYK, and more than 8 bits per channel are problems. EXIF orientation is not applied, as it would turn the grid.
-    Photographs of another size than most are problems too, or (`on_size_mismatch="crop"`) all are cropped to the
-    smallest height and width, rounded down to multiples of 8, from the corner on the 8 x 8 grid nearest the centre.
+    on_size_mismatch: str = "error"
+    convert_cmyk: bool = False
 
-    Problems are added to `problems` by kind; their rows stay zero.
+
+_AS_USUAL = Decoding()
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Pixels uint8 (n, height, width, 3), RGB; and why a photograph could not be used (its row is zero), else None."""
+
+    pixels: NDArray[np.uint8]
+    faults: list[str | None]
+
+
+def decode(encoded: Sequence[bytes], how: Decoding = _AS_USUAL) -> Decoded:
+    """Decode photographs into one array.
+
+    Grey photographs get three equal channels, palettes their colours; an alpha channel is dropped (not composited).
+    CMYK (unless `convert_cmyk`), animations and more than 8 bits per channel are faults. EXIF orientation is not
+    applied, as it would turn the grid. Photographs of another size than most are faults too, or
+    (`on_size_mismatch="crop"`) all are cropped to the smallest height and width, rounded down to multiples of 8, from
+    the corner on the 8 x 8 grid nearest the centre.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        sizes = list(pool.map(_inspect, encoded))
-        for name, size in zip(names, sizes, strict=True):
-            if isinstance(size, str):
-                problems.setdefault(size, []).append(name)
-        shape = _common_shape([size for size in sizes if not isinstance(size, str)], on_size_mismatch)
+        sizes = list(pool.map(partial(_inspect, how=how), encoded))
+        crop = how.on_size_mismatch == "crop"
+        shape = _common_shape([size for size in sizes if not isinstance(size, str)], crop)
         pixels = np.zeros((len(encoded), *shape, 3), dtype=np.uint8)
-        faults = pool.map(_decode_into, pixels, encoded, sizes, [on_size_mismatch == "crop"] * len(encoded))
-        for name, fault in zip(names, faults, strict=True):
-            if fault:
-                problems.setdefault(fault, []).append(name)
-    return pixels
+        faults = list(pool.map(partial(_decode_into, crop=crop), pixels, encoded, sizes))
+    return Decoded(pixels, faults)
 
 
-def _inspect(content: bytes) -> Size | str:
-    """Return (height, width) from the header, or the problem."""
+def is_photograph(content: bytes) -> bool:
+    """Return whether a decoder knows this kind of file."""
+    try:
+        with Image.open(BytesIO(content)):
+            return True
+    except Exception:  # what decoders raise on damaged bytes is no closed list
+        return False
+
+
+def is_cmyk(content: bytes) -> bool:
+    """Return whether a photograph has the four colours of printing."""
+    with suppress(Exception), Image.open(BytesIO(content)) as image:
+        return image.mode == "CMYK"
+    return False
+
+
+def _inspect(content: bytes, how: Decoding) -> Size | str:
+    """Return (height, width) from the header, or the fault."""
     try:
         with Image.open(BytesIO(content)) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
                 return f"more than {MAX_PIXELS // 10**6} megapixels"
-            if image.mode not in _ACCEPTED or _sixteen_bits(image):
+            if image.mode == "CMYK" and not how.convert_cmyk:
+                return "CMYK, for printing (set data.convert_cmyk: true to convert such photographs)"
+            if image.mode not in _ACCEPTED | {"CMYK"} or _sixteen_bits(image):
                 return "not three 8-bit channels (nor grey, nor RGBA)"
+            if getattr(image, "is_animated", False) and image.format != "MPO":  # phones add a second picture to a JPEG
+                return "an animation"
             return height, width
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return "unreadable or truncated photograph"
+    except Exception:
+        return mistaken_for(content) or "unreadable or truncated photograph"
 
 
 def _sixteen_bits(image: Image.Image) -> bool:
@@ -66,10 +106,10 @@ def _sixteen_bits(image: Image.Image) -> bool:
     return any("16" in str(tile[3]) for tile in getattr(image, "tile", []))
 
 
-def _common_shape(sizes: list[Size], on_size_mismatch: str) -> Size:
+def _common_shape(sizes: list[Size], crop: bool) -> Size:
     if not sizes:
         return (0, 0)
-    if on_size_mismatch == "crop" and len(set(sizes)) > 1:
+    if crop and len(set(sizes)) > 1:
         return _multiple(min(size[0] for size in sizes)), _multiple(min(size[1] for size in sizes))
     return Counter(sizes).most_common(1)[0][0]
 
@@ -81,17 +121,57 @@ def _multiple(length: int) -> int:
 def _decode_into(row: NDArray[np.uint8], content: bytes, size: Size | str, crop: bool) -> str | None:
     height, width = row.shape[:2]
     if isinstance(size, str):
-        return None  # reported already
+        return size
     if size != (height, width) and not crop:
+        if size == (width, height) and (orientation := _orientation(content)) in _ON_ITS_SIDE:
+            return (
+                f"stored on its side (EXIF orientation {orientation}): {size[0]} x {size[1]}; turn it without loss, "
+                "as jpegtran does"
+            )
         return f"another size than {height} x {width} (set data.on_size_mismatch: crop to cut all to one size)"
-    try:
-        with Image.open(BytesIO(content)) as image:
-            full = np.asarray(_three_channels(image))
-    except (OSError, ValueError, SyntaxError):
+    full = _whole_pixels(content)
+    if full is None:
         return "unreadable or truncated photograph"
     top, left = (_aligned_offset(length, crop_to) for length, crop_to in zip(size, (height, width), strict=True))
     row[:] = full[top : top + height, left : left + width]
     return None
+
+
+def _pixels(content: bytes) -> NDArray[np.uint8]:
+    with Image.open(BytesIO(content)) as image:
+        return np.asarray(_three_channels(image))
+
+
+def _whole_pixels(content: bytes) -> NDArray[np.uint8] | None:
+    """Decode a photograph; None if it is damaged or cut short. A JPEG of one scan may lack its end marker, no more.
+
+    Where pixels are missing, they would depend on what follows the file.
+    """
+    with suppress(Exception):
+        return _pixels(content)
+    if not _has_one_scan(content):
+        return None
+    with suppress(Exception):
+        rest = content.removesuffix(_END_OF_JPEG[:1])
+        first, *others = (_pixels(rest + after + _END_OF_JPEG) for after in _AFTER)
+        return first if all(np.array_equal(first, other) for other in others) else None
+    return None
+
+
+def _has_one_scan(content: bytes) -> bool:
+    """Return whether all colours of a JPEG are in one scan: of several, the last ones could be missing altogether."""
+    with Image.open(BytesIO(content)) as image:
+        last = content.rfind(b"\xff\xda")
+        colours = content[last + 4 : last + 5]
+        return (
+            image.format == "JPEG" and not image.info.get("progressive") and colours == bytes([len(image.getbands())])
+        )
+
+
+def _orientation(content: bytes) -> int:
+    with suppress(Exception), Image.open(BytesIO(content)) as image:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    return 1
 
 
 def _three_channels(image: Image.Image) -> Image.Image:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+from io import StringIO
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ensemble.competition.tables import SampleTable
+from ensemble.competition.rows import SampleTable
 from ensemble.core.errors import UserError
 from ensemble.core.metrics.scores import THRESHOLD
 from ensemble.core.storage.files import Location, write_text
 
-_DECIMALS = 8
+DECIMALS = 12  # enough to rank what lies close to 0 and to 1
 
 
-def submission_text(sample: SampleTable, probabilities: NDArray[np.float64]) -> str:
+def submission_text(sample: SampleTable, probabilities: NDArray[np.float64], decimals: int = DECIMALS) -> str:
     """Format submit.csv: probabilities, one per row of the sample, in its order.
 
-    Probabilities are rounded to 8 decimals; rounding never moves one across 0.5.
+    Probabilities are rounded to so many decimals; rounding never moves one across 0.5.
 
     Raises
     ------
@@ -27,9 +29,15 @@ def submission_text(sample: SampleTable, probabilities: NDArray[np.float64]) -> 
         A row is missing or a value is not a probability.
     """
     check_submission(sample, probabilities)
-    table = pd.DataFrame({sample.name_column: sample.names, sample.prediction_column: rounded(probabilities)})
-    text: str = table[sample.columns].to_csv(index=False, float_format=f"%.{_DECIMALS}f", lineterminator="\n")
-    return text
+    fixed = [sample.fixed.get(name, value) for name, value in zip(sample.names, probabilities, strict=True)]
+    predictions = [f"{value:.{decimals}f}" for value in rounded(np.array(fixed), decimals)]
+    cells = {**sample.others, sample.name_column: sample.names, sample.prediction_column: predictions}
+    buffer = StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    if sample.header:
+        writer.writerow("" if title in sample.untitled else title for title in sample.columns)
+    writer.writerows(zip(*(cells[title] for title in sample.columns), strict=True))
+    return buffer.getvalue()
 
 
 def write_submission(path: Location, sample: SampleTable, probabilities: NDArray[np.float64]) -> str:
@@ -37,6 +45,23 @@ def write_submission(path: Location, sample: SampleTable, probabilities: NDArray
     text = submission_text(sample, probabilities)
     write_text(path, text)
     return sha256_of(text)
+
+
+def read_submission(path: Location, sample: SampleTable) -> dict[str, float]:
+    """Read the probabilities of a submission by name.
+
+    Raises
+    ------
+    OSError, ValueError
+        It cannot be read, or is not one of a sample with these columns.
+    """
+    with path.open("rb") as file:
+        table = pd.read_csv(file, header=None, skiprows=int(sample.header), dtype=str, keep_default_na=False)
+    if len(table.columns) != len(sample.columns):
+        raise ValueError(f"{path} has other columns than the sample submission")
+    table.columns = pd.Index(sample.columns)
+    values = table[sample.prediction_column].astype("float64")
+    return dict(zip(table[sample.name_column], values.tolist(), strict=True))
 
 
 def submission_target(path: Location) -> Location:
@@ -63,14 +88,10 @@ def check_submission(sample: SampleTable, probabilities: NDArray[np.float64]) ->
         raise UserError(
             f"{sample.names[row]} would get {probabilities[row]}, which is not a probability ({len(wrong)} such rows)"
         )
-    if set(sample.columns) != {sample.name_column, sample.prediction_column}:
-        raise UserError(
-            f"the sample has columns {', '.join(sample.columns)}; only a name and a prediction can be filled in"
-        )
 
 
-def rounded(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Round to 8 decimals; values below 0.5 stay below it."""
-    near = np.round(probabilities, _DECIMALS)
-    just_below = THRESHOLD - 10.0**-_DECIMALS
+def rounded(probabilities: NDArray[np.float64], decimals: int = DECIMALS) -> NDArray[np.float64]:
+    """Round to so many decimals; values below 0.5 stay below it."""
+    near = np.round(probabilities, decimals)
+    just_below = THRESHOLD - 10.0**-decimals
     return np.where((probabilities < THRESHOLD) & (near >= THRESHOLD), just_below, near)

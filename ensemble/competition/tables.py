@@ -1,165 +1,227 @@
-"""train.csv and the sample submission: finding their columns and matching their rows with the photographs."""
+"""Tables as people hand them out: a CSV in UTF-8 or UTF-16, with commas, semicolons or tabs, read as text."""
 
 from __future__ import annotations
 
+import codecs
+import csv
+import re
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from io import StringIO
+from itertools import islice
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from ensemble.config import DataSettings
+from ensemble.competition.kinds import is_picture, mistaken_for
+from ensemble.competition.matching import key_of
+from ensemble.core.arrays import Array
 from ensemble.core.errors import UserError
 
-TRAIN_NAME = "train.csv"
-SAMPLE_NAMES = ("submit.csv", "sample_submission.csv")
-_LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
-_CSV_HEADER_LINES = 2  # row 1 of a table is line 2 of its file
-
-Problems = dict[str, list[str]]
-
-
-@dataclass(frozen=True)
-class TrainTable:
-    """The labelled rows, sorted by name: names as written, their files, labels int64 (1 is fake), groups or None."""
-
-    names: list[str]
-    files: list[str]
-    labels: NDArray[np.int64]
-    groups: list[str | None]
+_BOMS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_SEPARATORS = (",", ";", "\t")
+_LOOKED_AT = 100  # rows from which the separator is recognised
+_SEPARATOR_LINE = re.compile(r"\"?sep=(.)\"?\r?\n?", re.IGNORECASE)
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(e[+-]?\d+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class SampleTable:
-    """The sample submission in its own order: names as written, their files, and its two columns."""
+class Table:
+    """A table of text.
 
-    names: list[str]
-    files: list[str]
-    name_column: str
-    prediction_column: str
-    columns: list[str]
+    Attributes
+    ----------
+    file : str
+        Its name, for messages.
+    columns : DataFrame
+        Cells as text without surrounding blanks, by title; the index is the line in the file.
+    header : bool
+        Whether its first line has titles; otherwise they are `column 1`, `column 2`.
+    untitled : frozenset of str
+        Titles that stand for empty ones in the file.
+    decimal_comma : bool
+        Whether numbers may be written as 0,5.
+    """
+
+    file: str
+    columns: pd.DataFrame
+    header: bool
+    untitled: frozenset[str]
+    decimal_comma: bool
+
+    @property
+    def titles(self) -> list[str]:
+        """Titles of the columns."""
+        return list(self.columns.columns)
+
+    def line(self, row: int) -> str:
+        """Name a row by its line in the file, for messages."""
+        return f"{self.file} line {self.columns.index[row]}"
+
+    def numbers(self, title: str) -> Array:
+        """Read a column as float64; NaN where a cell is no number."""
+        cells = self.columns[title]
+        if self.decimal_comma:
+            cells = cells.where(~cells.str.fullmatch(_DECIMAL_COMMA), cells.str.replace(",", "."))
+        return pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
 
 
-def read_train(table: pd.DataFrame, photographs: set[str], settings: DataSettings, problems: Problems) -> TrainTable:
-    """Match train.csv with the photographs of train/; mismatches are added to `problems`."""
-    name_column = _name_column(table, photographs, settings.name_column, TRAIN_NAME)
-    label_column = _label_column(table, name_column, settings)
-    group_column = _group_column(table, settings)
-    names, files = _match(table[name_column], photographs, TRAIN_NAME, "train", problems)
-    labels = [_LABELS.get(value.strip(), -1) for value in table[label_column]]
-    for row, label in enumerate(labels):
-        if label < 0:
-            value = table[label_column].iloc[row]
-            _add(problems, "label missing or not 0/1", f"{_place(TRAIN_NAME, row)}: {names[row]} has {value!r}")
-    present = {label for label in labels if label >= 0}
-    if len(present) == 1:
-        _add(problems, "only one class", f"every label in {TRAIN_NAME} is {present.pop()}")
-    groups = [value or None for value in table[group_column]] if group_column else [None] * len(table)
-    order = sorted(range(len(names)), key=names.__getitem__)
-    return TrainTable(
-        [names[i] for i in order],
-        [files[i] for i in order],
-        np.array([labels[i] for i in order], dtype=np.int64),
-        [groups[i] for i in order],
+def read_table(content: bytes, file: str, names: Iterable[str] = ()) -> Table:
+    """Read a table of text. Empty rows, and columns without a title and without a value, are none.
+
+    Parameters
+    ----------
+    content : bytes
+        The file.
+    file : str
+        Its name, for messages.
+    names : iterable of str
+        Names of photographs: a first line that has one of them is a row, and no header.
+
+    Raises
+    ------
+    UserError
+        It is no table, or in an encoding that cannot be recognised.
+    """
+    text = _decode(content, file)
+    separator, text, skipped = _separator(text)
+    lines, cells = [], []
+    reader = csv.reader(StringIO(text, newline=""), delimiter=separator)
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                lines.append(reader.line_num + skipped)
+                cells.append([cell.strip() for cell in row])
+    except csv.Error as error:
+        raise UserError(f"{file} line {reader.line_num + skipped} is no row of a table ({error})") from None
+    if not cells:
+        raise UserError(f"{file} contains no rows")
+    header = not _is_row(cells, names)
+    titles, untitled = _titles(cells, header, file, lines)
+    rows = cells[1:] if header else cells
+    kept = [title is not None for title in titles]
+    table = pd.DataFrame(
+        [[cell for cell, keep in zip(_padded(row, len(titles)), kept, strict=True) if keep] for row in rows],
+        columns=[title for title in titles if title is not None],
+        index=lines[1:] if header else lines,
+        dtype=str,
     )
+    return Table(file, table, header, untitled, decimal_comma=separator in ";\t")
 
 
-def read_sample(table: pd.DataFrame, photographs: set[str], settings: DataSettings, problems: Problems) -> SampleTable:
-    """Match the sample submission with the photographs of test/; mismatches are added to `problems`."""
-    sample = SAMPLE_NAMES[0]
-    named = settings.name_column if settings.name_column in table.columns else None
-    name_column = _name_column(table, photographs, named, sample)
-    others = [column for column in table.columns if column != name_column]
-    if len(others) != 1:
-        columns = ", ".join(others) or "none"
-        raise UserError(
-            f"{sample}: besides {name_column} there must be exactly one column, for the prediction; found {columns}"
-        )
-    names, files = _match(table[name_column], photographs, sample, "test", problems)
-    return SampleTable(names, files, name_column, others[0], list(table.columns))
+def table_of_frame(frame: pd.DataFrame, file: str) -> Table:
+    """Return a DataFrame as a table of text, with its index as a column unless that only counts the rows."""
+    if not isinstance(frame.index, pd.RangeIndex):
+        name = str(frame.index.name or "index")
+        frame = frame.rename_axis(name).reset_index()
+    frame = frame.set_axis([str(title).strip() for title in frame.columns], axis=1)
+    if frame.columns.duplicated().any():
+        raise UserError(f"{file} has several columns of the title {frame.columns[frame.columns.duplicated()][0]!r}")
+    columns = pd.DataFrame({title: _as_text(frame[title]) for title in frame.columns}, index=range(1, len(frame) + 1))
+    return Table(file, columns, header=True, untitled=frozenset(), decimal_comma=False)
 
 
-def _name_column(table: pd.DataFrame, photographs: set[str], named: str | None, file: str) -> str:
-    """Find the column whose values are photographs, with or without extension."""
-    if named is not None:
-        return _existing(table, named, "name_column", file)
-    known = photographs | {_stem(name) for name in photographs}
-    hits = {str(column): int(table[column].map(_plain).isin(known).sum()) for column in table.columns}
-    best = max(hits, key=hits.__getitem__, default="")
-    if not hits or hits[best] == 0:
-        columns = ", ".join(hits) or "none"
-        raise UserError(
-            f"{file}: no column has names of photographs (columns: {columns}); set data.name_column in the config"
-        )
-    return best
+def _as_text(column: pd.Series[Any]) -> list[str]:
+    """Format values so that reading them gives the same numbers; missing ones are empty."""
+    values = column.astype("float64") if pd.api.types.is_float_dtype(column) else column
+    return ["" if missing else str(value).strip() for value, missing in zip(values, column.isna(), strict=True)]
 
 
-def _label_column(table: pd.DataFrame, name_column: str, settings: DataSettings) -> str:
-    """Find the column of 0 and 1."""
-    if settings.label_column is not None:
-        return _existing(table, settings.label_column, "label_column", TRAIN_NAME)
-    others = [str(column) for column in table.columns if column not in (name_column, settings.group_column)]
-    shares = {column: table[column].str.strip().isin(list(_LABELS)).mean() for column in others}
-    likely = [column for column, share in shares.items() if share >= 0.5]
-    if len(likely) != 1:
-        found = ", ".join(likely) or "none"
-        raise UserError(
-            f"{TRAIN_NAME}: exactly one column should be 0 and 1; found {found}; set data.label_column in the config"
-        )
-    return likely[0]
+def _decode(content: bytes, file: str) -> str:
+    if what := mistaken_for(content):
+        raise UserError(f"{file} is {what}")
+    encoding = next((name for bom, name in _BOMS.items() if content.startswith(bom)), "utf-8")
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise UserError(f"{file} line {line} is not in UTF-8; save the table as UTF-8 (in Excel: CSV UTF-8)") from None
+    if "\0" in text:
+        raise UserError(f"{file} is no text; save the table as CSV in UTF-8")
+    return text
 
 
-def _group_column(table: pd.DataFrame, settings: DataSettings) -> str | None:
-    if settings.group_column is None:
-        return None
-    return _existing(table, settings.group_column, "group_column", TRAIN_NAME)
+def _separator(text: str) -> tuple[str, str, int]:
+    """Return the separator of the columns, the text, and the number of lines taken off, such as Excel's `sep=;`."""
+    stated = _SEPARATOR_LINE.match(text)
+    if stated:
+        return stated[1], text[stated.end() :], 1
+    ratings = {separator: _regularity(text, separator) for separator in _SEPARATORS}
+    best = max(_SEPARATORS, key=ratings.__getitem__)
+    blank = " " if _regularity(text, " ")[0] == 1 else ","  # as R writes tables
+    return best if ratings[best][0] else blank, text, 0
 
 
-def _existing(table: pd.DataFrame, column: str, setting: str, file: str) -> str:
-    if column not in table.columns:
-        raise UserError(f"{file} has no column {column!r} (data.{setting}); its columns are {', '.join(table.columns)}")
-    return column
+def _regularity(text: str, separator: str) -> tuple[float, bool, int]:
+    """Rate a separator: rows that have the usual number of cells, whether the header has it too, that number."""
+    try:
+        reader = csv.reader(StringIO(text, newline=""), delimiter=separator)
+        widths = [len(row) for row in islice((row for row in reader if row), _LOOKED_AT)]
+    except csv.Error:
+        return 0.0, False, 0
+    usual, count = Counter(widths).most_common(1)[0] if widths else (0, 0)
+    if usual < 2 or widths[0] < usual - 1:  # a table of one column has no separator
+        return 0.0, False, 0
+    return count / len(widths), widths[0] == usual, usual
 
 
-def _match(
-    column: pd.Series[str], photographs: set[str], file: str, split: str, problems: Problems
-) -> tuple[list[str], list[str]]:
-    """Return each row's name and file; rows without a file, files without a row and duplicate rows are problems."""
-    stems = Counter(_stem(name) for name in photographs)
-    by_stem = {_stem(name): name for name in photographs}
-    names = [str(value).strip() for value in column]
-    files = []
-    for row, name in enumerate(names):
-        plain = _plain(name)
-        if plain not in photographs and stems[plain] > 1:
-            _add(problems, "row with several photographs", f"{_place(file, row)}: {name}")
-        match = plain if plain in photographs else by_stem.get(plain, "")
-        if not match:
-            _add(problems, "row without a photograph", f"{_place(file, row)}: {name or '(empty)'}")
-        files.append(match)
-    for match, count in Counter(match for match in files if match).items():
-        if count > 1:
-            _add(problems, "duplicate row", f"{file}: {match} appears {count} times")
-    for name in sorted(photographs - set(files)):
-        _add(problems, "photograph without a row", f"{split}/{name} is not in {file}")
-    return names, files
+def _is_row(cells: list[list[str]], names: Iterable[str]) -> bool:
+    """Return whether the first line names a photograph, as those below do, but none of theirs: then it is no header."""
+    known = {key_of(name) for name in names}
+    if known and any(map(is_picture, cells[0])):
+        return True
+    for column, cell in enumerate(cells[0]):
+        if key_of(cell) in known:
+            below = [row[column] for row in cells[1:] if column < len(row)]
+            repeated = cell in below or ("/" not in cell and key_of(cell) in map(key_of, below))
+            if not repeated and 2 * sum(key_of(other) in known for other in below) >= len(below):
+                return True
+    return False
 
 
-def _plain(name: str) -> str:
-    """Return the name without a leading train/ or test/."""
-    parts = PurePosixPath(str(name).strip()).parts
-    return "/".join(parts[1:] if len(parts) > 1 and parts[0] in ("train", "test") else parts)
+def _titles(
+    cells: list[list[str]], header: bool, file: str, lines: list[int]
+) -> tuple[list[str | None], frozenset[str]]:
+    """Return the titles of all columns, None for one to leave out, and those that stand for empty ones."""
+    width = max(map(len, cells))
+    first = cells[0] if header else [""] * width
+    if (
+        header
+        and len(first) == width - 1
+        and all(len(row) == width and row[0] for row in cells[1:])
+        and _has_last(cells)
+    ):
+        first = ["", *first]  # R writes the names of rows without a title
+    filled = [any(column < len(row) and row[column] for row in cells[header:]) for column in range(width)]
+    titles: list[str | None] = []
+    untitled = set()
+    for column in range(width):
+        title: str | None = first[column] if column < len(first) else ""
+        if not title:
+            title = f"column {column + 1}" if filled[column] or not header else None
+            if title and column >= len(first):
+                longest = next(index for index, row in enumerate(cells) if len(row) > column and row[column])
+                raise UserError(f"{file} line {lines[longest]} has more cells than there are titles")
+            untitled |= {title} if title else set()
+        titles.append(title)
+    repeated = [title for title, count in Counter(filter(None, titles)).items() if count > 1]
+    if repeated:
+        raise UserError(f"{file} has several columns of the title {repeated[0]!r}; give each another title")
+    return titles, frozenset(untitled)
 
 
-def _stem(name: str) -> str:
-    return str(PurePosixPath(name).with_suffix(""))
+def _has_last(cells: list[list[str]]) -> bool:
+    """Return whether a row has a value in its last cell: a separator at the end of each row makes no column."""
+    return any(row[-1] for row in cells[1:])
 
 
-def _place(file: str, row: int) -> str:
-    return f"{file} line {row + _CSV_HEADER_LINES}"
-
-
-def _add(problems: Problems, kind: str, example: str) -> None:
-    problems.setdefault(kind, []).append(example)
+def _padded(row: Sequence[str], width: int) -> list[str]:
+    return [*row, *[""] * (width - len(row))][:width]

@@ -18,13 +18,15 @@ class InputProblems(UserError):
         The folder or archive that was read.
     problems : dict[str, list[str]]
         For each kind of problem its examples, every one naming a file or row.
+    advice : str
+        What else can be done, in a sentence.
     shown : int
         How many examples of a kind are printed.
     """
 
-    def __init__(self, where: str, problems: dict[str, list[str]], shown: int = 10) -> None:
+    def __init__(self, where: str, problems: dict[str, list[str]], advice: str = "", shown: int = 10) -> None:
         self.problems = problems
         lines = [f"{where} cannot be used as it is:"]
         for kind, examples in problems.items():
             lines.append(f"  {kind}: {first_few(examples, shown)}")
-        super().__init__("\n".join(lines))
+        super().__init__("\n".join([*lines, *([advice] if advice else [])]))

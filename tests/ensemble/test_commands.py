@@ -31,7 +31,10 @@ OWN_MEMBER = next(block for block in re.findall(r"```python\n(.*?)```", README, 
     [
         (["train", "nowhere.yaml"], "nowhere.yaml"),
         (["train", "small.yaml", "--data", "nowhere"], "nowhere does not exist"),
-        (["train", "small.yaml", "--data", ".", "--engine", "inline"], "should contain one archive"),
+        (
+            ["train", "small.yaml", "--data", ".", "--engine", "inline"],
+            "found no folder of training and test photographs",
+        ),
         (["train", "small.yaml", "--engine", "spark"], "ray or inline"),
         (["train", "small.yaml", "--members", "nobody"], "nobody is not in the config"),
         (["blend"], "no store under oof"),

@@ -53,7 +53,7 @@ MODEL = "model: {use: lightgbm.LGBMClassifier}"
         ("name: x\nmembers: [{name: a, model: {use: lightgbm.Nothing}}]", "lightgbm has no Nothing"),
         ("name: x\nmembers: [{name: a, model: {use: Model}}]", "is not an import path"),
         ("name: x\nmembers: [{name: a, model: {use: members.cnn.ImageClassifier, epoch: 3}}]", "epoch"),
-        ("name: x\nmembers: [{name: a, model: {use: sklearn.preprocessing.StandardScaler}}]", "no predict_proba"),
+        ("name: x\nmembers: [{name: a, model: {use: sklearn.preprocessing.StandardScaler}}]", "gives no probabilities"),
         (
             f"name: x\nmembers: [{{name: a, {MODEL}, features: {{use: members.forensics.ForensicFeatures,"
             " families: [spectre]}}]",

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from ensemble.competition.dataset import SYNTHETIC_MARKER
 from ensemble.competition.demo.camera import photograph
 from ensemble.competition.demo.generator import generate
 from ensemble.competition.demo.plan import Photo, check_sizes, plan
 from ensemble.competition.demo.scene import draw_scene
+from ensemble.competition.layout import SYNTHETIC_MARKER
 from ensemble.core.errors import UserError
 from ensemble.core.storage.hashing import file_sha256
 

@@ -1,22 +1,22 @@
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 import tarfile
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from ensemble.competition.archive import read_files
+from ensemble.competition.archive import Budget, read_archive
 from ensemble.core.errors import UserError
 
 
-def tar_with(path: Path, *entries: tarfile.TarInfo, content: bytes = b"x") -> Path:
-    with tarfile.open(path, "w:gz") as archive:
-        for entry in entries:
-            entry.size = len(content) if entry.isreg() else 0
-            archive.addfile(entry, io.BytesIO(content))
-    return path
+def read(content: bytes, name: str = "a.tar.gz", budget: Budget | None = None) -> dict[str, bytes]:
+    return read_archive(io.BytesIO(content), name, budget).files
 
 
 def entry(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfile.TarInfo:
@@ -25,60 +25,200 @@ def entry(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfile
     return info
 
 
-@pytest.mark.parametrize("name", ["../evil.jpg", "train/../../evil.jpg", "/etc/evil.jpg", "C:/evil.jpg"])
-def test_path_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UserError, match="outside the archive"):
-        read_files(tar_with(tmp_path / "a.tar.gz", entry(name)))
+def tar_of(*entries: tarfile.TarInfo, content: bytes = b"x", mode: str = "w:gz") -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode) as archive:  # type: ignore[call-overload]
+        for info in entries:
+            info.size = len(content) if info.isreg() else 0
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
 
 
-@pytest.mark.parametrize("name", ["..\\evil.jpg", "/evil.jpg"])
-def test_zip_path_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        archive.writestr(name, b"x")
-    with pytest.raises(UserError, match="outside the archive"):
-        read_files(tmp_path / "a.zip")
+def zip_of(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
-def test_links_and_devices_are_refused(tmp_path: Path, kind: bytes) -> None:
-    with pytest.raises(UserError, match="link or a device"):
-        read_files(tar_with(tmp_path / "a.tar.gz", entry("train/1.jpg", kind, "/etc/passwd")))
+PLAIN = tar_of(entry("train/1.jpg"), mode="w")
 
 
-def test_zip_symlink_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        PLAIN,
+        gzip.compress(PLAIN),
+        bz2.compress(PLAIN),
+        lzma.compress(PLAIN),
+        pa.compress(PLAIN, "zstd", asbytes=True),
+        zip_of({"train/1.jpg": b"x"}),
+        zip_of({"train/1.jpg": b"x"}, zipfile.ZIP_LZMA),
+    ],
+    ids=["tar", "gz", "bz2", "xz", "zst", "zip", "zip with lzma"],
+)
+@pytest.mark.parametrize("name", ["a.tar.gz", "a.zip"])
+def test_the_kind_is_recognised_by_the_bytes_whatever_the_suffix(content: bytes, name: str) -> None:
+    assert read(content, name) == {"train/1.jpg": b"x"}
+
+
+def test_one_compressed_file() -> None:
+    assert read(gzip.compress(b"name,target\n"), "data/train.csv.gz") == {"train.csv": b"name,target\n"}
+
+
+@pytest.mark.parametrize("name", ["../evil.jpg", "train/../../evil.jpg", "C:/evil.jpg", "C:\\evil.jpg"])
+def test_path_that_leads_out_is_refused(name: str) -> None:
+    for content in (tar_of(entry(name)), zip_of({name: b"x"})):
+        with pytest.raises(UserError, match="outside the archive"):
+            read(content)
+
+
+@pytest.mark.parametrize("name", ["/train/1.jpg", "./train/1.jpg", "train\\1.jpg", "//train/1.jpg"])
+def test_leading_slashes_are_dropped(name: str) -> None:
+    assert set(read(tar_of(entry(name)))) == {"train/1.jpg"}
+    assert set(read(zip_of({name: b"x"}))) == {"train/1.jpg"}
+
+
+def test_a_colon_alone_is_no_drive() -> None:
+    assert set(read(tar_of(entry("12:30/1.jpg"), entry("a:b.jpg")))) == {"12:30/1.jpg", "a:b.jpg"}
+
+
+def test_links_inside_are_resolved_and_others_passed_over() -> None:
+    content = tar_of(
+        entry("train/1.jpg"),
+        entry("train/2.jpg", tarfile.LNKTYPE, "train/1.jpg"),
+        entry("test/3.jpg", tarfile.SYMTYPE, "../train/1.jpg"),
+        entry("latest", tarfile.SYMTYPE, "train"),
+        entry("train/4.jpg", tarfile.SYMTYPE, "/etc/passwd"),
+        entry("train/5.jpg", tarfile.LNKTYPE, "../../etc/passwd"),
+        *(entry(f"device{i}", kind) for i, kind in enumerate((tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE))),
+    )
+    assert read(content) == dict.fromkeys(["train/1.jpg", "train/2.jpg", "test/3.jpg"], b"x")
+
+
+def test_a_link_in_a_zip_is_passed_over() -> None:
     link = zipfile.ZipInfo("train/1.jpg")
     link.external_attr = 0o120777 << 16
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr(link, "/etc/passwd")
-    with pytest.raises(UserError, match="is a link"):
-        read_files(tmp_path / "a.zip")
+    assert read(buffer.getvalue()) == {}
 
 
-def test_count_and_size_are_limited(tmp_path: Path) -> None:
-    archive = tar_with(tmp_path / "a.tar.gz", entry("1.jpg"), entry("2.jpg"), content=b"x" * 100)
-    with pytest.raises(UserError, match="more than"):
-        read_files(archive, max_files=1)
-    with pytest.raises(UserError, match="more than"):
-        read_files(archive, max_bytes=150)
-    assert set(read_files(archive, max_files=2, max_bytes=200)) == {"1.jpg", "2.jpg"}
+def test_count_and_size_are_limited() -> None:
+    content = tar_of(entry("1.jpg"), entry("2.jpg"), content=b"x" * 100)
+    for budget in (Budget(files=1), Budget(bytes=150)):
+        with pytest.raises(UserError, match="more"):
+            read(content, budget=budget)
+    with pytest.raises(UserError, match="more"):
+        read(gzip.compress(b"\0" * 10_000, 9)[:], budget=Budget(bytes=1000))
+    assert set(read(content, budget=Budget(2, 200))) == {"1.jpg", "2.jpg"}
 
 
-@pytest.mark.parametrize("suffix", [".tar.gz", ".zip"])
-@pytest.mark.parametrize("keep", [0.0, 0.3, 0.7, 0.95])
-def test_truncated_archive_is_one_sentence(tmp_path: Path, suffix: str, keep: float) -> None:
-    whole = tmp_path / f"whole{suffix}"
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, None], ids=["gz", "bz2", "xz", "zip"])
+@pytest.mark.parametrize("keep", [0.3, 0.7, 0.95])
+def test_truncated_archive_is_one_sentence(pack: object, keep: float) -> None:
     content = bytes(range(256)) * 40
-    if suffix == ".zip":
-        with zipfile.ZipFile(whole, "w") as archive:
-            archive.writestr("train/1.jpg", content)
-    else:
-        tar_with(whole, entry("train/1.jpg"), entry("train/2.jpg"), content=content)
-    cut = tmp_path / f"cut{suffix}"
-    cut.write_bytes(whole.read_bytes()[: int(keep * whole.stat().st_size)])
+    whole = (
+        pack(tar_of(entry("train/1.jpg"), entry("train/2.jpg"), content=content, mode="w"))
+        if callable(pack)
+        else zip_of({"train/1.jpg": content})
+    )
     with pytest.raises(UserError, match="cannot be read to its end"):
-        read_files(cut)
+        read(whole[: int(keep * len(whole))])
 
 
-def test_what_systems_add_is_passed_over(tmp_path: Path) -> None:
-    archive = tar_with(tmp_path / "a.tgz", entry("train/1.jpg"), entry("train/._1.jpg"), entry("__MACOSX/train/1.jpg"))
-    assert set(read_files(archive)) == {"train/1.jpg"}
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, None], ids=["gz", "bz2", "xz", "zip"])
+def test_damage_in_the_middle_is_one_sentence(pack: object) -> None:
+    content = bytes((i * 7919) % 251 for i in range(20_000))
+    whole = bytearray(
+        pack(tar_of(entry("train/1.jpg"), content=content, mode="w"))
+        if callable(pack)
+        else zip_of({"train/1.jpg": content})
+    )
+    middle = len(whole) // 2
+    for place in range(middle, middle + 40):
+        whole[place] ^= 0xFF
+    with pytest.raises(UserError, match="download it again"):
+        read(bytes(whole))
+
+
+def test_bytes_after_the_end_of_gzip_are_passed_over_with_a_word() -> None:
+    content = tar_of(entry("train/1.jpg"), content=b"x" * 5000)
+    found = read_archive(io.BytesIO(content + b"-----BEGIN SIGNATURE-----\n" * 5), "a.tgz")
+    assert set(found.files) == {"train/1.jpg"}
+    assert found.notes == ["a.tgz is complete; bytes after its end passed over"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "empty"),
+        (b"<!DOCTYPE html><html>log in</html>", "HTML page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+        (b"7z\xbc\xaf\x27\x1c" + b"\0" * 100, "7z"),
+        (b"Rar!\x1a\x07\x01" + b"\0" * 100, "RAR"),
+        (b"something else", "no tar, zip or compressed file"),
+    ],
+)
+def test_what_is_no_archive_is_named(content: bytes, message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        read(content)
+    assert ("download it again" in str(caught.value)) == (not content)
+
+
+def patched_zip(flag: int = 0, method: int | None = None) -> bytes:
+    """A zip with a bit set in the flags of its file, or with another number of its method."""
+    content = bytearray(zip_of({"train/1.jpg": b"x" * 100}))
+    for place, offset in ((0, 6), (content.index(b"PK\x01\x02"), 8)):
+        content[place + offset] |= flag
+        if method is not None:
+            content[place + offset + 2] = method
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (patched_zip(flag=1), "has a password"),
+        (patched_zip(method=9), "Deflate64"),
+        (patched_zip(method=98), "rare method"),
+    ],
+)
+def test_zips_that_need_another_program(content: bytes, message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        read(content)
+    assert "download it again" not in str(caught.value)
+
+
+@pytest.mark.parametrize("lies", [True, False])
+def test_zip_names_whose_flag_lies(lies: bool) -> None:
+    """Either it is set and the name is Latin-1, or it is not set and the name is UTF-8."""
+    content = zip_of({"train/M\u00fcller.jpg": b"x", "train/2.jpg": b"y"})
+    utf8, latin = "M\u00fcller".encode(), b"M\xfcller_"
+    if lies:
+        content = content.replace(utf8, latin)
+        expected = "train/M\udcfcller_.jpg"
+    else:
+        changed = bytearray(content)
+        for place in (content.index(b"PK\x03\x04") + 6, content.index(b"PK\x01\x02") + 8):
+            changed[place + 1] = 0
+        content = bytes(changed)
+        expected = "train/M\u00fcller.jpg"
+    assert set(read(content)) == {expected, "train/2.jpg"}
+
+
+def test_what_systems_add_is_passed_over() -> None:
+    names = ["._1.jpg", ".DS_Store", "@eaDir/1.jpg/THUMB.jpg", "Thumbs.db", "desktop.ini", ".ipynb_checkpoints/1.jpg"]
+    junk = [entry(f"train/{name}") for name in names] + [entry("__MACOSX/train/1.jpg"), entry("$RECYCLE.BIN/1.jpg")]
+    assert set(read(tar_of(entry("train/1.jpg"), *junk))) == {"train/1.jpg"}
+
+
+def test_an_unreadable_file_is_no_damaged_one(tmp_path: Path) -> None:
+    class Unreadable(io.BytesIO):
+        def read(self, *_: object) -> bytes:
+            raise PermissionError(13, "Permission denied")
+
+    with pytest.raises(UserError, match=r"a\.zip cannot be read: Permission denied"):
+        read_archive(Unreadable(), "a.zip")

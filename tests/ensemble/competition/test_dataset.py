@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 
 from ensemble.competition.dataset import Competition
+from ensemble.competition.rows import SampleTable
+from ensemble.competition.submission import submission_text
 from ensemble.config import DataSettings
 from ensemble.core.errors import InputProblems, UserError
 from tests.competitions import pack, photograph, read_rows, write_competition, write_rows
@@ -104,19 +106,22 @@ def test_all_problems_in_one_report(folder: Path) -> None:
     assert {kind.split(" than")[0]: len(examples) for kind, examples in found.items()} == {
         "label missing or not 0/1": 2,
         "row without a photograph": 1,
-        "photograph without a row": 1,
         "duplicate row": 1,
         "unreadable or truncated photograph": 2,
         "another size": 1,
-        "not three 8-bit channels (nor grey, nor RGBA)": 2,
+        "CMYK, for printing (set data.convert_cmyk: true to convert such photographs)": 1,
+        "not three 8-bit channels (nor grey, nor RGBA)": 1,
     }
     assert "train.csv line 5: 00003.png has ''" in found["label missing or not 0/1"]
-    assert found["photograph without a row"] == ["train/00005.png is not in train.csv"]
+    beside = "a photograph without a row: train/00005.png"
+    assert found["row without a photograph"] == [f"train.csv line 7: lost.png ({beside})"]
 
 
 def test_at_most_ten_examples_are_shown(folder: Path) -> None:
     rows = read_rows(folder / "train.csv")[1:]
-    write_rows(folder / "train.csv", ["name", "target"], [[name, label] for name, label in rows[:20]])
+    write_rows(
+        folder / "train.csv", ["name", "target"], [[name if n < 20 else f"x{n}", 1] for n, (name, _) in enumerate(rows)]
+    )
     with pytest.raises(InputProblems, match=r"\(\+10 more\)"):
         Competition.open(folder)
 
@@ -165,24 +170,86 @@ def test_missing_parts_are_named(tmp_path: Path, folder: Path) -> None:
     (folder / "submit.csv").unlink()
     with pytest.raises(UserError, match=r"no submit\.csv"):
         Competition.open(folder)
-    with pytest.raises(UserError, match="one archive"):
-        Competition.open(write_rows(tmp_path / "x.csv", ["a"], []) or tmp_path / "data" / "train")
+    with pytest.raises(UserError, match="no folder of training and test photographs"):
+        Competition.open(tmp_path / "data" / "train")
 
 
-def test_a_sample_with_more_columns_is_refused_before_anything_is_trained(folder: Path) -> None:
-    rows = [["1", *row] for row in read_rows(folder / "submit.csv")[1:]]
-    write_rows(folder / "submit.csv", ["id", "name", "pred"], rows)
-    with pytest.raises(UserError, match=r"besides name there must be exactly one column"):
+def test_other_columns_of_the_sample_are_written_back(folder: Path) -> None:
+    rows = [[number, name, "x, y", 0] for number, (name, _) in enumerate(read_rows(folder / "submit.csv")[1:])]
+    write_rows(folder / "submit.csv", ["", "name", "note", "pred"], rows)
+    sample = Competition.open(folder).sample
+    assert sample == SampleTable(**sample.facts())
+    lines = submission_text(sample, np.full(12, 0.25)).splitlines()
+    assert lines[:2] == [",name,note,pred", '0,00000.png,"x, y",0.250000000000']
+
+
+@pytest.mark.parametrize(
+    ("header", "first"),
+    [(["id"], ["id,pred", "00000.png,0.250000000000"]), (None, ["00000.png,0.250000000000"])],
+)
+def test_samples_without_a_column_of_predictions_or_a_header(
+    folder: Path, header: list[str] | None, first: list[str]
+) -> None:
+    rows = read_rows(folder / "submit.csv")[1:]
+    if header:
+        write_rows(folder / "submit.csv", header, [[name] for name, _ in rows])
+    else:
+        write_rows(folder / "submit.csv", rows[0], rows[1:])
+    sample = Competition.open(folder).sample
+    assert submission_text(sample, np.full(12, 0.25)).splitlines()[: len(first)] == first
+
+
+def test_the_first_line_says_what_was_read(folder: Path) -> None:
+    first, *notes = Competition.open(folder).lines()
+    assert first == "train.csv: names in column name, labels in target (1 is fake): 20 fake, 20 real, 12 to predict"
+    assert notes == []
+    rows = read_rows(folder / "train.csv")[1:]
+    write_rows(folder / "train.csv", ["name", "target"], [[f"train/{name}", label] for name, label in rows[:30]])
+    first, *notes = Competition.open(folder).lines()
+    assert notes[0].startswith("train.csv: names match by the end of their paths, such as train/000")
+    assert notes[1].startswith("10 photographs that train.csv does not name passed over: train/00030.png")
+
+
+SKIP = DataSettings(on_bad_photograph="skip")
+
+
+def test_bad_photographs_are_skipped_by_request_and_listed(folder: Path) -> None:
+    (folder / "train" / "00003.png").write_bytes(b"")
+    (folder / "train" / "00005.png").unlink()
+    (folder / "test" / "00002.png").write_bytes((folder / "test" / "00002.png").read_bytes()[:300])
+    (folder / "test" / "00004.png").unlink()
+    with pytest.raises(InputProblems, match=r"data\.on_bad_photograph: skip"):
         Competition.open(folder)
+    competition = Competition.open(folder, SKIP)
+    assert competition.train_rows == 38
+    assert {"00003.png", "00005.png"}.isdisjoint(competition.train.names)
+    share = competition.train.labels.mean()
+    assert competition.sample.fixed == {"00002.png": share, "00004.png": share}
+    pixels = competition.decode()
+    assert len(pixels) == len(competition.identities) == 50
+    np.testing.assert_array_equal(pixels[4], photograph(6, False))  # 00006.png: rows and pixels still belong together
+    np.testing.assert_array_equal(pixels[38 + 3], photograph(10_003, True))
+    text = submission_text(competition.sample, np.full(12, 0.25)).splitlines()
+    assert text[3] == f"00002.png,{share:.12f}"
+    assert text[4] == "00003.png,0.250000000000"
+    notes = " ".join(competition.notes)
+    for name in ("00003.png", "00005.png", "00002.png", "00004.png"):
+        assert name in notes
+    assert "18 fake, 20 real" in competition.lines()[0]
 
 
-def test_semicolons_and_trailing_commas(folder: Path) -> None:
-    text = (folder / "train.csv").read_text()
-    (folder / "train.csv").write_text(text.replace(",", ";"))
-    with pytest.raises(UserError, match="separated by commas"):
-        Competition.open(folder)
-    (folder / "train.csv").write_text(text.replace("\n", ",\n").replace("target,", "target"))
-    assert Competition.open(folder).train.labels.tolist() == [0, 1] * 20
+def test_converted_photographs_are_named(folder: Path) -> None:
+    Image.fromarray(photograph(7, True)).convert("CMYK").save(folder / "train" / "00007.png", "JPEG")
+    found = Competition.open(folder, DataSettings(convert_cmyk=True))
+    assert found.notes == ["1 CMYK photograph converted: train/00007.png"]
+    assert found.decode().shape == (52, 32, 32, 3)
+
+
+def test_skipping_changes_nothing_where_nothing_is_bad(competition_folder: Path) -> None:
+    strict, skipping = Competition.open(competition_folder), Competition.open(competition_folder, SKIP)
+    assert skipping.sha256 == strict.sha256
+    assert skipping.sample == strict.sample
+    np.testing.assert_array_equal(skipping.decode(), strict.decode())
 
 
 def test_photographs_cannot_be_written_to(competition_folder: Path) -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ensemble.competition.rows import SampleTable
 from ensemble.competition.submission import rounded, write_submission
-from ensemble.competition.tables import SampleTable
 from ensemble.core.errors import UserError
 
 
@@ -32,12 +32,12 @@ def test_what_is_written_decides_as_what_was_meant(
 
 
 def test_rounding_never_crosses_one_half() -> None:
-    assert rounded(np.array([0.5 - 1e-12, 0.5, 0.5 + 1e-12])).tolist() == [0.49999999, 0.5, 0.5]
+    assert rounded(np.array([0.5 - 1e-14, 0.5, 0.5 + 1e-14])).tolist() == [0.5 - 1e-12, 0.5, 0.5]
 
 
 def test_columns_stand_as_in_the_sample(tmp_path: Path) -> None:
     write_submission(tmp_path / "s.csv", sample(["a"], ("pred", "name")), np.array([0.25]))
-    assert (tmp_path / "s.csv").read_text() == "pred,name\n0.25000000,a\n"
+    assert (tmp_path / "s.csv").read_text() == "pred,name\n0.250000000000,a\n"
 
 
 @pytest.mark.parametrize("wrong", [[0.5], [0.5, np.nan], [0.5, 1.01], [-0.01, 0.5], [0.1, 0.2, 0.3]])
