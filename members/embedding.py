@@ -124,6 +124,10 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
             parts = list(self._embeddings(network, X, arithmetic))
         return np.concatenate(parts) if parts else np.empty((0, len(self.get_feature_names_out())), np.float32)
 
+    def check_parameters(self) -> None:
+        """Raise an error if a parameter is wrong, or the network or its weights are not to be had."""
+        self.get_feature_names_out()
+
     def get_feature_names_out(self, input_features: object = None) -> npt.NDArray[np.object_]:  # noqa: ARG002
         """Return the columns' names, as objects because scikit-learn's are."""
         self._check_parameters()

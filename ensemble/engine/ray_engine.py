@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-import secrets
 import signal
-import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -21,6 +19,7 @@ from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.errors import UserError
 from ensemble.engine.base import Engine
 from ensemble.engine.capacity import Capacity
+from ensemble.engine.ray_connection import connect, why_not
 from ensemble.engine.ray_progress import ProgressReports, TaskProgress
 from ensemble.engine.resources import CPU, GPU, MEMORY, Amounts, total
 from ensemble.engine.retries import Attempt, worker_name
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from typing import Self
 
 _POLL_SECONDS = 0.5
-_REACHABLE_SECONDS = 10
 _NODES_SECONDS = 2  # for which a list of nodes is used
 _GIB = 2**30
 
@@ -56,11 +54,9 @@ class RayEngine(Engine):
         self._capacity = Capacity(self.grows)
         on_sigterm = signal.getsignal(signal.SIGTERM)
         try:
-            _connect(address)
+            connect(address)
         except (OSError, RuntimeError, ValueError, RayError) as error:
-            hint = f"is a Ray head running at RAY_ADDRESS={address}?" if address else "try --engine inline"
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise UserError(f"Ray cannot start ({reason}); {hint}") from None
+            raise UserError(why_not(error, address)) from None
         finally:
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, on_sigterm)  # Ray has installed its own, which aborts
@@ -198,25 +194,6 @@ class RayEngine(Engine):
     def busy(self) -> bool:
         """Whether the outcome of a submitted task is to come."""
         return bool(self._running)
-
-
-def _connect(address: str | None) -> None:
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    if address:
-        _check_reachable(address)
-        ray.init(address=address, **quiet)
-    else:
-        # A private Ray answers on loopback only, to those who know its token. Without one in the environment
-        # Ray would write one into the user's home, and every later Ray of theirs would ask for it.
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-        ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
-
-
-def _check_reachable(address: str) -> None:
-    """Fail at once where nothing listens: Ray itself would go on trying for many minutes."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if port.isdigit():
-        socket.create_connection((host, int(port)), timeout=_REACHABLE_SECONDS).close()
 
 
 def _amounts(resources: dict[str, float]) -> dict[str, float]:

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ensemble.config import FoldSettings
-from ensemble.core.console.text import first_few
+from ensemble.core.console.text import first_few, plural
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, local_copy, new_file, write_text
 from ensemble.core.storage.hashing import digest_of_chunks
@@ -55,11 +55,7 @@ class FoldLedger:
         """
         table = pd.DataFrame({"name": list(names), "label": labels, "group": list(groups)})
         table = table.sort_values("name", ignore_index=True)
-        scarce = int(table.groupby("label")["group"].nunique().min())
-        if scarce < settings.n_folds:
-            raise UserError(
-                f"{settings.n_folds} folds need as many groups of each class, but one has {scarce}; lower folds.n_folds"
-            )
+        _check_groups(table, settings)
         from sklearn.model_selection import StratifiedGroupKFold  # takes 1 s; only new folds need it
 
         splitter = StratifiedGroupKFold(settings.n_folds, shuffle=True, random_state=settings.seed)
@@ -179,6 +175,28 @@ class FoldLedger:
                 f"{folder}/folds.parquet was changed after it was written: its hash differs from that in folds.json"
             )
         return ledger
+
+
+def _check_groups(table: pd.DataFrame, settings: FoldSettings) -> None:
+    """Raise a `UserError` if a class has fewer groups than there are folds."""
+    groups = {label: int(table.loc[table["label"] == label, "group"].nunique()) for label in (0, 1)}
+    label = min(groups, key=groups.__getitem__)
+    count = groups[label]
+    if count >= settings.n_folds:
+        return
+    rows = int((table["label"] == label).sum())
+    kind = ("real", "fake")[label]
+    if rows == count:
+        raise UserError(
+            f"there are {plural(rows, f'{kind} photograph')} to train on, fewer than folds.n_folds ({settings.n_folds})"
+        )
+    fewer = f"lower folds.n_folds to {count}, or " if count > 1 else "no folds are possible as it is; "
+    raise UserError(
+        f"the {rows:,} {kind} photographs form {plural(count, 'group')} of near-duplicates (at most "
+        f"{settings.near_duplicate_distance} bits apart) or of one value of data.group_column, but each of "
+        f"{settings.n_folds} folds needs a group of its own; {fewer}lower folds.near_duplicate_distance, or leave "
+        "data.group_column out"
+    )
 
 
 def _named(what: str, names: list[str]) -> str:

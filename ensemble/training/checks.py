@@ -10,7 +10,7 @@ from typing import Any
 
 from ensemble.config import MemberSettings
 from ensemble.core.errors import UserError
-from ensemble.engine.recipes.build import Transformer, build_features, build_model
+from ensemble.engine.recipes.build import build_features, build_model
 from ensemble.engine.recipes.code import code_versions
 from ensemble.store.oof import RECORD
 
@@ -20,8 +20,11 @@ def check_members(members: Iterable[MemberSettings]) -> None:
     for member in members:
         try:
             _check_origins(member)
-            _check_features(build_features(member))
-            _check_parameters(build_model(member, fold=0))
+            features, model = build_features(member), build_model(member, fold=0)
+            _check_parameters(features)
+            _check_parameters(model)
+            if features is None:
+                _check_reads_photographs(model)
             _check_unchanged(member)
         except UserError as error:
             raise UserError(f"member {member.name}: {' '.join(str(error).split())}") from None
@@ -64,19 +67,28 @@ def _check_unchanged(member: MemberSettings) -> None:
 _imported: dict[str, str] = {}  # by import path: the version when this process first checked it
 
 
-def _check_features(features: Transformer | None) -> None:
-    """Ask for the names of columns: a transformer that has them notices a wrong parameter then."""
-    from sklearn.exceptions import NotFittedError  # takes a second, and a run that has nothing to do checks nothing
+def _check_reads_photographs(model: Any) -> None:
+    """Refuse a model that reads tables where a member has no features: it would get an array of four dimensions."""
+    first = model
+    while isinstance(getattr(first, "steps", None), list) or hasattr(first, "estimator"):
+        first = first.steps[0][1] if isinstance(getattr(first, "steps", None), list) else first.estimator
+    if hasattr(first, "estimators") or type(first).__name__ in _PASS_ON:
+        return
+    if type(first).__module__.partition(".")[0] in _OF_TABLES:
+        raise UserError(
+            f"{type(first).__name__} reads tables, not photographs; this model needs a features: entry, such as "
+            "features: {use: members.forensics.ForensicFeatures}"
+        )
 
-    names = getattr(features, "get_feature_names_out", None)
-    with suppress(NotFittedError, TypeError):  # others need the names of their input
-        if names is not None:
-            names()
+
+_PASS_ON = {"FunctionTransformer", "FeatureUnion", "ColumnTransformer", "DummyClassifier"}
+_OF_TABLES = {"sklearn", "lightgbm", "xgboost", "catboost"}
 
 
 def _check_parameters(model: Any) -> None:
     """Validate now what estimators otherwise validate when they are fitted, or never."""
-    for part in (part for part in [model, *model.get_params(deep=True).values()] if not isinstance(part, type)):
+    parts = [model, *model.get_params(deep=True).values()] if hasattr(model, "get_params") else [model]
+    for part in (part for part in parts if not isinstance(part, type)):
         if hasattr(part, "_parameter_constraints"):  # scikit-learn's own declaration
             part._validate_params()
         if hasattr(part, "check_parameters"):  # an estimator's own way, where it has one

@@ -52,6 +52,7 @@ class Training:
     ) -> None:
         self.context, self.plan, self.limits, self.on_stored = context, plan, limits, on_stored
         self.speeds = speeds_of(context.store, [member.name for member in plan.members], context.ledger.n_folds)
+        self._noted: set[str] = set()
         self.pipeline = Pipeline(context.engine, context.board, self._urgency)
         self.tables = FeatureTables(self.pipeline, context.store.feature_cache)
         self.selection = Selection(limits.budget, plan.complete_members, self._jobs, context.engine.span)
@@ -154,7 +155,9 @@ class Training:
         self.speeds.measured(run.name, seconds)
         self.pipeline.queue.reorder(run.name)
         right = correct_probabilities(result.heldout, context.ledger.labels[context.ledger.heldout(result.fold)]).mean()
-        note = f"; {result.model_note}" if result.model_note else ""
+        note = f"; {result.model_note}" if result.model_note and run.name not in self._noted else ""
+        if result.model_note:
+            self._noted.add(run.name)  # said once a member
         context.board.done(title, seconds, f"held-out accuracy {right:.4f}{note}")
         return True
 

@@ -17,6 +17,7 @@ from members.backbones.network import Normalisation
 
 State = Mapping[str, torch.Tensor]
 
+_WRAPPERS = ("module.", "_orig_mod.", "model.")
 _OWN_PREFIX = "backbone."  # of the tensors in a file that ImageClassifier saved
 
 
@@ -54,7 +55,7 @@ def read_state(path: Path) -> State:
     """Read a state dict from a `.safetensors` file or a torch file; no code in it can run."""
     try:
         if path.suffix == ".safetensors":
-            return safetensors.torch.load_file(path)
+            return _without_prefixes(safetensors.torch.load_file(path))
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise _no_such_weights(path) from None
@@ -63,12 +64,21 @@ def read_state(path: Path) -> State:
         if "Weights only" in reason:  # torch goes on to recommend what would run the file's code
             reason = "it holds more than tensors; save model.state_dict() instead"
         raise WeightsError(f"{path} cannot be read as a plain state dict: {reason}") from error
-    wrappers = ("state_dict", "model")  # as training scripts and the releases of DeiT and Swin name it
+    # As training scripts and the releases of DeiT and Swin name it.
+    wrappers = ("state_dict", "model_state_dict", "model")
     state = content if isinstance(content, dict) else None
     for wrapper in wrappers:
         state = state.get(wrapper, state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise WeightsError(f"{path} does not hold a state dict (tensors by name)")
+    return _without_prefixes(state)
+
+
+def _without_prefixes(state: State) -> State:
+    """Return a state without what DataParallel, torch.compile and Lightning put before every name."""
+    for prefix in (prefix for _ in _WRAPPERS for prefix in _WRAPPERS):  # one may be around another
+        if state and all(name.startswith(prefix) for name in state):
+            state = {name.removeprefix(prefix): value for name, value in state.items()}
     return state
 
 

@@ -35,6 +35,10 @@ class PhotographTransformer(TransformerMixin, BaseEstimator):
     def _row(self, photograph: Photograph) -> Floats:
         """Return one photograph's values, shape (columns,)."""
 
+    def check_parameters(self) -> None:
+        """Raise a `ValueError` if a parameter is wrong."""
+        self._columns()
+
     def fit(self, X: Pixels, y: object = None) -> Self:  # noqa: ARG002
         """Check the parameters and learn nothing."""
         self._columns()

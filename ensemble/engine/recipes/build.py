@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
+import inspect
+import warnings
 from typing import Any, Protocol
 
 import numpy as np
@@ -75,6 +78,10 @@ def _build_nested(value: Any) -> Any:
     if isinstance(value, dict):
         if "use" in value:
             return build(value)
+        if value.keys() == {"import"}:  # a function or class itself
+            return import_object(value["import"])
+        if value.keys() == {"tuple"}:
+            return tuple(_build_nested(item) for item in value["tuple"])
         return {key: _build_nested(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_build_nested(item) for item in value]
@@ -84,14 +91,77 @@ def _build_nested(value: Any) -> Any:
 def build_model(member: MemberSettings, fold: int) -> Model:
     """Return the unfitted classifier of a fold, seeded by the member's seed plus the fold, with `num_cpus` threads."""
     model = build(member.model)
-    for method in ("fit", "predict_proba", "get_params"):
-        if not hasattr(model, method):
-            raise UserError(f"{member.model.use} has no {method}, so it is not a probabilistic classifier")
+    check_classifier(model, member.model.use)
     parameters = model.get_params(deep=True)
     seeds = {key: member.seed + fold for key in _ending_in(parameters, "random_state") if parameters[key] is None}
     threads = {key: member.resources.num_cpus for key in _ending_in(parameters, "n_jobs") if _threaded(model, key)}
-    seeded: Model = model.set_params(**seeds, **threads)
+    seeded: Model = model.set_params(**seeds, **threads, **_by_other_names(model, member, fold))
     return seeded
+
+
+def check_classifier(model: Any, use: str) -> None:
+    """Raise a `UserError` unless a model is a probabilistic classifier, or may be one once it is fitted."""
+    for method in ("fit", "get_params", "set_params"):
+        if not hasattr(model, method):
+            raise UserError(
+                f"{use} has no {method}, so it is no classifier of scikit-learn's kind; derive the class from "
+                "sklearn.base.ClassifierMixin and sklearn.base.BaseEstimator"
+            )
+    reason = _no_probabilities(model)
+    if reason and not (hasattr(type(model), "predict_proba") and _has_probabilities_once_fitted(model)):
+        raise UserError(
+            f"{use} gives no probabilities ({reason}); choose what gives them, or put it into "
+            "sklearn.calibration.CalibratedClassifierCV"
+        )
+
+
+def _no_probabilities(model: Any) -> str:
+    """Return why a model has no `predict_proba`, in its own words; empty if it has one."""
+    try:
+        model.predict_proba  # noqa: B018
+    except AttributeError as error:
+        return str(error.__cause__ or error)
+    return ""
+
+
+def _has_probabilities_once_fitted(model: Any) -> bool:
+    """Fit a copy to a small table: some estimators know what they can do only then, such as a stack."""
+    X, y = np.random.default_rng(0).normal(size=(40, 4)), np.arange(40) % 2
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return hasattr(copy.deepcopy(model).fit(X + y[:, None], y), "predict_proba")
+    except Exception:  # it may need photographs
+        return False
+
+
+_SEEDS = ("random_state", "random_seed", "seed")
+_THREADS = ("n_jobs", "thread_count", "num_threads", "nthread", "n_threads")
+
+
+def _by_other_names(model: Any, member: MemberSettings, fold: int) -> dict[str, int]:
+    """Return seeds and threads of estimators that know them by other names than scikit-learn's, at any depth.
+
+    Some, such as CatBoost, list only those parameters that were set; then the constructor says what they take.
+    """
+    found: dict[str, int] = {}
+    for prefix, part in {"": model, **model.get_params(deep=True)}.items():
+        if isinstance(part, type) or not hasattr(part, "get_params"):
+            continue
+        listed, takes = part.get_params(deep=False), _arguments(type(part))
+        for names, value in ((_SEEDS, member.seed + fold), (_THREADS, member.resources.num_cpus)):
+            name = next((name for names_of in (listed, takes) for name in names if name in names_of), names[0])
+            chosen = names is _SEEDS and any(listed.get(other) is not None for other in names)
+            if names[0] not in listed and name in {*listed, *takes} and not chosen:
+                found[f"{prefix}__{name}" if prefix else name] = value
+    return found
+
+
+def _arguments(kind: type) -> list[str]:
+    try:
+        return list(inspect.signature(kind).parameters)
+    except (TypeError, ValueError):  # a class without a signature
+        return []
 
 
 def build_features(member: MemberSettings) -> Transformer | None:

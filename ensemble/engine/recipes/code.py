@@ -33,6 +33,7 @@ LIBRARIES = (
     "optuna",
     "ray",
 )
+_CODE = ("use", "import")  # keys of a recipe whose values are import paths
 _SOURCES = {".py", ".html", ".css", ".js"}
 
 
@@ -52,14 +53,16 @@ def recipe_code(recipe: dict[str, Any]) -> str:
     """Identify what a recipe names, at any depth: all code, and the content of files such as weights."""
     code = code_versions(recipe)
     files = {
-        text: file_sha256(Path(text)) for text, key in dict(_texts(recipe)).items() if key != "use" and _is_file(text)
+        text: file_sha256(Path(text))
+        for text, key in dict(_texts(recipe)).items()
+        if key not in _CODE and _is_file(text)
     }
     return digest([PROTOCOL, code, files])
 
 
 def code_versions(recipe: dict[str, Any]) -> dict[str, str]:
     """Return the `code_version` of every object that a recipe names, at any depth, by its import path."""
-    return {text: code_version(text) for text, key in dict(_texts(recipe)).items() if key == "use"}
+    return {text: code_version(text) for text, key in dict(_texts(recipe)).items() if key in _CODE}
 
 
 OTHER_CODE = "the member's code changed during the run, or this node has another version of it; run again"
@@ -88,7 +91,7 @@ def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
         yield value, key
     elif isinstance(value, dict):
         for name, item in value.items():
-            yield from _texts(item, name)
+            yield from _texts(item, str(name))
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _texts(item, key)
@@ -175,24 +178,45 @@ def _installed_version(root: str) -> str | None:
     into, be that the environment's, the system's or the user's. So an editable install and a folder beside the script
     that is called like a library are code that is being worked on.
     """
-    origin = _origin(root)
-    if origin is None:
+    origins = _origins(root)
+    if not origins:
         return None
     owners = {importlib.metadata.distribution(name) for name in _owners().get(root, ()) if name != DISTRIBUTION}
-    installed = {f"{owner.metadata['Name']}=={owner.version}" for owner in owners if _holds(owner, origin)}
+    installed = {
+        f"{owner.metadata['Name']}=={owner.version}" for owner in owners if all(_holds(owner, o) for o in origins)
+    }
     return ",".join(sorted(installed)) or None
 
 
 _owners = cache(importlib.metadata.packages_distributions)  # a quarter of a second where much is installed
 
 
-def _origin(root: str) -> Path | None:
-    """Return the file of a top-level module, found without importing it."""
+def _locate(module: str) -> tuple[Path | None, list[Path]]:
+    """Find a module's file, and the folders of its modules if it is a package, without importing anything.
+
+    `importlib.util.find_spec` would import all parents of a module. A package without `__init__.py` has no file.
+    """
+    root, *parts = module.split(".")
     try:
         spec = importlib.util.find_spec(root)
     except (ImportError, ValueError):  # `__main__`, say, which has no spec
-        return None
-    return Path(spec.origin) if spec is not None and spec.origin is not None else None
+        spec = None
+    if spec is None:
+        return None, []
+    file, folders = Path(spec.origin) if spec.origin else None, list(map(Path, spec.submodule_search_locations or ()))
+    for part in parts:  # without folders: `from module import Name`, and Name is no module
+        packages = [folder / part / "__init__.py" for folder in folders]
+        files = [path for path in (*packages, *(folder / f"{part}.py" for folder in folders)) if path.exists()]
+        file = files[0] if files else None
+        inside = [folder / part for folder in folders if (folder / part).is_dir()]
+        folders = inside if file is None else [file.parent] if file.name == "__init__.py" else []
+    return file, folders
+
+
+def _origins(root: str) -> list[Path]:
+    """Return the file of a top-level module, or the folders of one that has no `__init__.py`."""
+    file, folders = _locate(root)
+    return folders if file is None else [file]
 
 
 def _holds(distribution: importlib.metadata.Distribution, origin: Path) -> bool:
@@ -224,17 +248,9 @@ def _is_own(root: str) -> bool:
 
 
 def _source(module: str) -> Path | None:
-    """Return the file of a module without importing anything: `find_spec` would import all its parents."""
-    root, *parts = module.split(".")
-    path = _origin(root)
-    if path is None:
-        return None
-    for part in parts:
-        if path.name != "__init__.py":
-            return None  # `from module import Name`: Name is no module
-        package = path.parent / part / "__init__.py"
-        path = package if package.exists() else path.parent / f"{part}.py"
-    return path if path.suffix == ".py" and path.exists() else None
+    """Return the file of a module; None if there is no such module, or none in Python."""
+    path = _locate(module)[0]
+    return path if path is not None and path.suffix == ".py" and path.exists() else None
 
 
 def _imports(module: str, path: Path) -> tuple[str, ...]:
@@ -246,7 +262,11 @@ def _imports(module: str, path: Path) -> tuple[str, ...]:
 @cache
 def _parsed(module: str, path: Path, changed: int, size: int) -> tuple[str, ...]:  # noqa: ARG001  of the key
     package, found = module if path.name == "__init__.py" else module.rpartition(".")[0], []
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):  # a draft, or for another Python: who imports it will see, and its bytes count
+        return ()
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

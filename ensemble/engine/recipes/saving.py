@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import tempfile
 from pathlib import Path
@@ -18,9 +19,47 @@ if TYPE_CHECKING:
 
 LIGHTGBM = "lightgbm.txt"
 SKOPS = "model.skops"
-# The only types beyond skops' own list that are loaded, whatever a file asks for: plain holders of numbers and of a
-# fitted estimator inside scikit-learn's own CalibratedClassifierCV.
-_TRUSTED = ["sklearn.calibration._CalibratedClassifier", "sklearn.calibration._SigmoidCalibration"]
+_LIBRARIES = {"builtins", "collections", "lightgbm", "numpy", "scipy", "sklearn", "torch", "xgboost", "catboost"}
+_JSON = {"xgboost": ("XGBClassifier", "xgboost.json"), "catboost": ("CatBoostClassifier", "catboost.json")}
+# The only types beyond skops' own list that are loaded, whatever a file asks for. Each was looked at: all hold numbers,
+# settings or fitted estimators, and none runs, imports or opens anything when its state is set. Compiled trees trust
+# the arrays that they are given, as they do when they are fitted: a model is read from its own store, whose fold.json
+# notes the sha256 of every file.
+_TRUSTED = [
+    "collections.OrderedDict",
+    "lightgbm.basic.Booster",  # its state is the text that lightgbm.txt has, too
+    "lightgbm.sklearn.LGBMClassifier",
+    "numpy.dtype",
+    "numpy.mean",
+    *(
+        f"sklearn.{name}"
+        for name in (
+            "calibration._CalibratedClassifier",
+            "calibration._SigmoidCalibration",
+            "ensemble._hist_gradient_boosting.predictor.TreePredictor",
+            "feature_selection._univariate_selection.f_classif",
+            "gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
+            "gaussian_process.kernels.ConstantKernel",
+            "gaussian_process.kernels.Product",
+            "gaussian_process.kernels.RBF",
+            "impute._iterative.IterativeImputer",
+            "impute._iterative._ImputerTriplet",
+            "metrics._classification.balanced_accuracy_score",
+            "metrics._dist_metrics.EuclideanDistance64",
+            "metrics._scorer._CurveScorer",
+            "metrics._scorer._PassthroughScorer",
+            "metrics._scorer._Scorer",
+            "model_selection._split.StratifiedKFold",
+            "neighbors._kd_tree.KDTree",
+            "neural_network._stochastic_optimizers.AdamOptimizer",
+            "neural_network._stochastic_optimizers.SGDOptimizer",
+            "tree._tree.Tree",
+            "utils._bunch.Bunch",
+            "utils._metadata_requests.MetadataRequest",
+            "utils._metadata_requests.MethodMetadataRequest",
+        )
+    ),
+]
 
 
 def model_files(model: Any) -> tuple[dict[str, bytes], str]:
@@ -30,7 +69,8 @@ def model_files(model: Any) -> tuple[dict[str, bytes], str]:
         try:
             save_model(model, folder)
         except Exception as error:  # a member of any package: whatever it raises, its predictions are not to be lost
-            return {}, f"the model was not saved: {type(error).__name__}: {error}"
+            reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+            return {}, f"the model was not saved, so robustness and predictions of new photographs lack it: {reason}"
         return {
             path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
         }, ""
@@ -58,14 +98,36 @@ def save_model(model: Any, folder: Path) -> None:
         model.save(folder)
     elif _is_lightgbm(model):
         (folder / LIGHTGBM).write_text(model.booster_.model_to_string(num_iteration=-1), encoding="utf-8")
+    elif file := _json_file(model):
+        _save_json(model, folder / file)
+    elif type(model).__name__ == "Pipeline" and (file := _json_file(model.steps[-1][1])):
+        _save_json(model.steps[-1][1], folder / file)
+        _dump(model[:-1], folder)
     else:
-        skops = _skops()
-        skops.io.dump(model, folder / SKOPS)
-        untrusted = sorted(set(skops.io.get_untrusted_types(file=folder / SKOPS)) - set(_TRUSTED))
-        if untrusted:
-            raise ValueError(
-                f"it holds {', '.join(untrusted)}, which is not trusted on loading; give the class a save and a load"
-            )
+        _dump(model, folder)
+
+
+def _save_json(model: Any, file: Path) -> None:
+    model.save_model(str(file), **({"format": "json"} if file.name.startswith("catboost") else {}))
+
+
+def _dump(model: Any, folder: Path) -> None:
+    skops = _skops()
+    skops.io.dump(model, folder / SKOPS)
+    untrusted = sorted(set(skops.io.get_untrusted_types(file=folder / SKOPS)) - set(_TRUSTED))
+    if untrusted:
+        own = [name for name in untrusted if name.partition(".")[0] not in _LIBRARIES]
+        remedy = f"; give {own[0]} a save and a load" if own else ""
+        raise ValueError(f"it holds {', '.join(untrusted)}, which is not trusted on loading{remedy}")
+
+
+def _json_file(model: Any) -> str:
+    """Return the file that a model of XGBoost or CatBoost is kept in, in its own JSON; empty for other models."""
+    for library, (name, file) in _JSON.items():
+        module = sys.modules.get(library)  # is loaded if the model is one of its own
+        if module is not None and type(model) is getattr(module, name):  # a class of its own may predict otherwise
+            return file
+    return ""
 
 
 def _skops() -> ModuleType:
@@ -109,9 +171,24 @@ def _load(folder: Path, kind: Any) -> Any:
         import lightgbm
 
         return BoosterClassifier(lightgbm.Booster(model_file=folder / LIGHTGBM))
-    if (folder / SKOPS).exists():
-        return _skops().io.load(folder / SKOPS, trusted=_TRUSTED)
-    return kind.load(folder)
+    booster = _load_json(folder)
+    front = _skops().io.load(folder / SKOPS, trusted=_TRUSTED) if (folder / SKOPS).exists() else None
+    if booster is None:
+        return kind.load(folder) if front is None else front
+    if front is None:
+        return booster
+    from sklearn.pipeline import Pipeline
+
+    return Pipeline([*front.steps, ("model", booster)])
+
+
+def _load_json(folder: Path) -> Any:
+    for library, (name, file) in _JSON.items():
+        if (folder / file).exists():
+            model = getattr(importlib.import_module(library), name)()
+            model.load_model(str(folder / file), **({"format": "json"} if library == "catboost" else {}))
+            return model
+    return None
 
 
 class BoosterClassifier:

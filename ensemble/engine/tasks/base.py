@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.competition.labels import meaning_of
 from ensemble.config import Resources
 from ensemble.core.console.durations import format_duration
 from ensemble.engine.tasks.failures import Cancelled, Failure
@@ -114,14 +115,30 @@ class Outcome:
 
 
 def fake_probability(model: Any, X: Any) -> NDArray[np.float64]:
-    """Return the second column of `predict_proba`, checked: one finite probability for each photograph."""
-    probabilities = np.asarray(model.predict_proba(X), dtype=np.float64)
+    """Return the column of fake of `predict_proba`, checked: one finite probability for each photograph."""
+    output = model.predict_proba(X)
+    probabilities = np.asarray(output, dtype=np.float64)
     if probabilities.shape != (len(X), 2):
         raise ValueError(f"predict_proba gave shape {probabilities.shape} for {len(X)} photographs; it must be (n, 2)")
-    fake = probabilities[:, 1]
-    if not ((fake >= -_ROUNDING) & (fake <= 1 + _ROUNDING)).all():
+    fake = probabilities[:, _fake_column(model, output)]
+    if not ((fake >= -ROUNDING) & (fake <= 1 + ROUNDING)).all():
         raise ValueError("predict_proba gave values that are NaN or outside [0, 1]")
     return fake.clip(0, 1)
 
 
-_ROUNDING = 1e-6  # of single precision
+def _fake_column(model: Any, output: Any) -> int:
+    """Find the column of fake by a DataFrame's titles, or by the model's `classes_`; without both it is the second."""
+    found = [getattr(output, "columns", None), getattr(model, "classes_", None)]
+    for classes in found:
+        meanings = [] if classes is None else [meaning_of(str(value)) for value in classes]
+        if sorted(meanings) == [0, 1]:
+            return meanings.index(1)
+    for classes in found[::-1]:
+        if classes is not None:
+            raise ValueError(
+                f"the classes of predict_proba are {', '.join(map(str, classes))}; they must be 0 (real) and 1 (fake)"
+            )
+    return 1
+
+
+ROUNDING = 1e-6  # of single precision

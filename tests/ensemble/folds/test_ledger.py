@@ -107,8 +107,17 @@ def test_difference_names_the_rows() -> None:
 
 
 def test_too_few_groups_is_a_sentence() -> None:
-    with pytest.raises(UserError, match=r"lower folds\.n_folds"):
-        cut((["a", "b", "c", "d"], [0, 1, 0, 1], ["a", "b", "c", "d"]), n_folds=3)
+    names = ["a", "b", "c", "d", "e", "f"]
+    with pytest.raises(UserError, match=r"2 real photographs to train on, fewer than folds\.n_folds \(3\)"):
+        cut((names[:4], [0, 1, 0, 1], names[:4]), n_folds=3)
+    with pytest.raises(
+        UserError, match=r"3 fake photographs form 2 groups of near-duplicates .* lower folds\.n_folds to 2"
+    ):
+        cut((names, [0, 1] * 3, ["a", "b", "c", "b", "e", "f"]), n_folds=3)
+    with pytest.raises(
+        UserError, match=r"3 fake photographs form 1 group .*no folds are possible .*near_duplicate_distance"
+    ):
+        cut((names, [0, 1] * 3, ["a", "b", "c", "b", "e", "b"]), n_folds=2)
 
 
 def test_a_split_group_is_an_assertion() -> None:

@@ -81,3 +81,70 @@ def test_code_that_was_edited_after_its_import_is_refused(tmp_path: Path, monkey
     (tmp_path / "edited_here.py").write_text(code + "# another line\n")
     with pytest.raises(UserError, match=r"member mine: edited_here\.Mine was edited after .* restart Python"):
         check_members([member])
+
+
+def sklearn_member(model: dict[str, object], features: bool = True) -> MemberSettings:
+    recipe = {"use": "members.forensics.LogDCT"} if features else None
+    return MemberSettings.model_validate({"name": "m", "features": recipe, "model": model})
+
+
+PARTS: list[object] = [
+    ["a", {"use": "sklearn.linear_model.LogisticRegression"}],
+    ["b", {"use": "sklearn.naive_bayes.GaussianNB"}],
+]
+
+
+def test_what_has_probabilities_once_it_is_fitted_is_a_classifier() -> None:
+    check_members([sklearn_member({"use": "sklearn.ensemble.StackingClassifier", "estimators": PARTS})])
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ({"use": "sklearn.ensemble.VotingClassifier", "estimators": PARTS}, "voting='hard'"),
+        ({"use": "sklearn.linear_model.SGDClassifier"}, "loss='hinge'"),
+        (
+            {"use": "sklearn.pipeline.Pipeline", "steps": [["m", {"use": "sklearn.svm.LinearSVC"}]]},
+            "'LinearSVC' object",
+        ),
+        ({"use": "sklearn.preprocessing.StandardScaler"}, "'StandardScaler' object"),
+    ],
+)
+def test_who_gives_no_probabilities_says_why_in_its_own_words(model: dict[str, object], reason: str) -> None:
+    with pytest.raises(UserError, match="gives no probabilities") as caught:
+        check_members([sklearn_member(model)])
+    assert reason in str(caught.value)
+    assert "CalibratedClassifierCV" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"use": "sklearn.linear_model.LogisticRegression"},
+        {
+            "use": "sklearn.pipeline.Pipeline",
+            "steps": [["s", {"use": "sklearn.preprocessing.StandardScaler"}], PARTS[0]],
+        },
+        {"use": "sklearn.calibration.CalibratedClassifierCV", "estimator": {"use": "sklearn.svm.LinearSVC"}},
+    ],
+)
+def test_a_model_of_tables_needs_features(model: dict[str, object]) -> None:
+    with pytest.raises(UserError, match="reads tables, not photographs; this model needs a features: entry"):
+        check_members([sklearn_member(model, features=False)])
+    check_members([sklearn_member(model)])
+
+
+def test_features_need_no_names_of_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "nameless.py").write_text(
+        "from sklearn.base import BaseEstimator, TransformerMixin\n"
+        "class Small(TransformerMixin, BaseEstimator):\n"
+        "    def fit(self, X, y=None): return self\n"
+        "    def transform(self, X): return X.std((1, 2))\n"
+        "    def get_feature_names_out(self, names=None): raise ValueError('no names')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    small = {"use": "nameless.Small"}
+    union = {"use": "sklearn.pipeline.FeatureUnion", "transformer_list": [["a", small]]}
+    for features in (small, union):
+        model = {"use": "sklearn.naive_bayes.GaussianNB"}
+        check_members([MemberSettings.model_validate({"name": "m", "features": features, "model": model})])

@@ -150,3 +150,25 @@ def test_every_edited_source_is_one_of_today() -> None:
     sources = {file_sha256(path) for path in (ROOT / "members").rglob("*.py")}
     edited = json.loads((ROOT / "ensemble" / "engine" / "recipes" / "reworded.json").read_text())
     assert not edited.keys() - sources, "make the list again: these sources are no longer there"
+
+
+def test_a_file_beside_it_that_does_not_parse_counts_by_its_bytes(package: Path) -> None:
+    (package / "sub").mkdir()
+    (package / "sub" / "__init__.py").write_text("")
+    (package / "sub" / "member.py").write_text("class Mine: pass\n")
+    seen = {code_version("plugged.sub.member.Mine")}
+    for number, content in enumerate((b'print "python 2"\n', b"x = 1\x00\n", b"class Unfinished(\n"), start=2):
+        (package / "sub" / "draft.py").write_bytes(content)
+        (package / "sub" / "member.py").write_text("from plugged import sub\nclass Mine: pass\n")
+        seen.add(code_version("plugged.sub.member.Mine"))
+        assert len(seen) == number, "its bytes count where the package is imported"
+
+
+def test_folders_without_init_are_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "plain" / "deeper").mkdir(parents=True)
+    (tmp_path / "plain" / "helper.py").write_text("one = 1\n")
+    (tmp_path / "plain" / "deeper" / "member.py").write_text("from plain import helper\nclass Mine: pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = code_version("plain.deeper.member.Mine")
+    (tmp_path / "plain" / "helper.py").write_text("one = 2\n")
+    assert code_version("plain.deeper.member.Mine") != before

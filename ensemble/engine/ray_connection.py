@@ -1,0 +1,78 @@
+"""Starting a private Ray or connecting to a cluster, and why that fails in one sentence."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from ensemble.core.errors import UserError
+
+_REACHABLE_SECONDS = 10
+_LONGEST_FOLDER = 40  # characters: Ray's sockets lie some 60 below it, and the path of a socket has at most 107
+
+
+def why_not(error: Exception, address: str | None) -> str:
+    """Return why Ray does not start, and what to do, in one sentence."""
+    reason = (str(error) or type(error).__name__).splitlines()[0]
+    if address is None:
+        return f"Ray cannot start ({reason}); try --engine inline"
+    if any(word in str(error).lower() for word in ("token", "unauthenticated", "authentication")):
+        return (
+            f"the Ray cluster at RAY_ADDRESS={address} refuses the token, or its absence; set "
+            "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN as its head has them"
+        )
+    return f"Ray cannot start ({reason}); is a Ray head running at RAY_ADDRESS={address}?"
+
+
+def connect(address: str | None) -> None:
+    """Connect to a cluster, or start a private Ray on this machine."""
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address:
+        _check_reachable(address)
+        with _stderr_kept() as said:
+            try:
+                ray.init(address=address, **quiet)
+            except (RuntimeError, ValueError, OSError, RayError) as error:
+                raise RuntimeError(f"{error}\n{said()}") from None
+    else:
+        # A private Ray answers on loopback only, to those who know its token. Without one in the environment
+        # Ray would write one into the user's home, and every later Ray of theirs would ask for it.
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        if len(tempfile.gettempdir()) > _LONGEST_FOLDER:
+            quiet["_temp_dir"] = f"/tmp/ray-{os.getuid()}"  # noqa: S108  Ray makes it for its user alone
+        ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
+
+
+@contextmanager
+def _stderr_kept() -> Iterator[Callable[[], str]]:
+    """Keep what Ray's core writes to stderr in the block from the screen; yield a function that returns it."""
+    sys.stderr.flush()
+    screen = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield lambda: (file.seek(0), file.read().decode(errors="replace"))[1]
+        finally:
+            os.dup2(screen, 2)
+            os.close(screen)
+
+
+def _check_reachable(address: str) -> None:
+    """Fail at once where nothing listens: Ray itself would go on trying for many minutes."""
+    if address.startswith(("http://", "https://")):
+        raise UserError(
+            f"RAY_ADDRESS={address} is the address of a dashboard, which takes jobs (ray job submit); "
+            "for a driver it is host:6379 of the head, or ray://host:10001"
+        )
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdigit():
+        socket.create_connection((host, int(port)), timeout=_REACHABLE_SECONDS).close()
