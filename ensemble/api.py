@@ -17,7 +17,7 @@ import pandas as pd
 from rich.console import Console
 
 from ensemble.blend.run import blend as blend_predictions
-from ensemble.competition.submission import submission_target
+from ensemble.competition.submission import read_submission, submission_target
 from ensemble.config import Experiment, load_experiment
 from ensemble.core.errors import UserError
 from ensemble.core.metrics.scores import Scores, to_probabilities
@@ -96,8 +96,8 @@ class Store:
         )
         if current_manifest(self._store, made) is None:
             return table
-        with local_copy(self._store.blend_folder / SUBMISSION) as local:
-            return table.assign(**{BLEND: pd.read_csv(local)[sample.prediction_column]})
+        submitted = read_submission(self._store.blend_folder / SUBMISSION, sample)
+        return table.assign(**{BLEND: table["name"].map(submitted)})
 
     @cached_property
     def _store(self) -> OofStore:

@@ -22,7 +22,7 @@ VERBS = {
     "report": "ensemble.report.__main__",
     "robustness": "ensemble.stress.robustness.command",
     "generators": "ensemble.stress.generators.command",
-    "folds": "ensemble.folds.command",
+    "folds": "ensemble.store.folds_command",
 }
 
 

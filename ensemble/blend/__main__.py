@@ -7,13 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from rich.console import Console
 
 from ensemble.competition.submission import submission_target
 from ensemble.config import Experiment
-from ensemble.core.console.console import make_console, start, verbs
+from ensemble.core.console.console import make_console, say, start, verbs
 from ensemble.core.console.options import STORE_HELP, OofOption, StoreArgument
+from ensemble.core.metrics.scores import correct_probabilities
 from ensemble.core.storage.files import Location, location
 from ensemble.core.storage.lock import only_writer
 from ensemble.store.oof import SUBMISSION, OofStore
@@ -27,6 +29,7 @@ def main(
         Location | None,
         typer.Option("--output", "-o", parser=location, metavar="PATH", help="Also write the submission here."),
     ] = None,
+    without: Annotated[str, typer.Option(help="Leave these members out, separated by commas.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="Use only blenders that do not search with Optuna.")] = False,
     correct_prior: Annotated[
         bool, typer.Option("--correct-prior", help="Apply the estimated share of fakes among the test photographs.")
@@ -41,11 +44,16 @@ def main(
     """Fit several blenders on the out-of-fold predictions, choose one by its nested score, and write submit.csv."""
     if output is not None:
         submission_target(output)
-    found, experiment = find_store(store, oof)
     if rebuild_from is not None:
-        _rebuild(rebuild_from, found, experiment, output)
-    else:
-        _blend(found, _adjusted(experiment, quick, correct_prior), output)
+        _rebuild(rebuild_from, *find_store(store or _store_of(rebuild_from), oof, say), output)
+        return
+    found, experiment = find_store(store, oof, say)
+    _blend(
+        found,
+        _adjusted(experiment, quick, correct_prior),
+        output,
+        [name.strip() for name in without.split(",") if name.strip()],
+    )
 
 
 def import_member(
@@ -53,6 +61,7 @@ def import_member(
     oof_file: Annotated[
         Location,
         typer.Option(
+            "--train-predictions",
             "--oof",
             parser=location,
             metavar="FILE",
@@ -61,7 +70,13 @@ def import_member(
     ],
     test_file: Annotated[
         Location,
-        typer.Option("--test", parser=location, metavar="FILE", help="Its predictions of the test photographs."),
+        typer.Option(
+            "--test-predictions",
+            "--test",
+            parser=location,
+            metavar="FILE",
+            help="Its predictions of the test photographs.",
+        ),
     ],
     store: Annotated[Location | None, typer.Option(parser=location, metavar="STORE", help=STORE_HELP)] = None,
     root: OofOption = Path("oof"),
@@ -71,18 +86,57 @@ def import_member(
     scale: Annotated[
         str, typer.Option(help="probability, logit, or auto: logit if a tenth of the values is negative.")
     ] = "auto",
+    flip: Annotated[bool, typer.Option("--flip", help="Its predictions are those of a real photograph.")] = False,
 ) -> None:
     """Import the predictions of a member that was trained elsewhere on the same folds."""
     from ensemble.store.external.importing import import_predictions
 
-    found, _ = find_store(store, root)
+    found, _ = find_store(store, root, say)
     with only_writer(found.root, "blend"):
-        lines = import_predictions(found, name, oof_file, test_file, same_folds=same_folds, scale=scale)
+        lines = import_predictions(found, name, oof_file, test_file, same_folds=same_folds, scale=scale, flip=flip)
     for line in (*lines, f"to blend it: ensemble blend {found.root}"):
         make_console().print(line, markup=False)
 
 
-VERBS: dict[str, Callable[..., Any]] = {"run": main, "import": import_member}
+def list_members(store: StoreArgument = None, oof: OofOption = Path("oof")) -> None:
+    """List the members that can be blended, with their scores and where they were made."""
+    from ensemble.store.predictions import load_predictions, measured_on
+
+    found, experiment = find_store(store, oof, say)
+    predictions, imported = load_predictions(found, experiment), found.imported()
+    for column, name in enumerate(predictions.members):
+        probabilities = predictions.probabilities(column)
+        rows = ~np.isnan(probabilities)
+        right = correct_probabilities(probabilities[rows], predictions.ledger.labels[rows])
+        facts = [
+            f"{measured_on(predictions, name)} accuracy {right.mean():.4f}",
+            "imported" if name in imported else "",
+        ]
+        say(f"{name}: {', '.join(filter(None, facts))}")
+    for name, reason in predictions.left_out.items():
+        say(f"{name}: left out, {reason}")
+
+
+def remove_member(
+    name: Annotated[str, typer.Argument(help="Name of an imported member.")],
+    store: Annotated[Location | None, typer.Option(parser=location, metavar="STORE", help=STORE_HELP)] = None,
+    oof: OofOption = Path("oof"),
+) -> None:
+    """Remove an imported member from the store. One that was trained here is taken out of the config instead."""
+    from ensemble.store.external.importing import remove_import
+
+    found, _ = find_store(store, oof, say)
+    with only_writer(found.root, "blend"):
+        remove_import(found, name)
+    say(f"{name} is removed; to blend without it: ensemble blend {found.root}")
+
+
+VERBS: dict[str, Callable[..., Any]] = {
+    "run": main,
+    "import": import_member,
+    "list": list_members,
+    "remove": remove_member,
+}
 ABOUT = "Write submit.csv from the members' predictions; `import` adds predictions that were made elsewhere."
 app = verbs(VERBS, ABOUT, default="run")
 
@@ -122,7 +176,13 @@ def _rebuild(manifest: Location, store: OofStore, experiment: Experiment, output
     make_console().print(f"{target} rebuilt, sha256 {sha256}", markup=False)
 
 
-def _blend(store: OofStore, experiment: Experiment, output: Location | None) -> None:
+def _store_of(manifest: Location) -> Location | None:
+    """Return the store that a manifest lies in, if it does: that is the one it was made from."""
+    folder = manifest.parent.parent
+    return folder if OofStore(folder).exists() else None
+
+
+def _blend(store: OofStore, experiment: Experiment, output: Location | None, without: list[str]) -> None:
     from ensemble.blend.page import score_line, submission_lines
     from ensemble.blend.run import PAGE, blend
     from ensemble.report.publish import publish
@@ -130,14 +190,18 @@ def _blend(store: OofStore, experiment: Experiment, output: Location | None) -> 
 
     console = make_console()
     with only_writer(store.root, "blend"), console.status("reading the store") as status:
-        predictions = load_predictions(store, experiment)
+        predictions = load_predictions(store, experiment).without(without)
         log = status.update if console.is_terminal else SparseLog(console)
         content = blend(store, experiment, output, log, predictions)
-    publish(store, console, experiment, predictions)
-    for line in (content["reason"], score_line(content), *submission_lines(content)):
+    for line in (
+        content["reason"],
+        score_line(content),
+        *submission_lines(content),
+        f"all blenders, the decision, the worth of each member: {store.blend_folder / PAGE}",
+        f"submission: {output or store.blend_folder / SUBMISSION}",
+    ):
         console.print(line, markup=False)
-    console.print(f"all blenders, the decision, the worth of each member: {store.blend_folder / PAGE}", markup=False)
-    console.print(f"submission: {output or store.blend_folder / SUBMISSION}", markup=False)
+    publish(store, console, experiment, predictions)  # takes longer than the blend
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 
@@ -9,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ensemble.competition.tables import SampleTable
+from ensemble.competition.rows import SampleTable
+from ensemble.competition.submission import read_submission
 from ensemble.core.metrics.intervals import proportion_variance
 from ensemble.core.metrics.scores import THRESHOLD
 from ensemble.core.storage.files import Location
@@ -48,25 +50,32 @@ class Guard:
 
 
 def guard(
-    sample: SampleTable, probabilities: NDArray[np.float64], nested: NDArray[np.float64], last: Location
+    sample: SampleTable, probabilities: NDArray[np.float64], nested: NDArray[np.float64], last: Location | None
 ) -> Guard:
-    """Compare probabilities of the sample's rows with nested logits and with the submission at `last`."""
+    """Compare probabilities of the sample's rows with nested logits and with the submission at `last`, if any."""
     fake = probabilities >= THRESHOLD
     oof, test = float((nested >= 0).mean()), float(fake.mean())
     error = math.sqrt(proportion_variance(nested >= 0) + proportion_variance(fake))
-    earlier = _decisions(last, sample)
+    earlier = None if last is None else _decisions(last, sample)
     if earlier is None:
         return Guard(None, None, oof, test, error)
     both = pd.Series(fake, index=sample.names).to_frame("now").join(earlier.rename("before"), how="inner")
+    if both.empty:
+        return Guard(None, None, oof, test, error)
     return Guard(int((both["now"] != both["before"]).sum()), len(both), oof, test, error)
+
+
+def was_live(manifest: Location) -> bool:
+    """Return whether a blend was made by a run that trains, and not by the user."""
+    try:
+        return bool(json.loads(manifest.read_text(encoding="utf-8")).get("live", False))
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def _decisions(path: Location, sample: SampleTable) -> pd.Series[bool] | None:
     """Return the decisions of a submission; None if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            table = pd.read_csv(file, dtype={sample.name_column: str})
-        found: pd.Series[bool] = table.set_index(sample.name_column)[sample.prediction_column] >= THRESHOLD
-    except (OSError, ValueError, KeyError, TypeError):
+        return pd.Series(read_submission(path, sample)) >= THRESHOLD
+    except (OSError, ValueError):
         return None
-    return found

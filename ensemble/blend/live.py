@@ -43,7 +43,7 @@ class LiveBlend:
         try:
             predictions = load_predictions(self.store, self.experiment)
             with only_writer(self.store.root, "blend"):
-                content = blend(self.store, self.experiment, predictions=predictions)
+                content = blend(self.store, self.experiment, predictions=predictions, live=True)
             write_leaderboard(self.store, predictions)
             self._show(content)
         except Exception as error:  # a blend of any kind of members must not end their training

@@ -17,7 +17,7 @@ from ensemble.blend.evaluation.threshold import Decision, Rule
 from ensemble.blend.evaluation.worth import Worth
 from ensemble.blend.guard import Guard
 from ensemble.blend.inputs import Inputs, test_logits_of
-from ensemble.competition.submission import sha256_of, submission_text
+from ensemble.competition.submission import DECIMALS, sha256_of, submission_text
 from ensemble.config import Experiment
 from ensemble.core.arrays import Logits
 from ensemble.core.console.text import first_few
@@ -28,13 +28,16 @@ from ensemble.core.metrics.scores import score, to_probabilities
 from ensemble.core.storage.files import Location, write_text
 from ensemble.engine.recipes.code import versions
 from ensemble.store.oof import OofStore
-from ensemble.store.predictions import Predictions, load_predictions
+from ensemble.store.predictions import BY_REQUEST, Predictions, load_predictions
 from ensemble.store.results import sample_sha256
 
 _NEEDED = {
     "members", "blender", "decision", "added_logit", "predictions_sha256", "columns_sha256", "sample_sha256",
     "submission_sha256",
 }  # fmt: skip
+
+
+_FORMER_DECIMALS = 8  # of version 0.1.0
 
 
 def manifest(blend: Blend, inputs: Inputs, store: OofStore, guard: Guard, seed: int) -> dict[str, Any]:
@@ -50,14 +53,17 @@ def manifest(blend: Blend, inputs: Inputs, store: OofStore, guard: Guard, seed: 
         "nested_of_the_chosen": chosen.nested_scores,
         "decision_rule": blend.rule.title,
         "decision": blend.rule.decision,
+        "elected_rules": blend.rule.elected,
         "prior": blend.prior and {**asdict(blend.prior), "in_words": blend.prior.in_words(corrected)},
         "added_logit": blend.added_logit,
         "guard": {**asdict(guard), "lines": guard.lines()},
+        "best_member": _best_member(blend),
         "elected": [part.blender.title for part in blend.choice.choosing.parts],
         "members": inputs.members,
         "waiting": inputs.waiting,
         "weights": None if np.isnan(weights).any() else weights,
         "left_out": predictions.left_out,
+        "without": [name for name, reason in predictions.left_out.items() if reason == BY_REQUEST],
         "partial": predictions.partial,
         "blenders": {e.title: _summary(e, blend, inputs) for e in blend.evaluations},
         "rules": {rule.title: _rule(rule) for rule in blend.rules},
@@ -69,6 +75,8 @@ def manifest(blend: Blend, inputs: Inputs, store: OofStore, guard: Guard, seed: 
         "sample_sha256": sample_sha256(store),
         "columns_sha256": inputs.columns_sha256,
         "synthetic": store.facts()["synthetic"],
+        "without_photograph": store.sample().fixed,
+        "decimals": DECIMALS,
         "predictions_sha256": predictions.hashes,
         "seed": seed,
         "versions": versions(),
@@ -96,7 +104,7 @@ def rebuild(path: Location, store: OofStore, target: Location, experiment: Exper
         probabilities = _decide(content, test)
     except Exception:  # an edited file may hold anything
         raise UserError(f"{path} describes no blender of these members; was it edited?") from None
-    text = submission_text(store.sample(), probabilities)
+    text = submission_text(store.sample(), probabilities, content.get("decimals", _FORMER_DECIMALS))
     if sha256_of(text) != content["submission_sha256"]:
         raise UserError(f"{path} gives a different submission here than the one it describes; was it edited?")
     write_text(target, text)
@@ -151,6 +159,12 @@ def _summary(evaluation: Evaluation, blend: Blend, inputs: Inputs) -> dict[str, 
         "inclusion": getattr(evaluation.blender, "inclusion_", None),
         "seconds": blend.seconds[evaluation.title],
     }
+
+
+def _best_member(blend: Blend) -> dict[str, Any]:
+    """Return the member with the most correct decisions, found on the rows on which it is scored."""
+    name = list(blend.rivals)[-1]
+    return {"name": name, "accuracy": float(blend.rivals[name].mean())}
 
 
 def _worth(worth: Worth) -> dict[str, Any]:

@@ -39,12 +39,23 @@ def blend_page(store: OofStore, content: Content) -> str:
 
 def submission_lines(content: Content) -> list[str]:
     """Return what to know before submitting."""
-    lines = [*content["guard"]["lines"]]
+    lines = [*content["guard"]["lines"], *_below_the_best_member(content)]
     if content["prior"] and content["prior"]["in_words"]:
         lines.append(content["prior"]["in_words"])
     if content["added_logit"]:
         lines.append(f"{content['added_logit']:+.3f} is added to every test logit for the estimated share of fakes")
     return lines
+
+
+def _below_the_best_member(content: Content) -> list[str]:
+    best = content.get("best_member")
+    if best is None or content["nested"]["accuracy"] >= best["accuracy"]:
+        return []
+    return [
+        f"{best['name']} alone has {best['accuracy']:.4f}, more than the blend: it is the best of "
+        f"{plural(len(content['members']), 'member')} on the very rows that it is scored on, which favours it, while "
+        "the blend is scored on rows that no choice has seen"
+    ]
 
 
 def score_line(content: Content) -> str:

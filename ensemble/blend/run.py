@@ -8,7 +8,7 @@ from typing import Any
 
 from ensemble.blend.blenders.studies import write_studies
 from ensemble.blend.compare import Blend, Log, compare_blenders
-from ensemble.blend.guard import guard
+from ensemble.blend.guard import guard, was_live
 from ensemble.blend.inputs import Inputs, load_inputs
 from ensemble.blend.manifest import manifest
 from ensemble.blend.page import blend_page
@@ -30,10 +30,13 @@ def blend(
     submission: Location | None = None,
     log: Log = lambda _: None,
     predictions: Predictions | None = None,
+    *,
+    live: bool = False,
 ) -> dict[str, Any]:
     """Blend the members' predictions; replace the store's `blend/` as a whole, and write a copy of the submission.
 
-    `predictions` are those of the experiment, if they are loaded already. Returns the manifest, which is `blend.json`.
+    `predictions` are those of the experiment, if they are loaded already; `live` marks the blend of a run that trains,
+    which is no submission of the user's to compare with. Returns the manifest, which is `blend.json`.
     """
     experiment = experiment or store.experiment()
     inputs = load_inputs(store, experiment, predictions or load_predictions(store, experiment))
@@ -41,8 +44,9 @@ def blend(
         result = compare_blenders(inputs, experiment.blend, log)
         probabilities = to_probabilities(result.test)
     log("writing")
-    checks = guard(store.sample(), probabilities, result.rule.nested, store.blend_folder / SUBMISSION)
-    content = manifest(result, inputs, store, checks, experiment.blend.seed)
+    last = None if was_live(store.blend_folder / MANIFEST) else store.blend_folder / SUBMISSION
+    checks = guard(store.sample(), probabilities, result.rule.nested, last)
+    content = {**manifest(result, inputs, store, checks, experiment.blend.seed), "live": live}
     remove_unfinished(store.root, store.blend_folder.name)
     with new_folder(store.blend_folder, MANIFEST) as folder:
         content["submission_sha256"] = write_submission(folder / SUBMISSION, store.sample(), probabilities)

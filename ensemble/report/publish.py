@@ -20,6 +20,7 @@ from ensemble.report.member_page import member_page
 from ensemble.report.signature import is_signed, member_signature
 from ensemble.report.text import heading, markdown_table, print_table
 from ensemble.report.write import PAGE, write_report
+from ensemble.store.doubts import doubts_of
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import Predictions, load_predictions
 from ensemble.store.results import current_manifest
@@ -89,7 +90,8 @@ def _as_text(board: pd.DataFrame) -> pd.DataFrame:
                 f"{a:.4f} ± {e:.4f}" for a, e in zip(board["accuracy"], board["standard_error"], strict=True)
             ],
             "folds": [
-                f"{low:.4f} to {high:.4f}" for low, high in zip(board["fold_min"], board["fold_max"], strict=True)
+                "" if np.isnan(low) else f"{low:.4f} to {high:.4f}"
+                for low, high in zip(board["fold_min"], board["fold_max"], strict=True)
             ],
             **{name: board[column].map("{:.4f}".format) for name, column in _FOUR_DIGITS.items()},
             "weight": ["" if np.isnan(weight) else f"{weight:.2f}" for weight in board["weight"]],
@@ -116,14 +118,14 @@ def _notes(store: OofStore, predictions: Predictions) -> list[str]:
     return [
         *(f"left out: {name}, {reason}" for name, reason in predictions.left_out.items()),
         *(f"not complete: {name}, {reason}" for name, reason in predictions.partial.items()),
-        *(note for name in store.imported() for note in _of_imported(name, store.origin(name))),
+        *(_of_imported(name, store.origin(name)) for name in store.imported()),
+        *(f"WARNING: {doubt}" for doubt in doubts_of(store, predictions)),
     ]
 
 
-def _of_imported(name: str, origin: dict[str, Any]) -> list[str]:
-    """Say that a member was trained elsewhere, how its folds are known, and which checks for leaks failed."""
-    folds = f"trained elsewhere: {name}, folds {origin.get('folds', 'not known')}"
-    return [folds, *(f"WARNING of {name}: {warning}" for warning in origin.get("smells", []))]
+def _of_imported(name: str, origin: dict[str, Any]) -> str:
+    """Say that a member was trained elsewhere, and how its folds are known."""
+    return f"trained elsewhere: {name}, folds {origin.get('folds', 'not known')}"
 
 
 def _markdown(store: OofStore, predictions: Predictions, board: pd.DataFrame) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
 from io import BytesIO
 from typing import Any
 
@@ -12,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from ensemble.competition.tables import SampleTable
+from ensemble.competition.rows import SampleTable
 from ensemble.config import Experiment, load_experiment
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, new_folder, remove_unfinished, write_text
@@ -61,7 +60,7 @@ class OofStore:
         # Only names that training writes: a blend may be writing to the same store.
         remove_unfinished(self.root, "fold-*", "*.json", "*.yaml", "folds.parquet")
         write_text(self.root / "experiment.yaml", experiment.to_yaml())
-        content = {"format": FORMAT, **facts, "sample": asdict(sample)}
+        content = {"format": FORMAT, **facts, "sample": sample.facts()}
         write_text(self.root / "data.json", json.dumps(content, indent=1) + "\n")
         ledger.save(self.root)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -21,22 +23,42 @@ from ensemble.store.oof import STORE_MARKERS, OofStore
 PHOTOGRAPHS_FILE = "photographs.json"  # sha256 of each, by split and name
 
 
-def find_store(named: Location | None, oof: Location) -> tuple[OofStore, Experiment]:
-    """Return the store in a folder, of a config (`<oof>/<its name>`), or (nothing named) the newest under `oof`.
+def find_store(
+    named: Location | None, oof: Location, log: Callable[[str], None] = lambda _: None
+) -> tuple[OofStore, Experiment]:
+    """Return the store in a folder, of a config (`<oof>/<its name>`), of a name, or (None) the newest under `oof`.
 
-    The experiment is that of the config if one is named, else the one that the store was trained for.
+    The experiment is that of the config if one is named, else the one that the store was trained for. That the newest
+    store was taken is logged.
 
     Raises
     ------
     UserError
-        There is no such store, or a newer version wrote it.
+        There is no such store, or a newer version wrote it; the message lists those that exist.
     """
-    config = None if named is None or named.is_dir() else load_experiment(named)
-    folder = _newest(oof) if named is None else named
-    store = OofStore(oof / config.name if config else folder)
+    if named is None:
+        named = _newest(oof)
+        log(f"newest: {named}")
+    by_name = oof / str(named)
+    if not named.exists() and by_name.is_dir():
+        named = by_name
+    if named.is_dir():
+        store, config = OofStore(named), None
+    elif named.exists() or named.suffix in (".yaml", ".yml"):
+        config = load_experiment(named)
+        store = OofStore(oof / config.name)
+    else:
+        raise UserError(f"there is no store, config or name {named}; {_known_stores(oof)}")
     if not store.exists():
-        raise UserError(f"{store.root} is no store of a trained experiment; run ensemble train first")
+        raise UserError(
+            f"{store.root} is no store of a trained experiment; run ensemble train first; {_known_stores(oof)}"
+        )
     return store, config or store.experiment()
+
+
+def _known_stores(oof: Location) -> str:
+    known = sorted(path.parent.name for path in oof.glob("*/data.json"))
+    return f"stores under {oof}: {first_few(known) or 'none'}"
 
 
 def _newest(oof: Location) -> Location:
@@ -79,6 +101,8 @@ def facts_of(competition: Competition) -> dict[str, Any]:
         "synthetic": competition.synthetic,
         "train_rows": competition.train_rows,
         "test_rows": len(competition.sample.names),
+        "reading": None if competition.reading is None else asdict(competition.reading),
+        "lines": competition.lines(),
     }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from ensemble.core.metrics.scores import to_logits, to_probabilities
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.oof import OofStore
 from ensemble.store.record import PREDICTIONS, FoldRecord
+
+BY_REQUEST = "by request"  # why a member is left out
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,34 @@ class Predictions:
     def probabilities(self, column: int) -> Array:
         """Return out-of-fold probabilities (training rows,) of one member; NaN where a fold is missing."""
         return to_probabilities(self.oof_logits[:, column].astype(np.float64))
+
+    def without(self, names: Sequence[str]) -> Predictions:
+        """Leave members out.
+
+        Raises
+        ------
+        UserError
+            There is no such member, or none would remain.
+        """
+        unknown = [name for name in names if name not in self.members]
+        if unknown:
+            raise UserError(f"there is no member {unknown[0]} to leave out; members: {', '.join(self.members)}")
+        kept = [column for column, name in enumerate(self.members) if name not in names]
+        if not kept:
+            raise UserError("no member would remain to blend")
+        if len(kept) == len(self.members):
+            return self
+        members = [self.members[column] for column in kept]
+        return replace(
+            self,
+            members=members,
+            oof_logits=self.oof_logits.T[kept].T,
+            test_logits=self.test_logits.T[kept].T,
+            left_out=self.left_out | dict.fromkeys(names, BY_REQUEST),
+            partial={name: folds for name, folds in self.partial.items() if name in members},
+            hashes={fold: sha256 for fold, sha256 in self.hashes.items() if fold.rpartition("/")[0] in members},
+            records={fold: record for fold, record in self.records.items() if fold.rpartition("/")[0] in members},
+        )
 
     def record(self, member: str, fold: int) -> FoldRecord | None:
         """Return the record of a fold; None if it is not among these predictions."""

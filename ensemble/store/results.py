@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, local_copy
 from ensemble.core.storage.hashing import digest, file_sha256
 from ensemble.store.oof import BLEND_OOF, MANIFEST, OofStore
@@ -88,12 +89,13 @@ def current_manifest(store: OofStore, predictions: Predictions) -> dict[str, Any
     try:
         manifest: dict[str, Any] = json.loads((store.blend_folder / MANIFEST).read_text(encoding="utf-8"))
         oof = file_sha256(store.blend_folder / BLEND_OOF)
-        same = manifest["predictions_sha256"] == predictions.hashes and manifest["oof_sha256"] == oof
+        blended = predictions.without([name for name in manifest.get("without", []) if name in predictions.members])
+        same = manifest["predictions_sha256"] == blended.hashes and manifest["oof_sha256"] == oof
         weights = manifest["weights"]
         same &= all(isinstance(manifest[key], str) for key in ("chosen", "measured_on", "reason"))
         same &= set(manifest["members"]) <= set(predictions.members)
         same &= manifest["sample_sha256"] == sample_sha256(store)
         same &= weights is None or len(weights) == len(manifest["members"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, UserError):
         return None
     return manifest if same else None

@@ -48,7 +48,7 @@ def test_a_blend_is_a_column_of_the_store(store: Path, tmp_path: Path) -> None:
     assert result.store.test["name"].tolist() == submission["name"].tolist()
     right = (result.store.oof["blend"] >= 0.5) == (result.store.oof["label"] == 1)
     assert result.scores.accuracy == pytest.approx(right.mean())
-    assert result.store.leaderboard["member"][0] == f"blend ({result.chosen})"
+    assert result.store.leaderboard["member"].tolist()[:2] == ["blend", f"blend ({result.chosen})"]
     shutil.rmtree(store / "members" / "linear")  # then the blend is one of other predictions
     assert "blend" not in open_store(store).oof
 

@@ -20,8 +20,8 @@ from ensemble.core.storage.files import Location, local_copy
 from ensemble.core.storage.lock import only_writer
 from ensemble.core.storage.remote import RemotePath
 from ensemble.engine.features import table as features
-from ensemble.folds.command import export
 from ensemble.report.__main__ import main as report
+from ensemble.store.folds_command import export
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from ensemble.train import main as train

@@ -71,10 +71,9 @@ def _together(predictions: Predictions) -> Auc | None:
 
 
 def _drift(member: str, oof: NDArray[np.float32], labels: NDArray[np.int64], test: NDArray[np.float32]) -> _Drift:
-    fakes, theirs = float(labels.mean()), _predicted_fake(test, np.ones(len(test)))
-    distance = float(np.abs(_predicted_fake(oof, np.ones(len(oof))) - theirs).max())
-    weights = [np.where(labels == 1, share / fakes, (1 - share) / (1 - fakes)) for share in SHARES]
-    by_share = [float(np.abs(_predicted_fake(oof, weight) - theirs).max()) for weight in weights]
+    theirs, curves = _predicted_fake(test), _predicted_fake_by_share(oof, labels)
+    distance = float(np.abs(_predicted_fake(oof) - theirs).max())
+    by_share = [float(np.abs(curve - theirs).max()) for curve in curves]
     rows = max(round(len(oof) * len(test) / (len(oof) + len(test))), 1)
     fake = oof >= 0, test >= 0
     return _Drift(
@@ -90,15 +89,31 @@ def _drift(member: str, oof: NDArray[np.float32], labels: NDArray[np.int64], tes
     )
 
 
-def _predicted_fake(logits: NDArray[np.float32], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+def _predicted_fake(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the share of all rows that are among the most confident and predicted fake, for all shares (RANKS).
 
     The cumulative distribution of signed ranks: a change of confidence alone leaves it as it is.
     """
+    surest, fake = _counts(logits, np.ones(len(logits), dtype=bool))
+    return _at_ranks(surest, fake)
+
+
+def _predicted_fake_by_share(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> list[NDArray[np.float64]]:
+    """Return the same as if a share of the rows were fakes, for all SHARES: rows of a class weigh more or less."""
+    (of_fakes, fakes), (of_reals, reals) = (_counts(logits, labels == label) for label in (1, 0))
+    weights = [(share / of_fakes[-1], (1 - share) / of_reals[-1]) for share in SHARES]
+    return [_at_ranks(one * of_fakes + other * of_reals, one * fakes + other * reals) for one, other in weights]
+
+
+def _counts(logits: NDArray[np.float32], counted: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Count rows, and rows predicted fake, among the 0, 1, 2, ... most confident ones."""
     order = np.argsort(-np.abs(logits), kind="stable")
-    surest = np.cumsum(weights[order]) / weights.sum()
-    fake = np.cumsum(np.where(logits[order] >= 0, weights[order], 0.0)) / weights.sum()
-    found: NDArray[np.float64] = np.interp(RANKS, np.concatenate([[0.0], surest]), np.concatenate([[0.0], fake]))
+    rows, fake = counted[order], (counted & (logits >= 0))[order]
+    return np.cumsum(np.r_[0.0, rows]), np.cumsum(np.r_[0.0, fake])
+
+
+def _at_ranks(surest: NDArray[np.float64], fake: NDArray[np.float64]) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = np.interp(RANKS, surest / surest[-1], fake / surest[-1])
     return found
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ensemble.blend.blenders.base import LinearBlender
-from ensemble.blend.blenders.rows import Split, at_most, inner_splits, take_rows
+from ensemble.blend.blenders.rows import Split, at_most, inner_splits, take_rows, targets
 from ensemble.blend.blenders.studies import new_study
 from ensemble.core.arrays import Array, Folds, Labels, Logits
 from ensemble.core.metrics.decisions import mean_log_loss
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from typing import Self
 
 _MOST_ROWS_TUNING = 5_000  # the penalty matters where rows are few
-_LARGEST_WEIGHT = 100.0  # where members separate all rows the best weights are infinite
 
 
 class NonNegativeLogistic(LinearBlender):
@@ -33,7 +32,7 @@ class NonNegativeLogistic(LinearBlender):
         """Minimise the mean log loss within bounds (L-BFGS-B), starting from the plain mean."""
         from scipy.optimize import minimize
 
-        X, y, members = logits.astype(np.float64), labels, logits.shape[1]
+        X, y, members = logits.astype(np.float64), targets(labels), logits.shape[1]
 
         def loss(parameters: Array) -> tuple[float, Array]:
             z = X @ parameters[1:] + parameters[0]
@@ -43,7 +42,7 @@ class NonNegativeLogistic(LinearBlender):
             return value, np.concatenate([[slope.sum()], X.T @ slope])
 
         start = np.concatenate([[0.0], np.full(members, 1 / members)])
-        bounds = [(None, None)] + [(0, _LARGEST_WEIGHT)] * members
+        bounds = [(None, None)] + [(0, None)] * members
         best = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
         self.weights_, self.intercept_ = best[1:], float(best[0])
         return self
@@ -99,5 +98,7 @@ def _logistic(X: Logits, y: Labels, C: float) -> tuple[Array, float]:
 
     if len(np.unique(y)) < 2:
         return np.zeros(X.shape[1]), float(to_logits(np.array((y.sum() + 0.5) / (len(y) + 1))))
-    model = LogisticRegression(C=C, solver="newton-cholesky").fit(X.astype(np.float64), y)
+    share = targets(y)  # each row counts for both classes, as its target says
+    rows, classes = np.concatenate([X, X]).astype(np.float64), np.repeat([1, 0], len(y))
+    model = LogisticRegression(C=C, solver="newton-cholesky").fit(rows, classes, np.concatenate([share, 1 - share]))
     return model.coef_[0].astype(np.float64), float(model.intercept_[0])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ensemble.blend.blenders.rows import at_most, take_rows
+from ensemble.blend.blenders.rows import at_most, take_rows, targets
 from ensemble.blend.evaluation.nested import Evaluation, Part, Problem
 from ensemble.core.arrays import Array, Labels
 from ensemble.core.metrics.decisions import correct_logits
@@ -16,7 +16,7 @@ from ensemble.core.metrics.scores import PLATEAU, log_loss, to_probabilities
 
 _NEWTON_STEPS = 25
 _MOST_ROWS = 20_000  # give the temperature to a hundredth
-_TEMPERATURES = (0.05, 20.0)  # where all rows are separated the best temperature is zero
+_TEMPERATURES = (0.05, 20.0)
 _PROVEN_ERRORS = 2.0  # standard errors by which the log loss must fall
 
 
@@ -46,6 +46,8 @@ class Rule:
         Its nested decisions against those of the unchanged logits.
     log_loss_gain, log_loss_error : float
         Decrease of the nested log loss, and its standard error.
+    elected : tuple of str
+        Title of the rule that made the nested logits of each part, if that was not always this one.
     """
 
     title: str
@@ -54,6 +56,7 @@ class Rule:
     decisions: Comparison
     log_loss_gain: float
     log_loss_error: float
+    elected: tuple[str, ...] = ()
 
     @property
     def calibrates(self) -> bool:
@@ -65,15 +68,33 @@ def place_decision(evaluation: Evaluation, problem: Problem) -> tuple[Rule, list
     """Return the rule to apply, and all that were tried.
 
     A shift is applied only if its nested decisions are better (McNemar, 5%), a temperature, which changes no decision,
-    only if the nested log loss falls by more than two standard errors.
+    only if the nested log loss falls by more than two standard errors. The nested logits of the rule to apply are those
+    of the rule that the scores of the other folds elect for each fold, so that its score includes this choice.
     """
     fitted_on = [_fitted_on(part, problem) for part in (*evaluation.parts, evaluation.whole)]
-    rules = [_evaluate(title, fit, evaluation, fitted_on, problem.labels) for title, fit in RULES.items()]
-    unchanged, temperature, *shifts = rules  # in the order of RULES
-    better = [rule for rule in shifts if rule.decisions.proven]
+    before, labels = evaluation.nested.astype(np.float64), problem.labels
+    after = [_nested(fit, evaluation, fitted_on) for fit in RULES.values()]
+    rules = [
+        _rule(title, fit(*fitted_on[-1]), nested, before, labels)
+        for (title, fit), nested in zip(RULES.items(), after, strict=True)
+    ]
+    nested, elected = before.copy(), []
+    for part in evaluation.parts:
+        others = np.delete(np.arange(len(labels)), part.held_out)
+        winner = _elect([_rule("", Decision(), each[others], before[others], labels[others]) for each in after])
+        nested[part.held_out] = after[winner][part.held_out]
+        elected.append(rules[winner].title)
+    chosen = rules[_elect(rules)]
+    return replace(_rule(chosen.title, chosen.decision, nested, before, labels), elected=tuple(elected)), rules
+
+
+def _elect(rules: list[Rule]) -> int:
+    """Return the position of the rule whose gain is proven; that of the unchanged logits where none is."""
+    unchanged, temperature, *shifts = range(len(rules))  # in the order of RULES
+    better = [number for number in shifts if rules[number].decisions.proven]
     if better:
-        return max(better, key=lambda rule: rule.decisions.net), rules
-    return (temperature if temperature.calibrates else unchanged), rules
+        return max(better, key=lambda number: rules[number].decisions.net)
+    return temperature if rules[temperature].calibrates else unchanged
 
 
 def fit_temperature(logits: Array, labels: Labels) -> Decision:
@@ -135,14 +156,18 @@ def decision_of(part: Part, title: str, problem: Problem) -> Decision:
     return RULES[title](*_fitted_on(part, problem))
 
 
-def _evaluate(title: str, fit: Fit, evaluation: Evaluation, fitted_on: list[_Sample], labels: Labels) -> Rule:
-    before, decisions = evaluation.nested.astype(np.float64), [fit(*sample) for sample in fitted_on]
-    after = before.copy()
-    for part, decision in zip(evaluation.parts, decisions[:-1], strict=True):
-        after[part.held_out] = decision(before[part.held_out])
+def _nested(fit: Fit, evaluation: Evaluation, fitted_on: list[_Sample]) -> Array:
+    """Return the nested logits after a rule that was fitted, for each part, on the rows that its blender saw."""
+    after = evaluation.nested.astype(np.float64)
+    for part, sample in zip(evaluation.parts, fitted_on[:-1], strict=True):
+        after[part.held_out] = fit(*sample)(after[part.held_out])
+    return after
+
+
+def _rule(title: str, decision: Decision, after: Array, before: Array, labels: Labels) -> Rule:
     flips = compare(correct_logits(after, labels), correct_logits(before, labels))
     gains = log_loss(before, labels) - log_loss(after, labels)
-    return Rule(title, decisions[-1], after, flips, float(gains.mean()), float(gains.std() / np.sqrt(len(gains))))
+    return Rule(title, decision, after, flips, float(gains.mean()), float(gains.std() / np.sqrt(len(gains))))
 
 
 def _fitted_on(part: Part, problem: Problem) -> _Sample:
@@ -155,12 +180,12 @@ def _fitted_on(part: Part, problem: Problem) -> _Sample:
 def _scaling(logits: Array, labels: Labels, *, shifted: bool) -> tuple[float, float]:
     """Fit temperature and shift by Newton's method on slope and intercept: convex, with two parameters."""
     rows = at_most(len(logits), _MOST_ROWS)
-    logits, labels = logits[rows], labels[rows]
+    logits, aims = logits[rows], targets(labels[rows])
     parameters = np.array([1.0, 0.0])
     X = np.stack([logits, np.full(len(logits), float(shifted))])
     for _ in range(_NEWTON_STEPS):
         p = to_probabilities(parameters @ X)
-        gradient = X @ (p - labels) + 1e-6 * (parameters - [1.0, 0.0])
+        gradient = X @ (p - aims) + 1e-6 * (parameters - [1.0, 0.0])
         hessian = (X * (p * (1 - p))) @ X.T + 1e-6 * np.eye(2)
         step = np.linalg.solve(hessian, gradient)
         parameters -= step / max(

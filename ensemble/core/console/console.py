@@ -37,6 +37,11 @@ def make_console() -> Console:
     return Console(file=sys.stdout, width=width, highlight=False, soft_wrap=True)
 
 
+def say(line: str) -> None:
+    """Print a line of plain text."""
+    make_console().print(line, markup=False)
+
+
 def run(command: Callable[..., Any]) -> None:
     """Run one command as a program: parse its options from `sys.argv` and exit with its code."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=HELP)

@@ -149,6 +149,18 @@ def move_folder(old: Location, new: Location, *markers: str) -> None:
         raise ValueError(f"{old} and {new} are in different stores")
 
 
+def remove_folder(folder: Location, *markers: str) -> None:
+    """Delete a folder; on an object store its marker files first, so that a partial folder is never a complete one."""
+    if isinstance(folder, Path):
+        aside = folder.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}-{folder.name}")
+        folder.rename(aside)
+        shutil.rmtree(aside)
+    else:
+        names = list(folder.files_below())
+        last = _last(names, markers)
+        folder.remove_files([*reversed(last), *(name for name in names if name not in last)])
+
+
 def put_back(path: Path) -> None:
     """Restore the old folder if a process was killed between renaming it and renaming the new one."""
     for old in path.parent.glob(f"{_UNFINISHED}*{_OLD}{path.name}"):

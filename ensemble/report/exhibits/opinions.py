@@ -6,14 +6,14 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from ensemble.competition.submission import read_submission
 from ensemble.core.arrays import Array
 from ensemble.core.metrics.scores import THRESHOLD, correct_probabilities, to_logits, to_probabilities
-from ensemble.core.storage.files import local_copy
 from ensemble.report.facts.material import Material
 from ensemble.store.oof import SUBMISSION
+from ensemble.store.results import BLEND
 
 UNKNOWN = -1
 MEAN = "mean of the members"
@@ -81,7 +81,7 @@ def opinions_of_training(material: Material) -> Opinions:
     blend, members = material.blend, material.member_probabilities
     title, lead = MEAN, _mean(material.predictions.oof_logits)
     if blend is not None:
-        title, lead = material.blend_title, np.full(len(material.names), np.nan)
+        title, lead = BLEND, np.full(len(material.names), np.nan)
         lead[blend.rows] = blend.probabilities
     return Opinions("train", material.names, material.labels, title, lead, material.predictions.members, members)
 
@@ -91,9 +91,8 @@ def opinions_of_test(material: Material) -> Opinions:
     logits, sample = material.predictions.test_logits, material.store.sample()
     title, lead = MEAN, _mean(logits)
     if material.manifest is not None:
-        with local_copy(material.store.blend_folder / SUBMISSION) as file:
-            submitted = pd.read_csv(file, dtype={sample.name_column: str}, keep_default_na=False)
-        title, lead = material.blend_title, submitted[sample.prediction_column].to_numpy(np.float64)
+        submitted = read_submission(material.store.blend_folder / SUBMISSION, sample)
+        title, lead = BLEND, np.array([submitted[name] for name in sample.names])
     members = to_probabilities(logits.astype(np.float64))
     labels = np.full(len(sample.names), UNKNOWN)
     return Opinions("test", list(sample.names), labels, title, lead, material.predictions.members, members)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ensemble.competition.images import decode
+from ensemble.competition.images import Decoding, decode
 
 MOST_BYTES = 30_000  # of one photograph: sixty of them stay below 3 MB in the page
 SPECTRUM_SIDE = 128
@@ -40,12 +40,12 @@ class Picture:
     reduced: bool
 
 
-def picture_of(content: bytes, name: str) -> Picture | None:
+def picture_of(content: bytes) -> Picture | None:
     """Return the file itself if it is small and a browser shows what members saw, else a WebP; None if unreadable."""
-    problems: dict[str, list[str]] = {}
-    pixels = decode([content], [name], "crop", problems)[0]
-    if problems:
+    decoded = decode([content], Decoding("crop", convert_cmyk=True))
+    if decoded.faults[0]:
         return None
+    pixels = decoded.pixels[0]
     kind = _media_type(content)
     if kind and len(content) <= MOST_BYTES:
         return Picture(_uri(kind, content), pixels, reduced=False)

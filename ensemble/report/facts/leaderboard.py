@@ -13,17 +13,20 @@ from ensemble.core.metrics.scores import correct_probabilities, fold_accuracies,
 from ensemble.store.oof import BLEND_OOF, OofStore
 from ensemble.store.parquet import read_arrays
 from ensemble.store.predictions import Predictions, measured_on, member_cost
-from ensemble.store.results import current_manifest
+from ensemble.store.results import BLEND, current_manifest
 
 COLUMNS = [
     "member", "measured_on", "n", "accuracy", "standard_error", "fold_min", "fold_max", "log_loss", "auc", "ece",
     "weight", "seconds", "photographs_per_second",
 ]  # fmt: skip
-BLEND = "blend"
 
 
 def leaderboard(store: OofStore, predictions: Predictions) -> pd.DataFrame:
-    """Return a row for each member (out-of-fold), best first, below the row of the blend (nested), if there is one."""
+    """Return a row for each member (out-of-fold), best first, below those of the blend (nested), if there is one.
+
+    The blend's first row scores the whole procedure, which chooses a blender for each fold by the scores of the others;
+    the second is that of the chosen blender alone, whose score is what it was chosen by.
+    """
     ledger = predictions.ledger
     manifest = current_manifest(store, predictions)
     weights = _weights(manifest)
@@ -34,7 +37,7 @@ def leaderboard(store: OofStore, predictions: Predictions) -> pd.DataFrame:
         for column, member in enumerate(predictions.members)
     ]
     rows.sort(key=lambda row: -row["accuracy"])
-    blend = [_blend_row(store, manifest, rows)] if manifest else []
+    blend = _blend_rows(store, manifest, rows) if manifest else []
     return pd.DataFrame(blend + rows, columns=COLUMNS)
 
 
@@ -51,13 +54,22 @@ def _weights(manifest: dict[str, Any] | None) -> dict[str, float]:
     return dict(zip(manifest["members"], manifest["weights"], strict=True)) if manifest and manifest["weights"] else {}
 
 
-def _blend_row(store: OofStore, manifest: dict[str, Any], members: list[dict[str, Any]]) -> dict[str, Any]:
+def _blend_rows(store: OofStore, manifest: dict[str, Any], members: list[dict[str, Any]]) -> list[dict[str, Any]]:
     oof = read_arrays(store.blend_folder / BLEND_OOF, ["pred", "label", "fold"])
     used = [row for row in members if row["member"] in manifest["members"] and row["weight"] != 0]
-    return {
-        "member": f"{BLEND} ({manifest['chosen']})",
-        "measured_on": manifest["measured_on"].partition(",")[0],
+    measured = manifest["measured_on"].partition(",")[0]
+    whole = {
+        "member": BLEND,
+        "measured_on": f"{measured}, choice repeated in each fold" if measured != "OOF" else measured,
         "weight": np.nan,
         "seconds": float(np.nansum([row["seconds"] for row in used])),
         "photographs_per_second": 1 / sum(1 / row["photographs_per_second"] for row in used),  # NaN: not all known
     } | _scores(oof["pred"], oof["label"], oof["fold"])
+    if manifest.get("nested_of_the_chosen") is None or not manifest.get("elected"):
+        return [{**whole, "measured_on": measured}]  # of an older version, which stored the chosen blender's alone
+    chosen = {
+        **dict.fromkeys(COLUMNS, np.nan),
+        "member": f"{BLEND} ({manifest['chosen']})",
+        "measured_on": f"{measured}, chosen by this score",
+    }
+    return [whole, {**chosen, **manifest["nested_of_the_chosen"]}] if measured != "OOF" else [whole]

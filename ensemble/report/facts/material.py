@@ -37,6 +37,24 @@ class BlendRows:
 
 
 @dataclass(frozen=True)
+class Likeness:
+    """Two members compared, each float (members, members).
+
+    Attributes
+    ----------
+    common : photographs that both have predicted
+    both_wrong : of these, those that both got wrong
+    wrong : of these, those that the first got wrong
+    correlation : of their logits; NaN where one is constant
+    """
+
+    common: NDArray[np.float32]
+    both_wrong: NDArray[np.float32]
+    wrong: NDArray[np.float32]
+    correlation: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class Material:
     """What a report needs from one store.
 
@@ -94,6 +112,22 @@ class Material:
         return right
 
     @cached_property
+    def blend_by_row(self) -> dict[int, float]:
+        """The blend's probabilities by the row of the ledger; empty where there is no blend of these predictions."""
+        return {} if self.blend is None else dict(zip(self.blend.rows, self.blend.probabilities, strict=True))
+
+    @cached_property
+    def likeness(self) -> Likeness:
+        """How alike the members are, two by two, on photographs that both have predicted."""
+        known, wrong = (~np.isnan(self.member_right)).astype(np.float32), (self.member_right == 0).astype(np.float32)
+        return Likeness(
+            common=known.T @ known,
+            both_wrong=wrong.T @ wrong,
+            wrong=wrong.T @ known,
+            correlation=pd.DataFrame(self.predictions.oof_logits).corr(min_periods=2).to_numpy(),
+        )
+
+    @cached_property
     def blend(self) -> BlendRows | None:
         """The blend's predictions of training rows; None where there is no blend of these predictions."""
         if self.manifest is None:
@@ -101,8 +135,3 @@ class Material:
         found = read_arrays(self.store.blend_folder / BLEND_OOF, ["fold", "pred"])
         rows = np.flatnonzero(np.isin(self.predictions.ledger.folds, np.unique(found["fold"])))
         return BlendRows(rows, found["pred"].astype(np.float64))
-
-    @property
-    def blend_title(self) -> str:
-        """The blend's name in the leaderboard."""
-        return f"blend ({self.manifest['chosen']})" if self.manifest else "blend"

@@ -14,8 +14,10 @@ from ensemble.core.metrics.scores import CLASSES, correct_probabilities
 from ensemble.report.facts.freshness import current_rows
 from ensemble.report.facts.material import BlendRows, Material
 from ensemble.report.facts.rates import FALSE_ALARMS, FOUND, Rate, rates_of
-from ensemble.report.render.blocks import Column, Fact, Facts, Section, Table, Text
+from ensemble.report.render.blocks import Column, Fact, Facts, Finding, Findings, Section, Table, Text
 from ensemble.report.text import BASELINE
+from ensemble.store.checks import read_audit
+from ensemble.store.doubts import doubts_of
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import Predictions, load_predictions
 from ensemble.store.results import ALL, AS_THEY_ARE, GENERATORS, ROBUSTNESS, read
@@ -39,7 +41,7 @@ def answer(material: Material) -> Section:
         expected,
         *_errors(blend, material),
         Fact("AUC", f"{nested['auc']:.4f}", "how often a fake is ranked above a real photograph"),
-        Fact("Members blended", f"{len(manifest['members'])}", f"by {manifest['chosen']}"),
+        Fact("Members blended", f"{_used(manifest)}", f"of {len(manifest['members'])}, by {manifest['chosen']}"),
         Fact("Test photographs", f"{manifest['rows']['test']:,}", manifest["guard"]["lines"][0]),
         *_flips(manifest["guard"]),
     )
@@ -57,7 +59,28 @@ def answer(material: Material) -> Section:
         ),
     )
     text = Text((f"Why this blender: {manifest['reason']}.", _caveats(material)))
-    return Section("answer", "The answer", _lead(material), (Facts(facts, lead=True), comparisons, text))
+    blocks = (*_doubts(material), Facts(facts, lead=True), comparisons, text)
+    return Section("answer", "The answer", _lead(material), blocks)
+
+
+def _used(manifest: dict[str, Any]) -> int:
+    """Count the members that the blend uses."""
+    weights = manifest["weights"]
+    return len(manifest["members"]) if weights is None else sum(weight != 0 for weight in weights)
+
+
+def _doubts(material: Material) -> tuple[Findings, ...]:
+    """Return what speaks against the numbers below: doubts about members, and audits of look or alarm."""
+    members = [
+        Finding(f"doubt-{number}", "A member to doubt", "look", f"{doubt[0].upper()}{doubt[1:]}.")
+        for number, doubt in enumerate(doubts_of(material.store, material.predictions))
+    ]
+    audits = [
+        Finding(f"doubt-{check.id}", check.title, check.verdict, check.sentence, check.remedy)
+        for check in read_audit(material.store) or []
+        if check.verdict in ("look", "alarm")
+    ]
+    return (Findings((*members, *audits)),) if members or audits else ()
 
 
 def _errors(blend: BlendRows, material: Material) -> list[Fact]:
@@ -122,10 +145,10 @@ def _current(material: Material, which: str) -> pd.DataFrame | None:
 
 
 def _lead(material: Material) -> str:
-    store = material.store
-    return (
-        f"{store.name}: {material.facts['train_rows']:,} training and {material.facts['test_rows']:,} test photographs."
-    )
+    """Return what the data is and how it was read."""
+    facts = material.facts
+    rows = f"{material.store.name}: {facts['train_rows']:,} training and {facts['test_rows']:,} test photographs"
+    return ". ".join([rows, *facts.get("lines", [])]) + "."
 
 
 def _best_member(material: Material) -> Section:
@@ -137,7 +160,7 @@ def _best_member(material: Material) -> Section:
         f"± {best['standard_error']:.2%} (standard error), {best['measured_on']} on {best['n']:,} training photographs",
     )
     missing = Text(("There is no submission of these predictions yet; ensemble blend makes one.",))
-    return Section("answer", "The answer", _lead(material), (Facts((fact,), lead=True), missing))
+    return Section("answer", "The answer", _lead(material), (*_doubts(material), Facts((fact,), lead=True), missing))
 
 
 def _comparisons(material: Material, blend: BlendRows) -> list[dict[str, Any]]:

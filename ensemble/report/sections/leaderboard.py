@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from ensemble.core.metrics.scores import correct_probabilities, fold_accuracies
-from ensemble.report.facts.leaderboard import BLEND
 from ensemble.report.facts.material import Material
 from ensemble.report.render.blocks import Block, Column, Section, Table, Text
+from ensemble.store.results import BLEND
 
 _HEAVIEST = 3  # weights of a blender that are shown
 
@@ -40,7 +40,7 @@ def _members(material: Material) -> Table:
     return Table(
         "leaderboard",
         "Members by out-of-fold accuracy at 0.5. At the top is the blend with its nested score: each fold is "
-        "predicted by the blender that the other folds chose. Dots are folds",
+        "predicted by the blender that the other folds chose; below it the chosen blender alone. Dots are folds",
         board,
         (
             Column("member", "Member"),
@@ -75,7 +75,9 @@ def _gains(manifest: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
 def _fold_scores(material: Material, name: str) -> list[float]:
     """Return the accuracy of each fold that a member, or the blend, has predicted."""
     ledger = material.predictions.ledger
-    if name.startswith(BLEND) and material.blend is not None and name not in material.predictions.members:
+    if name.startswith(f"{BLEND} ("):  # the chosen blender alone
+        return []
+    if name == BLEND and material.blend is not None:
         rows = material.blend.rows
         right = correct_probabilities(material.blend.probabilities, ledger.labels[rows])
         return [float(value) for value in fold_accuracies(right, ledger.folds[rows])]

@@ -123,7 +123,7 @@ def _errors(material: Material, column: int) -> Block:
     if not len(worst):
         return Text((f"{name} gets every photograph right.",))
     table = material.predictions.ledger.table.iloc[worst]
-    blend = dict(zip(material.blend.rows, material.blend.probabilities, strict=True)) if material.blend else {}
+    blend = material.blend_by_row
     errors = pd.DataFrame(
         {
             "photograph": table["name"].to_numpy(),
@@ -169,20 +169,15 @@ def _with_others(material: Material, column: int) -> list[Block]:
 
 
 def _likeness(material: Material, column: int, other: int) -> dict[str, Any]:
-    predictions, right = material.predictions, material.member_right[:, [column, other]]
-    common = ~np.isnan(right).any(axis=1)
-    wrong = right[common] == 0
-    both, own = int(wrong.all(axis=1).sum()), int(wrong[:, 0].sum())
-    logits = predictions.oof_logits[common][:, [column, other]].astype(np.float64)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        correlation = float(np.atleast_2d(np.corrcoef(logits.T))[0, -1]) if common.sum() > 1 else math.nan
+    predictions, likeness = material.predictions, material.likeness
+    both, own = (int(count[column, other]) for count in (likeness.both_wrong, likeness.wrong))
     mine, theirs = (recipe_of(predictions, predictions.members[place]) for place in (column, other))
     same = [part for part in ("features", "model") if mine.get(part) and mine.get(part) == theirs.get(part)]
     return {
         "other": predictions.members[other],
-        "correlation": correlation,
+        "correlation": float(likeness.correlation[column, other]),
         "errors_both": both,
         "errors_shared": both / own if own else math.nan,
-        "n": int(common.sum()),
+        "n": int(likeness.common[column, other]),
         "recipe": " and ".join(same),
     }

@@ -21,7 +21,7 @@ def photographs(material: Material) -> Section | None:
     if not choices:
         return None
     names, stored = photographs_of(choices), read_exhibits(material.store)
-    found = {name: picture_of(stored.contents[name], name) for name in names if name in stored.contents}
+    found = {name: picture_of(stored.contents[name]) for name in names if name in stored.contents}
     pictures = {name: picture for name, picture in found.items() if picture is not None}
     spectra = spectra_of(material, names, {name: picture.pixels for name, picture in pictures.items()})
     galleries: list[Block] = [_gallery(choice, pictures, spectra) for choice in choices]

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from dataclasses import asdict, dataclass
 
 import numpy as np
+import pandas as pd
 
-from ensemble.core.arrays import Array, Labels
-from ensemble.core.console.text import first_few
+from ensemble.competition.columns import Split
+from ensemble.config import check_name
+from ensemble.core.arrays import Array, Labels, Logits
+from ensemble.core.console.text import first_few, plural
 from ensemble.core.errors import InputProblems, UserError
 from ensemble.core.metrics.intervals import standard_error
-from ensemble.core.metrics.scores import correct_probabilities, to_probabilities
-from ensemble.core.storage.files import Location, new_folder, remove_unfinished, write_text
+from ensemble.core.metrics.scores import correct_probabilities, to_logits, to_probabilities
+from ensemble.core.storage.files import Location, new_folder, remove_folder, remove_unfinished, write_text
+from ensemble.engine.tasks.base import ROUNDING
 from ensemble.engine.tasks.fold import FoldResult
 from ensemble.folds.ledger import FoldLedger
+from ensemble.store.doubts import EQUAL, turned_around
 from ensemble.store.external.leakage import Pair, leak_checks
-from ensemble.store.external.reading import ExternalTable, Problems, in_order, read_table
+from ensemble.store.external.reading import ExternalTable, read_external
 from ensemble.store.oof import IMPORTED, RECORD, OofStore
 from ensemble.store.predictions import load_predictions
 from ensemble.store.record import IMPORTED_RECIPE, Provenance, from_text
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")  # as the config's members
 _SCALES = ("auto", "probability", "logit")
 _NEGATIVE = 0.1  # share of negative values from which on they are read as logits
+_HUGS = (-0.5, 1.5)  # where nearly all values of a regression on 0 and 1 lie, and few logits
+_FEW = 0.01
 
 
 def import_predictions(
@@ -36,13 +41,15 @@ def import_predictions(
     *,
     same_folds: bool = False,
     scale: str = "auto",
+    flip: bool = False,
 ) -> list[str]:
     """Check the predictions of an external member and store them as its folds. Return lines for the user.
 
-    Both files have a row for each photograph (CSV, or Parquet by its ending): its name, with or without extension, and
-    a probability of fake or a logit. The out-of-fold file has a column `fold` too, or `same_folds` states that the
+    Both files have a row for each photograph (CSV, or Parquet by its ending): its name, matched as those of train.csv,
+    and a probability of fake or a logit. The out-of-fold file has a column `fold` too, or `same_folds` states that the
     folds of the store's ledger were used. How its folds are numbered does not matter. The scale is probability, logit
-    or auto: logits, if a tenth of the values is negative. An earlier import of the same name is replaced as a whole.
+    or auto: logits, if a tenth of the values is negative and not nearly all are close to [0, 1]. `flip` reads the
+    values as those of a real photograph. An earlier import of the same name is replaced as a whole.
 
     Raises
     ------
@@ -56,17 +63,41 @@ def import_predictions(
     oof, test = _read_both(store, ledger, name, oof_file, test_file)
     _check_folds(oof, ledger, same_folds)
     scale = _detect_scale(oof, test) if scale == "auto" else scale
-    values = Pair(_probabilities(oof, scale), _probabilities(test, scale))
+    notes = [*oof.notes, *test.notes]
+    values = Pair(_probabilities(oof, scale, notes), _probabilities(test, scale, notes))
+    if flip:
+        values = Pair(1 - values.oof, 1 - values.test)
     if np.array_equal(values.oof, ledger.labels):
         raise UserError(f"{oof_file} contains the labels in place of predictions; name the column of predictions pred")
     warnings = leak_checks(values, _others(store, name), ledger.labels, ledger.n_folds)
+    doubts = _doubts(store, name, values, ledger.labels)
     _store(store, ledger, name, values, _origin(oof, test, scale, warnings))
-    return [_summary(name, values, scale, ledger.labels), *_notes(oof, values), *(f"WARNING: {w}" for w in warnings)]
+    lines = [_summary(name, values, scale, ledger.labels), *notes, *_notes(oof, values)]
+    return [*lines, *(f"WARNING: {warning}" for warning in [*warnings, *doubts])]
+
+
+def remove_import(store: OofStore, name: str) -> None:
+    """Delete an imported member.
+
+    Raises
+    ------
+    UserError
+        There is no imported member of this name.
+    """
+    if name not in store.imported():
+        known = ", ".join(store.imported()) or "none"
+        trained = "; it was trained here: take it out of the config" if _was_trained_here(store, name) else ""
+        raise UserError(f"{name} is no imported member of {store.root}{trained}; imported: {known}")
+    remove_folder(store.member_folder(name), RECORD, IMPORTED)
 
 
 def _check_name(store: OofStore, name: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise UserError(f"{name!r} cannot be a member's name; use letters, digits, _ . and -, at most 80")
+    try:
+        check_name(name)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    if name.lower() == "blend":
+        raise UserError("no member may be called blend, which is the name of the blend in tables")
     if name.lower() in {member.name.lower() for member in store.experiment().members}:
         raise UserError(f"{name} is a member of the config already; give the imported one another name")
     if name not in store.imported() and _was_trained_here(store, name):
@@ -89,10 +120,9 @@ def _read_both(
     store: OofStore, ledger: FoldLedger, name: str, oof_file: Location, test_file: Location
 ) -> tuple[ExternalTable, ExternalTable]:
     """Read both files, a row for each photograph in the order of the ledger and of the sample."""
-    sample, problems = store.sample(), Problems()
-    name_column, prediction_column = sample.name_column.lower(), sample.prediction_column.lower()
-    oof = in_order(read_table(oof_file, name_column), ledger.table["name"].tolist(), "train", problems)
-    test = in_order(read_table(test_file, name_column, prediction_column), sample.names, "test", problems)
+    sample, problems = store.sample(), dict[str, list[str]]()
+    oof = read_external(oof_file, Split(ledger.table["name"].tolist()), problems)
+    test = read_external(test_file, Split(sample.names, "test", "train"), problems, sample.prediction_column)
     if problems:
         raise InputProblems(f"the predictions of {name}", problems)
     if oof.sha256 == test.sha256:
@@ -124,7 +154,7 @@ def _check_folds(oof: ExternalTable, ledger: FoldLedger, same_folds: bool) -> No
 
 def _detect_scale(oof: ExternalTable, test: ExternalTable) -> str:
     """Return the scale that both files seem to have; a few values out of range do not make them logits."""
-    scales = ["logit" if (file.table["value"] < 0).mean() >= _NEGATIVE else "probability" for file in (oof, test)]
+    scales = ["logit" if _looks_like_logits(file.table["value"]) else "probability" for file in (oof, test)]
     if scales[0] != scales[1]:
         raise UserError(
             f"{oof.file} seems to contain {scales[0]} values, {test.file} {scales[1]} values; use one scale, "
@@ -133,18 +163,48 @@ def _detect_scale(oof: ExternalTable, test: ExternalTable) -> str:
     return scales[0]
 
 
-def _probabilities(external: ExternalTable, scale: str) -> Array:
+def _looks_like_logits(values: pd.Series[float]) -> bool:
+    """Return whether many values are negative; values that hug [0, 1] are those of a regression, and never logits."""
+    return bool((values < 0).mean() >= _NEGATIVE and (~values.between(*_HUGS)).mean() >= _FEW)
+
+
+def _probabilities(external: ExternalTable, scale: str, notes: list[str]) -> Array:
     values = external.table["value"].to_numpy(np.float64)
     if scale == "logit":
         return to_probabilities(values)
-    outside = external.table[(values < 0) | (values > 1)]
-    if len(outside):
-        row = outside.iloc[0]
+    beyond = np.maximum(-values, values - 1)
+    outside = external.table[beyond > ROUNDING]
+    if (beyond > _HUGS[1] - 1).any():
+        row = outside.iloc[int(beyond[beyond > ROUNDING].argmax())]
         raise UserError(
-            f"{external.file}: {row['name']} has {row['text']}, which is not a probability ({len(outside)} such rows); "
-            "correct it, or pass --scale logit"
+            f"{external.file}: {row['name']} has {row['text']}, which is not a probability "
+            f"({plural(len(outside), 'such row')}); correct it, or say with --scale logit that these are logits"
         )
-    return values
+    if len(outside):
+        notes.append(
+            f"WARNING: {external.file} has {plural(len(outside), 'value')} outside [0, 1], by {beyond.max():.2g} "
+            "at most; they are clipped"
+        )
+    return values.clip(0, 1)
+
+
+def _doubts(store: OofStore, name: str, values: Pair, labels: Labels) -> list[str]:
+    """Return why the predictions may not be what they seem: turned around, or another member's."""
+    try:
+        read = load_predictions(store)
+    except UserError:  # nothing is trained yet
+        return turned_around("it", values.oof, labels)
+    logits = [to_logits(part).astype(np.float32)[:, None] for part in values]
+    equal = [
+        member
+        for column, member in enumerate(read.members)
+        if member != name and all(map(_close, logits, (read.oof_logits[:, [column]], read.test_logits[:, [column]])))
+    ]
+    return [*turned_around("it", values.oof, labels), *(f"it equals {member} in every row" for member in equal)]
+
+
+def _close(one: Logits, two: Logits) -> bool:
+    return bool(np.allclose(one, two, rtol=0, atol=EQUAL, equal_nan=True))
 
 
 def _others(store: OofStore, name: str) -> Pair | None:

@@ -3,140 +3,153 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pandas.api.types import is_numeric_dtype
 
+from ensemble.competition.columns import Split, find_names
+from ensemble.competition.labels import meaning_of
+from ensemble.competition.rows import Problems, check_rows
+from ensemble.competition.tables import Table, read_table, table_of_frame
+from ensemble.core.console.text import first_few, plain
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location
 
-_PREDICTIONS = ("pred", "prediction", "probability", "prob", "proba", "logit", "score")
-_LEDGER = ("name", "label", "group", "fold")
-
-Problems = dict[str, list[str]]
+# Titles of predictions; those of an earlier line are preferred.
+_PREDICTIONS = (
+    (
+        "pred",
+        "prediction",
+        "predictions",
+        "probability",
+        "prob",
+        "proba",
+        "logit",
+        "score",
+        "oof_pred",
+        "y_pred",
+        "oof",
+    ),
+    ("fake", "is_fake", "p_fake", "prob_fake", "1", "target"),
+)
+_LEDGER = ("label", "group", "fold")
+_SUM_TO_ONE = 1e-3
+_GIVE = "give a CSV file or a .parquet file"
 
 
 @dataclass(frozen=True)
 class ExternalTable:
-    """Table read from an external file: columns name, value, text (the value as written), and fold if it has one."""
+    """Table read from an external file, a row for each photograph in the competition's order.
+
+    Attributes
+    ----------
+    file : path
+    sha256 : str
+        Hash of the file.
+    table : DataFrame
+        Columns name, value (float64), text (the value as written), and fold if the file has it.
+    notes : list of str
+        How it was read.
+    """
 
     file: Location
     sha256: str
     table: pd.DataFrame
+    notes: list[str]
 
 
-def read_table(file: Location, name_column: str, prediction_column: str = "pred") -> ExternalTable:
-    """Read one file; `name_column` and `prediction_column` are those of the sample.
+def read_external(
+    file: Location, split: Split, problems: Problems, prediction_column: str | None = None
+) -> ExternalTable:
+    """Read one file. Problems of its rows are added to `problems`; the result is valid only if there are none.
+
+    Parameters
+    ----------
+    file : path
+        CSV, or Parquet by its suffix, whose index may hold the names.
+    split : Split
+        Names of the photographs of train/ or test/, in their order.
+    prediction_column : str, optional
+        Title of the predictions in the sample submission.
 
     Raises
     ------
     UserError
         The file cannot be read, or its columns are ambiguous.
     """
+    content = _content(file)
+    table = _table(content, file, split)
+    names, matching = find_names(table, split, None)
+    prediction, notes = _prediction(table, names, prediction_column)
+    notes += check_rows(table, list(table.columns[names]), matching, split, problems)
+    frame = pd.DataFrame({"value": table.numbers(prediction), "text": table.columns[prediction].to_numpy()})
+    fold = next((title for title in table.titles if title.lower() == "fold"), None)
+    if fold is not None and split.folder == "train":
+        frame["fold"] = table.columns[fold].to_numpy()
+    frame["name"] = matching.found
+    _check_values(frame, file, split, problems)
+    ordered = frame.drop_duplicates("name").set_index("name").reindex(list(split.names))
+    ordered = ordered.rename_axis("name").reset_index()
+    return ExternalTable(file, hashlib.sha256(content).hexdigest(), ordered, notes)
+
+
+def _content(file: Location) -> bytes:
     try:
-        content = file.read_bytes()
-        read = pd.read_parquet if file.suffix.lower() == ".parquet" else _read_csv
-        table = read(BytesIO(content))
-    except (OSError, ValueError, pa.ArrowException, pd.errors.ParserWarning) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise UserError(f"{file} cannot be read as a table ({reason}); give a CSV file or a .parquet file") from None
-    table = table if table.index.name is None else table.reset_index()
-    table.columns = [str(column).strip().lower() for column in table.columns]
-    name, prediction = _columns(table, file, name_column, prediction_column)
-    text = table[prediction].astype(str).str.strip()
-    numbers = table[prediction] if is_numeric_dtype(table[prediction]) else pd.to_numeric(text, errors="coerce")
-    found = pd.DataFrame(
-        {"name": table[name].astype(str).str.strip(), "value": numbers.astype("float64"), "text": text}
-    )
-    if "fold" in table:
-        found["fold"] = table["fold"].astype(str).str.strip().where(table["fold"].notna(), "")
-    return ExternalTable(file, hashlib.sha256(content).hexdigest(), found)
+        return file.read_bytes()
+    except OSError as error:
+        raise UserError(f"{file} cannot be read as a table ({error.strerror or error}); {_GIVE}") from None
 
 
-def _read_csv(content: BytesIO) -> pd.DataFrame:
-    """Read all columns as text, since 00012 is a name. An extra cell is an error."""
-    header = content.getvalue().partition(b"\n")[0]
-    if b"," not in header and any(mark in header for mark in (b";", b"\t", b"|")):
-        raise ValueError("its columns must be separated by commas")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        return pd.read_csv(content, dtype=str, keep_default_na=False, index_col=False)
-
-
-def _columns(table: pd.DataFrame, file: Location, name_column: str, prediction_column: str) -> tuple[str, str]:
-    """Find the columns of names and of predictions."""
-    columns = list(table.columns)
-    known = [column for column in columns if column in _PREDICTIONS]
-    free = [column for column in columns if column not in (*known, *_LEDGER, prediction_column)]
-    name = next((title for title in (name_column, "name", "id") if title in columns), free[0] if free else "")
-    usual = [column for column in columns if column == prediction_column]
-    found = known or usual or [column for column in free if column != name]
-    if any(_is_number(column) for column in found):
-        raise UserError(f"{file} has no header: its first line is {', '.join(columns)}; add a line name,pred")
-    if not name or len(found) != 1 or len(set(columns)) < len(columns):
-        raise UserError(
-            f"{file}: one column should contain the name and one, called pred, the prediction; its columns are "
-            f"{', '.join(columns) or 'none'}"
-        )
-    return name, found[0]
-
-
-def _is_number(title: str) -> bool:
+def _table(content: bytes, file: Location, split: Split) -> Table:
+    if file.suffix.lower() != ".parquet":
+        return read_table(content, str(file), split.names)
     try:
-        float(title)
-    except ValueError:
-        return False
-    return True
+        frame = pd.read_parquet(BytesIO(content))
+    except (OSError, ValueError, pa.ArrowException):
+        raise UserError(f"{file} cannot be read as a table (it is no Parquet file); {_GIVE}") from None
+    return table_of_frame(frame, str(file))
 
 
-def in_order(table: ExternalTable, names: list[str], split: str, problems: Problems) -> ExternalTable:
-    """Select a row for each of `names`, the photographs of train/ or test/, in their order.
+def _prediction(table: Table, names: str, usual: str | None) -> tuple[str, list[str]]:
+    """Find the column of predictions: by its title, or as the fake one of two classes that sum to one."""
+    index = table.untitled if table.header else frozenset()
+    known = {names, "Unnamed: 0", "index", *index}
+    free = [title for title in table.titles if title not in known and (title == usual or title.lower() not in _LEDGER)]
+    numeric = [title for title in free if not np.isnan(table.numbers(title)).all()]
+    pair = [title for title in numeric if meaning_of(title) in (0, 1)]
+    if sorted(map(meaning_of, pair)) == [0, 1] and _sum_to_one(table, pair):
+        fake = max(pair, key=meaning_of)
+        return fake, [f"{table.file}: of the classes {pair[0]} and {pair[1]}, {fake} is read as fake"]
+    for titles in (*_PREDICTIONS, (usual or "",)):
+        found = [title for title in free if title.lower() in titles or title == usual]
+        if len(found) == 1:
+            return found[0], []
+        if found:
+            break
+    else:
+        found = numeric if len(free) != 1 else free
+    if len(found) != 1:
+        which = f"may be {first_few(found)}" if found else f"is none of {first_few(table.titles)}"
+        header = "" if table.header else " (it has no header)"
+        raise UserError(f"{table.file}: the column of predictions {which}{header}; call it pred")
+    return found[0], []
 
-    Problems are added to `problems`; the result is valid only if there are none.
-    """
-    find = _finder(names, split)
-    renamed = table.table.assign(name=table.table["name"].map(find).astype(str))
-    faults = _faults(renamed, names, split)
-    problems.update({f"{table.file}: {kind}": rows for kind, rows in faults.items() if rows})
-    ordered = renamed.drop_duplicates("name").set_index("name").reindex(names)
-    return replace(table, table=ordered.rename_axis("name").reset_index())
+
+def _sum_to_one(table: Table, titles: list[str]) -> bool:
+    return bool(np.allclose(sum(table.numbers(title) for title in titles), 1, atol=_SUM_TO_ONE, equal_nan=True))
 
 
-def _faults(table: pd.DataFrame, names: list[str], split: str) -> Problems:
-    """Return the affected rows of each kind of problem."""
-    name, present = table["name"], set(table["name"])
-    known = name.isin(names)
-    shortened = ~known & name.isin({_stem(n).lstrip("0") or "0" for n in names if n.startswith("0")})
-    described = name + " has " + table["text"].map(repr)
-    return {
-        f"no photograph of {split}/": name[~known & ~shortened].tolist(),
-        "leading zeros were lost; read names as text": name[shortened].tolist(),
-        f"several rows for one photograph of {split}/": name[name.duplicated()].unique().tolist(),
-        f"photograph of {split}/ without a row": [n for n in names if n not in present],
-        "not a finite number": described[~np.isfinite(table["value"])].tolist(),
-        "no fold": name[table["fold"] == ""].tolist() if split == "train" and "fold" in table else [],
+def _check_values(frame: pd.DataFrame, file: Location, split: Split, problems: Problems) -> None:
+    """Add rows whose value or fold is missing, and photographs without a row."""
+    described = frame["name"] + " has " + frame["text"].map(repr)
+    faults = {
+        "not a finite number": described[~np.isfinite(frame["value"])].tolist(),
+        "no fold": frame["name"][frame["fold"] == ""].tolist() if "fold" in frame else [],
+        f"photograph of {split.folder}/ without a row": sorted(set(split.names) - set(frame["name"])),
     }
-
-
-def _finder(names: list[str], split: str) -> Callable[[str], str]:
-    """Return a function that finds the photograph of a name, with or without an extension."""
-    whole = {name.removeprefix(f"{split}/"): name for name in names}
-    stems = Counter(_stem(name) for name in whole)
-    short = {_stem(plain): name for plain, name in whole.items() if stems[_stem(plain)] == 1}
-
-    def find(name: str) -> str:
-        plain = name.removeprefix(f"{split}/")
-        return whole.get(plain) or short.get(plain) or whole.get(_stem(plain)) or name
-
-    return find
-
-
-def _stem(name: str) -> str:
-    return name.rpartition(".")[0] or name
+    for kind, rows in faults.items():
+        if rows:
+            problems[f"{file}: {kind}"] = [plain(row) for row in rows]

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ensemble.core.console.console import say
 from ensemble.core.console.options import EngineOption, MembersOption, OofOption, StoreArgument, StoredDataOption
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.report.publish import update_report
@@ -30,7 +31,7 @@ def main(
     The scores are compared with those of the same member on the same photographs in random folds. Finished work is
     not done again.
     """
-    found, experiment = find_store(store, oof)
+    found, experiment = find_store(store, oof, say)
     complete = leave_clusters_out(found, experiment, members, data, engine, clusters)
     update_report(found, experiment, ProgressBoard().log)
     if not complete:

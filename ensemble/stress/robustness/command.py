@@ -9,6 +9,7 @@ import pandas as pd
 import typer
 from rich.console import Console
 
+from ensemble.core.console.console import say
 from ensemble.core.console.options import EngineOption, MembersOption, OofOption, StoreArgument, StoredDataOption
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.errors import UserError
@@ -34,7 +35,7 @@ def main(
     members: MembersOption = "",
 ) -> None:
     """Alter held-out photographs, predict them with the stored models, and report how the scores change."""
-    found, experiment = find_store(store, oof)
+    found, experiment = find_store(store, oof, say)
     named = [member.name for member in choose_members(experiment, members)] if members else []
     from ensemble.report.publish import update_report
     from ensemble.stress.robustness.run import RobustnessRequest, robustness

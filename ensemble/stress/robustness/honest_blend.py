@@ -74,7 +74,8 @@ def fit_honest_blend(
     """Fit the blenders of the last blend's manifest again; or return a sentence that says why that is not possible."""
     if manifest is None:
         return "there is no blend of these predictions; run ensemble blend first"
-    inputs = load_inputs(store, experiment, predictions)
+    left_out = [name for name in manifest.get("without", []) if name in predictions.members]
+    inputs = load_inputs(store, experiment, predictions.without(left_out))
     if inputs.members != manifest["members"] or inputs.columns_sha256 != manifest["columns_sha256"]:
         return "the last blend read other members or columns than the experiment names; blend again"
     problem = inputs.problem
@@ -89,7 +90,8 @@ def fit_honest_blend(
     log("fitting the blend again, without the rows that it is to decide")
     with threads(1):  # as in the blend itself
         parts = [_fit(title, known, problem, rows) for title, rows in zip(titles, problem.held_out, strict=True)]
-        decisions = [decision_of(part, manifest["decision_rule"], problem) for part in parts]
+        rules = manifest.get("elected_rules") or [manifest["decision_rule"]] * len(parts)  # older manifests: the one
+        decisions = [decision_of(part, rule, problem) for part, rule in zip(parts, rules, strict=True)]
     return _honest_blend(parts, decisions, inputs)
 
 

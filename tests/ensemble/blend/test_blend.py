@@ -24,6 +24,8 @@ from ensemble.store.predictions import load_predictions
 from tests.benchmarks.blend.worlds import write_store
 from tests.records import reseal
 
+WHOLE, CHOSEN = "nested OOF, choice repeated in each fold", "nested OOF, chosen by this score"
+
 
 @pytest.fixture(scope="module")
 def blended(trained: OofStore, tmp_path_factory: pytest.TempPathFactory) -> OofStore:
@@ -98,7 +100,7 @@ def test_a_config_decides_what_is_blended(blended: OofStore, tmp_path: Path) -> 
 def test_a_blend_that_was_tampered_with_is_not_shown(blended: OofStore, tmp_path: Path, file: str) -> None:
     store = OofStore(Path(shutil.copytree(blended.root, tmp_path / "small")))
     predictions = load_predictions(store)
-    assert leaderboard(store, predictions)["measured_on"].tolist() == ["nested OOF", "OOF", "OOF"]
+    assert leaderboard(store, predictions)["measured_on"].tolist() == [WHOLE, CHOSEN, "OOF", "OOF"]
     path = store.blend_folder / file
     path.write_bytes(path.read_bytes()[:-9])
     assert leaderboard(store, predictions)["measured_on"].tolist() == ["OOF", "OOF"]
@@ -192,7 +194,7 @@ def test_a_member_that_has_only_begun_waits(blended: OofStore, tmp_path: Path) -
     assert (result["members"], result["waiting"]) == (["boosted"], ["linear"])
     assert result["nested"]["n"] == 40
     board = leaderboard(store, load_predictions(store)).set_index("member")["seconds"]
-    assert board["blend (mean)"] == board["boosted"], "who waits costs the blend nothing"
+    assert board["blend"] == board["boosted"], "who waits costs the blend nothing"
     assert "Left out, since too few rows would remain" in (store.blend_folder / "report.md").read_text()
     rebuild(store.blend_folder / "blend.json", store, tmp_path / "again.csv")
     assert (tmp_path / "again.csv").read_bytes() == (store.blend_folder / "submit.csv").read_bytes()
@@ -297,14 +299,16 @@ def test_the_mean_blend_by_hand(blended: OofStore, tmp_path: Path) -> None:
     store = OofStore(Path(shutil.copytree(blended.root, tmp_path / "small")))
     experiment = store.experiment()
     only_mean = experiment.model_copy(update={"blend": experiment.blend.model_copy(update={"methods": ("mean",)})})
-    assert blend(store, only_mean)["chosen"] == "mean"
+    content = blend(store, only_mean)
+    assert content["chosen"] == "mean"
     logits = []
     for member in ("linear", "boosted"):
         for fold in range(3):
             table = pd.read_parquet(store.fold_folder(member, fold) / "predictions.parquet")
             p = np.clip(table[table["split"] == "test"]["pred"].to_numpy(), 1e-7, 1 - 1e-7)
             logits.append(np.log(p / (1 - p)))
-    expected = 1 / (1 + np.exp(-np.mean(logits, axis=0)))
+    decision = content["decision"]
+    expected = 1 / (1 + np.exp(-(np.mean(logits, axis=0) - decision["shift"]) / decision["temperature"]))
     np.testing.assert_allclose(pd.read_csv(store.root / "blend" / "submit.csv")["pred"], expected, atol=1e-7)
 
 

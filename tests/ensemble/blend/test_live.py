@@ -32,7 +32,7 @@ def test_a_run_leaves_leaderboard_blend_and_submission(competition_folder: Path,
     assert content["members"] == ["linear", "boosted"]
     assert set(content["blenders"]) <= {"mean", "single_best", "greedy"}
     assert len(pd.read_csv(store.blend_folder / "submit.csv")) == 12
-    assert "nested OOF" in set(pd.read_csv(store.root / "leaderboard.csv")["measured_on"])
+    assert "nested OOF, choice repeated in each fold" in set(pd.read_csv(store.root / "leaderboard.csv")["measured_on"])
 
 
 def test_after_each_fold_the_blend_is_of_the_folds_there_are(store: OofStore) -> None:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
+from ensemble.blend.blenders.rows import targets
 from ensemble.blend.evaluation.nested import Problem, evaluate
 from ensemble.blend.evaluation.prior import estimate_prior
 from ensemble.blend.evaluation.threshold import (
@@ -16,7 +17,7 @@ from ensemble.blend.evaluation.threshold import (
     place_decision,
     plateau,
 )
-from ensemble.core.metrics.scores import log_loss, to_probabilities
+from ensemble.core.metrics.scores import to_probabilities
 from tests.ensemble.blend.test_blenders import blender_of
 from tests.ensemble.blend.worlds import folds_of
 
@@ -43,8 +44,11 @@ def test_the_fit_is_the_minimum_that_a_library_finds(seed: int, scale: float, bi
     logits, labels = calibrated(300, seed)
     logits = logits * scale + bias
 
+    aims = targets(labels)
+
     def loss(parameters: np.ndarray) -> float:
-        return float(log_loss((logits - parameters[1]) * np.exp(parameters[0]), labels).mean())
+        z = (logits - parameters[1]) * np.exp(parameters[0])
+        return float((np.logaddexp(0, z) - aims * z).mean())
 
     found = fit_temperature_and_bias(logits, labels)
     best = minimize(loss, [0.0, 0.0], method="Nelder-Mead", options={"maxiter": 2000}).fun

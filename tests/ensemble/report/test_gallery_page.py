@@ -25,7 +25,7 @@ MEANS = {"real": tuple(-6 * f for f in FREQUENCIES), "fake": tuple(-7 * f for f 
 def exhibit(folder: Path, number: int, fake: bool, probability: float, name: str, split: str = "train") -> Exhibit:
     pixels = photograph(number, fake)
     Image.fromarray(pixels).save(folder / "one.png")
-    picture = picture_of((folder / "one.png").read_bytes(), name)
+    picture = picture_of((folder / "one.png").read_bytes())
     assert picture is not None
     truth = "not known" if split == "test" else "fake" if fake else "real"
     votes = (("blend (mean)", probability), ("a_member_with_a_very_long_name", 0.25), ("linear", 0.9996))

@@ -140,7 +140,7 @@ def test_who_cannot_tell_is_left_out(section: Section, member: str) -> None:
 
 
 def test_the_reason_for_a_model_that_was_not_saved_is_shown(section: Section) -> None:
-    assert table(section, "folds-of-forest")["model"].str.startswith("the model was not saved").all()
+    assert table(section, "folds-of-pixels")["model"].str.startswith("the model was not saved").all()
     assert table(section, "folds-of-boosted")["model"].eq("saved").all()
 
 

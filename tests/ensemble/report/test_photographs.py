@@ -295,7 +295,7 @@ def test_train_hands_over_its_photographs(store: OofStore, competition_folder: P
 # ---- pictures and spectra ----
 def test_a_small_file_is_shown_as_it_is() -> None:
     content = encoded(np.zeros((64, 64, 3)), "PNG")
-    picture = picture_of(content, "a")
+    picture = picture_of(content)
     assert picture is not None
     assert picture.uri.startswith("data:image/png")
     assert not picture.reduced
@@ -304,7 +304,7 @@ def test_a_small_file_is_shown_as_it_is() -> None:
 @pytest.mark.parametrize(("side", "reduced"), [(128, False), (700, True)])
 def test_a_large_file_is_made_small(side: int, reduced: bool) -> None:
     pixels = np.random.default_rng(0).normal(128, 30, (side, side, 3))
-    picture = picture_of(encoded(pixels, "PNG"), "a")
+    picture = picture_of(encoded(pixels, "PNG"))
     assert picture is not None
     assert picture.uri.startswith("data:image/webp")
     assert len(picture.uri) < 1.34 * MOST_BYTES + 100
@@ -323,11 +323,11 @@ def test_a_browser_shows_what_members_saw(kind: str) -> None:
         content = encoded(pixels, "JPEG", exif=exif)
     else:
         content = encoded(np.dstack([pixels, np.zeros((32, 48))]), "PNG")
-    picture = picture_of(content, "a")
+    picture = picture_of(content)
     assert picture is not None
     assert picture.uri.startswith("data:image/webp")
     assert picture.pixels[:, :8].min() > 200
-    assert picture_of(b"no photograph", "a") is None
+    assert picture_of(b"no photograph") is None
 
 
 @pytest.mark.training

@@ -177,8 +177,8 @@ def commands(store: OofStore, config: Path, folder: Path) -> dict[str, Callable[
     """All that reads or writes a store."""
     from ensemble.blend.__main__ import import_member
     from ensemble.blend.__main__ import main as blend
-    from ensemble.folds.command import export
     from ensemble.report.__main__ import main as report
+    from ensemble.store.folds_command import export
     from ensemble.train import main as train
 
     root = store.root

@@ -24,16 +24,21 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 
+from ensemble.blend.__main__ import list_members, remove_member
+from ensemble.blend.__main__ import main as blend_command
 from ensemble.blend.run import blend
 from ensemble.core.errors import UserError
 from ensemble.core.metrics.scores import to_logits, to_probabilities
-from ensemble.folds.command import export
+from ensemble.report.facts.leaderboard import leaderboard
 from ensemble.report.publish import publish
+from ensemble.store.doubts import doubts_of
 from ensemble.store.external.importing import import_predictions
 from ensemble.store.external.leakage import Pair, leak_checks
+from ensemble.store.folds_command import export
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from tests.commands import run_here, run_process
+from tests.storage import invoke
 
 Tables = tuple[pd.DataFrame, pd.DataFrame]
 Change = Callable[[pd.DataFrame], pd.DataFrame]
@@ -143,6 +148,13 @@ WAYS: dict[str, tuple[Change, str]] = {
     "blanks": (lambda table: table.assign(name=" " + table["name"] + " "), ".csv"),
     "category": (lambda table: table.astype({"name": "category"}), ".parquet"),
     "nullable": (lambda table: table.convert_dtypes(), ".parquet"),
+    "zeros lost": (lambda t: strip(t).assign(name=lambda u: u["name"].astype(int)), ".csv"),
+    "another extension": (lambda t: t.assign(name=t["name"].str.replace(".png", ".jpg")), ".csv"),
+    "an index that pandas wrote": (lambda t: t.rename_axis("").reset_index(), ".csv"),
+    "whole paths": (lambda t: t.assign(name=f"/k/{'test' if len(t) == 12 else 'train'}/" + t["name"]), ".csv"),
+    "two classes": (lambda t: t.assign(real=1 - t["pred"]).rename(columns={"pred": "fake"}), ".csv"),
+    "numbered classes": (lambda t: t.assign(**{"0": 1 - t["pred"]}).rename(columns={"pred": "1"}), ".csv"),
+    "labels and predictions": (lambda t: t.assign(target=0).rename(columns={"pred": "oof_pred"}), ".csv"),
     "decimals as text": (lambda table: table.astype({"pred": str}), ".parquet"),
 }  # fmt: skip
 
@@ -189,9 +201,10 @@ def test_photographs_without_extension_and_two_of_one_name(store: OofStore, tmp_
     files = write(tmp_path, oof.assign(name=["a.jpg", "a.png", *(f"{name}.jpg" for name in names[2:])]), test)
     import_predictions(store, "mine", *files)
     np.testing.assert_allclose(stored(store)[0], logit(oof["pred"]), rtol=1e-5)
-    said = refused(store, *write(tmp_path, oof.assign(name=["a", "a.png", *names[2:]]), test))
-    assert "no photograph of train/: a\n" in said
-    assert "without a row: a.jpg" in said
+    said = refused(store, *write(tmp_path, oof.assign(name=["a", "b.png", *names[2:]]), test))
+    assert "row with several photographs: " in said
+    assert "line 2: a (train/a.jpg, train/a.png)" in said
+    assert "without a row: a.jpg, a.png" in said
 
 
 def test_a_name_that_pandas_takes_for_missing(store: OofStore, tmp_path: Path) -> None:
@@ -211,7 +224,9 @@ def test_a_submission_is_a_test_file_whatever_the_sample_calls_its_columns(store
     import_predictions(store, "mine", *write(tmp_path, oof, test.rename(columns=columns)))
     np.testing.assert_allclose(stored(store)[1], logit(test["pred"]), rtol=1e-5)
     oof = oof.rename(columns={"pred": "label"})  # in a file of training rows a label is a label
-    assert "one, called pred, the prediction" in refused(store, *write(tmp_path, oof, test), name="other")
+    assert "the column of predictions is none of name, fold, label" in refused(
+        store, *write(tmp_path, oof, test), name="other"
+    )
 
 
 @pytest.mark.training
@@ -272,24 +287,23 @@ def same(table: pd.DataFrame) -> pd.DataFrame:
 
 WRONG: dict[str, tuple[Change, Change, list[str]]] = {
     "missing": (lambda t: t.drop(index=[3]), same, ["oof.csv: photograph of train/ without a row: 00003.png"]),
-    "foreign": (put(4, "name", "x.png"), same, ["no photograph of train/: x.png", "without a row: 00004.png"]),
-    "another extension": (put(4, "name", "00004.jpg"), same, ["no photograph of train/: 00004.jpg"]),
-    "twice": (same, lambda t: pd.concat([t, t.iloc[[2]]]), ["several rows for one photograph of test/: 00002.png"]),
-    "two spellings": (same, lambda t: pd.concat([t, strip(t.iloc[[2]])]), ["several rows for one photograph"]),
+    "foreign": (put(4, "name", "x.png"), same, ["without a photograph: ", "line 6: x.png", "a row: 00004.png"]),
+    "twice": (same, lambda t: pd.concat([t, t.iloc[[2]]]), ["duplicate row: ", "test.csv: 00002.png appears 2 times"]),
+    "two spellings": (same, lambda t: pd.concat([t, strip(t.iloc[[2]])]), ["line 14: 00002"]),
     "NaN": (put(5, "pred", np.nan), same, ["oof.csv: not a finite number: 00005.png has ''"]),
     "a word": (same, put(5, "pred", "fake"), ["test.csv: not a finite number: 00005.png has 'fake'"]),
     "infinite": (put(5, "pred", np.inf), same, ["not a finite number: 00005.png has 'inf'"]),
     "decimal comma": (put(5, "pred", "0,5"), same, ["not a finite number: 00005.png has '0,5'"]),
-    "above one": (put(6, "pred", 1.25), same, ["00006.png has 1.25, which is not a probability (1 such rows)"]),
-    "below zero": (same, put(6, "pred", -0.1), ["test.csv: 00006.png has -0.1, which is not a probability"]),
+    "above one": (put(6, "pred", 3.25), same, ["00006.png has 3.25, which is not a probability (1 such row)"]),
+    "below zero": (same, put(6, "pred", -2.1), ["test.csv: 00006.png has -2.1, which is not a probability"]),
     "percentages": (
         lambda t: t.assign(pred=t["pred"] * 100),
         lambda t: t.assign(pred=t["pred"] * 100),
         ["is not a probability", "--scale logit"],
     ),
     "two scales": (same, lambda t: t.assign(pred=logit(t["pred"])), ["contain probability", ".csv logit values"]),
-    "no rows": (lambda t: t.iloc[:0], same, ["without a row: 00000.png", "(+30 more)"]),
-    "all at once": (put(1, "pred", "x"), put(2, "name", "x"), ["oof.csv: not a fin", "no photograph of test/: x"]),
+    "no rows": (lambda t: t.iloc[:0], same, ["oof.csv contains no rows"]),
+    "all at once": (put(1, "pred", "x"), put(2, "name", "x"), ["oof.csv: not a fin", "test.csv line 4: x"]),
     "no fold in a row": (put(7, "fold", ""), same, ["oof.csv: no fold: 00007.png"]),
     "swapped rows of two folds": (put(8, "fold", "9"), same, ["made on other folds", ": 00008.png;", "folds export"]),
     "two folds together": (lambda t: t.assign(fold=t["fold"].clip(upper=1)), same, ["other folds", " 2 folds, not 3;"]),
@@ -297,16 +311,11 @@ WRONG: dict[str, tuple[Change, Change, list[str]]] = {
     "another cut": (lambda t: t.assign(fold=np.arange(40) // 14), same, ["made on other folds", "more)"]),
     "a finer cut": (lambda t: t.assign(fold=np.arange(40)), same, ["made on other folds", "(+32 more)"]),
     "no column fold": (lambda t: t.drop(columns="fold"), same, ["oof.csv has no column fold", "--same-folds"]),
-    "zeros lost": (
-        lambda t: strip(t).assign(name=lambda u: u["name"].astype(int)),
-        same,
-        ["leading zeros were lost; read names as text: 0, 1, 2"],
-    ),
     "swapped files": (lambda t: t.iloc[:12], same, ["train/ without a row: 00012.png"]),
-    "two predictions": (lambda t: t.assign(prob=0.5), same, ["oof.csv: one column", "name, fold, pred, prob"]),
-    "one column": (same, lambda t: t[["name"]], ["test.csv: one column should contain the name", "columns are name"]),
-    "only predictions": (same, lambda t: t[["pred"]], ["test.csv: one column should contain the name"]),
-    "two columns of one title": (lambda t: t.assign(PRED=0.5), same, ["columns are name, fold, pred, pred"]),
+    "two predictions": (lambda t: t.assign(prob=0.5), same, ["oof.csv: the column of predictions may be pred, prob"]),
+    "one column": (same, lambda t: t[["name"]], ["test.csv: the column of predictions is none of name"]),
+    "only predictions": (same, lambda t: t[["pred"]], ["test.csv: no column names photographs"]),
+    "two columns of one title": (lambda t: t.assign(PRED=0.5), same, ["the column of predictions may be pred, PRED"]),
 }  # fmt: skip
 
 
@@ -340,14 +349,11 @@ def test_the_folds_can_be_stated(store: OofStore, tmp_path: Path) -> None:
 
 
 FILES: dict[str, tuple[str, bytes, str]] = {
-    "empty": ("f.csv", b"", "f.csv cannot be read as a table (No columns to parse from file)"),
-    "blank": ("f.csv", b"\n\n", "f.csv cannot be read as a table"),
-    "semicolons": ("f.csv", b"name;fold;pred\n00000.png;0;0,5\n", "must be separated by commas"),
-    "tabs": ("f.csv", b"name\tfold\tpred\n00000.png\t0\t0.5\n", "must be separated by commas"),
-    "no header": ("f.csv", b"00000.png,0.5\n00001.png,0.25\n", "f.csv has no header: its first line is 00000.png, 0.5"),
-    "a cell too many": ("f.csv", b"name,pred\n00000.png,0.5,1\n", "f.csv cannot be read as a table"),
-    "ragged": ("f.csv", b"name,pred\n00000.png,0.5\n00000.png,0.5,1,2\n", "f.csv cannot be read as a table"),
-    "no text": ("f.csv", bytes(range(256)) * 4, "f.csv cannot be read as a table"),
+    "empty": ("f.csv", b"", "f.csv is an empty file"),
+    "blank": ("f.csv", b"\n\n", "f.csv contains no rows"),
+    "no prediction": ("f.csv", b"00000.png\n00001.png\n", "f.csv: the column of predictions is none of column 1"),
+    "a cell too many": ("f.csv", b"name,pred\n00000.png,0.5\n00001.png,0.5,1\n", "f.csv line 3 has more cells"),
+    "no text": ("f.csv", bytes(range(256)) * 4, "f.csv line 2 is not in UTF-8"),
     "no Parquet": ("f.parquet", b"name,pred\n00000.png,0.5\n", "f.parquet cannot be read as a table"),
     "empty Parquet": ("f.parquet", b"", "f.parquet cannot be read as a table"),
     "half a Parquet": ("f.parquet", b"PAR1" + b"\0" * 100 + b"PAR1", "f.parquet cannot be read as a table"),
@@ -374,7 +380,7 @@ def test_a_path_that_is_no_file_is_one_sentence(store: OofStore, tmp_path: Path)
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "-x", "mein Netz", "x" * 81, "a\n", ".hidden"])
 def test_a_bad_name_is_refused(store: OofStore, tmp_path: Path, name: str) -> None:
-    assert "cannot be a member's name" in refused(store, *write(tmp_path, *tables(store)), name=name)
+    assert "cannot be a name" in refused(store, *write(tmp_path, *tables(store)), name=name)
 
 
 def test_a_member_that_was_trained_here_is_never_replaced(store: OofStore, tmp_path: Path) -> None:
@@ -456,7 +462,7 @@ def test_predictions_of_seen_rows_are_smelt(store: OofStore, tmp_path: Path) -> 
     smells = json.loads((store.member_folder("mine") / "imported.json").read_text())["smells"]
     assert [f"WARNING: {smell}" for smell in smells] == lines[1:]
     publish(store, Console(quiet=True))
-    assert f"WARNING of mine: {smells[0]}" in (store.root / "leaderboard.md").read_text()
+    assert f"WARNING: mine: {smells[0]}" in (store.root / "leaderboard.md").read_text()
 
 
 def test_members_of_this_very_store_do_not_smell(store: OofStore, tmp_path: Path) -> None:
@@ -465,7 +471,7 @@ def test_members_of_this_very_store_do_not_smell(store: OofStore, tmp_path: Path
         oof, test = tables(store)
         oof["pred"], test["pred"] = read.oof_logits[:, column], read.test_logits[:, column]
         lines = import_predictions(store, f"{member}-again", *write(tmp_path, oof, test), scale="logit")
-        assert len(lines) == 1, lines
+        assert lines[1:] == [f"WARNING: it equals {member} in every row"], lines
 
 
 def test_a_member_is_not_compared_with_its_own_past(store: OofStore, tmp_path: Path) -> None:
@@ -559,7 +565,7 @@ def test_others_that_predict_no_row_are_no_evidence() -> None:
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_exported_folds_come_back(store: OofStore, tmp_path: Path, suffix: str) -> None:
-    export(store.root, tmp_path / f"folds{suffix}")
+    export(store.root, output=tmp_path / f"folds{suffix}")
     folds = pd.read_csv(tmp_path / "folds.csv") if suffix == ".csv" else pd.read_parquet(tmp_path / "folds.parquet")
     pd.testing.assert_frame_equal(folds, store.ledger().table, check_dtype=False)
     oof, test = tables(store)
@@ -569,9 +575,9 @@ def test_exported_folds_come_back(store: OofStore, tmp_path: Path, suffix: str) 
 
 def test_export_refuses_what_it_cannot_do(store: OofStore, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"must end in \.csv or \.parquet"):
-        export(store.root, tmp_path / "folds.txt")
-    with pytest.raises(UserError, match="no readable fold ledger"):
-        export(tmp_path, tmp_path / "folds.csv")
+        export(store.root, output=tmp_path / "folds.txt")
+    with pytest.raises(UserError, match="is no store of a trained experiment"):
+        export(tmp_path, output=tmp_path / "folds.csv")
     assert not list(tmp_path.glob("folds*"))
 
 
@@ -612,3 +618,58 @@ def test_help_tells_everything(tmp_path: Path) -> None:
         option for option in ("--oof", "--test", "--store", "--root", "--same-folds", "--scale") if option not in told
     ] == []
     assert "--output" in run_here("folds", "export", "--help", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize(
+    ("what", "change"),
+    [
+        ("a regression", lambda y, noise: y + 0.12 * noise),
+        ("rounding below zero", lambda y, noise: np.where(y == 0, -1e-7, expit(3 + noise))),
+        ("rounding above one", lambda y, noise: np.where(y == 1, 1.0000001, expit(-3 - noise))),
+    ],
+)
+def test_values_that_hug_probabilities_are_never_logits(
+    store: OofStore, tmp_path: Path, what: str, change: Any
+) -> None:
+    oof, test = tables(store)
+    rng = np.random.default_rng(0)
+    oof["pred"] = change(store.ledger().labels, rng.normal(size=40))
+    test["pred"] = change(np.arange(12) % 2, rng.normal(size=12))
+    lines = import_predictions(store, "mine", *write(tmp_path, oof, test))
+    assert "each read as a probability" in lines[0]
+    assert any("outside [0, 1]" in line and "clipped" in line for line in lines) == (what == "a regression")
+
+
+def test_a_member_that_is_turned_around_is_doubted_and_can_be_flipped(store: OofStore, tmp_path: Path) -> None:
+    oof, test = tables(store)
+    oof["pred"] = expit(-3.0 * (2 * store.ledger().labels - 1))
+    files = write(tmp_path, oof, test)
+    assert any("is it inverted" in line for line in import_predictions(store, "mine", *files))
+    publish(store, Console(quiet=True))
+    assert "WARNING: mine: its AUC is 0.00, below chance" in (store.root / "leaderboard.md").read_text()
+    assert "its AUC is 0.00, below chance" in (store.root / "report.md").read_text()
+    assert not any("is it inverted" in line for line in import_predictions(store, "mine", *files, flip=True))
+    np.testing.assert_allclose(stored(store)[1], -logit(test["pred"]), rtol=1e-5)
+
+
+def test_a_copy_of_another_member_is_named(store: OofStore, tmp_path: Path) -> None:
+    files = write(tmp_path, *tables(store))
+    import_predictions(store, "mine", *files)
+    assert "WARNING: it equals mine in every row" in import_predictions(store, "again", *files)
+    assert "mine equals again in every row; does its seed do nothing?" in doubts_of(store, load_predictions(store))
+
+
+def test_an_import_can_be_removed_and_a_member_left_out(store: OofStore, tmp_path: Path) -> None:
+    import_predictions(store, "mine", *write(tmp_path, *tables(store)))
+    listed = invoke(list_members, store.root).stdout
+    assert "mine: OOF accuracy" in listed
+    assert "imported" in listed
+    assert invoke(blend_command, store.root, "--quick", "--without", "mine").exit_code == 0
+    manifest = json.loads((store.blend_folder / "blend.json").read_text())
+    assert manifest["members"] == ["linear", "boosted"]
+    assert leaderboard(store, load_predictions(store))["member"][0] == "blend", "it is still the blend of this store"
+    assert invoke(blend_command, store.root, "--without", "nobody").exit_code == 2
+    assert invoke(remove_member, "linear", "--store", store.root).exit_code == 2, "it was trained here"
+    assert invoke(remove_member, "mine", "--store", store.root).exit_code == 0
+    assert load_predictions(store).members == ["linear", "boosted"]
+    assert invoke(remove_member, "mine", "--store", store.root).exit_code == 2

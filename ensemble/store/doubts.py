@@ -1,0 +1,54 @@
+"""Doubts about members: predictions turned around, members that are copies of others, leaks seen at import."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+
+from ensemble.core.arrays import Array, Labels
+from ensemble.core.metrics.intervals import expected_auc_standard_error
+from ensemble.core.metrics.scores import area_under_curve
+from ensemble.store.oof import OofStore
+from ensemble.store.predictions import Predictions
+
+_SIGNIFICANT = 3.0  # standard errors below one half
+EQUAL = 1e-4  # of logits: single precision, and the mean over folds
+
+
+def doubts_of(store: OofStore, predictions: Predictions) -> list[str]:
+    """Return what speaks against members, a sentence each."""
+    names, labels = predictions.members, predictions.ledger.labels
+    turned = [
+        doubt
+        for column, name in enumerate(names)
+        for doubt in turned_around(name, predictions.probabilities(column), labels)
+    ]
+    copies = [
+        f"{names[two]} equals {names[one]} in every row; does its seed do nothing?"
+        for one, two in combinations(range(len(names)), 2)
+        if are_equal(predictions, one, two)
+    ]
+    leaks = [f"{name}: {warning}" for name in names for warning in store.origin(name).get("smells", [])]
+    return [*leaks, *turned, *copies]
+
+
+def turned_around(name: str, probabilities: Array, labels: Labels) -> list[str]:
+    """Return a sentence if a member is worse than chance by more than chance; NaN stands for a missing fold."""
+    rows = ~np.isnan(probabilities)
+    fakes = int((labels[rows] == 1).sum())
+    if not 0 < fakes < rows.sum():
+        return []
+    area = area_under_curve(probabilities[rows], labels[rows])
+    error = expected_auc_standard_error(0.5, fakes, int(rows.sum()) - fakes)
+    if area >= 0.5 - _SIGNIFICANT * error:
+        return []
+    return [f"{name}: its AUC is {area:.2f}, below chance: is it inverted? (--flip turns an import)"]
+
+
+def are_equal(predictions: Predictions, one: int, two: int) -> bool:
+    """Return whether two members predict the same in every row."""
+    return all(
+        np.allclose(logits[:, one], logits[:, two], rtol=0, atol=EQUAL, equal_nan=True)
+        for logits in (predictions.oof_logits, predictions.test_logits)
+    )
