@@ -15,10 +15,10 @@ MARKED := training or process or ray or browser or s3 or slow
 unexport PYTHONDONTWRITEBYTECODE  # the tests start many processes, each of which would compile the package again
 
 .DEFAULT_GOAL := help
-.PHONY: help submit check test test-all lint docs style types quick-tests tests all-tests bench clean
+.PHONY: help submit check test test-all lint docs style types quick-tests tests all-tests bench bench-goals clean
 
 help:  ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 submit: $(VENV)/.installed $(if $(filter $(DEMO),$(DATA)),$(DEMO)/train.csv)  ## train CONFIG on DATA, blend, and print the leaderboard
 	$(BIN)/ensemble train "$(CONFIG)" --data "$(DATA)" --oof "$(OOF)" --engine $(ENGINE)
@@ -64,6 +64,9 @@ docs: $(VENV)/.installed-dev  ## the documentation as a site in build/site, ever
 
 bench: $(VENV)/.installed-dev  ## make bench NAME=cnn_throughput; some take ARGS="..."
 	$(BIN)/python -m tests.benchmarks.$(NAME) $(ARGS)
+
+bench-goals: $(VENV)/.installed-dev  ## every benchmark's goals in one table; half an hour
+	$(BIN)/python -m tests.benchmarks.goals $(ARGS)
 
 # The newest CPU builds that pip finds, such as torch==2.13.0+cpu. Which index has them is the user's to set.
 define INSTALL_CPU_TORCH

@@ -29,7 +29,7 @@ import pandas as pd
 from rich.console import Console
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from ensemble.competition.tables import SampleTable
+from ensemble.competition.rows import SampleTable
 from ensemble.config import FoldSettings, MemberSettings
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.engine.base import Engine

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.competition.tables import SampleTable
+from ensemble.competition.rows import SampleTable
 from ensemble.config import Experiment, load_experiment
 from ensemble.core.metrics.scores import to_probabilities
 from ensemble.engine.tasks.fold import FoldResult
