@@ -20,9 +20,9 @@ def doubts_of(store: OofStore, predictions: Predictions) -> list[str]:
     """Return what speaks against members, a sentence each."""
     names, labels = predictions.members, predictions.ledger.labels
     turned = [
-        doubt
+        f"{name}: {doubt}"
         for column, name in enumerate(names)
-        for doubt in turned_around(name, predictions.probabilities(column), labels)
+        for doubt in turned_around(predictions.probabilities(column), labels)
     ]
     copies = [
         f"{names[two]} equals {names[one]} in every row; does its seed do nothing?"
@@ -33,8 +33,8 @@ def doubts_of(store: OofStore, predictions: Predictions) -> list[str]:
     return [*leaks, *turned, *copies]
 
 
-def turned_around(name: str, probabilities: Array, labels: Labels) -> list[str]:
-    """Return a sentence if a member is worse than chance by more than chance; NaN stands for a missing fold."""
+def turned_around(probabilities: Array, labels: Labels) -> list[str]:
+    """Return a sentence if predictions are below chance by more than chance; NaN stands for a missing fold."""
     rows = ~np.isnan(probabilities)
     fakes = int((labels[rows] == 1).sum())
     if not 0 < fakes < rows.sum():
@@ -43,7 +43,7 @@ def turned_around(name: str, probabilities: Array, labels: Labels) -> list[str]:
     error = expected_auc_standard_error(0.5, fakes, int(rows.sum()) - fakes)
     if area >= 0.5 - _SIGNIFICANT * error:
         return []
-    return [f"{name}: its AUC is {area:.2f}, below chance: is it inverted? (--flip turns an import)"]
+    return [f"its AUC is {area:.2f}, below chance: is it inverted? (--flip turns an import)"]
 
 
 def are_equal(predictions: Predictions, one: int, two: int) -> bool:

@@ -31,11 +31,13 @@ def answer(material: Material) -> Section:
     nested = manifest["nested"]
     right = round(nested["accuracy"] * nested["n"])
     low, high = wilson_interval(right, nested["n"])
+    imported = set(manifest["members"]) & set(material.store.imported())
+    said = ", of imported members as far as their authors say" if imported else ""
     expected = Fact(
         "Expected accuracy of this submit.csv",
         f"{nested['accuracy']:.2%}",
         f"95% interval {low:.2%} to {high:.2%}; measured on {nested['n']:,} training photographs, each predicted by "
-        f"models and weights that had not seen it ({manifest['measured_on']}); {nested['n'] - right:,} wrong",
+        f"models and weights that had not seen it{said} ({manifest['measured_on']}); {nested['n'] - right:,} wrong",
     )
     facts = (
         expected,
@@ -72,7 +74,7 @@ def _used(manifest: dict[str, Any]) -> int:
 def _doubts(material: Material) -> tuple[Findings, ...]:
     """Return what speaks against the numbers below: doubts about members, and audits of look or alarm."""
     members = [
-        Finding(f"doubt-{number}", "A member to doubt", "look", f"{doubt[0].upper()}{doubt[1:]}.")
+        Finding(f"doubt-{number}", "A member to doubt", "look", f"{doubt}.")
         for number, doubt in enumerate(doubts_of(material.store, material.predictions))
     ]
     audits = [

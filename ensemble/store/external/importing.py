@@ -193,14 +193,14 @@ def _doubts(store: OofStore, name: str, values: Pair, labels: Labels) -> list[st
     try:
         read = load_predictions(store)
     except UserError:  # nothing is trained yet
-        return turned_around("it", values.oof, labels)
+        return turned_around(values.oof, labels)
     logits = [to_logits(part).astype(np.float32)[:, None] for part in values]
     equal = [
         member
         for column, member in enumerate(read.members)
         if member != name and all(map(_close, logits, (read.oof_logits[:, [column]], read.test_logits[:, [column]])))
     ]
-    return [*turned_around("it", values.oof, labels), *(f"it equals {member} in every row" for member in equal)]
+    return [*turned_around(values.oof, labels), *(f"it equals {member} in every row" for member in equal)]
 
 
 def _close(one: Logits, two: Logits) -> bool:
