@@ -65,7 +65,7 @@ docs: $(VENV)/.installed-dev  ## the documentation as a site in build/site, ever
 bench: $(VENV)/.installed-dev  ## make bench NAME=cnn_throughput; some take ARGS="..."
 	$(BIN)/python -m tests.benchmarks.$(NAME) $(ARGS)
 
-bench-goals: $(VENV)/.installed-dev  ## every benchmark's goals in one table; half an hour
+bench-goals: $(VENV)/.installed-dev  ## every benchmark's goals in one table; long
 	$(BIN)/python -m tests.benchmarks.goals $(ARGS)
 
 # The newest CPU builds that pip finds, such as torch==2.13.0+cpu. Which index has them is the user's to set.

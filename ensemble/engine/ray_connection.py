@@ -17,7 +17,7 @@ from ray.exceptions import RayError
 from ensemble.core.errors import UserError
 
 _REACHABLE_SECONDS = 10
-_LONGEST_FOLDER = 40  # characters: Ray's sockets lie some 60 below it, and the path of a socket has at most 107
+_LONGEST_FOLDER = 40  # characters: Ray's sockets lie deep below it, and the path of a socket has at most 107
 
 
 def why_not(error: Exception, address: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Every benchmark that states goals, one after the other, in one table: `make bench-goals`; half an hour.
+"""Every benchmark that states goals, one after the other, in one table: `make bench-goals`.
 
 `make bench-goals ARGS="report orchestration"` runs some of them. A benchmark prints its figures as JSON in its last
 line; here stand those that have a goal, and whether it is met. The exit code is 1 if one is not.
@@ -12,7 +12,7 @@ import sys
 import time
 from typing import Any
 
-# Shortest first. Not among them: what needs another environment, or hours.
+# Not among them: what needs another environment, or hours.
 BENCHMARKS: dict[str, tuple[str, ...]] = {
     "forensic_features": ("forensic_features",),
     "orchestration": ("orchestration",),
