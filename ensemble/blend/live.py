@@ -10,6 +10,7 @@ from ensemble.config import Experiment
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.console.text import plural
 from ensemble.core.storage.lock import only_writer
+from ensemble.report.facts.material import Material
 from ensemble.report.publish import write_leaderboard
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
@@ -44,7 +45,7 @@ class LiveBlend:
             predictions = load_predictions(self.store, self.experiment)
             with only_writer(self.store.root, "blend"):
                 content = blend(self.store, self.experiment, predictions=predictions, live=True)
-            write_leaderboard(self.store, predictions)
+            write_leaderboard(Material.of(self.store, self.experiment, predictions))
             self._show(content)
         except Exception as error:  # a blend of any kind of members must not end their training
             self.board.log(f"the blend was not refreshed: {error}")

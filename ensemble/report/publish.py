@@ -14,16 +14,13 @@ from ensemble.config import Experiment
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import new_file, write_text
 from ensemble.report.exhibits.stored import store_photographs
-from ensemble.report.facts.leaderboard import leaderboard
 from ensemble.report.facts.material import Material
 from ensemble.report.member_page import member_page
 from ensemble.report.signature import is_signed, member_signature
 from ensemble.report.text import heading, markdown_table, print_table
 from ensemble.report.write import PAGE, write_report
-from ensemble.store.doubts import doubts_of
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import Predictions, load_predictions
-from ensemble.store.results import current_manifest
 
 
 def publish(
@@ -43,10 +40,10 @@ def publish(
     except UserError as error:
         console.print(f"no leaderboard yet: {error}", markup=False)
         return False
-    board = write_leaderboard(store, predictions)
     material = Material.of(store, experiment or store.experiment(), predictions)
+    write_leaderboard(material)
     _write_member_pages(material)
-    _print(store, predictions, board, console)
+    _print(material, console)
     if missing := store_photographs(material, competition):
         console.print(missing, markup=False)
     write_report(material)
@@ -64,13 +61,12 @@ def update_report(store: OofStore, experiment: Experiment, log: Callable[[str], 
         log(f"report: {store.root / PAGE}")
 
 
-def write_leaderboard(store: OofStore, predictions: Predictions) -> pd.DataFrame:
+def write_leaderboard(material: Material) -> None:
     """Write `leaderboard.csv` and `leaderboard.md`."""
-    board = leaderboard(store, predictions)
-    with new_file(store.root / "leaderboard.csv") as temporary:
-        board.to_csv(temporary, index=False)
-    write_text(store.root / "leaderboard.md", _markdown(store, predictions, board))
-    return board
+    root = material.store.root
+    with new_file(root / "leaderboard.csv") as temporary:
+        material.board.to_csv(temporary, index=False)
+    write_text(root / "leaderboard.md", _markdown(material))
 
 
 def _write_member_pages(material: Material) -> None:
@@ -105,21 +101,22 @@ _NARROW = ["member", "accuracy ± SE", "AUC"]
 _FOUR_DIGITS = {"log loss": "log_loss", "AUC": "auc", "ECE": "ece"}
 
 
-def _print(store: OofStore, predictions: Predictions, board: pd.DataFrame, console: Console) -> None:
-    text = _as_text(board)
+def _print(material: Material, console: Console) -> None:
+    store, text = material.store, _as_text(material.board)
     narrow = sum(text[column].map(len).max() + 2 for column in text.columns) > console.width
     print_table(console, heading(store), text[_NARROW] if narrow else text)
     notes = [f"all columns: {store.root / 'leaderboard.md'}"] if narrow else []
-    for line in notes + _notes(store, predictions):
+    for line in notes + _notes(material):
         console.print(line, markup=False)
 
 
-def _notes(store: OofStore, predictions: Predictions) -> list[str]:
+def _notes(material: Material) -> list[str]:
+    store, predictions = material.store, material.predictions
     return [
         *(f"left out: {name}, {reason}" for name, reason in predictions.left_out.items()),
         *(f"not complete: {name}, {reason}" for name, reason in predictions.partial.items()),
         *(_of_imported(name, store.origin(name)) for name in store.imported()),
-        *(f"WARNING: {doubt}" for doubt in doubts_of(store, predictions)),
+        *(f"WARNING: {doubt}" for doubt in material.doubts),
     ]
 
 
@@ -128,8 +125,9 @@ def _of_imported(name: str, origin: dict[str, Any]) -> str:
     return f"trained elsewhere: {name}, folds {origin.get('folds', 'not known')}"
 
 
-def _markdown(store: OofStore, predictions: Predictions, board: pd.DataFrame) -> str:
-    parts = [f"# Leaderboard of {heading(store)}", markdown_table(_as_text(board)), *_notes(store, predictions)]
-    if current_manifest(store, predictions):
+def _markdown(material: Material) -> str:
+    board = markdown_table(_as_text(material.board))
+    parts = [f"# Leaderboard of {heading(material.store)}", board, *_notes(material)]
+    if material.manifest:
         parts.append("How the blend was made, and what each member is worth: [blend/report.md](blend/report.md)")
     return "\n\n".join(parts) + "\n"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from ensemble.audit.learned.linear_probe import (
     CLEAR,
@@ -26,7 +26,7 @@ FEWEST = 30  # rows of a side that are compared at all
 LOOK, ALARM = 0.55, 0.65
 COMPARISONS = ("all photographs", "those that look fake", "those that look real")
 # Three comparisons have together the chance of a false alarm that one has at CLEAR standard errors.
-ERRORS = float(norm.isf(norm.sf(CLEAR) / len(COMPARISONS)))
+ERRORS = -NormalDist().inv_cdf(NormalDist().cdf(-CLEAR) / len(COMPARISONS))
 _RANK: dict[Verdict, int] = {"fine": 0, "look": 1, "alarm": 2}
 
 

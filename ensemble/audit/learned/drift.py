@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import kstwo, norm
+from scipy.special import kolmogorov
 
-from ensemble.audit.learned.linear_probe import MOST_ROWS, Auc, sampled, separability
+from ensemble.audit.learned.linear_probe import Auc, sampled, separability
 from ensemble.core.metrics.intervals import proportion_variance
 from ensemble.store.checks import Check, Evidence, Verdict, not_run
 from ensemble.store.predictions import Predictions
@@ -18,6 +19,7 @@ FEWEST = 30
 SURE = 0.005  # p, over all members together
 LOOK, ALARM = 0.05, 0.10  # KS distances that matter
 AUC_LOOK = 0.55
+MOST_ROWS = 5_000  # of each set for the model of all members: chance then reaches 0.52
 RANKS = np.linspace(0.0, 1.0, 201)
 LESS_SURE, SURER = 0.8, 2.0  # of what a mean over fold models may make of a logit's size
 SHARES = np.linspace(0.025, 0.975, 39)  # of fakes in the test set
@@ -71,17 +73,19 @@ def _together(predictions: Predictions) -> Auc | None:
 
 
 def _drift(member: str, oof: NDArray[np.float32], labels: NDArray[np.int64], test: NDArray[np.float32]) -> _Drift:
-    theirs, curves = _predicted_fake(test), _predicted_fake_by_share(oof, labels)
-    distance = float(np.abs(_predicted_fake(oof) - theirs).max())
+    surest = _surest_first(oof)
+    theirs = _predicted_fake((test >= 0)[_surest_first(test)])
+    curves = _predicted_fake_by_share((oof >= 0)[surest], labels[surest])
+    distance = float(np.abs(_predicted_fake((oof >= 0)[surest]) - theirs).max())
     by_share = [float(np.abs(curve - theirs).max()) for curve in curves]
     rows = max(round(len(oof) * len(test) / (len(oof) + len(test))), 1)
     fake = oof >= 0, test >= 0
     return _Drift(
         member,
         distance,
-        float(kstwo.sf(distance, rows)),
+        _chance(distance, rows),
         min(by_share),
-        float(kstwo.sf(min(by_share), rows)),
+        _chance(min(by_share), rows),
         float(SHARES[np.argmin(by_share)]),
         (float(fake[0].mean()), float(fake[1].mean())),
         (float(np.sqrt(proportion_variance(fake[0]))), float(np.sqrt(proportion_variance(fake[1])))),
@@ -89,27 +93,34 @@ def _drift(member: str, oof: NDArray[np.float32], labels: NDArray[np.int64], tes
     )
 
 
-def _predicted_fake(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+def _chance(distance: float, rows: int) -> float:
+    """Return the probability of a larger distance by chance: Kolmogorov's limit, a little too large for few rows."""
+    return float(kolmogorov(np.sqrt(rows) * distance))
+
+
+def _surest_first(logits: NDArray[np.float32]) -> NDArray[np.intp]:
+    return np.argsort(-np.abs(logits), kind="stable")
+
+
+def _predicted_fake(fake: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return the share of all rows that are among the most confident and predicted fake, for all shares (RANKS).
 
-    The cumulative distribution of signed ranks: a change of confidence alone leaves it as it is.
+    The cumulative distribution of signed ranks: a change of confidence alone leaves it as it is. Rows come sorted,
+    the most confident first.
     """
-    surest, fake = _counts(logits, np.ones(len(logits), dtype=bool))
-    return _at_ranks(surest, fake)
+    return _at_ranks(np.arange(len(fake) + 1.0), _count(fake))
 
 
-def _predicted_fake_by_share(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> list[NDArray[np.float64]]:
+def _predicted_fake_by_share(fake: NDArray[np.bool_], labels: NDArray[np.int64]) -> list[NDArray[np.float64]]:
     """Return the same as if a share of the rows were fakes, for all SHARES: rows of a class weigh more or less."""
-    (of_fakes, fakes), (of_reals, reals) = (_counts(logits, labels == label) for label in (1, 0))
+    (of_fakes, fakes), (of_reals, reals) = ((_count(labels == k), _count(fake & (labels == k))) for k in (1, 0))
     weights = [(share / of_fakes[-1], (1 - share) / of_reals[-1]) for share in SHARES]
     return [_at_ranks(one * of_fakes + other * of_reals, one * fakes + other * reals) for one, other in weights]
 
 
-def _counts(logits: NDArray[np.float32], counted: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Count rows, and rows predicted fake, among the 0, 1, 2, ... most confident ones."""
-    order = np.argsort(-np.abs(logits), kind="stable")
-    rows, fake = counted[order], (counted & (logits >= 0))[order]
-    return np.cumsum(np.r_[0.0, rows]), np.cumsum(np.r_[0.0, fake])
+def _count(rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Count the rows among the first 0, 1, 2, ..."""
+    return np.cumsum(np.r_[0.0, rows])
 
 
 def _at_ranks(surest: NDArray[np.float64], fake: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -130,7 +141,7 @@ def _judge(found: list[_Drift], together: Auc | None, oof_rows: int, test_rows: 
     adjusted, beyond = _holm([one.p for one in found]), _holm([one.beyond_share_p for one in found])
     moved = [one for one, p in zip(found, adjusted, strict=True) if p < SURE and one.distance > LOOK]
     strange = [one for one, p in zip(found, beyond, strict=True) if p < SURE / 5 and one.beyond_share > ALARM]
-    apart = together is not None and together.value > AUC_LOOK and together.above_chance(float(norm.isf(SURE)))
+    apart = together is not None and together.value > AUC_LOOK and together.above_chance(NormalDist().inv_cdf(1 - SURE))
     resized = [one for one in found if not LESS_SURE / np.sqrt(models) <= one.size <= SURER]
     table = Evidence(
         f"Logits of {oof_rows:,} training photographs out of fold against {test_rows:,} test photographs",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ensemble.report.exhibits.criteria import (
     Chosen,
@@ -37,6 +38,7 @@ class Choice:
         return [self.opinions.identity(each.row) for each in self.chosen]
 
 
+@lru_cache(maxsize=1)
 def choose(material: Material) -> list[Choice]:
     """Choose the photographs of the report, by question; one that none answers is left out, except label errors."""
     train, test = opinions_of_training(material), opinions_of_test(material)

@@ -14,6 +14,7 @@ from ensemble.config import Experiment
 from ensemble.core.arrays import Array
 from ensemble.core.metrics.scores import correct_probabilities
 from ensemble.report.facts.leaderboard import leaderboard
+from ensemble.store.doubts import doubts_of
 from ensemble.store.oof import BLEND_OOF, OofStore
 from ensemble.store.parquet import read_arrays
 from ensemble.store.predictions import Predictions
@@ -54,7 +55,7 @@ class Likeness:
     correlation: NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # hashed by identity: what is derived from it is derived once
 class Material:
     """What a report needs from one store.
 
@@ -79,6 +80,11 @@ class Material:
         """The leaderboard."""
         return leaderboard(self.store, self.predictions)
 
+    @cached_property
+    def doubts(self) -> list[str]:
+        """What speaks against members, a sentence each."""
+        return doubts_of(self.store, self.predictions)
+
     def scores_of(self, member: str) -> pd.Series[Any]:
         """Return a member's row of the leaderboard."""
         return self.board[self.board["member"] == member].iloc[0]
@@ -88,7 +94,7 @@ class Material:
         """Facts about the data, from data.json."""
         return self.store.facts()
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """Names of the training photographs, in the order of the ledger."""
         return list(self.predictions.ledger.table["name"])

@@ -17,7 +17,6 @@ from ensemble.report.facts.rates import FALSE_ALARMS, FOUND, Rate, rates_of
 from ensemble.report.render.blocks import Column, Fact, Facts, Finding, Findings, Section, Table, Text
 from ensemble.report.text import BASELINE
 from ensemble.store.checks import read_audit
-from ensemble.store.doubts import doubts_of
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import Predictions, load_predictions
 from ensemble.store.results import ALL, AS_THEY_ARE, GENERATORS, ROBUSTNESS, read
@@ -75,7 +74,7 @@ def _doubts(material: Material) -> tuple[Findings, ...]:
     """Return what speaks against the numbers below: doubts about members, and audits of look or alarm."""
     members = [
         Finding(f"doubt-{number}", "A member to doubt", "look", f"{doubt}.")
-        for number, doubt in enumerate(doubts_of(material.store, material.predictions))
+        for number, doubt in enumerate(material.doubts)
     ]
     audits = [
         Finding(f"doubt-{check.id}", check.title, check.verdict, check.sentence, check.remedy)

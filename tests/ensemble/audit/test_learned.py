@@ -13,11 +13,22 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from ensemble.audit.files.copies import LARGEST, Pair, copies, look_alikes
 from ensemble.audit.learned.adversarial import adversarial
 from ensemble.audit.learned.drift import drift
-from ensemble.audit.learned.linear_probe import Auc, effective, random_folds, separability, within_folds
+from ensemble.audit.learned.linear_probe import (
+    ALPHA,
+    Auc,
+    cross_validated,
+    effective,
+    random_folds,
+    separability,
+    within_folds,
+)
 from ensemble.audit.learned.permutation import best_auc, judge, permutation
 from ensemble.competition.demo.camera import photograph
 from ensemble.competition.demo.generator import Generator, draw_generator, generate
@@ -48,6 +59,16 @@ def test_clean_sets_are_alike() -> None:
         train, labels = photographs(rng, 400)
         found.append(adversarial(train, photographs(rng, 200)[0], labels, seed).verdict)
     assert found.count("fine") >= 19, found
+
+
+def test_the_linear_model_is_ridge_regression_on_standardised_columns() -> None:
+    rng = np.random.default_rng(0)
+    columns = (rng.normal(size=(300, 40)) * rng.uniform(0.1, 100, 40)).astype(np.float32)
+    columns[:, 3] = 7.3
+    targets, folds = np.sign(rng.normal(size=(300, 5))), np.arange(300) % 3
+    model = make_pipeline(StandardScaler(), Ridge(alpha=ALPHA)).fit(columns[folds != 0], targets[folds != 0])
+    expected = model.predict(columns[folds == 0])
+    np.testing.assert_allclose(cross_validated(columns, targets, folds)[folds == 0], expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("seed", range(3))
