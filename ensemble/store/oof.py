@@ -23,6 +23,7 @@ from ensemble.store.record import PREDICTIONS, FoldRecord, FoldState, Provenance
 
 IMPORTED = "imported.json"  # beside the folds of a member that was trained elsewhere
 STORE_MARKERS = ("data.json", "folds.json")  # files that every store has
+OUTPUT = "output.txt"  # what a fold's member and its libraries printed
 RECORD = "fold.json"  # written last: a fold without it is missing
 COLUMNS = "columns.parquet"  # feature columns for blenders that read them
 FEATURE_CACHE = ".features"
@@ -121,6 +122,7 @@ class OofStore:
         files = {PREDICTIONS: _parquet(_table(result, ledger, sample))}
         files |= {f"model/{name}": content for name, content in result.model.items()}
         record = record_of(result, provenance, features_seconds, files)
+        files |= {OUTPUT: result.output.encode(errors="replace")} if result.output else {}  # may be deleted
         try:
             with new_folder(self.fold_folder(result.member, result.fold), RECORD) as folder:
                 for name, content in files.items():

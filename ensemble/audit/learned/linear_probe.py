@@ -112,8 +112,10 @@ def cross_validated(
 
 
 def _ridge(columns: Floats, targets: NDArray[np.float64], asked: Floats) -> NDArray[np.float64]:
-    """Fit ridge regression on standardised columns; predict other rows. (scikit-learn's takes a second to import.)"""
-    mean, spread = (of(columns, axis=0, dtype=np.float64).astype(np.float32) for of in (np.mean, np.std))
+    """Fit ridge regression on standardised columns; predict other rows."""
+    # scikit-learn's takes a second to import, and every blend audits its members' predictions.
+    mean = columns.mean(axis=0, dtype=np.float64).astype(np.float32)
+    spread: Floats = np.array(columns.std(axis=0, dtype=np.float64), np.float32)
     spread[spread == 0] = 1.0  # a constant column says nothing
     scaled, centre = (columns - mean) / spread, targets.mean(axis=0)
     products = scaled.T @ scaled, scaled.T @ (targets - centre).astype(np.float32)

@@ -21,6 +21,7 @@ from ensemble.engine.recipes.code import check_code, versions
 from ensemble.engine.recipes.saving import model_files
 from ensemble.engine.tasks.base import FOLDS, LABELS, PHOTOGRAPHS, Report, Task, fake_probability
 from ensemble.engine.tasks.memory import peak_mib, reset_peak
+from ensemble.engine.tasks.output import printed
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class FoldResult:
         Seconds since the epoch.
     peak_memory_mib : float
         Highest resident memory of the process that did the work.
+    output : str
+        What the member and its libraries printed.
     """
 
     member: str
@@ -53,6 +56,7 @@ class FoldResult:
     model: dict[str, bytes] = field(default_factory=dict, repr=False)
     model_note: str = ""
     history: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    output: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,7 @@ class FoldTask(Task):
         table, labels, folds = inputs
         reset_peak()
         training, held_out = np.flatnonzero(folds != self.fold), np.flatnonzero(folds == self.fold)
-        with threads(self.resources.num_cpus):
+        with threads(self.resources.num_cpus), printed() as output:
             model = build_model(self.member, self.fold)
             rows = RowView if getattr(model, "reads_rows_lazily", False) else (lambda array, picked: array[picked])
             if hasattr(model, "on_progress"):
@@ -138,6 +142,7 @@ class FoldTask(Task):
             model=files,
             model_note=sentence(note),
             history=_history(model),
+            output=str(output),
         )
 
 

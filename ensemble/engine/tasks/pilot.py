@@ -15,6 +15,7 @@ from ensemble.core.threads import threads
 from ensemble.engine.recipes.build import build, build_model
 from ensemble.engine.tasks.base import LABELS, PHOTOGRAPHS, Report, Shared, Task
 from ensemble.engine.tasks.failures import Cancelled
+from ensemble.engine.tasks.output import printed
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class PilotTask(Task):
         """Fit on a third of the rows and on all: a straight line through both gives what many rows take."""
         photographs, labels = inputs
         third = len(labels) // 3
-        with threads(self.resources.num_cpus):
+        with threads(self.resources.num_cpus), printed():
             table, features = photographs, 0.0
             if self.member.features is not None:
                 transformer = build(self.member.features)

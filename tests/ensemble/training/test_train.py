@@ -93,6 +93,20 @@ def test_only_what_is_missing_is_trained(competition_folder: Path, tmp_path: Pat
 
 
 @pytest.mark.training
+def test_what_a_library_prints_is_kept_with_the_fold(
+    competition_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(tmp_path / "c.yaml", BOOSTED.replace("verbose: -1", "verbose: 1"))
+    store = train_inline(config, competition_folder, tmp_path / "oof")
+    assert "[LightGBM]" not in "".join(capsys.readouterr())
+    kept = [store.fold_folder("boosted", fold) / "output.txt" for fold in range(3)]
+    assert all("[LightGBM] [Info]" in path.read_text() for path in kept)
+    kept[0].unlink()
+    train_inline(config, competition_folder, tmp_path / "oof")
+    assert "nothing to do: all 3 folds" in capsys.readouterr().out
+
+
+@pytest.mark.training
 @pytest.mark.fault("the config, a label or a photograph changes")
 def test_a_changed_setting_is_named_and_only_its_member_trained(
     competition_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
