@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from ensemble.core.console.text import did_you_mean
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location
 from ensemble.core.yaml import dump_yaml, load_yaml
@@ -247,8 +248,14 @@ def _faults(faults: Sequence[Any]) -> list[str]:
     return [_fault(fault) for fault in faults if fault["type"] != "too_short" or fault["loc"] not in inside]
 
 
+def _settings() -> list[str]:
+    """Return the names of all settings."""
+    schema = Experiment.model_json_schema()
+    return [name for part in (schema, *schema["$defs"].values()) for name in part.get("properties", ())]
+
+
 def _fault(fault: Any) -> str:
     place = ".".join(str(part) for part in fault["loc"]) or "the whole file"
     if fault["type"] == "extra_forbidden":
-        return f"{place}: there is no such setting; check the spelling"
+        return f"{place}: there is no such setting; {did_you_mean(str(fault['loc'][-1]), _settings())}"
     return f"{place}: {fault['msg'].removeprefix('Value error, ')}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ensemble.config import MemberSettings
+from ensemble.core.console.text import did_you_mean
 from ensemble.core.errors import UserError
 from ensemble.engine.recipes.build import build_features, build_model
 from ensemble.engine.recipes.code import code_versions
@@ -94,9 +95,8 @@ def _check_parameters(model: Any) -> None:
         if hasattr(part, "check_parameters"):  # an estimator's own way, where it has one
             part.check_parameters()
         if type(part).__module__.startswith("lightgbm."):  # it takes any keyword, and ignores unknown ones
-            unknown = sorted(set(part._other_params) - _lightgbm_names())
-            if unknown:
-                raise UserError(f"LightGBM has no parameter {', '.join(unknown)}; check the spelling")
+            for name in sorted(set(part._other_params) - _lightgbm_names()):
+                raise UserError(f"LightGBM has no parameter {name}; {did_you_mean(name, _lightgbm_names())}")
 
 
 @cache

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ensemble.competition.dataset import Competition
 from ensemble.config import Experiment, MemberSettings
+from ensemble.core.console.text import did_you_mean
 from ensemble.core.errors import UserError
 from ensemble.engine.recipes.code import features_key, recipe_code
 from ensemble.folds.ledger import FoldLedger
@@ -43,7 +44,8 @@ def choose_members(experiment: Experiment, names: str) -> list[MemberSettings]:
     if names and not requested:
         raise UserError(f"--members names no member; the config has {', '.join(known)}")
     if unknown:
-        raise UserError(f"--members: {', '.join(unknown)} is not in the config; it has {', '.join(known)}")
+        near = did_you_mean(unknown[0], known)
+        raise UserError(f"--members: {unknown[0]} is not in the config, which has {', '.join(known)}; {near}")
     return [known[name] for name in requested] if requested else list(experiment.members)
 
 

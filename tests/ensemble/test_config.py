@@ -31,8 +31,14 @@ MODEL = "model: {use: lightgbm.LGBMClassifier}"
     [
         ("name: x\nmembers: []", "members"),
         ("name: [", "not valid YAML"),
-        (f"name: x\nfold: {{}}\nmembers: [{{name: a, {MODEL}}}]", "fold: there is no such setting"),
-        (f"name: x\nmembers: [{{name: a, {MODEL}, resorces: {{}}}}]", "members.0.resorces: there is no such setting"),
+        (
+            f"name: x\nfold: {{}}\nmembers: [{{name: a, {MODEL}}}]",
+            "fold: there is no such setting; did you mean folds?",
+        ),
+        (
+            f"name: x\nmembers: [{{name: a, {MODEL}, resorces: {{}}}}]",
+            "members.0.resorces: there is no such setting; did you mean resources?",
+        ),
         (f"name: x\nmembers: [{{name: a/b, {MODEL}}}]", "members.0.name"),
         (f"name: x\nmembers: [{{name: a, {MODEL}}}, {{name: A, {MODEL}}}]", "two members are called a"),
         (f"name: x\nmembers: [{{name: Blend, {MODEL}}}]", "no member may be called blend"),

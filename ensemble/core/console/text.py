@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 LINE = 300  # characters at most of a line on the screen
 
@@ -19,6 +20,12 @@ def sentence(text: str) -> str:
     """Return the first line, shortened."""
     first = plain(text[: 4 * LINE]).strip().partition("\n")[0]
     return first if len(first) <= LINE else f"{first[:LINE]}..."
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return a question for a word that may be misspelt: what it is nearest to."""
+    near = get_close_matches(word, list(known), n=1)
+    return f"did you mean {near[0]}?" if near else "check the spelling"
 
 
 def plural(count: int, noun: str, several: str = "") -> str:

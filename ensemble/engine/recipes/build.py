@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.config import MemberSettings, Recipe
+from ensemble.core.console.text import did_you_mean
 from ensemble.core.errors import UserError
 
 
@@ -54,11 +55,13 @@ def import_object(path: str) -> Any:
     if not module or module.startswith("."):
         raise UserError(f"{path!r} is not an import path; write it as package.module.Name")
     try:
-        return getattr(importlib.import_module(module), name)
+        imported = importlib.import_module(module)
+        return getattr(imported, name)
     except ModuleNotFoundError as error:
         raise UserError(f"cannot import {path}: there is no module {error.name!r}; is it installed?") from None
     except AttributeError:
-        raise UserError(f"cannot import {path}: module {module} has no {name}") from None
+        near = did_you_mean(name, dir(imported))
+        raise UserError(f"cannot import {path}: module {module} has no {name}; {near}") from None
     except (ImportError, SyntaxError, OSError) as error:
         raise UserError(f"cannot import {path}: {type(error).__name__}: {error}") from None
 

@@ -14,7 +14,7 @@ from ensemble.engine.tasks.output import printed
 
 def fit() -> None:
     rng = np.random.default_rng(0)
-    LGBMClassifier(n_estimators=2, n_jobs=1).fit(rng.normal(size=(100, 3)), np.arange(100) % 2)
+    LGBMClassifier(n_estimators=2, n_jobs=1, verbose=1).fit(rng.normal(size=(100, 3)), np.arange(100) % 2)
 
 
 def fail() -> None:
