@@ -64,12 +64,12 @@ def drift(predictions: Predictions) -> Check:
 def _together(predictions: Predictions) -> Auc | None:
     """Return the AUC of a linear model that separates test from out-of-fold rows by all members' logits."""
     rng = np.random.default_rng((0, 3))
-    oof = predictions.oof_logits[np.isfinite(predictions.oof_logits).all(axis=1)]
-    if len(oof) < FEWEST:
+    rows = np.flatnonzero(np.isfinite(predictions.oof_logits).all(axis=1))
+    if len(rows) < FEWEST:
         return None
     test = predictions.test_logits
-    mine, theirs = sampled(len(oof), MOST_ROWS, rng), sampled(len(test), MOST_ROWS, rng)
-    return separability(oof[mine], test[theirs], rng)[0]
+    mine, theirs = rows[sampled(len(rows), MOST_ROWS, rng)], sampled(len(test), MOST_ROWS, rng)
+    return separability(predictions.oof_logits[mine], test[theirs], rng)[0]
 
 
 def _drift(member: str, oof: NDArray[np.float32], labels: NDArray[np.int64], test: NDArray[np.float32]) -> _Drift:

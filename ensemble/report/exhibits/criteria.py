@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.core.arrays import Array
-from ensemble.core.metrics.scores import CLASSES, THRESHOLD, correct_probabilities
+from ensemble.core.metrics.decisions import correct_logits
+from ensemble.core.metrics.scores import CLASSES, THRESHOLD, correct_probabilities, to_probabilities
 from ensemble.report.exhibits.opinions import Opinions, certainty
 
 AT_MOST = 12  # photographs of a kind
 UNSURE_AT_MOST = 8
+_ROWS_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,8 @@ def confident_errors(opinions: Opinions, count: int = AT_MOST) -> list[Chosen]:
 
 
 def _how_many(opinions: Opinions, row: int) -> str:
-    wrong, voters = int((opinions.right[row] == 0).sum()), int(opinions.voters[row])
+    voters = int(opinions.voters[row])
+    wrong = voters - int(opinions.right[row])
     return f"{wrong} of {voters} members are wrong" if voters > 1 else "the only member is wrong"
 
 
@@ -80,14 +83,15 @@ def disagreements(opinions: Opinions, count: int = AT_MOST) -> list[Chosen]:
     The mean absolute difference of pairs (Gini, 1912) is largest for an even split
     between confident members.
     """
-    fakes = np.nansum(opinions.says_fake, axis=1)
+    fakes = opinions.fakes
     split = np.flatnonzero((fakes > 0) & (fakes < opinions.voters))
-    apart = mean_differences(opinions.members[split])
+    parts = np.split(split, range(_ROWS_AT_ONCE, len(split), _ROWS_AT_ONCE))
+    apart = np.concatenate([mean_differences(opinions.probabilities(rows)) for rows in parts])
     order = np.argsort(-apart, kind="stable")[:count]
     return [
         Chosen(
             int(split[place]),
-            f"{fakes[split[place]]:.0f} of {opinions.voters[split[place]]} members predict fake; "
+            f"{fakes[split[place]]} of {opinions.voters[split[place]]} members predict fake; "
             f"two of them lie {apart[place]:.2f} apart on average",
         )
         for place in order
@@ -116,7 +120,7 @@ def likely_label_errors(opinions: Opinions, count: int = AT_MOST) -> LabelDoubts
     thresholds = [float(of_label[known & (opinions.labels == label), label].mean()) for label in (0, 1)]
     other = 1 - opinions.labels
     sure = known & (of_label[np.arange(len(other)), other] >= np.maximum(np.array(thresholds)[other], THRESHOLD))
-    all_wrong = known & (np.nansum(opinions.right, axis=1) == 0)
+    all_wrong = known & (opinions.right == 0)
     rows = _surest_first(np.flatnonzero(sure & all_wrong), opinions.lead)
     chosen = [Chosen(int(row), _doubt(opinions, int(row))) for row in rows[:count]]
     by_chance = float(_all_wrong_by_chance(opinions)[known].sum())
@@ -124,7 +128,7 @@ def likely_label_errors(opinions: Opinions, count: int = AT_MOST) -> LabelDoubts
 
 
 def _doubt(opinions: Opinions, row: int) -> str:
-    known = opinions.members[row][~np.isnan(opinions.members[row])]
+    known = opinions.probabilities(row)[~np.isnan(opinions.logits[row])]
     label = opinions.labels[row]
     least = known.max() if label == 1 else known.min()
     all_of_them = "both members" if len(known) == 2 else f"all {len(known)} members"
@@ -135,20 +139,24 @@ def _doubt(opinions: Opinions, row: int) -> str:
 
 def _all_wrong_by_chance(opinions: Opinions) -> Array:
     """Return the probability (n,) that all members are wrong, if their errors on each class are independent."""
-    right, chance = opinions.right, np.ones(len(opinions.labels))
-    for label in (0, 1):
-        rows = opinions.labels == label
-        votes = ~np.isnan(right[rows])
-        rates = (right[rows] == 0).sum(axis=0) / np.maximum(votes.sum(axis=0), 1)
-        chance[rows] = np.where(votes, rates, 1.0).prod(axis=1)
+    chance = np.ones(len(opinions.labels))
+    for logits in opinions.logits.T:
+        for label in (0, 1):
+            rows = ~np.isnan(logits) & (opinions.labels == label)
+            if rows.any():
+                chance[rows] *= ((logits[rows] >= 0) != label).mean()
     return chance
 
 
 def only_one_right(opinions: Opinions, count: int = AT_MOST) -> list[Chosen]:
     """Choose where one member of three or more is right alone: from each in turn its most confident."""
-    alone = np.flatnonzero((np.nansum(opinions.right, axis=1) == 1) & (opinions.voters > 2))
-    who = np.nanargmax(opinions.right[alone], axis=1) if len(alone) else np.zeros(0, dtype=np.intp)
-    queues = [_surest_first(alone[who == place], opinions.members[:, place]) for place in range(len(opinions.who))]
+    alone = np.flatnonzero((opinions.right == 1) & (opinions.voters > 2))
+    logits = opinions.logits[alone]
+    right = correct_logits(logits, opinions.labels[alone, None]) & ~np.isnan(logits)
+    queues = [
+        _surest_first(alone[right[:, place]], to_probabilities(opinions.logits[:, place].astype(np.float64)))
+        for place in range(len(opinions.who))
+    ]
     return [Chosen(row, _alone(opinions, row, place)) for row, place in _in_turn(queues)[:count]]
 
 
@@ -167,9 +175,8 @@ def least_sure(opinions: Opinions, count: int = UNSURE_AT_MOST) -> list[Chosen]:
     """Choose what is nearest to 0.5."""
     sure = certainty(opinions.lead)
     rows = np.argsort(np.where(np.isnan(sure), np.inf, sure), kind="stable")[:count]
-    fakes = np.nansum(opinions.says_fake, axis=1)
     return [
-        Chosen(int(row), f"{fakes[row]:.0f} of {opinions.voters[row]} members predict fake")
+        Chosen(int(row), f"{opinions.fakes[row]} of {opinions.voters[row]} members predict fake")
         for row in rows
         if not np.isnan(sure[row])
     ]

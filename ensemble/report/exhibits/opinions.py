@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.competition.submission import read_submission
-from ensemble.core.arrays import Array
-from ensemble.core.metrics.scores import THRESHOLD, correct_probabilities, to_logits, to_probabilities
-from ensemble.report.facts.material import Material
+from ensemble.core.arrays import Array, Logits
+from ensemble.core.metrics.scores import to_logits, to_probabilities
+from ensemble.report.facts.material import UNKNOWN, Material
 from ensemble.store.oof import SUBMISSION
 from ensemble.store.results import BLEND
 
-UNKNOWN = -1
 MEAN = "mean of the members"
 
 
@@ -37,8 +37,8 @@ class Opinions:
         Its probabilities; NaN where it has none.
     who : list of str
         The members.
-    members : float64 (n, members)
-        Their probabilities; NaN where a fold is missing.
+    logits : float32 (n, members)
+        Their logits; NaN where a fold is missing.
     """
 
     split: str
@@ -47,7 +47,7 @@ class Opinions:
     lead_title: str
     lead: Array
     who: list[str]
-    members: Array
+    logits: Logits
 
     def identity(self, row: int) -> str:
         """Return `split/name`: the same name may be in train and in test."""
@@ -55,54 +55,58 @@ class Opinions:
 
     def votes(self, row: int) -> tuple[tuple[str, float], ...]:
         """Return the known probabilities of a photograph with their models, the leading one first."""
-        pairs = [(self.lead_title, float(self.lead[row])), *zip(self.who, self.members[row].tolist(), strict=True)]
+        pairs = [
+            (self.lead_title, float(self.lead[row])),
+            *zip(self.who, self.probabilities(row).tolist(), strict=True),
+        ]
         return tuple((who, probability) for who, probability in pairs if not np.isnan(probability))
 
-    @property
-    def says_fake(self) -> Array:
-        """1 where a member predicts fake, 0 where real, NaN where it has no prediction: (n, members)."""
-        return np.where(np.isnan(self.members), np.nan, self.members >= THRESHOLD)
+    def probabilities(self, rows: int | NDArray[np.intp]) -> Array:
+        """Return the members' probabilities of some rows; NaN where a fold is missing."""
+        return to_probabilities(self.logits[rows].astype(np.float64))
 
-    @property
+    @cached_property
     def voters(self) -> NDArray[np.int64]:
         """Number of members with a prediction of a photograph (n,)."""
-        voters: NDArray[np.int64] = (~np.isnan(self.members)).sum(axis=1)
+        voters: NDArray[np.int64] = np.count_nonzero(~np.isnan(self.logits), axis=1)
         return voters
 
-    @property
-    def right(self) -> Array:
-        """1 where a member is right, 0 where it is wrong, NaN where it has no prediction: (n, members)."""
-        right = correct_probabilities(self.members, self.labels[:, None])
-        return np.where(np.isnan(self.members), np.nan, right)
+    @cached_property
+    def fakes(self) -> NDArray[np.int64]:
+        """Number of members that predict fake (n,)."""
+        fakes: NDArray[np.int64] = np.count_nonzero(self.logits >= 0, axis=1)
+        return fakes
+
+    @cached_property
+    def right(self) -> NDArray[np.int64]:
+        """Number of members that are right (n,)."""
+        return np.where(self.labels == 1, self.fakes, self.voters - self.fakes)
 
 
 def opinions_of_training(material: Material) -> Opinions:
     """Return out-of-fold predictions of the training photographs; the blend's are nested."""
-    blend, members = material.blend, material.member_probabilities
-    title, lead = MEAN, _mean(material.predictions.oof_logits)
-    if blend is not None:
-        title, lead = BLEND, np.full(len(material.names), np.nan)
-        lead[blend.rows] = blend.probabilities
-    return Opinions("train", material.names, material.labels, title, lead, material.predictions.members, members)
+    logits, members = material.predictions.oof_logits, material.predictions.members
+    title, lead = (MEAN, _mean(logits)) if material.blend is None else (BLEND, material.blend_by_row)
+    return Opinions("train", material.names, material.labels, title, lead, members, logits)
 
 
 def opinions_of_test(material: Material) -> Opinions:
     """Return predictions of the test photographs: the submission, and the means over each member's fold models."""
     logits, sample = material.predictions.test_logits, material.store.sample()
-    title, lead = MEAN, _mean(logits)
-    if material.manifest is not None:
+    if material.manifest is None:
+        title, lead = MEAN, _mean(logits)
+    else:
         submitted = read_submission(material.store.blend_folder / SUBMISSION, sample)
         title, lead = BLEND, np.array([submitted[name] for name in sample.names])
-    members = to_probabilities(logits.astype(np.float64))
     labels = np.full(len(sample.names), UNKNOWN)
-    return Opinions("test", list(sample.names), labels, title, lead, material.predictions.members, members)
+    return Opinions("test", list(sample.names), labels, title, lead, material.predictions.members, logits)
 
 
 def _mean(logits: NDArray[np.float32]) -> Array:
     """Return the probability of the mean of the known logits (n,)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # rows without any prediction stay NaN
-        return to_probabilities(np.nanmean(logits.astype(np.float64), axis=1))
+        return to_probabilities(np.nanmean(logits, axis=1, dtype=np.float64))
 
 
 def certainty(probabilities: Array) -> Array:

@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 
 from ensemble.config import Experiment
 from ensemble.core.arrays import Array
-from ensemble.core.metrics.scores import correct_probabilities
+from ensemble.core.metrics.decisions import correct_logits
 from ensemble.report.facts.leaderboard import leaderboard
 from ensemble.store.doubts import doubts_of
 from ensemble.store.oof import BLEND_OOF, OofStore
 from ensemble.store.parquet import read_arrays
 from ensemble.store.predictions import Predictions
 from ensemble.store.results import current_manifest
+
+UNKNOWN = -1  # where a member has no prediction
+_ROWS_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,10 @@ class Likeness:
     correlation : of their logits; NaN where one is constant
     """
 
-    common: NDArray[np.float32]
-    both_wrong: NDArray[np.float32]
-    wrong: NDArray[np.float32]
-    correlation: NDArray[np.float64]
+    common: Array
+    both_wrong: Array
+    wrong: Array
+    correlation: Array
 
 
 @dataclass(frozen=True, eq=False)  # hashed by identity: what is derived from it is derived once
@@ -105,33 +108,39 @@ class Material:
         return self.predictions.ledger.labels
 
     @cached_property
-    def member_probabilities(self) -> Array:
-        """Out-of-fold probabilities (training rows, members); NaN where a fold is missing."""
-        columns = [self.predictions.probabilities(column) for column in range(len(self.predictions.members))]
-        return np.stack(columns, axis=1)
-
-    @cached_property
-    def member_right(self) -> Array:
-        """1 where a member is right, 0 where it is wrong, NaN where it has no prediction: (training rows, members)."""
-        right = correct_probabilities(self.member_probabilities, self.labels[:, None]).astype(float)
-        right[np.isnan(self.member_probabilities)] = np.nan
+    def member_right(self) -> NDArray[np.int8]:
+        """1 where a member is right, 0 where it is wrong, -1 where it has no prediction: (training rows, members)."""
+        logits = self.predictions.oof_logits
+        right = correct_logits(logits, self.labels[:, None]).astype(np.int8)
+        right[np.isnan(logits)] = UNKNOWN
         return right
 
     @cached_property
-    def blend_by_row(self) -> dict[int, float]:
-        """The blend's probabilities by the row of the ledger; empty where there is no blend of these predictions."""
-        return {} if self.blend is None else dict(zip(self.blend.rows, self.blend.probabilities, strict=True))
+    def blend_by_row(self) -> Array:
+        """The blend's probabilities (training rows,); NaN where it has none."""
+        probabilities = np.full(len(self.labels), np.nan)
+        if self.blend is not None:
+            probabilities[self.blend.rows] = self.blend.probabilities
+        return probabilities
 
     @cached_property
     def likeness(self) -> Likeness:
         """How alike the members are, two by two, on photographs that both have predicted."""
-        known, wrong = (~np.isnan(self.member_right)).astype(np.float32), (self.member_right == 0).astype(np.float32)
-        return Likeness(
-            common=known.T @ known,
-            both_wrong=wrong.T @ wrong,
-            wrong=wrong.T @ known,
-            correlation=pd.DataFrame(self.predictions.oof_logits).corr(min_periods=2).to_numpy(),
-        )
+        logits = self.predictions.oof_logits
+        middle = np.nan_to_num(np.nanmean(logits, axis=0, dtype=np.float64))
+        sums = np.zeros((6, logits.shape[1], logits.shape[1]))
+        for start in range(0, len(logits), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            known = (self.member_right[rows] != UNKNOWN).astype(np.float64)
+            wrong = (self.member_right[rows] == 0).astype(np.float64)
+            sizes = np.nan_to_num(logits[rows] - middle)
+            pairs = (known, known), (wrong, wrong), (wrong, known), (sizes, known), (sizes**2, known), (sizes, sizes)
+            sums += [one.T @ other for one, other in pairs]
+        common, both_wrong, of_wrong, total, squares, products = sums
+        with np.errstate(invalid="ignore", divide="ignore"):  # a constant member has no correlation
+            spread = squares - total**2 / common
+            correlation = (products - total * total.T / common) / np.sqrt(spread * spread.T)
+        return Likeness(common, both_wrong, of_wrong, correlation)
 
     @cached_property
     def blend(self) -> BlendRows | None:

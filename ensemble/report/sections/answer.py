@@ -12,7 +12,7 @@ from ensemble.core.metrics.intervals import wilson_interval
 from ensemble.core.metrics.paired import compare
 from ensemble.core.metrics.scores import CLASSES, correct_probabilities
 from ensemble.report.facts.freshness import current_rows
-from ensemble.report.facts.material import BlendRows, Material
+from ensemble.report.facts.material import UNKNOWN, BlendRows, Material
 from ensemble.report.facts.rates import FALSE_ALARMS, FOUND, Rate, rates_of
 from ensemble.report.render.blocks import Column, Fact, Facts, Finding, Findings, Section, Table, Text
 from ensemble.report.text import BASELINE
@@ -191,10 +191,10 @@ def _comparisons(material: Material, blend: BlendRows) -> list[dict[str, Any]]:
 def _best_of(material: Material, blend: BlendRows) -> dict[str, Any]:
     """Return the decisions of the best member that has predicted all rows of the blend."""
     right = material.member_right[blend.rows]
-    whole = ~np.isnan(right).any(axis=0)
+    whole = (right != UNKNOWN).all(axis=0)
     if not whole.any():
         return {}
-    best = int(np.argmax(np.where(whole, np.nan_to_num(right).mean(axis=0), -1)))
+    best = int(np.argmax(np.where(whole, (right == 1).mean(axis=0), -1)))
     name = material.predictions.members[best]
     return {f"best member ({name}; chosen on these rows)": right[:, best] == 1}
 

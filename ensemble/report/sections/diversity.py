@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from ensemble.core.arrays import Array
 from ensemble.core.console.text import plural
-from ensemble.report.facts.material import Material
+from ensemble.report.facts.material import UNKNOWN, Likeness, Material
 from ensemble.report.render.blocks import Block, Column, Fact, Facts, Figure, Kind, Section, Table
 
 _GROUPS = 15  # of members that are wrong together
@@ -21,14 +19,13 @@ def diversity(material: Material) -> Section | None:
     """Compare the members on the rows that all have predicted; None for a single member."""
     right = material.member_right
     members = list(material.predictions.members)
-    rows = np.flatnonzero(~np.isnan(right).any(axis=1))
-    if len(members) < 2 or not len(rows):
+    rows = (right != UNKNOWN).all(axis=1)
+    if len(members) < 2 or not rows.any():
         return None
-    right, logits = right[rows] == 1, material.predictions.oof_logits[rows].astype(np.float64)
+    right = right[rows] == 1
     blocks: tuple[Block, ...] = (
         _facts(right, members),
-        _correlations(logits, members),
-        _shared_errors(right, members),
+        *_two_by_two(material.likeness, members),
         _draw_groups(_groups(right), members),
         _alone(right, members),
     )
@@ -51,17 +48,14 @@ def _facts(right: NDArray[np.bool_], members: list[str]) -> Facts:
     )  # fmt: skip
 
 
-def _correlations(logits: Array, members: list[str]) -> Table:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        values = np.atleast_2d(np.corrcoef(logits.T))
-    return _matrix("logit-correlation", "Correlation of logits between members",
-                   values, members, "weight")  # fmt: skip
-
-
-def _shared_errors(right: NDArray[np.bool_], members: list[str]) -> Table:
-    wrong = (~right).astype(np.float64)
-    caption = "Photographs that both members get wrong; on the diagonal, all errors of a member"
-    return _matrix("shared-errors", caption, wrong.T @ wrong, members, "count")
+def _two_by_two(likeness: Likeness, members: list[str]) -> tuple[Table, Table]:
+    """Compare members on the photographs that both have predicted."""
+    correlation = "Correlation of logits between members"
+    errors = "Photographs that both members get wrong; on the diagonal, all errors of a member"
+    return (
+        _matrix("logit-correlation", correlation, likeness.correlation, members, "weight"),
+        _matrix("shared-errors", errors, likeness.both_wrong, members, "count"),
+    )
 
 
 def _matrix(name: str, caption: str, values: Array, members: list[str], kind: Kind) -> Table:
@@ -77,7 +71,11 @@ Group = tuple[bool, ...]  # of members that are wrong
 
 def _groups(right: NDArray[np.bool_]) -> list[tuple[Group, int]]:
     """Count the photographs of the most frequent groups of members that are wrong together."""
-    return Counter(tuple(row) for row in (~right).tolist() if any(row)).most_common(_GROUPS)
+    packed = np.packbits(~right[~right.all(axis=1)], axis=1)
+    _, first, counts = np.unique(packed, axis=0, return_index=True, return_counts=True)
+    most = np.lexsort((first, -counts))[:_GROUPS]
+    groups = np.unpackbits(packed[first[most]], axis=1, count=right.shape[1]).astype(bool)
+    return [(tuple(group), int(count)) for group, count in zip(groups.tolist(), counts[most], strict=True)]
 
 
 def _draw_groups(groups: list[tuple[Group, int]], members: list[str]) -> Figure:

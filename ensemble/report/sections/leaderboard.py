@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ensemble.core.metrics.scores import correct_probabilities, fold_accuracies
-from ensemble.report.facts.material import Material
+from ensemble.report.facts.material import UNKNOWN, Material
 from ensemble.report.render.blocks import Block, Column, Section, Table, Text
 from ensemble.store.results import BLEND
 
@@ -82,7 +82,7 @@ def _fold_scores(material: Material, name: str) -> list[float]:
         right = correct_probabilities(material.blend.probabilities, ledger.labels[rows])
         return [float(value) for value in fold_accuracies(right, ledger.folds[rows])]
     by_member = material.member_right[:, material.predictions.members.index(name)]
-    predicted = ~np.isnan(by_member)
+    predicted = by_member != UNKNOWN
     return [float(value) for value in fold_accuracies(by_member[predicted] == 1, ledger.folds[predicted])]
 
 

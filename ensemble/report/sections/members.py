@@ -110,7 +110,7 @@ def _folds(material: Material, column: int) -> Table:
 
 def _confusion(material: Material, column: int) -> Table:
     name = material.predictions.members[column]
-    probabilities = material.member_probabilities[:, column]
+    probabilities = material.predictions.probabilities(column)
     known = ~np.isnan(probabilities)
     rates = rates_of(probabilities[known], material.labels[known])
     return rates_table(f"confusion-of-{name}", f"Fakes found and false alarms of {name}, out-of-fold, at 0.5", rates)
@@ -123,13 +123,12 @@ def _errors(material: Material, column: int) -> Block:
     if not len(worst):
         return Text((f"{name} gets every photograph right.",))
     table = material.predictions.ledger.table.iloc[worst]
-    blend = material.blend_by_row
     errors = pd.DataFrame(
         {
             "photograph": table["name"].to_numpy(),
             "truth": [CLASSES[label] for label in table["label"]],
-            "probability": material.member_probabilities[worst, column],
-            "blend": [blend.get(row, np.nan) for row in worst],
+            "probability": material.predictions.probabilities(column)[worst],
+            "blend": material.blend_by_row[worst],
             "fold": table["fold"].to_numpy(),
         }
     )
@@ -137,7 +136,7 @@ def _errors(material: Material, column: int) -> Block:
         Column("photograph", "Photograph"),
         Column("truth", "Truth"),
         Column("probability", "Its probability of fake", "score"),
-        *([Column("blend", "The blend's", "score")] if blend else []),
+        *([Column("blend", "The blend's", "score")] if material.blend else []),
         Column("fold", "Fold", "count"),
     ]
     caption = f"The {len(worst)} most confident errors of {name}, out-of-fold"

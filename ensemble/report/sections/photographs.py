@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from ensemble.core.metrics.scores import CLASSES
 from ensemble.report.exhibits.criteria import Chosen
-from ensemble.report.exhibits.opinions import UNKNOWN
 from ensemble.report.exhibits.pictures import Picture, picture_of
 from ensemble.report.exhibits.selection import Choice, choose, photographs_of
 from ensemble.report.exhibits.spectra import Spectrums, spectra_of
 from ensemble.report.exhibits.stored import Exhibits, missing_note, read_exhibits
-from ensemble.report.facts.material import Material
+from ensemble.report.facts.material import UNKNOWN, Material
 from ensemble.report.render.blocks import Block, Exhibit, Gallery, Section, Text
 
 _TRUTHS = {**dict(enumerate(CLASSES)), UNKNOWN: "not known"}

@@ -26,4 +26,4 @@ def opinions_of(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> Opini
     who = [f"member_{place}" for place in range(logits.shape[1])]
     names = [f"{row:05d}.png" for row in range(len(labels))]
     lead = to_probabilities(np.nanmean(logits, axis=1))
-    return Opinions("train", names, labels.astype(np.int64), "blend (mean)", lead, who, to_probabilities(logits))
+    return Opinions("train", names, labels.astype(np.int64), "blend (mean)", lead, who, logits.astype(np.float32))

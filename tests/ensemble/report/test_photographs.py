@@ -21,7 +21,8 @@ from ensemble.competition.dataset import Competition
 from ensemble.config import Recipe
 from ensemble.core.console.console import make_console
 from ensemble.core.console.progress import ProgressBoard
-from ensemble.core.metrics.scores import correct_probabilities
+from ensemble.core.metrics.decisions import correct_logits
+from ensemble.core.metrics.scores import correct_probabilities, to_probabilities
 from ensemble.core.storage.files import Location
 from ensemble.engine.choose import engine_maker
 from ensemble.report.__main__ import main as report
@@ -93,11 +94,11 @@ def test_errors_are_errors_the_surest_first_of_both_directions() -> None:
 def test_disagreements_are_split_and_farther_apart_than_any_other() -> None:
     seen = opinions()
     chosen = [each.row for each in criteria.disagreements(seen)]
-    decides = seen.members >= 0.5
+    decides, members = seen.logits >= 0, to_probabilities(seen.logits.astype(np.float64))
     split = decides.any(axis=1) & ~decides.all(axis=1)
     assert split[chosen].all()
-    apart = np.abs(seen.members[:, :, None] - seen.members[:, None, :]).sum(axis=(1, 2)) / (4 * 3)
-    np.testing.assert_allclose(criteria.mean_differences(seen.members), apart)
+    apart = np.abs(members[:, :, None] - members[:, None, :]).sum(axis=(1, 2)) / (4 * 3)
+    np.testing.assert_allclose(criteria.mean_differences(members), apart)
     assert apart[chosen].min() >= np.delete(apart, chosen)[np.delete(split, chosen)].max()
 
 
@@ -153,7 +154,7 @@ def test_one_member_agrees_with_nobody() -> None:
 def test_only_one_right_is_right_alone_and_each_has_its_turn() -> None:
     seen = opinions(n=2000)
     chosen = [each.row for each in criteria.only_one_right(seen)]
-    right = correct_probabilities(seen.members, seen.labels[:, None])
+    right = correct_logits(seen.logits, seen.labels[:, None])
     assert (right[chosen].sum(axis=1) == 1).all()
     able = {int(np.argmax(row)) for row in right[right.sum(axis=1) == 1]}
     assert {int(np.argmax(row)) for row in right[chosen]} == able
@@ -162,8 +163,8 @@ def test_only_one_right_is_right_alone_and_each_has_its_turn() -> None:
 
 def test_members_that_are_not_complete_are_left_out_of_votes_and_counts() -> None:
     seen = opinions()
-    seen.members[::2, 0] = np.nan
-    seen.members[0, :] = np.nan
+    seen.logits[::2, 0] = np.nan
+    seen.logits[0, :] = np.nan
     seen.lead[0] = np.nan
     assert len(seen.votes(0)) == 0
     assert len(seen.votes(2)) == 4
@@ -182,8 +183,8 @@ def test_nothing_is_in_sample(store: OofStore) -> None:
     train = choose(material)[0].opinions
     frame = stored_predictions(material.store, "linear", 1)
     heldout = frame[frame["split"] == "oof"]
-    rows = [train.names.index(name) for name in heldout["name"]]
-    np.testing.assert_allclose(train.members[rows, train.who.index("linear")], heldout["pred"], atol=1e-6)
+    rows = np.array([train.names.index(name) for name in heldout["name"]])
+    np.testing.assert_allclose(train.probabilities(rows)[:, train.who.index("linear")], heldout["pred"], atol=1e-6)
     assert material.blend is not None
     np.testing.assert_array_equal(train.lead[material.blend.rows], material.blend.probabilities)
     assert {choice.opinions.split for choice in choose(material) if choice.id != "least-sure"} == {"train"}
