@@ -15,7 +15,7 @@ from ensemble.report.exhibits.opinions import Opinions, certainty
 
 AT_MOST = 12  # photographs of a kind
 UNSURE_AT_MOST = 8
-_ROWS_AT_ONCE = 65_536
+_ROWS_AT_ONCE = 16_384
 
 
 @dataclass(frozen=True)

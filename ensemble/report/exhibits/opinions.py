@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,7 +28,7 @@ class Opinions:
     ----------
     split : str
         train or test.
-    names : list of str
+    names : sequence of str
         The photographs (n,).
     labels : int64 (n,)
         0 real, 1 fake; -1 where it is not known.
@@ -42,7 +43,7 @@ class Opinions:
     """
 
     split: str
-    names: list[str]
+    names: Sequence[str]
     labels: NDArray[np.int64]
     lead_title: str
     lead: Array

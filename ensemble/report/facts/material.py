@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,7 +22,7 @@ from ensemble.store.predictions import Predictions
 from ensemble.store.results import current_manifest
 
 UNKNOWN = -1  # where a member has no prediction
-_ROWS_AT_ONCE = 65_536
+_ROWS_AT_ONCE = 16_384
 
 
 @dataclass(frozen=True)
@@ -97,10 +98,11 @@ class Material:
         """Facts about the data, from data.json."""
         return self.store.facts()
 
-    @cached_property
-    def names(self) -> list[str]:
+    @property
+    def names(self) -> Sequence[str]:
         """Names of the training photographs, in the order of the ledger."""
-        return list(self.predictions.ledger.table["name"])
+        names: Sequence[str] = self.predictions.ledger.table["name"].array
+        return names
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -127,7 +129,7 @@ class Material:
     def likeness(self) -> Likeness:
         """How alike the members are, two by two, on photographs that both have predicted."""
         logits = self.predictions.oof_logits
-        middle = np.nan_to_num(np.nanmean(logits, axis=0, dtype=np.float64))
+        middle = np.nan_to_num([np.nanmean(column, dtype=np.float64) for column in logits.T])
         sums = np.zeros((6, logits.shape[1], logits.shape[1]))
         for start in range(0, len(logits), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)

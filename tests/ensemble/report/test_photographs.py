@@ -183,7 +183,7 @@ def test_nothing_is_in_sample(store: OofStore) -> None:
     train = choose(material)[0].opinions
     frame = stored_predictions(material.store, "linear", 1)
     heldout = frame[frame["split"] == "oof"]
-    rows = np.array([train.names.index(name) for name in heldout["name"]])
+    rows = np.array([list(train.names).index(name) for name in heldout["name"]])
     np.testing.assert_allclose(train.probabilities(rows)[:, train.who.index("linear")], heldout["pred"], atol=1e-6)
     assert material.blend is not None
     np.testing.assert_array_equal(train.lead[material.blend.rows], material.blend.probabilities)
