@@ -248,14 +248,25 @@ def _faults(faults: Sequence[Any]) -> list[str]:
     return [_fault(fault) for fault in faults if fault["type"] != "too_short" or fault["loc"] not in inside]
 
 
-def _settings() -> list[str]:
-    """Return the names of all settings."""
-    schema = Experiment.model_json_schema()
-    return [name for part in (schema, *schema["$defs"].values()) for name in part.get("properties", ())]
+def _settings(place: Sequence[int | str]) -> list[str]:
+    """Return the names of the settings among which one was given that does not exist."""
+    section = next((str(part) for part in reversed(place[:-1]) if isinstance(part, str)), "")
+    return list(_SECTIONS.get(section, Experiment).model_fields)
+
+
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "data": DataSettings,
+    "folds": FoldSettings,
+    "members": MemberSettings,
+    "resources": Resources,
+    "features_resources": Resources,
+    "blend": BlendSettings,
+    "report": ReportSettings,
+}
 
 
 def _fault(fault: Any) -> str:
     place = ".".join(str(part) for part in fault["loc"]) or "the whole file"
     if fault["type"] == "extra_forbidden":
-        return f"{place}: there is no such setting; {did_you_mean(str(fault['loc'][-1]), _settings())}"
+        return f"{place}: there is no such setting; {did_you_mean(str(fault['loc'][-1]), _settings(fault['loc']))}"
     return f"{place}: {fault['msg'].removeprefix('Value error, ')}"

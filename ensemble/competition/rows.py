@@ -96,8 +96,9 @@ class Reading:
 
     def __str__(self) -> str:
         """Describe it in one line."""
+        meaning = "" if self.fake.lower() == "fake" else f" ({self.fake} is fake)"
         return (
-            f"{self.table}: names in column {self.names}, labels in {self.labels} ({self.fake} is fake): "
+            f"{self.table}: names in column {self.names}, labels in {self.labels}{meaning}: "
             f"{self.counts['fake']:,} fake, {self.counts['real']:,} real"
         )
 

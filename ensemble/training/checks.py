@@ -95,8 +95,10 @@ def _check_parameters(model: Any) -> None:
         if hasattr(part, "check_parameters"):  # an estimator's own way, where it has one
             part.check_parameters()
         if type(part).__module__.startswith("lightgbm."):  # it takes any keyword, and ignores unknown ones
-            for name in sorted(set(part._other_params) - _lightgbm_names()):
-                raise UserError(f"LightGBM has no parameter {name}; {did_you_mean(name, _lightgbm_names())}")
+            unknown = sorted(set(part._other_params) - _lightgbm_names())
+            if unknown:
+                near = did_you_mean(unknown[0], _lightgbm_names())
+                raise UserError(f"LightGBM has no parameter {', '.join(unknown)}; {near}")
 
 
 @cache

@@ -45,7 +45,7 @@ def choose_members(experiment: Experiment, names: str) -> list[MemberSettings]:
         raise UserError(f"--members names no member; the config has {', '.join(known)}")
     if unknown:
         near = did_you_mean(unknown[0], known)
-        raise UserError(f"--members: {unknown[0]} is not in the config, which has {', '.join(known)}; {near}")
+        raise UserError(f"--members: {', '.join(unknown)} is not in the config, which has {', '.join(known)}; {near}")
     return [known[name] for name in requested] if requested else list(experiment.members)
 
 

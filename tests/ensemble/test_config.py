@@ -39,6 +39,13 @@ MODEL = "model: {use: lightgbm.LGBMClassifier}"
             f"name: x\nmembers: [{{name: a, {MODEL}, resorces: {{}}}}]",
             "members.0.resorces: there is no such setting; did you mean resources?",
         ),
+        (
+            f"name: x\ndata: {{folds: {{}}}}\nmembers: [{{name: a, {MODEL}}}]",
+            "data.folds: there is no such setting; check",
+        ),
+        (f"name: x\nmembers: [{{name: a, {MODEL}, resources: {{num_cpu: 1}}}}]", "did you mean num_cpus?"),
+        ("name: x\nmembers: [{name: a, model: {use: lightgbm.lgbmclassifier}}]", "did you mean LGBMClassifier?"),
+        ("name: x\nmembers: [{name: a, model: {use: tests.old_alias.Model}}]", "AttributeError: np has no bool8"),
         (f"name: x\nmembers: [{{name: a/b, {MODEL}}}]", "members.0.name"),
         (f"name: x\nmembers: [{{name: a, {MODEL}}}, {{name: A, {MODEL}}}]", "two members are called a"),
         (f"name: x\nmembers: [{{name: Blend, {MODEL}}}]", "no member may be called blend"),

@@ -102,6 +102,8 @@ def cross_validated(
     float64 (n, targets)
         Above 0 for the class 1.
     """
+    if not np.isfinite(columns).all():
+        raise ValueError("columns that are not finite cannot be learned from")
     scores = np.zeros(targets.shape)
     with threads(1):  # the same digits on every machine, and the faster way for matrices of this size
         for fold in np.unique(folds):

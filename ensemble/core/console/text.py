@@ -24,8 +24,9 @@ def sentence(text: str) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return a question for a word that may be misspelt: what it is nearest to."""
-    near = get_close_matches(word, list(known), n=1)
-    return f"did you mean {near[0]}?" if near else "check the spelling"
+    by_letters = {each.lower(): each for each in known if each != word}
+    near = get_close_matches(word.lower(), by_letters, n=1)
+    return f"did you mean {by_letters[near[0]]}?" if near else "check the spelling"
 
 
 def plural(count: int, noun: str, several: str = "") -> str:

@@ -56,14 +56,14 @@ def import_object(path: str) -> Any:
         raise UserError(f"{path!r} is not an import path; write it as package.module.Name")
     try:
         imported = importlib.import_module(module)
-        return getattr(imported, name)
     except ModuleNotFoundError as error:
         raise UserError(f"cannot import {path}: there is no module {error.name!r}; is it installed?") from None
-    except AttributeError:
-        near = did_you_mean(name, dir(imported))
-        raise UserError(f"cannot import {path}: module {module} has no {name}; {near}") from None
-    except (ImportError, SyntaxError, OSError) as error:
+    except (ImportError, SyntaxError, OSError, AttributeError) as error:
         raise UserError(f"cannot import {path}: {type(error).__name__}: {error}") from None
+    if not hasattr(imported, name):
+        near = did_you_mean(name, [known for known in dir(imported) if not known.startswith("_")])
+        raise UserError(f"cannot import {path}: module {module} has no {name}; {near}")
+    return getattr(imported, name)
 
 
 def build(recipe: Recipe | dict[str, Any]) -> Any:

@@ -23,6 +23,7 @@ from ensemble.store.results import current_manifest
 
 UNKNOWN = -1  # where a member has no prediction
 _ROWS_AT_ONCE = 16_384
+_ROUNDING = 1e-12  # of sums of squares
 
 
 @dataclass(frozen=True)
@@ -141,8 +142,9 @@ class Material:
         common, both_wrong, of_wrong, total, squares, products = sums
         with np.errstate(invalid="ignore", divide="ignore"):  # a constant member has no correlation
             spread = squares - total**2 / common
+            spread[spread <= _ROUNDING * squares] = np.nan
             correlation = (products - total * total.T / common) / np.sqrt(spread * spread.T)
-        return Likeness(common, both_wrong, of_wrong, correlation)
+        return Likeness(common, both_wrong, of_wrong, np.clip(correlation, -1, 1))
 
     @cached_property
     def blend(self) -> BlendRows | None:

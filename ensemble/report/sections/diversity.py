@@ -29,7 +29,7 @@ def diversity(material: Material) -> Section | None:
         _draw_groups(_groups(right), members),
         _alone(right, members),
     )
-    lead = f"Out-of-fold, on the {len(rows):,} training photographs that all {len(members)} members have predicted."
+    lead = f"Out-of-fold, on the {len(right):,} training photographs that all {len(members)} members have predicted."
     return Section("diversity", "Diversity", lead, blocks)
 
 
@@ -50,8 +50,9 @@ def _facts(right: NDArray[np.bool_], members: list[str]) -> Facts:
 
 def _two_by_two(likeness: Likeness, members: list[str]) -> tuple[Table, Table]:
     """Compare members on the photographs that both have predicted."""
-    correlation = "Correlation of logits between members"
-    errors = "Photographs that both members get wrong; on the diagonal, all errors of a member"
+    where = ", on the photographs that both have predicted"
+    correlation = f"Correlation of logits between members{where}"
+    errors = f"Photographs that both members get wrong{where}; on the diagonal, all errors of a member"
     return (
         _matrix("logit-correlation", correlation, likeness.correlation, members, "weight"),
         _matrix("shared-errors", errors, likeness.both_wrong, members, "count"),

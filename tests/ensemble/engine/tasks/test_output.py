@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
+import logging
+import sys
 
 import numpy as np
 import pytest
@@ -27,7 +28,6 @@ def test_a_library_is_kept_from_the_screen_and_own_prints_are_not(capsys: pytest
     with printed() as output:
         print("my loss is 0.5")  # noqa: T201
         fit()
-        warnings.warn("one class is rare", stacklevel=1)
     screen = capsys.readouterr()
     assert "my loss is 0.5" in screen.out
     assert "LightGBM" not in screen.out + screen.err
@@ -47,6 +47,24 @@ def test_what_is_printed_without_end_is_cut(capsys: pytest.CaptureFixture[str]) 
     with printed() as output:
         for _ in range(30):
             print("x" * 100_000)  # noqa: T201
+        print("the end")  # noqa: T201
     assert len(capsys.readouterr().out) > 3_000_000
-    assert len(str(output)) < 1_100_000
-    assert str(output).endswith("(more was printed)\n")
+    assert len(str(output)) < 1_200_000
+    assert "\n(...)\n" in str(output)
+    assert str(output).endswith("the end\n")
+
+
+def test_a_handler_that_a_library_keeps_writes_to_the_screen_afterwards(capsys: pytest.CaptureFixture[str]) -> None:
+    with printed():
+        handler = logging.StreamHandler()
+    with printed() as output:
+        handler.emit(logging.makeLogRecord({"msg": "in a later fold"}))
+    handler.emit(logging.makeLogRecord({"msg": "after it"}))
+    assert str(output) == "in a later fold\n"
+    assert "after it" in capsys.readouterr().err
+
+
+def test_a_fold_that_is_ended_carries_the_text_too() -> None:
+    with pytest.raises(SystemExit) as error, printed():
+        sys.exit(print("last words"))  # noqa: T201
+    assert "last words" in "".join(error.value.__notes__)
