@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,9 @@ import typer
 
 from ensemble.competition.demo.plan import SMALLEST_TEST, SMALLEST_TRAIN
 from ensemble.competition.demo.write import ARCHIVE, MARKER, SUBMIT_CSV, TRAIN_CSV, write_demo
+from ensemble.core.console.durations import format_duration
 
+_EVERY_SECONDS = 10.0
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write to; created if it does not exist.")]
 Train = Annotated[int, typer.Option(min=SMALLEST_TRAIN, help="Training photographs.")]
 Test = Annotated[int, typer.Option(min=SMALLEST_TEST, help="Test photographs.")]
@@ -18,8 +21,24 @@ Seed = Annotated[int, typer.Option(min=0, help="The same seed and sizes give the
 
 def main(folder: Folder, train: Train = 240, test: Test = 120, seed: Seed = 0) -> None:
     """Write a small synthetic competition to try the programs with. It says nothing about real photographs."""
-    write_demo(folder, train, test, seed)
+    write_demo(folder, train, test, seed, _Progress(train + test))
     typer.echo(f"{folder / ARCHIVE}: {train} training and {test} test photographs of 256 x 256 px, half of them fake")
     typer.echo(f"{folder / TRAIN_CSV}: the answers of the training photographs (1 fake, 0 real)")
     typer.echo(f"{folder / SUBMIT_CSV}: the example to be filled in")
     typer.echo(f"{folder / MARKER}: all of it is synthetic; a score on it says nothing about real photographs")
+
+
+class _Progress:
+    """Prints how many photographs are made, every ten seconds."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.started = self.last = time.monotonic()
+
+    def __call__(self, done: int) -> None:
+        now = time.monotonic()
+        if now - self.last < _EVERY_SECONDS:
+            return
+        self.last = now
+        left = (now - self.started) / done * (self.total - done)
+        typer.echo(f"{done:,} of {self.total:,} photographs, about {format_duration(left)} left")

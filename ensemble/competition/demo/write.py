@@ -7,9 +7,10 @@ import io
 import os
 import tarfile
 import tempfile
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 
 from PIL import Image
@@ -26,6 +27,7 @@ MARKER = SYNTHETIC_MARKER
 TOP = "data256faces"
 ARCHIVE, TRAIN_CSV, SUBMIT_CSV = f"{TOP}.tar.gz", "train.csv", "submit.csv"
 COMPETITION_FILES = (ARCHIVE, TRAIN_CSV, SUBMIT_CSV)
+_WORTH_PROCESSES = 200  # photographs
 JPEG_QUALITY, JPEG_SUBSAMPLING = 92, "4:2:0"  # of both classes, so that the file format gives nothing away
 
 NOTICE = """\
@@ -37,7 +39,9 @@ Made by: ensemble demo DIR --train {train} --test {test} --seed {seed}
 """
 
 
-def write_demo(folder: Path, train: int = 240, test: int = 120, seed: int = 0) -> None:
+def write_demo(
+    folder: Path, train: int = 240, test: int = 120, seed: int = 0, report: Callable[[int], None] = lambda _: None
+) -> None:
     """Write a synthetic competition in the organisers' format, byte-identical for the same numbers.
 
     Parameters
@@ -48,6 +52,8 @@ def write_demo(folder: Path, train: int = 240, test: int = 120, seed: int = 0) -
         Photographs of each split, at least 20 and 2; half of each are fake.
     seed : int
         0 or more; every seed gives other people.
+    report : callable
+        Takes the number of photographs that are made, after each.
 
     Raises
     ------
@@ -60,7 +66,7 @@ def write_demo(folder: Path, train: int = 240, test: int = 120, seed: int = 0) -
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".demo-", dir=folder) as staging:
             notice = NOTICE.format(train=train, test=test, seed=seed)
-            _write_files(Path(staging), plan("train", train, seed), plan("test", test, seed), notice)
+            _write_files(Path(staging), plan("train", train, seed), plan("test", test, seed), notice, report)
             _publish(Path(staging), folder)
     except OSError as error:
         raise UserError(f"the demo cannot be written to {folder}: {error.strerror or error}") from error
@@ -87,8 +93,10 @@ def _check_folder(folder: Path) -> None:
             raise UserError(f"{path} is not from a demo and is not overwritten: give another DIR, or move it away")
 
 
-def _write_files(folder: Path, train: list[Photo], test: list[Photo], notice: str) -> None:
-    _write_archive(folder / ARCHIVE, train + test, notice)
+def _write_files(
+    folder: Path, train: list[Photo], test: list[Photo], notice: str, report: Callable[[int], None]
+) -> None:
+    _write_archive(folder / ARCHIVE, train + test, notice, report)
     targets = [f"{photo.name},{int(photo.fake)}" for photo in train]
     _write_lines(folder / TRAIN_CSV, ["name,target", *targets])
     _write_lines(folder / SUBMIT_CSV, ["name,pred", *(f"{photo.name},0" for photo in test)])
@@ -102,11 +110,20 @@ def _publish(staging: Path, folder: Path) -> None:
         os.replace(staging / name, folder / name)
 
 
-def _write_archive(path: Path, photos: list[Photo], notice: str) -> None:
-    with _reproducible_tar(path) as archive, ThreadPoolExecutor(os.cpu_count()) as pool:
+def _write_archive(path: Path, photos: list[Photo], notice: str, report: Callable[[int], None]) -> None:
+    with _reproducible_tar(path) as archive, _pool(len(photos)) as pool:
         _add(archive, MARKER, notice.encode())
-        for photo, content in zip(photos, pool.map(render, photos), strict=True):
+        contents = pool.map(render, photos, chunksize=16)
+        for done, (photo, content) in enumerate(zip(photos, contents, strict=True), start=1):
             _add(archive, photo.path, content)
+            report(done)
+
+
+def _pool(photos: int) -> Executor:
+    """Return threads for a few photographs, and for many processes, which take a second to start."""
+    if photos < _WORTH_PROCESSES:
+        return ThreadPoolExecutor(os.cpu_count())
+    return ProcessPoolExecutor(os.cpu_count(), get_context("spawn"))
 
 
 @contextmanager
