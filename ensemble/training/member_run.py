@@ -65,5 +65,5 @@ def member_run(member: MemberSettings, plan: Plan, timeout: float) -> MemberRun:
     tasks = [FoldTask(member, fold, code, table, timeout) for fold in folds]
     request = None
     if member.features is not None and key is not None:
-        request = TableRequest(member.features, key, member.features_resources)
+        request = TableRequest(member.features, key, member.features_resources, member.name)
     return MemberRun(member, tasks, request, any(other.name == member.name for other, _ in plan.finished))

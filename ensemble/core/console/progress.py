@@ -76,6 +76,7 @@ class ProgressBoard:
     usage: str = ""
     console: Console = field(default_factory=make_console)
     _tasks: dict[str, _Task] = field(default_factory=dict)
+    _expected: dict[str, float | None] = field(default_factory=dict)
     _live: Live | None = None
     _last_line: float = 0.0
     _open: set[str] = field(default_factory=set)
@@ -103,6 +104,10 @@ class ProgressBoard:
         """Add a fold that an earlier run finished."""
         self.add(title, member, 0)
         self._close(title, "stored")
+
+    def expect(self, what: str, seconds: float | None) -> None:
+        """Count work that folds wait for, in seconds of one CPU; None where it is not known."""
+        self._expected[what] = seconds
 
     def remove(self, member: str) -> None:
         """Remove the open folds of a member."""
@@ -166,7 +171,9 @@ class ProgressBoard:
 
     def seconds_left(self) -> tuple[float, bool]:
         """Return the estimated seconds to the end, and whether every member's speed is known (else a lower bound)."""
-        now, work, longest, known = time.monotonic(), 0.0, 0.0, True
+        now, longest = time.monotonic(), 0.0
+        work = sum(seconds for seconds in self._expected.values() if seconds is not None)
+        known = None not in self._expected.values()
         for tasks in self._by_member().values():
             to_do = [task for task in tasks if task.is_open]
             typical = _typical(tasks, now)
@@ -186,6 +193,10 @@ class ProgressBoard:
         self._open.discard(title)
         self._tasks[title].state = state
         return self._tasks[title]
+
+    def of_the_run(self) -> str:
+        """Return how far the whole run is, in brackets; empty where no fold waits."""
+        return f" [{self._count()}{self._time_left()}]" if self._open else ""
 
     def _count(self) -> str:
         return f"{len(self._tasks) - len(self._open)} of {len(self._tasks)} folds"

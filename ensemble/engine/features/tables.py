@@ -52,10 +52,13 @@ class FeatureTables:
             read(self._tables[group])
             return
         self._reads[group] = read
-        if group not in self._tables:
+        if group in self._tables:
+            self._lines[group].read_by(request)
+        else:
             table = self._tables[group] = FeatureTable(request, photographs, self.cache)
-            self._lines[group] = _ProgressLine(request.recipe.use, self.pipeline.board if self.log_progress else None)
-            self._log(table)
+            self._lines[group] = _ProgressLine(table, self.pipeline.board if self.log_progress else None)
+            self._lines[group].read_by(request)
+            self._lines[group].update()
             self.pipeline.submit(table.missing(), partial(self._receive, table))
             self._pass_on(table)
 
@@ -65,6 +68,7 @@ class FeatureTables:
         self.pipeline.cancel(group)
         self._tables.pop(group, None)
         self._reads.pop(group, None)
+        self.pipeline.board.expect(group, 0.0)
 
     def remaining(self, request: TableRequest, photographs: Photographs) -> list[int]:
         """Return the sizes of the chunks that are not computed: all chunks of a table that was not requested."""
@@ -85,16 +89,13 @@ class FeatureTables:
         if table.uncached is not None and could_cache:
             use = table.request.recipe.use
             self.pipeline.board.log(f"features {use} cannot be cached for other runs: {table.uncached}")
-        self._log(table)
+        self._lines[table.group].computed(outcome)
         self._pass_on(table)
 
     def _pass_on(self, table: FeatureTable) -> None:
         if table.complete:
             self.pipeline.engine.share(table.name, table.values())
             self._reads.pop(table.group)(table)
-
-    def _log(self, table: FeatureTable) -> None:
-        self._lines[table.group].update(table.done, len(table.photographs))
 
 
 class FeaturesFailed(Exception):
@@ -127,19 +128,40 @@ _EVERY_SECONDS = 10.0
 
 
 class _ProgressLine:
-    """Logs how far a feature table is, not too often."""
+    """Logs how far a feature table is, not too often, and tells the board how much of it is left."""
 
-    def __init__(self, use: str, board: ProgressBoard | None) -> None:
-        self.use, self.board = use, board
-        self.started = self.last = time.monotonic()
-        self.first: int | None = None
+    def __init__(self, table: FeatureTable, board: ProgressBoard | None) -> None:
+        self.table, self.board = table, board
+        self.readers: list[str] = []
+        self.last = self.started = time.time()
+        self.cached = table.done
 
-    def update(self, done: int, total: int) -> None:
-        now = time.monotonic()
-        self.first = done if self.first is None else self.first
-        if self.board is None or (done < total and now - self.last < _EVERY_SECONDS):
-            return
-        self.last, computed = now, done - self.first
+    def read_by(self, request: TableRequest) -> None:
+        """Name the table by the members that read it, or by its recipe where none does."""
+        if request.reader and request.reader not in self.readers:
+            self.readers.append(request.reader)
+
+    def computed(self, outcome: Outcome) -> None:
+        """Note a chunk. The clock starts with the first one, not when it was queued."""
+        if self.table.done - self.cached == _rows(outcome.task.rows):  # type: ignore[attr-defined]
+            self.started = outcome.started
+        self.update()
+
+    def update(self) -> None:
+        done, total, now = self.table.done, len(self.table.photographs), time.time()
+        computed = done - self.cached
         seconds = (now - self.started) / computed * (total - done) if computed else 0.0
+        if self.board is None:
+            return
+        work = self.table.seconds_per_photograph * (total - done) if done else None
+        self.board.expect(self.table.group, work)
+        if done < total and now - self.last < _EVERY_SECONDS:
+            return
+        self.last = now
         left = f", about {format_duration(seconds)} left" if computed and done < total else ""
-        self.board.log(f"features {self.use}: {done} of {total} photographs{left}")
+        name = f"of {', '.join(self.readers)}" if self.readers else self.table.request.recipe.use
+        self.board.log(f"features {name}: {done} of {total} photographs{left}{self.board.of_the_run()}")
+
+
+def _rows(rows: slice) -> int:
+    return int(rows.stop - rows.start)

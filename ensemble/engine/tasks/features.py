@@ -28,11 +28,12 @@ class Features:
 
 @dataclass(frozen=True)
 class TableRequest:
-    """A feature table that somebody reads: its recipe, `features_key(recipe)`, and the resources of a chunk."""
+    """A feature table: its recipe, `features_key(recipe)`, the resources of a chunk, and the member that reads it."""
 
     recipe: Recipe
     key: str
     resources: Resources = field(default_factory=Resources)
+    reader: str = field(default="", compare=False)
 
     def group(self, source: str) -> str:
         """Return the group of the tasks that compute the table of the photographs `source`."""
