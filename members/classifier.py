@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from members.photographs import Photographs
 from members.training.history import Report
-from members.training.photographs import Photographs
 
 
 class PhotographClassifier(ClassifierMixin, BaseEstimator):

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from members.backbones import PhotographNetwork, build_network
-from members.backbones.maps import STATISTICS, layer_maps
 from members.checks import check_photographs
 from members.constraints import NETWORK_CONSTRAINTS
-from members.training.arithmetic import Arithmetic
-from members.training.crops import check_crop, check_grid, size_of_view
-from members.training.heap import heap_kept
-from members.training.photographs import Photographs
-from members.training.prediction import in_halves, views
-from members.training.randomness import private_randomness
+from members.crops import check_crop, check_grid, size_of_view, views
+from members.graphs.cache import NoGraph, Request, made
+from members.graphs.choose import use_graph
+from members.graphs.session import read_graph, threads_to_use
+from members.photographs import Photographs
+from members.statistics import STATISTICS
 
 if TYPE_CHECKING:
     from typing import Self
 
     from sklearn.utils import Tags
 
-_ANY_SIZE = (224, 224)  # the columns are the same for photographs of every size, and all networks take this one
+Floats = npt.NDArray[np.float32]
+Forward = Callable[[npt.NDArray[np.uint8]], dict[str, Floats]]
+
+_COVARIANCE = "/covariance"
+_AT_ONCE = 16  # photographs on a GPU; on a CPU a few, whose maps stay in its caches
 
 
 class FrozenEmbedding(TransformerMixin, BaseEstimator):
@@ -39,7 +41,7 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    backbone, weights, stem_stride, crop, precision, device
+    backbone, weights, stem_stride, enlarge, crop, precision, device, engine
         As in `members.cnn.ImageClassifier`. With `crop`, the mean over an aligned grid of crops. The default precision
         is float32 on a GPU too, so that all machines of a cluster compute the same columns.
     layers : "head" or sequence of str
@@ -52,8 +54,8 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
         columns.
     flip : bool
         Average over the photograph and its mirror image.
-    batch_size : int
-        Photographs computed at once.
+    batch_size : int or None
+        Photographs computed at once; None takes as few as are fast on this machine.
 
     Examples
     --------
@@ -76,7 +78,7 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
         "layers": [StrOptions({"head"}), list, tuple],
         "statistics": [list, tuple],
         "flip": ["boolean"],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [None, Interval(Integral, 1, None, closed="left")],
     }
 
     def __init__(
@@ -85,17 +87,20 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
         backbone: str = "tf_efficientnet_lite0",
         weights: str | Path = "hub",
         stem_stride: int | None = None,
+        enlarge: float | None = None,
         crop: int | None = None,
         layers: str | Sequence[str] = "head",
         statistics: Sequence[str] = ("mean", "deviation"),
         flip: bool = True,
-        batch_size: int = 16,
+        batch_size: int | None = None,
         precision: str = "float32",
         device: str = "auto",
+        engine: str = "auto",
     ) -> None:
         self.backbone = backbone
         self.weights = weights
         self.stem_stride = stem_stride
+        self.enlarge = enlarge
         self.crop = crop
         self.layers = layers
         self.statistics = statistics
@@ -103,6 +108,7 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
         self.batch_size = batch_size
         self.precision = precision
         self.device = device
+        self.engine = engine
 
     def fit(self, X: Photographs, y: object = None) -> Self:  # noqa: ARG002
         """Check the parameters and learn nothing."""
@@ -118,10 +124,7 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
             If a parameter or `X` is not as described, or the weights are not available (`WeightsError`).
         """
         self._check(X)
-        network = self._network((int(X.shape[1]), int(X.shape[2])))
-        arithmetic = Arithmetic.choose(self.device, self.precision)
-        with heap_kept():
-            parts = list(self._embeddings(network, X, arithmetic))
+        parts = list(self._embeddings(X))
         return np.concatenate(parts) if parts else np.empty((0, len(self.get_feature_names_out())), np.float32)
 
     def check_parameters(self) -> None:
@@ -131,12 +134,14 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
     def get_feature_names_out(self, input_features: object = None) -> npt.NDArray[np.object_]:  # noqa: ARG002
         """Return the columns' names, as objects because scikit-learn's are."""
         self._check_parameters()
-        network = self._network(_ANY_SIZE)
-        blank = torch.zeros((1, *size_of_view(self.crop, _ANY_SIZE), 3), dtype=torch.uint8)
-        with torch.inference_mode():
-            parts = self._parts(network.eval(), blank)
+        widths = self._widths()
+        blank = {
+            name: np.zeros((1, width) if not name.endswith(_COVARIANCE) else (1, width, width), np.float32)
+            for name, width in widths.items()
+        }
+        network = self.backbone if self.enlarge is None else f"{self.backbone}@{self.enlarge:g}"
         names = [
-            f"{self.backbone}/{part}_{index:04d}" for part, values in parts.items() for index in range(values.shape[1])
+            f"{network}/{part}_{index:04d}" for part, values in self._parts(blank) for index in range(values.shape[1])
         ]
         return np.array(names, dtype=object)
 
@@ -159,39 +164,54 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
         if unknown:
             raise ValueError(f"statistics holds {unknown[0]!r}; they are {', '.join(STATISTICS)}")
 
-    @torch.inference_mode()
-    def _embeddings(
-        self, network: PhotographNetwork, X: Photographs, arithmetic: Arithmetic
-    ) -> Iterator[npt.NDArray[np.float32]]:
-        network.to(arithmetic.device).eval()
+    def _embeddings(self, X: Photographs) -> Iterator[Floats]:
+        forward, at_once = self._forward((int(X.shape[1]), int(X.shape[2])))
+        for start in range(0, len(X), self.batch_size or at_once):
+            photographs = X[np.arange(start, min(start + (self.batch_size or at_once), len(X)))]
+            seen = [
+                np.concatenate([values for _, values in self._parts(forward(view))], axis=1)
+                for view in views(photographs, flip=self.flip, crop=self.crop)
+            ]
+            yield np.mean(seen, axis=0)
 
-        def columns(view: torch.Tensor) -> torch.Tensor:
-            return torch.cat(list(self._parts(network, view).values()), dim=1)
-
-        for start in range(0, len(X), self.batch_size):
-            photographs = arithmetic.tensor(X[np.arange(start, min(start + self.batch_size, len(X)))])
-            with arithmetic.autocast():
-                seen = [in_halves(columns, view) for view in views(photographs, flip=self.flip, crop=self.crop)]
-            yield torch.stack(seen).mean(0).cpu().numpy()
-
-    def _parts(self, network: PhotographNetwork, photographs: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return float32 (n, columns) for every part of an embedding, by name."""
-        pixels, backbone = network.normalise(photographs), network.backbone
+    def _parts(self, computed: dict[str, Floats]) -> Iterator[tuple[str, Floats]]:
+        """Yield float32 (n, columns) for every part of an embedding, with its name."""
         if isinstance(self.layers, str):
-            return {"head": network.head(backbone.forward_features(pixels), pre_logits=True)}
-        maps = layer_maps(backbone, pixels, self.layers)
-        with torch.autocast(photographs.device.type, enabled=False):  # half precision ruins covariances
-            return {
-                f"{layer}_{name}": STATISTICS[name](maps[layer]) for layer in self.layers for name in self.statistics
-            }
+            yield self.layers, computed[self.layers]
+            return
+        for layer in self.layers:
+            moments = computed[f"{layer}/mean"], computed[f"{layer}{_COVARIANCE}"]
+            for name in self.statistics:
+                yield f"{layer}_{name}", STATISTICS[name](*moments)
 
-    def _network(self, size: tuple[int, int]) -> PhotographNetwork:
-        """Build the network; fresh weights ("none") are the same in every process."""
-        with private_randomness(seed=0):
-            return build_network(
-                self.backbone,
-                self.weights,
-                classes=0,
-                size=size_of_view(self.crop, size),
-                stem_stride=self.stem_stride,
-            )
+    def _forward(self, size: tuple[int, int]) -> tuple[Forward, int]:
+        """Return what runs the network, and how many photographs it had best compute at once."""
+        request = self._request(size_of_view(self.crop, size))
+        if use_graph(self.engine, self.device, self.precision):
+            try:
+                graph = made(request)
+                return read_graph(graph.path, threads_to_use()), graph.at_once
+            except NoGraph as reason:
+                if self.engine == "onnxruntime":
+                    raise ValueError(f"{self.backbone} has no graph: {reason}") from None
+                warnings.warn(f"{self.backbone} runs on torch, which is slower: {reason}", stacklevel=3)
+        from members.graphs.make import build_moments  # torch and timm take seconds, and half a gigabyte
+        from members.training.arithmetic import Arithmetic
+        from members.training.prediction import TorchForward
+
+        moments, arithmetic = build_moments(request), Arithmetic.choose(self.device, self.precision)
+        return TorchForward(moments, moments.names, arithmetic), _AT_ONCE if arithmetic.device.type == "cuda" else 4
+
+    def _widths(self) -> dict[str, int]:
+        """Return the channels or features of each output of the network."""
+        if self.engine == "torch":
+            from members.graphs.make import build_moments, widths_of
+
+            return widths_of(build_moments(self._request(None)))
+        return made(self._request(None)).widths
+
+    def _request(self, size: tuple[int, int] | None) -> Request:
+        layers = self.layers if isinstance(self.layers, str) else tuple(self.layers)
+        known_without = size is None and self.weights == "hub"  # which is not contacted for names alone
+        weights = "none" if known_without else str(self.weights)
+        return Request(self.backbone, weights, self.stem_stride, self.enlarge, layers, size)

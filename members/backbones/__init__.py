@@ -2,6 +2,6 @@
 
 from members.backbones.build import build_network, check_network
 from members.backbones.network import Normalisation, PhotographNetwork
-from members.backbones.weights import PACKAGED, WeightsError
+from members.packaged import PACKAGED, WeightsError
 
 __all__ = ["PACKAGED", "Normalisation", "PhotographNetwork", "WeightsError", "build_network", "check_network"]

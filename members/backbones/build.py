@@ -11,18 +11,12 @@ import torch
 from safetensors import SafetensorError
 
 import members.backbones.specialists  # noqa: F401  registers its networks with timm
+from members.backbones.enlarge import enlarged, interpolation
 from members.backbones.layers import first_layers
 from members.backbones.network import Normalisation, PhotographNetwork
 from members.backbones.stems import set_stem_stride
-from members.backbones.weights import (
-    PACKAGED,
-    WeightsError,
-    body_and_normalisation,
-    check_weights,
-    load_body,
-    packaged,
-    read_state,
-)
+from members.backbones.weights import body_and_normalisation, load_body, read_packaged, read_state
+from members.packaged import PACKAGED, WeightsError, check_weights, packaged
 
 
 def build_network(
@@ -32,6 +26,7 @@ def build_network(
     classes: int,
     size: tuple[int, int],
     stem_stride: int | None = None,
+    enlarge: float | None = None,
     drop_rate: float = 0.0,
 ) -> PhotographNetwork:
     """Build a timm backbone with a fresh head, in channels_last layout, on the CPU.
@@ -40,13 +35,13 @@ def build_network(
 
     Parameters
     ----------
-    name, weights, stem_stride, drop_rate
+    name, weights, stem_stride, enlarge, drop_rate
         As in `members.cnn.ImageClassifier`. The head is always fresh. Weights that were trained on the competition's
         photographs make every out-of-fold score too high.
     classes : int
         Number of logits; 0 leaves the head out.
     size : tuple[int, int]
-        Height and width of the input in pixels; nothing is resized.
+        Height and width of the input in pixels.
 
     Raises
     ------
@@ -56,13 +51,15 @@ def build_network(
         If timm does not know the backbone, or it cannot take that size or that stride.
     """
     _check_name(name)
-    backbone = _create(name, pretrained=weights == "hub", classes=classes, size=size, drop_rate=drop_rate)
+    larger = size if enlarge is None else enlarged(size, enlarge)
+    backbone = _create(name, pretrained=weights == "hub", classes=classes, size=larger, drop_rate=drop_rate)
     # timm draws an EfficientNet's head for 1000 classes' worth of fan-out; for two it starts at a loss of 2 to 4.
     backbone.reset_classifier(classes)
     normalisation = _load(backbone, name, weights)
     if stem_stride is not None:
         set_stem_stride(backbone, stem_stride)
-    network = PhotographNetwork(backbone, normalisation).to(memory_format=torch.channels_last)
+    sides = None if enlarge is None else (interpolation(size[0], larger[0]), interpolation(size[1], larger[1]))
+    network = PhotographNetwork(backbone, normalisation, sides).to(memory_format=torch.channels_last)
     _check_size(network, name, size)
     return network
 
@@ -91,9 +88,9 @@ def _load(backbone: Any, name: str, weights: str | Path) -> Normalisation:
         return normalisation
     if weights == "packaged":
         architecture = name.split(".")[0]
-        package = packaged(architecture)
-        load_body(backbone, package.state(architecture), f"the package {package.distribution}")
-        return package.normalisation
+        state, normalisation = read_packaged(architecture)
+        load_body(backbone, state, f"the package {packaged(architecture).distribution}")
+        return normalisation
     body, normalisation = body_and_normalisation(read_state(Path(weights).expanduser()), normalisation)
     load_body(backbone, body, str(weights))
     return normalisation

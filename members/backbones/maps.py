@@ -1,55 +1,54 @@
-"""Intermediate maps of a backbone, and their statistics."""
+"""Intermediate maps of a backbone, and the means and covariances of their channels."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from typing import Final
 
 import torch
 from torch import nn
 
-SHRINKAGE: Final = 0.1  # of the mean variance of a layer's channels
-TINY: Final = 1e-6  # where nothing varies at all
+from members.backbones.network import PhotographNetwork
+
+HEAD = "head"
+
+
+class LayerMoments(nn.Module):
+    """A network up to its last named layer: photographs in, means and covariances of each layer's channels out.
+
+    Takes uint8 (n, height, width, 3). Gives for each layer float32 (n, channels) and (n, channels, channels); for
+    "head" the input of the network's own classifier, float32 (n, features). `names` are those of the results.
+
+    Raises
+    ------
+    ValueError
+        If the backbone has no such submodule, or it gives no maps with channels first.
+    """
+
+    def __init__(self, network: PhotographNetwork, layers: str | Sequence[str]) -> None:
+        super().__init__()
+        self.network, self.layers = network, layers
+        parts = [f"{layer}/{moment}" for layer in layers for moment in ("mean", "covariance")]
+        self.names = [HEAD] if isinstance(layers, str) else parts
+
+    def forward(self, photographs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Compute what `names` says."""
+        pixels, backbone = self.network.normalise(photographs), self.network.backbone
+        if isinstance(self.layers, str):
+            return (self.network.head(backbone.forward_features(pixels), pre_logits=True),)
+        maps = layer_maps(backbone, pixels, self.layers)
+        with torch.autocast(photographs.device.type, enabled=False):  # half precision ruins covariances
+            return tuple(moment for layer in self.layers for moment in _moments(maps[layer]))
+
+
+def _moments(maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    channels = maps.flatten(2)
+    means = channels.mean(2)
+    centred = channels - means[:, :, None]
+    return means, torch.bmm(centred, centred.transpose(1, 2)) / channels.shape[2]
 
 
 class _AllSeen(Exception):
     """Stops a forward pass after the last requested layer."""
-
-
-def _covariances(maps: torch.Tensor) -> torch.Tensor:
-    channels = maps.flatten(2)
-    centred = channels - channels.mean(2, keepdim=True)
-    return torch.bmm(centred, centred.transpose(1, 2)) / channels.shape[2]
-
-
-def _upper_triangles(matrices: torch.Tensor) -> torch.Tensor:
-    row, column = torch.triu_indices(matrices.shape[1], matrices.shape[2], device=matrices.device).unbind()
-    return matrices[:, row, column]
-
-
-def _log_covariances(maps: torch.Tensor) -> torch.Tensor:
-    """Return the matrix logarithms, scaled so that distances of columns are distances of matrices.
-
-    Logarithms flatten the space of covariances, so that a linear model may follow (log-Euclidean metric: Arsigny et
-    al., 2006; as pooling: Ionescu et al., 2015). A tenth of the mean variance on the diagonal keeps directions in which
-    hardly anything varies from dominating.
-    """
-    covariances = _covariances(maps).double()
-    unit = torch.eye(maps.shape[1], dtype=torch.float64, device=maps.device)
-    variances = covariances.diagonal(dim1=1, dim2=2).mean(1)
-    values, vectors = torch.linalg.eigh(covariances + (SHRINKAGE * variances + TINY)[:, None, None] * unit)
-    logarithms = (vectors * values.log()[:, None, :]) @ vectors.transpose(1, 2)
-    return _upper_triangles(logarithms * (math.sqrt(2) + (1 - math.sqrt(2)) * unit)).float()
-
-
-# A new statistic is a new line here: maps float32 (n, channels, height, width) to (n, columns).
-STATISTICS: Final[dict[str, Callable[[torch.Tensor], torch.Tensor]]] = {
-    "mean": lambda maps: maps.mean((2, 3)),
-    "deviation": lambda maps: torch.var(maps, dim=(2, 3), correction=0).sqrt(),
-    "covariance": lambda maps: _upper_triangles(_covariances(maps)),
-    "log_covariance": _log_covariances,
-}
 
 
 def layer_maps(backbone: nn.Module, pixels: torch.Tensor, layers: Sequence[str]) -> dict[str, torch.Tensor]:
@@ -74,7 +73,7 @@ def layer_maps(backbone: nn.Module, pixels: torch.Tensor, layers: Sequence[str])
     def keep(layer: str) -> Callable[..., None]:
         def note(_module: nn.Module, _inputs: object, output: object) -> None:
             maps[layer] = _channels_first(backbone, layer, output)
-            if maps.keys() >= set(layers):
+            if maps.keys() >= set(layers) and not torch.compiler.is_exporting():  # a graph drops what nobody reads
                 raise _AllSeen
 
         return note

@@ -35,14 +35,21 @@ class PhotographNetwork(nn.Module):
     """A backbone that takes photographs as they are stored: uint8 (n, height, width, 3) in, float32 (n, classes) out.
 
     Mean and standard deviation are buffers, so they are saved with the weights, and photographs travel to the device as
-    bytes.
+    bytes. With `sides`, a matrix (enlarged side, side) each for height and width, photographs are enlarged first.
     """
 
     mean: torch.Tensor
     std: torch.Tensor
+    rows: torch.Tensor
+    columns: torch.Tensor
 
-    def __init__(self, backbone: nn.Module, normalisation: Normalisation) -> None:
+    def __init__(
+        self, backbone: nn.Module, normalisation: Normalisation, sides: tuple[torch.Tensor, torch.Tensor] | None = None
+    ) -> None:
         super().__init__()
+        self.enlarges = sides is not None
+        for name, side in zip(("rows", "columns"), sides or (), strict=False):
+            self.register_buffer(name, side, persistent=False)
         self.backbone: Any = backbone  # a timm model: forward_features, forward_head
         self.register_buffer("mean", torch.tensor(normalisation.mean, dtype=torch.float32).view(PER_CHANNEL))
         self.register_buffer("std", torch.tensor(normalisation.std, dtype=torch.float32).view(PER_CHANNEL))
@@ -71,6 +78,9 @@ class PhotographNetwork(nn.Module):
     def normalise(self, photographs: torch.Tensor) -> torch.Tensor:
         """Return float32 (n, 3, height, width) as the weights expect it, in channels_last layout."""
         pixels = photographs.permute(0, 3, 1, 2).float()  # permuted rows of pixels are already channels_last
+        if self.enlarges:
+            with torch.autocast(photographs.device.type, enabled=False):
+                pixels = (self.rows @ pixels @ self.columns.T).contiguous(memory_format=torch.channels_last)
         return (pixels - self.mean) / self.std
 
     def forward(self, photographs: torch.Tensor) -> torch.Tensor:

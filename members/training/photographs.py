@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from members.photographs import Photographs, Rows
 from members.training.arithmetic import Arithmetic
 
-Rows = npt.NDArray[np.intp]
 Reader = Callable[[Rows], torch.Tensor]  # rows to uint8 (rows, height, width, 3) on the device
 
 _SHARE_FOR_PHOTOGRAPHS: Final = 0.4  # of a GPU's free memory; the rest is for activations, and for other folds
 _ROWS_AT_ONCE: Final = 256
-
-
-class Photographs(Protocol):
-    """What `X` must offer: an ndarray does, and so does any view that gathers rows on demand."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...  # noqa: D102
-
-    @property
-    def dtype(self) -> Any: ...  # noqa: D102
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, rows: Rows, /) -> npt.NDArray[np.uint8]: ...
 
 
 def reader(X: Photographs, arithmetic: Arithmetic) -> Reader:

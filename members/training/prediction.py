@@ -1,34 +1,46 @@
-"""A fitted network's logits, batch by batch, averaged over mirror images and aligned crops."""
+"""A network run forward on a device, view by view; where memory is short, one half of a batch after the other."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 
+from members.crops import views
 from members.training.arithmetic import Arithmetic
-from members.training.crops import crop_grid, cut
-from members.training.photographs import Photographs
+
+Outputs = dict[str, npt.NDArray[np.float32]]
+Result = TypeVar("Result")
 
 
-@torch.inference_mode()
-def predict_logits(
-    network: nn.Module,
-    X: Photographs,
-    batch_size: int,
-    *,
-    flip: bool,
-    crop: int | None,
-    arithmetic: Arithmetic,
-) -> Iterator[npt.NDArray[np.float64]]:
-    """Yield float64 (rows, classes) for one batch after the other: the mean over all views of a photograph."""
-    network.to(arithmetic.device).eval()
-    for start in range(0, len(X), batch_size):
-        photographs = arithmetic.tensor(X[np.arange(start, min(start + batch_size, len(X)))])
-        yield mean_logits(network, photographs, flip=flip, crop=crop, arithmetic=arithmetic).cpu().numpy()
+class TorchForward:
+    """A network on a device: photographs uint8 (n, height, width, 3) in, float32 arrays by name out.
+
+    Parameters
+    ----------
+    network : Module
+        Gives a tuple of tensors, or one.
+    names : list of str
+        Names of its outputs.
+    """
+
+    def __init__(self, network: nn.Module, names: list[str], arithmetic: Arithmetic) -> None:
+        self.network, self.names, self.arithmetic = network.to(arithmetic.device).eval(), names, arithmetic
+
+    def __call__(self, photographs: npt.NDArray[np.uint8]) -> Outputs:
+        """Compute all outputs."""
+        return in_halves(self._outputs, photographs, _joined)
+
+    @torch.inference_mode()
+    def _outputs(self, photographs: npt.NDArray[np.uint8]) -> Outputs:
+        with self.arithmetic.autocast():
+            computed = self.network(self.arithmetic.tensor(photographs))
+        tensors = computed if isinstance(computed, tuple) else (computed,)
+        return {name: tensor.float().cpu().numpy() for name, tensor in zip(self.names, tensors, strict=True)}
 
 
 def mean_logits(
@@ -36,21 +48,11 @@ def mean_logits(
 ) -> torch.Tensor:
     """Return float64 (n, classes), the mean over all views, of uint8 (n, height, width, 3) on the device."""
     with arithmetic.autocast():
-        logits = [in_halves(network, view).double() for view in views(photographs, flip=flip, crop=crop)]
+        logits = [in_halves(network, view, torch.cat).double() for view in views(photographs, flip=flip, crop=crop)]
     return torch.stack(logits).mean(0)
 
 
-def views(photographs: torch.Tensor, *, flip: bool, crop: int | None) -> Iterator[torch.Tensor]:
-    """Yield all views of photographs (n, height, width, 3): each crop of the grid, and its mirror image."""
-    size = (photographs.shape[1], photographs.shape[2])
-    for corner in crop_grid(size, crop) if crop else [(0, 0)]:
-        view = cut(photographs, corner, crop) if crop else photographs
-        yield view
-        if flip:
-            yield view.flip(2)
-
-
-def in_halves(compute: Callable[[torch.Tensor], torch.Tensor], photographs: torch.Tensor) -> torch.Tensor:
+def in_halves(compute: Callable[[Any], Result], photographs: Any, join: Callable[[list[Result]], Result]) -> Result:
     """Compute rows; if memory runs out, one half after the other, down to one photograph."""
     try:
         return compute(photographs)
@@ -58,4 +60,9 @@ def in_halves(compute: Callable[[torch.Tensor], torch.Tensor], photographs: torc
         if len(photographs) == 1:
             raise
     # Outside the except, where the error would keep the failed call's tensors alive.
-    return torch.cat([in_halves(compute, half) for half in photographs.chunk(2)])
+    middle = len(photographs) // 2
+    return join([in_halves(compute, half, join) for half in (photographs[:middle], photographs[middle:])])
+
+
+def _joined(parts: list[Outputs]) -> Outputs:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -13,13 +13,13 @@ from torch import nn
 from torch.nn import functional
 
 from members.backbones import PhotographNetwork
+from members.photographs import Photographs, Rows
 from members.training.arithmetic import Arithmetic
-from members.training.augment import augmentation
+from members.training.augment import augmentation, random_crops
 from members.training.averages import BestEpoch, FinalWeights, LastEpochs, MovingAverage
-from members.training.crops import random_crops
 from members.training.history import EpochRecord, Report, Tally
 from members.training.optimiser import one_cycle, parameter_groups, set_learning_rate
-from members.training.photographs import Photographs, Reader, Rows, reader
+from members.training.photographs import Reader, reader
 from members.training.prediction import mean_logits
 from members.training.recipe import TrainingRecipe
 

@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "rows": ("blend", "rows"),
     "worker_memory": ("worker_memory",),
     "robustness": ("robustness",),
+    "frozen_features": ("frozen_features",),
     "whole_story": ("whole_story",),
     "scale": ("scale",),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import scipy.linalg
 import torch
@@ -10,15 +11,23 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from members.backbones import PhotographNetwork, build_network
-from members.backbones.maps import STATISTICS, layer_maps
+from members.backbones import build_network
+from members.backbones import maps as backbone_maps
+from members.backbones.maps import LayerMoments, layer_maps
 from members.embedding import FrozenEmbedding
+from members.statistics import STATISTICS
 from tests.members.photographs import photographs
 
 
 def embedding(**options: object) -> FrozenEmbedding:
     return FrozenEmbedding(
-        **{"backbone": "test_efficientnet", "weights": "none", "layers": ["blocks.0", "blocks.1"], **options}
+        **{
+            "backbone": "test_efficientnet",
+            "weights": "none",
+            "layers": ["blocks.0", "blocks.1"],
+            "engine": "torch",
+            **options,  # an export takes seconds
+        }
     )  # type: ignore[arg-type]
 
 
@@ -92,15 +101,15 @@ def test_no_photographs_give_no_rows_of_all_columns() -> None:
 def test_where_memory_is_short_halves_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     X, _ = photographs(5)
     whole, refused = embedding().transform(X), []
-    plainly = FrozenEmbedding._parts
+    plainly = LayerMoments.forward
 
-    def parts(self: FrozenEmbedding, network: PhotographNetwork, view: torch.Tensor) -> dict[str, torch.Tensor]:
+    def forward(self: LayerMoments, view: torch.Tensor) -> tuple[torch.Tensor, ...]:
         if len(view) > 2:
             refused.append(len(view))
             raise torch.OutOfMemoryError("no room")
-        return plainly(self, network, view)
+        return plainly(self, view)
 
-    monkeypatch.setattr(FrozenEmbedding, "_parts", parts)
+    monkeypatch.setattr(LayerMoments, "forward", forward)
     np.testing.assert_allclose(embedding().transform(X), whole, rtol=1e-4, atol=1e-5)
     assert refused
 
@@ -112,14 +121,19 @@ def test_packaged_weights_will_do() -> None:
     assert table.shape == (2, 1280)
 
 
+def moments(maps: torch.Tensor) -> list[npt.NDArray[np.float32]]:
+    return [moment.numpy() for moment in backbone_maps._moments(maps)]
+
+
 def test_statistics_are_those_of_the_maps() -> None:
     maps = torch.rand(2, 3, 5, 7)
     numbers = maps.flatten(2).double().numpy()
     for each, sample in enumerate(numbers):
         covariance = np.cov(sample, bias=True)
-        np.testing.assert_allclose(STATISTICS["mean"](maps)[each], sample.mean(1), rtol=1e-5)
-        np.testing.assert_allclose(STATISTICS["deviation"](maps)[each], np.sqrt(np.diag(covariance)), rtol=1e-5)
-        np.testing.assert_allclose(STATISTICS["covariance"](maps)[each], covariance[np.triu_indices(3)], atol=1e-6)
+        found = {name: statistic(*moments(maps))[each] for name, statistic in STATISTICS.items()}
+        np.testing.assert_allclose(found["mean"], sample.mean(1), rtol=1e-5)
+        np.testing.assert_allclose(found["deviation"], np.sqrt(np.diag(covariance)), rtol=1e-5)
+        np.testing.assert_allclose(found["covariance"], covariance[np.triu_indices(3)], atol=1e-6)
 
 
 def test_distances_of_log_covariances_are_those_of_the_matrices() -> None:
@@ -128,7 +142,7 @@ def test_distances_of_log_covariances_are_those_of_the_matrices() -> None:
     for sample in maps.flatten(2).double().numpy():
         covariance = np.cov(sample, bias=True)
         matrices.append(scipy.linalg.logm(covariance + 0.1 * np.trace(covariance) / 4 * np.eye(4)))
-    columns = STATISTICS["log_covariance"](maps).numpy()
+    columns = STATISTICS["log_covariance"](*moments(maps))
     assert columns.shape == (2, 10)
     assert np.linalg.norm(columns[0] - columns[1]) == pytest.approx(np.linalg.norm(matrices[0] - matrices[1]), rel=1e-4)
 
@@ -142,11 +156,12 @@ def test_a_flat_photograph_gives_numbers(statistic: str) -> None:
 def test_half_precision_does_not_reach_the_statistics(monkeypatch: pytest.MonkeyPatch) -> None:
     halved = []
 
-    def mean(maps: torch.Tensor) -> torch.Tensor:
+    def moments_of(maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         halved.append(torch.is_autocast_enabled("cpu"))
-        return maps.mean((2, 3))
+        return plainly(maps)
 
-    monkeypatch.setitem(STATISTICS, "mean", mean)
+    plainly = backbone_maps._moments
+    monkeypatch.setattr(backbone_maps, "_moments", moments_of)
     embedding(precision="bfloat16", statistics=["mean"]).transform(photographs(2)[0])
     assert halved
     assert not any(halved)

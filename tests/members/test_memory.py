@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from torch import nn
 from members.training import photographs as reading
 from members.training.arithmetic import Arithmetic
 from members.training.heap import _glibc
-from members.training.prediction import predict_logits
+from members.training.prediction import TorchForward
 from members.training.trainer import Trainer
 from tests import ROOT
 from tests.members.photographs import classifier, photographs
@@ -75,9 +74,7 @@ def test_a_smaller_batch_is_not_cut_into_single_photographs() -> None:
 def test_prediction_goes_on_with_halves() -> None:
     X, y = photographs(11)
     network = classifier(epochs=1).fit(X, y).network_
-    options: dict[str, Any] = {"flip": True, "crop": None, "arithmetic": CPU}
-    whole = np.concatenate(list(predict_logits(network, X, 11, **options)))
-    halved = np.concatenate(list(predict_logits(SmallMemory(network, 2), X, 11, **options)))
+    whole, halved = (TorchForward(each, ["logits"], CPU)(X)["logits"] for each in (network, SmallMemory(network, 2)))
     np.testing.assert_allclose(halved, whole, rtol=1e-4, atol=1e-6)
 
 

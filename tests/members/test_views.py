@@ -8,9 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from members.training.augment import AUGMENTATIONS, JPEG, Sometimes, ThereAndBack, augmentation
-from members.training.crops import GRID, crop_grid, random_crops
-from members.training.prediction import views
+from members.crops import GRID, crop_grid, views
+from members.training.augment import AUGMENTATIONS, JPEG, Sometimes, ThereAndBack, augmentation, random_crops
 from tests.members.photographs import classifier, photographs
 
 

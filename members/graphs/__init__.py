@@ -1,0 +1,1 @@
+"""Networks that are only read forward, as ONNX graphs on ONNX Runtime. Nothing here imports torch but `export`."""

@@ -1,0 +1,111 @@
+"""Networks of torch as ONNX graphs. A graph is trusted once it has computed the same as torch."""
+
+from __future__ import annotations
+
+import copy
+import io
+import logging
+import tempfile
+import warnings
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Final
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from members.graphs.session import INPUT, Graph, threads_to_use
+
+TOLERANCE: Final = 1e-4  # of the largest absolute value of an output
+_TRIED: Final = 2  # photographs that both compute
+
+
+class ExportError(Exception):
+    """A network that cannot be a graph, or one that computes something else."""
+
+
+def export(network: nn.Module, names: list[str], size: tuple[int, int], path: Path) -> float:
+    """Write a network as a graph for photographs of a size; any number of them may be computed at once.
+
+    Parameters
+    ----------
+    network : Module
+        Takes uint8 (n, height, width, 3) and gives a tuple of tensors, or one.
+    names : list of str
+        Names of the outputs.
+
+    Returns
+    -------
+    float
+        The largest difference from torch, relative to the largest value of the output.
+
+    Raises
+    ------
+    ExportError
+        The network has operations that have no counterpart, or the graph differs from torch.
+    """
+    photographs = torch.from_numpy(_trial(size))
+    network = network.eval().cpu()
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), torch.no_grad():
+            warnings.simplefilter("ignore")
+            logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+            torch.onnx.export(
+                network,
+                (photographs,),
+                path,
+                input_names=[INPUT],
+                output_names=names,
+                dynamic_shapes=({0: torch.export.Dim("n")},),
+                external_data=False,
+                dynamo=True,
+            )
+            graph = Graph(path.read_bytes(), threads=1)
+    except Exception as error:  # torch documents no list of what it raises
+        reason = str(error.__cause__ or error).strip().partition("\n")[0]
+        raise ExportError(f"{type(error).__name__}: {reason}") from error
+    return _difference(network, graph, photographs)
+
+
+def graph_of(network: nn.Module, names: list[str], size: tuple[int, int]) -> Graph:
+    """Return a network as a graph that computes with as many threads as the caller has set; it is exported once.
+
+    Raises
+    ------
+    ExportError
+        As `export`.
+    """
+    if network not in _contents:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "graph.onnx"
+            export(copy.deepcopy(network), names, size, path)
+            _contents[network] = path.read_bytes()
+    return Graph(_contents[network], threads_to_use())
+
+
+_contents: WeakKeyDictionary[nn.Module, bytes] = WeakKeyDictionary()
+
+
+def _difference(network: nn.Module, graph: Graph, photographs: torch.Tensor) -> float:
+    with torch.inference_mode():
+        computed = network(photographs)
+    expected = computed if isinstance(computed, tuple) else (computed,)
+    found = graph(photographs.numpy())
+    worst = 0.0
+    for name, tensor in zip(graph.names, expected, strict=True):
+        value = tensor.numpy()
+        worst = max(worst, float(np.abs(found[name] - value).max() / max(np.abs(value).max(), 1e-12)))
+    if not worst <= TOLERANCE:  # NaN too
+        raise ExportError(f"the graph differs from torch by {worst:.1e} of the largest value")
+    return worst
+
+
+def _trial(size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Return photographs uint8 (2, height, width, 3): noise, and a gradient with a little of it."""
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (*size, 3))
+    gradient = np.linspace(0, 200, size[1])[None, :, None] + rng.integers(0, 55, (*size, 3))
+    return np.stack([noise, gradient]).astype(np.uint8)[:_TRIED]
