@@ -6,12 +6,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from ensemble.competition.dataset import Competition
 from ensemble.config import Experiment, MemberSettings, Recipe, load_experiment
+from ensemble.core.arrays import Pixels
 from ensemble.core.console.console import run
 from ensemble.core.console.options import ConfigArgument, DataOption, EngineOption, MembersOption, OofOption
 from ensemble.core.console.progress import ProgressBoard
@@ -117,7 +116,7 @@ def _columns_to_make(experiment: Experiment, competition: Competition, store: Oo
     return columns
 
 
-def _audit(context: RunContext, experiment: Experiment, pixels: NDArray[np.uint8], quick: bool) -> None:
+def _audit(context: RunContext, experiment: Experiment, pixels: Pixels, quick: bool) -> None:
     """Audit the data before hours are spent on members that may learn a shortcut; with a budget, what is quick."""
     from ensemble.audit.run import Subject, audit_and_log  # here, since a run with nothing to do should not import it
 

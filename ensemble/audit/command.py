@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
 from ensemble.competition.dataset import Competition
 from ensemble.config import Experiment, load_experiment
+from ensemble.core.arrays import Pixels
 from ensemble.core.console.options import ConfigArgument, DataOption, EngineOption, OofOption
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.errors import UserError
@@ -51,7 +50,7 @@ def main(
 
 def _store_for(
     experiment: Experiment, competition: Competition, store: OofStore
-) -> tuple[OofStore, NDArray[np.uint8] | None, FoldLedger]:
+) -> tuple[OofStore, Pixels | None, FoldLedger]:
     """Return the store for the results, the photographs if they were decoded, and the folds.
 
     A store of other data or folds is left alone: the results then go beside it.

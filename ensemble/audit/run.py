@@ -16,6 +16,7 @@ from ensemble.audit.files.copies import Pair
 from ensemble.audit.learned import adversarial, drift, permutation
 from ensemble.competition.dataset import Competition
 from ensemble.config import Experiment
+from ensemble.core.arrays import Pixels
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.console.text import sentence
 from ensemble.core.errors import UserError
@@ -65,7 +66,7 @@ class Subject:
 
 
 def audit(
-    subject: Subject, engine: Engine, board: ProgressBoard, pixels: NDArray[np.uint8] | None = None, quick: bool = False
+    subject: Subject, engine: Engine, board: ProgressBoard, pixels: Pixels | None = None, quick: bool = False
 ) -> list[Check]:
     """Run every audit and store the results; return the stored ones if nothing has changed since.
 
@@ -90,9 +91,7 @@ def audit(
     return checks
 
 
-def audit_and_log(
-    subject: Subject, engine: Engine, board: ProgressBoard, pixels: NDArray[np.uint8], quick: bool
-) -> None:
+def audit_and_log(subject: Subject, engine: Engine, board: ProgressBoard, pixels: Pixels, quick: bool) -> None:
     """Run every audit before hours of training, and log those whose verdict is look or alarm."""
     for line in warnings_of(audit(subject, engine, board, pixels, quick)):
         board.log(line)
@@ -121,12 +120,12 @@ class _Inputs:
     subject: Subject
     engine: Engine
     board: ProgressBoard
-    decoded: NDArray[np.uint8] | None
+    decoded: Pixels | None
     quick: bool
     unfinished: list[str] = field(default_factory=list, init=False)  # audits that could not run
 
     @cached_property
-    def pixels(self) -> NDArray[np.uint8]:
+    def pixels(self) -> Pixels:
         return self.subject.competition.decode() if self.decoded is None else self.decoded
 
     @cached_property

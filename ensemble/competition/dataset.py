@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ensemble.competition.columns import Split
 from ensemble.competition.images import Decoded, Decoding, decode, is_cmyk, is_photograph
@@ -19,6 +18,7 @@ from ensemble.competition.tree import FileTree
 from ensemble.config import DataSettings
 from ensemble.core.console.text import first_few, plain, plural
 from ensemble.core.errors import InputProblems, UserError
+from ensemble.core.storage.array_file import ArrayFile
 from ensemble.core.storage.files import Location
 from ensemble.core.storage.hashing import digest
 
@@ -57,7 +57,7 @@ class Competition:
     decoding: Decoding = field(default_factory=Decoding)
     reading: Reading | None = None
     notes: list[str] = field(default_factory=list)
-    decoded: NDArray[np.uint8] | None = field(default=None, repr=False)
+    decoded: ArrayFile | None = field(default=None, repr=False)
 
     @classmethod
     def open(cls, path: Location, settings: DataSettings | None = None) -> Competition:
@@ -123,8 +123,8 @@ class Competition:
         labels = sorted(zip(self.train.names, self.train.labels.tolist(), self.train.groups, strict=True))
         return digest([rows, labels, self.decoding.on_size_mismatch])
 
-    def decode(self) -> NDArray[np.uint8]:
-        """Decode all photographs once: uint8 (train rows + test rows, height, width, 3), RGB.
+    def decode(self) -> ArrayFile:
+        """Decode all photographs once: uint8 (train rows + test rows, height, width, 3), RGB, in a file.
 
         Test rows without a photograph get that of another test row, so that members compute something for them.
 
@@ -140,7 +140,6 @@ class Competition:
         if problems:
             few = sum(map(len, problems.values())) < len(self.encoded) / 10
             raise InputProblems(self.source, problems, _SKIP if few else "")
-        decoded.pixels.flags.writeable = False  # shared by all members: one that writes must fail
         return decoded.pixels
 
     def _without_bad_photographs(self) -> Competition:
@@ -158,8 +157,9 @@ class Competition:
         ]
         kept = [row for row in range(len(self.encoded)) if row not in train]
         stand_in = next(row for row in kept if row >= self.train_rows and row not in test)
-        pixels = decoded.pixels[[stand_in if row in test else row for row in kept]] if bad else decoded.pixels
-        pixels.flags.writeable = False
+        pixels = decoded.pixels
+        if bad:
+            pixels = pixels.take(np.array([stand_in if row in test else row for row in kept]))
         table = self.train.without(train)
         prior = float(table.labels.mean())
         return replace(

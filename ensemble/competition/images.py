@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from ensemble.competition.kinds import mistaken_for
+from ensemble.core.storage.array_file import ArrayFile
 
 Size = tuple[int, int]
 
 GRID = 8  # crops stay on the 8 x 8 grid of JPEG, since other offsets would shift its trace
 MAX_PIXELS = 64_000_000
+_ROWS_AT_ONCE = 256
 _ACCEPTED = {"RGB", "L", "RGBA", "LA", "P", "PA", "1"}  # three 8-bit channels without loss
 _ORIENTATION, _ON_ITS_SIDE = 0x0112, range(5, 9)  # of EXIF
 _END_OF_JPEG = b"\xff\xd9"
@@ -45,12 +47,12 @@ _AS_USUAL = Decoding()
 class Decoded:
     """Pixels uint8 (n, height, width, 3), RGB; and why a photograph could not be used (its row is zero), else None."""
 
-    pixels: NDArray[np.uint8]
+    pixels: ArrayFile
     faults: list[str | None]
 
 
 def decode(encoded: Sequence[bytes], how: Decoding = _AS_USUAL) -> Decoded:
-    """Decode photographs into one array.
+    """Decode photographs into one array, which lies in a file: 20,000 of 256 px are 4 GB.
 
     Grey photographs get three equal channels, palettes their colours; an alpha channel is dropped (not composited).
     CMYK (unless `convert_cmyk`), animations and more than 8 bits per channel are faults. EXIF orientation is not
@@ -62,8 +64,12 @@ def decode(encoded: Sequence[bytes], how: Decoding = _AS_USUAL) -> Decoded:
         sizes = list(pool.map(partial(_inspect, how=how), encoded))
         crop = how.on_size_mismatch == "crop"
         shape = _common_shape([size for size in sizes if not isinstance(size, str)], crop)
-        pixels = np.zeros((len(encoded), *shape, 3), dtype=np.uint8)
-        faults = list(pool.map(partial(_decode_into, crop=crop), pixels, encoded, sizes))
+        pixels, faults = ArrayFile.create((len(encoded), *shape, 3), np.uint8), list[str | None]()
+        for start in range(0, len(encoded), _ROWS_AT_ONCE):
+            rows = slice(start, min(start + _ROWS_AT_ONCE, len(encoded)))
+            block = np.zeros((rows.stop - rows.start, *shape, 3), dtype=np.uint8)
+            faults += pool.map(partial(_decode_into, crop=crop), block, encoded[rows], sizes[rows])
+            pixels.write(start, block)
     return Decoded(pixels, faults)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ensemble.config import MemberSettings, Resources
 from ensemble.core.console.progress import ProgressBoard
+from ensemble.core.storage.array_file import ArrayFile
 from ensemble.engine.resources import CPU, GPU, Amounts, Job, fits, format_resources, makespan, requested, total
 from ensemble.engine.task_queue import Placement
 from ensemble.engine.tasks.base import Outcome, Task
@@ -40,10 +41,10 @@ class Engine(ABC):
     grows = False
 
     def __init__(self) -> None:
-        self.shared: dict[str, NDArray[Any]] = {}
+        self.shared: dict[str, Any] = {}  # by key
         self.deadline = math.inf
 
-    def share(self, key: str, array: NDArray[Any]) -> None:
+    def share(self, key: str, array: NDArray[Any] | ArrayFile) -> None:
         """Offer an array to the tasks that name it."""
         self.shared[key] = array
 

@@ -11,12 +11,14 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import ray
 from numpy.typing import NDArray
 from ray.exceptions import NodeDiedError, OutOfMemoryError, RayError, RayTaskError
 
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.errors import UserError
+from ensemble.core.storage.array_file import ArrayFile
 from ensemble.engine.base import Engine
 from ensemble.engine.capacity import Capacity
 from ensemble.engine.ray_connection import connect, why_not
@@ -77,7 +79,7 @@ class RayEngine(Engine):
         self._references.clear()
         ray.shutdown()
 
-    def share(self, key: str, array: NDArray[Any]) -> None:
+    def share(self, key: str, array: NDArray[Any] | ArrayFile) -> None:
         """Offer an array; tasks that are submitted from now on read this one."""
         super().share(key, array)
         self._references.pop(key, None)
@@ -130,7 +132,9 @@ class RayEngine(Engine):
     def _stored(self, key: str) -> Any:
         """Return the reference of a shared array, which is put into the object store once."""
         if key not in self._references:
-            self._references[key] = ray.put(self.shared[key])
+            array = self.shared[key]
+            here = isinstance(array, ArrayFile) and not self.grows  # its file can be read by the workers
+            self._references[key] = ray.put(array if here else np.asarray(array))
         return self._references[key]
 
     def _release(self, reference: Any) -> Attempt:

@@ -14,12 +14,15 @@ from PIL import Image, ImageOps
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from ensemble.core.arrays import Pixels
+
 HASH_SIZE = 16  # 16 x 16 = 256 bits: aligned faces are too similar for 64
 _BLOCK = 2048
+_AT_ONCE = 256  # photographs
 
 
 def near_duplicate_groups(
-    names: Sequence[str], photographs: NDArray[np.uint8], groups: Sequence[str | None], distance: int
+    names: Sequence[str], photographs: Pixels, groups: Sequence[str | None], distance: int
 ) -> list[str]:
     """Return a group for every row: near-duplicates (also mirrored) and rows of one group column value share one.
 
@@ -35,10 +38,12 @@ def near_duplicate_groups(
     return [str(name) for name in called]
 
 
-def perceptual_hashes(photographs: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def perceptual_hashes(photographs: Pixels) -> NDArray[np.bool_]:
     """Compute difference hashes (dHash) of each photograph and of its mirror image: bool (n, 2, 256)."""
+    hashes: list[list[NDArray[np.bool_]]] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        hashes = list(pool.map(_both_ways, photographs))
+        for start in range(0, len(photographs), _AT_ONCE):  # more would wait in memory
+            hashes += pool.map(_both_ways, photographs[start : start + _AT_ONCE])
     return np.array(hashes, dtype=bool).reshape(len(photographs), 2, HASH_SIZE**2)
 
 

@@ -13,6 +13,7 @@ from pyarrow import parquet
 
 from ensemble.competition.dataset import Competition
 from ensemble.config import Recipe
+from ensemble.core.arrays import Pixels
 from ensemble.core.storage.files import local_copy, new_file
 from ensemble.core.storage.hashing import digest
 from ensemble.engine.features.tables import FeaturesFailed, compute_features
@@ -37,7 +38,7 @@ def columns_missing(recipe: Recipe, competition: Competition, store: OofStore, f
     return any(metadata.get(key) != value for key, value in _made_of(recipe, competition).items())
 
 
-def make_columns(recipe: Recipe, context: RunContext, pixels: NDArray[np.uint8], file: str = COLUMNS) -> None:
+def make_columns(recipe: Recipe, context: RunContext, pixels: Pixels, file: str = COLUMNS) -> None:
     """Compute the columns of all photographs and write them into a file of the store.
 
     The table is cached like those of members. An error of a transformer is logged, and no member fails for it.

@@ -9,13 +9,13 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ensemble.competition.dataset import Competition
 from ensemble.config import DataSettings, Experiment, load_experiment
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.console.text import first_few
 from ensemble.core.errors import UserError
+from ensemble.core.storage.array_file import ArrayFile
 from ensemble.core.storage.files import Location, location, move_folder, write_text
 from ensemble.folds.ledger import ALGORITHM, FoldLedger
 from ensemble.store.oof import STORE_MARKERS, OofStore
@@ -70,7 +70,7 @@ def _newest(oof: Location) -> Location:
 
 def prepare(
     experiment: Experiment, competition: Competition, store: OofStore, board: ProgressBoard
-) -> tuple[NDArray[np.uint8] | None, FoldLedger]:
+) -> tuple[ArrayFile | None, FoldLedger]:
     """Load the ledger of the store if data and settings are the same; otherwise decode the photographs and cut one."""
     pixels = None
     ledger = known_ledger(experiment, competition, store)
@@ -81,14 +81,14 @@ def prepare(
     return pixels, ledger
 
 
-def cut(experiment: Experiment, competition: Competition) -> tuple[NDArray[np.uint8], FoldLedger]:
+def cut(experiment: Experiment, competition: Competition) -> tuple[ArrayFile, FoldLedger]:
     """Decode all photographs and cut the folds of the training rows."""
     from ensemble.folds.near_duplicates import near_duplicate_groups  # takes 0.25 s; only new folds need it
 
     pixels = competition.decode()
     table, settings = competition.train, experiment.folds
     groups = near_duplicate_groups(
-        table.names, pixels[: len(table.names)], table.groups, settings.near_duplicate_distance
+        table.names, pixels.take(np.arange(len(table.names))), table.groups, settings.near_duplicate_distance
     )
     return pixels, FoldLedger.cut(table.names, table.labels, groups, settings)
 

@@ -6,10 +6,8 @@ import math
 from collections.abc import Callable
 from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ensemble.config import MemberSettings
+from ensemble.core.arrays import Pixels
 from ensemble.core.console.durations import format_duration
 from ensemble.core.errors import UserError
 from ensemble.core.metrics.scores import correct_probabilities
@@ -46,7 +44,7 @@ class Training:
         self,
         context: RunContext,
         plan: Plan,
-        pixels: NDArray[np.uint8],
+        pixels: Pixels,
         limits: Limits = UNLIMITED,
         on_stored: Callable[[], None] = lambda: None,
     ) -> None:

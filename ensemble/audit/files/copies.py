@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.core.arrays import Pixels
 from ensemble.core.console.text import plural
 from ensemble.folds.ledger import FoldLedger
 from ensemble.folds.near_duplicates import components, near_duplicate_pairs, perceptual_hashes
@@ -50,9 +51,7 @@ class Pair:
     bits: int
 
 
-def find_pairs(
-    contents: Sequence[str], pixels: NDArray[np.uint8], distance: int, farthest: int | None = None
-) -> list[Pair]:
+def find_pairs(contents: Sequence[str], pixels: Pixels, distance: int, farthest: int | None = None) -> list[Pair]:
     """Find all pairs among photographs, in the order of first and second row.
 
     Parameters

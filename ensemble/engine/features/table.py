@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.core.arrays import Pixels
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location
 from ensemble.engine.features.cache import Chunk, chunk_rows, content_key, read_chunk, write_chunk
@@ -20,7 +21,7 @@ from ensemble.engine.tasks.features import Features, FeatureTask, TableRequest
 class Photographs:
     """Photographs uint8 (photographs, height, width, 3), and the key under which the engine shares them."""
 
-    pixels: NDArray[np.uint8]
+    pixels: Pixels
     key: str = PHOTOGRAPHS
 
     def __len__(self) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.config import Recipe
+from ensemble.core.arrays import Pixels
 from ensemble.core.console.durations import format_duration
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.storage.files import Location
@@ -103,7 +104,7 @@ class FeaturesFailed(Exception):
 
 
 def compute_features(
-    recipe: Recipe, pixels: NDArray[np.uint8], engine: Engine, cache: Location, board: ProgressBoard
+    recipe: Recipe, pixels: Pixels, engine: Engine, cache: Location, board: ProgressBoard
 ) -> NDArray[np.float32]:
     """Return the features of photographs, float32 (photographs, columns), and wait for them.
 

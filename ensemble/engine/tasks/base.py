@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from ensemble.competition.labels import meaning_of
 from ensemble.config import Resources
 from ensemble.core.console.durations import format_duration
+from ensemble.core.storage.array_file import ArrayFile
 from ensemble.engine.tasks.failures import Cancelled, Failure
 
 PHOTOGRAPHS, LABELS, FOLDS = "photographs", "labels", "folds"  # keys of shared arrays, beside those of features
 
-Shared = Mapping[str, NDArray[Any]]
+Shared = Mapping[str, NDArray[Any] | ArrayFile]
 Report = Callable[[float, str], None]  # takes the fraction done and a text
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ensemble.competition.dataset import Competition
 from ensemble.config import Experiment
+from ensemble.core.arrays import Pixels
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.console.text import plural
 from ensemble.core.errors import UserError
@@ -42,9 +40,9 @@ class _Run:
     ledger: FoldLedger
     engine_name: str
     board: ProgressBoard
-    pixels: NDArray[np.uint8] | None = None
+    pixels: Pixels | None = None
 
-    def decoded(self) -> NDArray[np.uint8]:
+    def decoded(self) -> Pixels:
         """Return all photographs, decoded once."""
         self.pixels = self.competition.decode() if self.pixels is None else self.pixels
         return self.pixels

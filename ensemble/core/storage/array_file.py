@@ -1,0 +1,137 @@
+"""An array in a file of this machine, whose rows are read when somebody asks for them."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+import weakref
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.core.errors import UserError
+
+_ROWS_AT_ONCE = 256
+
+
+class ArrayFile:
+    """An array of which no more is in memory than somebody has asked for.
+
+    Rows are selected as of a NumPy array, by a number, a slice, numbers or a mask, and are copies; `np.asarray` reads
+    it whole. It travels to other processes of this machine as the path of its file, which ends with its creator.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], rows: NDArray[np.intp]) -> None:
+        self._path, self._row_shape, self.dtype, self._rows = path, shape[1:], dtype, rows
+
+    @classmethod
+    def create(cls, shape: tuple[int, ...], dtype: np.dtype[Any] | type) -> ArrayFile:
+        """Create the file, in the folder for temporary files (`TMPDIR`); its rows are zero until they are written.
+
+        Raises
+        ------
+        UserError
+            The disk has no room for it.
+        """
+        kind = np.dtype(dtype)
+        size = kind.itemsize * math.prod(shape)
+        descriptor, name = tempfile.mkstemp(prefix="ensemble-", suffix=".array")
+        try:
+            os.truncate(descriptor, size)
+            if size and hasattr(os, "posix_fallocate"):  # else a full disk is found while it is written
+                os.posix_fallocate(descriptor, 0, size)
+        except OSError as error:
+            os.unlink(name)
+            raise UserError(
+                f"{tempfile.gettempdir()} has no room for {size / 2**30:.1f} GiB of decoded photographs "
+                f"({error.strerror}); set TMPDIR to a folder that has"
+            ) from None
+        finally:
+            os.close(descriptor)
+        created = cls(Path(name), shape, kind, np.arange(shape[0]))
+        created._remove = weakref.finalize(created, Path(name).unlink, missing_ok=True)
+        return created
+
+    _remove: weakref.finalize[Any, ArrayFile] | None = None
+    _source: ArrayFile | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array."""
+        return (len(self._rows), *self._row_shape)
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return 1 + len(self._row_shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the array."""
+        return self.dtype.itemsize * math.prod(self.shape)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def write(self, start: int, block: NDArray[Any]) -> None:
+        """Write rows from `start` on; only the creator does, before it hands the array on."""
+        with self._path.open("r+b") as file:
+            file.seek(start * self._row_bytes)
+            file.write(np.ascontiguousarray(block, dtype=self.dtype).data)
+
+    def take(self, rows: NDArray[np.intp]) -> ArrayFile:
+        """Return some rows, in this order, as an array of the same file."""
+        taken = ArrayFile(self._path, self.shape, self.dtype, self._rows[rows])
+        taken._source = self  # the file lives as long as what was taken from it
+        return taken
+
+    def __getitem__(self, rows: Any) -> NDArray[Any]:
+        picked = self._rows[rows]
+        found = self._read(np.atleast_1d(picked))
+        return found[0] if np.ndim(picked) == 0 else found
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        for block in self.blocks():
+            yield from block
+
+    def blocks(self) -> Iterator[NDArray[Any]]:
+        """Yield all rows, some hundred at a time."""
+        for start in range(0, len(self), _ROWS_AT_ONCE):
+            yield self[start : start + _ROWS_AT_ONCE]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("an array in a file cannot be read without a copy")
+        return self._read(self._rows).astype(dtype or self.dtype, copy=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_remove": None, "_source": None}
+
+    @property
+    def _row_bytes(self) -> int:
+        return self.dtype.itemsize * math.prod(self._row_shape)
+
+    def _read(self, rows: NDArray[np.intp]) -> NDArray[Any]:
+        """Read rows of the file, those that follow each other at once."""
+        found = np.empty((len(rows), *self._row_shape), self.dtype)
+        breaks = [0, *(np.flatnonzero(np.diff(rows) != 1) + 1).tolist(), len(rows)]
+        with self._path.open("rb", buffering=0) as file:
+            for first, end in pairwise(breaks):
+                if first < end:
+                    file.seek(int(rows[first]) * self._row_bytes)
+                    _read_whole(file, found[first:end])
+        return found
+
+
+def _read_whole(file: Any, array: NDArray[Any]) -> None:
+    view = memoryview(array.reshape(-1).view(np.uint8).data)
+    while view:
+        count = file.readinto(view)
+        if not count:
+            raise EOFError("the file of an array is shorter than it was written")
+        view = view[count:]
