@@ -10,7 +10,7 @@ import stat
 import struct
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from io import BufferedReader, BytesIO, RawIOBase
 from pathlib import PurePosixPath
@@ -19,6 +19,7 @@ from typing import IO, Any
 from ensemble.competition.kinds import is_junk, mistaken_for
 from ensemble.core.console.text import plain
 from ensemble.core.errors import UserError
+from ensemble.core.storage.spool import Spool
 
 _SUFFIX = re.compile(r"(\.tar)?\.(tar|tgz|tbz2?|txz|tzst|zip|gz|bz2|xz|zst|7z|rar)$", re.IGNORECASE)
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -58,7 +59,7 @@ class Content:
     Bytes of names that are not UTF-8 are surrogates, as `os.fsdecode` has them.
     """
 
-    files: dict[str, bytes] = field(default_factory=dict)
+    files: MutableMapping[str, bytes] = field(default_factory=Spool)
     notes: list[str] = field(default_factory=list)
 
 

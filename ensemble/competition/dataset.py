@@ -14,7 +14,7 @@ from ensemble.competition.kinds import TABLE_SUFFIXES, is_picture
 from ensemble.competition.layout import Layout, find_layout
 from ensemble.competition.rows import MISSING, Problems, Reading, SampleTable, TrainTable, read_sample, read_train
 from ensemble.competition.tables import Table, read_table
-from ensemble.competition.tree import FileTree
+from ensemble.competition.tree import Files, FileTree
 from ensemble.config import DataSettings
 from ensemble.core.console.text import first_few, plain, plural
 from ensemble.core.errors import InputProblems, UserError
@@ -37,8 +37,8 @@ class Competition:
         Names, labels (int64, 1 is fake) and optional groups of the training photographs.
     sample : SampleTable
         The sample submission: its columns and the names of the test photographs, in its order.
-    encoded : list of bytes
-        The files of all photographs: the training rows, then the test rows.
+    encoded : Files
+        The files of all photographs, bytes: the training rows, then the test rows. Each is read when it is asked for.
     synthetic : bool
         Whether the data is marked as the synthetic demo.
     decoding : Decoding
@@ -52,7 +52,7 @@ class Competition:
     source: str
     train: TrainTable
     sample: SampleTable
-    encoded: list[bytes] = field(repr=False)
+    encoded: Files = field(repr=False)
     synthetic: bool
     decoding: Decoding = field(default_factory=Decoding)
     reading: Reading | None = None
@@ -86,10 +86,7 @@ class Competition:
                 _add_faults(problems, split, tree, decoding)
             raise InputProblems(str(path), problems, _SKIP if MISSING in problems else "")
         files = [f"{layout.train}/{f}" for f in train.files] + [f and f"{layout.test}/{f}" for f in sample.files]
-        contents = tree.read(dict.fromkeys(filter(None, files))) | {"": b""}
-        competition = cls(
-            str(path), train, sample, [contents[file] for file in files], layout.synthetic, decoding, reading, notes
-        )
+        competition = cls(str(path), train, sample, Files(tree, files), layout.synthetic, decoding, reading, notes)
         if settings.convert_cmyk:
             named = zip(competition.identities, competition.encoded, strict=True)
             notes += _list("CMYK photograph", "converted", [name for name, content in named if is_cmyk(content)])
@@ -165,7 +162,7 @@ class Competition:
         return replace(
             self,
             train=table,
-            encoded=[self.encoded[row] for row in kept],
+            encoded=self.encoded.take(kept),
             reading=None if self.reading is None else self.reading.recount(table.labels),
             notes=[*self.notes, *notes],
             sample=replace(

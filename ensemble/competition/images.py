@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from ensemble.competition.kinds import mistaken_for
+from ensemble.core.parallel import blocks, in_threads
 from ensemble.core.storage.array_file import ArrayFile
 
 Size = tuple[int, int]
 
 GRID = 8  # crops stay on the 8 x 8 grid of JPEG, since other offsets would shift its trace
 MAX_PIXELS = 64_000_000
-_ROWS_AT_ONCE = 256
 _ACCEPTED = {"RGB", "L", "RGBA", "LA", "P", "PA", "1"}  # three 8-bit channels without loss
 _ORIENTATION, _ON_ITS_SIDE = 0x0112, range(5, 9)  # of EXIF
 _END_OF_JPEG = b"\xff\xd9"
@@ -60,16 +60,15 @@ def decode(encoded: Sequence[bytes], how: Decoding = _AS_USUAL) -> Decoded:
     (`on_size_mismatch="crop"`) all are cropped to the smallest height and width, rounded down to multiples of 8, from
     the corner on the 8 x 8 grid nearest the centre.
     """
+    sizes = in_threads(partial(_inspect, how=how), encoded)
+    crop = how.on_size_mismatch == "crop"
+    shape = _common_shape([size for size in sizes if not isinstance(size, str)], crop)
+    pixels, faults = ArrayFile.create((len(encoded), *shape, 3), np.uint8), list[str | None]()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        sizes = list(pool.map(partial(_inspect, how=how), encoded))
-        crop = how.on_size_mismatch == "crop"
-        shape = _common_shape([size for size in sizes if not isinstance(size, str)], crop)
-        pixels, faults = ArrayFile.create((len(encoded), *shape, 3), np.uint8), list[str | None]()
-        for start in range(0, len(encoded), _ROWS_AT_ONCE):
-            rows = slice(start, min(start + _ROWS_AT_ONCE, len(encoded)))
+        for rows in blocks(len(encoded)):
             block = np.zeros((rows.stop - rows.start, *shape, 3), dtype=np.uint8)
             faults += pool.map(partial(_decode_into, crop=crop), block, encoded[rows], sizes[rows])
-            pixels.write(start, block)
+            pixels.write(rows.start, block)
     return Decoded(pixels, faults)
 
 

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path, PurePosixPath
+from typing import overload
 
 from ensemble.competition.archive import MAX_FILES, Budget, folder_of, is_archive, read_archive
 from ensemble.competition.kinds import TABLE_SUFFIXES, is_junk, mistaken_for
 from ensemble.core.errors import UserError
+from ensemble.core.parallel import blocks
 from ensemble.core.storage.files import Location
+from ensemble.core.storage.spool import Spool
 
 _DEPTH = 3  # archives in archives in archives
 
 
 @dataclass
 class FileTree:
-    """Files below a folder, and those of archives that were unpacked into memory. Junk is none of them.
+    """Files below a folder, and those of archives that were unpacked into a file of their own. Junk is none of them.
 
     Attributes
     ----------
@@ -27,7 +30,7 @@ class FileTree:
         Where the files lie.
     plain : list of str
         Relative POSIX paths of the files in the folder, archives among them.
-    unpacked : dict[str, bytes]
+    unpacked : mapping of str to bytes
         Content of archives by `<path without suffix>/<path inside>`.
     notes : list of str
         What was passed over in archives.
@@ -35,7 +38,7 @@ class FileTree:
 
     folder: Location
     plain: list[str]
-    unpacked: dict[str, bytes] = field(default_factory=dict)
+    unpacked: Spool = field(default_factory=Spool)
     notes: list[str] = field(default_factory=list)
     budget: Budget = field(default_factory=Budget)
 
@@ -71,12 +74,17 @@ class FileTree:
         return set(self.plain)
 
     @cached_property
+    def _kept(self) -> Spool:
+        """Files of an object store that were read."""
+        return Spool()
+
+    @cached_property
     def archives(self) -> list[str]:
         """Archives in the folder."""
         return [name for name in self.plain if is_archive(name)]
 
     def unpack(self) -> bool:
-        """Read the content of all archives into memory, those inside other archives too. Return whether that was news.
+        """Read the content of all archives, those inside other archives too. Return whether that was news.
 
         Raises
         ------
@@ -92,7 +100,7 @@ class FileTree:
             self._add(folder_of(name), content.files, _DEPTH)
         return True
 
-    def _add(self, folder: str, files: dict[str, bytes], depth: int) -> None:
+    def _add(self, folder: str, files: Mapping[str, bytes], depth: int) -> None:
         for name, content in files.items():
             path = f"{folder}/{name}"
             if is_archive(name) and depth:
@@ -111,11 +119,41 @@ class FileTree:
     def read(self, names: Iterable[str]) -> dict[str, bytes]:
         """Read files; those on an object store concurrently."""
         wanted = list(names)
-        found = {name: self.unpacked[name] for name in wanted if name in self.unpacked}
+        found = {name: kept[name] for name in wanted for kept in (self.unpacked, self._kept) if name in kept}
         rest = [name for name in wanted if name not in found]
         if isinstance(self.folder, Path):
             return found | {name: (self.folder / name).read_bytes() for name in rest}
-        return found | dict(self.folder.read_files(rest))
+        fetched = dict(self.folder.read_files(rest))
+        self._kept.update(fetched)
+        return found | fetched
+
+
+class Files(Sequence[bytes]):
+    """Files of a tree, read when they are asked for; an empty name is an empty file."""
+
+    def __init__(self, tree: FileTree, names: Sequence[str]) -> None:
+        self._tree, self._names = tree, list(names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, rows: int) -> bytes: ...
+    @overload
+    def __getitem__(self, rows: slice) -> list[bytes]: ...
+    def __getitem__(self, rows: int | slice) -> bytes | list[bytes]:
+        picked = [self._names[rows]] if isinstance(rows, int) else self._names[rows]
+        found = self._tree.read(dict.fromkeys(filter(None, picked)))
+        contents = [found.get(name, b"") for name in picked]
+        return contents[0] if isinstance(rows, int) else contents
+
+    def __iter__(self) -> Iterator[bytes]:
+        for rows in blocks(len(self)):
+            yield from self[rows]
+
+    def take(self, rows: Sequence[int]) -> Files:
+        """Return some of the files."""
+        return Files(self._tree, [self._names[row] for row in rows])
 
 
 def list_files(folder: Location) -> list[str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import imagehash
 import numpy as np
@@ -15,10 +13,10 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from ensemble.core.arrays import Pixels
+from ensemble.core.parallel import in_threads
 
 HASH_SIZE = 16  # 16 x 16 = 256 bits: aligned faces are too similar for 64
 _BLOCK = 2048
-_AT_ONCE = 256  # photographs
 
 
 def near_duplicate_groups(
@@ -40,11 +38,7 @@ def near_duplicate_groups(
 
 def perceptual_hashes(photographs: Pixels) -> NDArray[np.bool_]:
     """Compute difference hashes (dHash) of each photograph and of its mirror image: bool (n, 2, 256)."""
-    hashes: list[list[NDArray[np.bool_]]] = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(photographs), _AT_ONCE):  # more would wait in memory
-            hashes += pool.map(_both_ways, photographs[start : start + _AT_ONCE])
-    return np.array(hashes, dtype=bool).reshape(len(photographs), 2, HASH_SIZE**2)
+    return np.array(in_threads(_both_ways, photographs), dtype=bool).reshape(len(photographs), 2, HASH_SIZE**2)
 
 
 def near_duplicate_pairs(hashes: NDArray[np.bool_], distance: int) -> NDArray[np.intp]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from io import BytesIO
 from typing import Any
@@ -14,6 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
+
+from ensemble.core.parallel import in_threads
 
 # Tables K.1 and K.2 of the JPEG standard, which libjpeg scales to a quality.
 _LUMINANCE = """
@@ -42,9 +42,7 @@ def facts_of(encoded: Sequence[bytes], identities: Sequence[str]) -> pd.DataFram
     `height`, `bytes` int64; `bits_per_pixel` and `quality` (of JPEG as libjpeg counts it, 1 to 100, nearest; NaN
     for others) float64; `progressive` bool.
     """
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        rows = list(pool.map(file_facts, encoded))
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(in_threads(file_facts, encoded))
     table.insert(0, "name", list(identities))
     return table
 

@@ -132,7 +132,8 @@ def _fetch(
         competition = competition or Competition.open(source or Path(), settings)
     except UserError as error:
         return dict.fromkeys(missing, _Row(None, str(error).splitlines()[0], stamp))
-    found = dict(zip(competition.identities, competition.encoded, strict=True))
+    places = {name: row for row, name in enumerate(competition.identities)}
+    found = {name: competition.encoded[places[name]] for name in missing if name in places}
     return {name: _row(found.get(name), name, noted, stamp) for name in missing}
 
 
