@@ -48,7 +48,7 @@ class ArrayFile:
         except OSError as error:
             os.unlink(name)
             raise UserError(
-                f"{tempfile.gettempdir()} has no room for {size / 2**30:.1f} GiB of decoded photographs "
+                f"{tempfile.gettempdir()} has no room for {size / 2**30:.1f} GiB of photographs or their features "
                 f"({error.strerror}); set TMPDIR to a folder that has"
             ) from None
         finally:

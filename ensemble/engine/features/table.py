@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ensemble.core.arrays import Pixels
 from ensemble.core.errors import UserError
+from ensemble.core.storage.array_file import ArrayFile
 from ensemble.core.storage.files import Location
 from ensemble.engine.features.cache import Chunk, chunk_rows, content_key, read_chunk, write_chunk
 from ensemble.engine.tasks.base import PHOTOGRAPHS
@@ -44,9 +43,14 @@ class FeatureTable:
 
     def __init__(self, request: TableRequest, photographs: Photographs, cache: Location) -> None:
         self.request, self.photographs = request, photographs
-        self._folders = [cache / request.key[:16] / name for name in photographs.content]
-        self._chunks = {index: chunk for index, folder in enumerate(self._folders) if (chunk := read_chunk(folder))}
         self.uncached: Exception | None = None  # why the last chunk could not be cached
+        self._folders = [cache / request.key[:16] / name for name in photographs.content]
+        self._rows = chunk_rows(len(photographs))
+        self._seconds: dict[int, float] = {}  # per photograph, by the number of a chunk that is there
+        self._values: ArrayFile | None = None
+        for index, folder in enumerate(self._folders):
+            if chunk := read_chunk(folder):
+                self._put(index, chunk)
 
     @property
     def group(self) -> str:
@@ -61,17 +65,16 @@ class FeatureTable:
 
     def missing(self) -> list[FeatureTask]:
         """Return the tasks of the chunks that are neither cached nor computed."""
-        chunks = enumerate(chunk_rows(len(self.photographs)))
         return [
             FeatureTask(self.request, rows, index, self.photographs.key)
-            for index, rows in chunks
-            if index not in self._chunks
+            for index, rows in enumerate(self._rows)
+            if index not in self._seconds
         ]
 
     def add(self, task: FeatureTask, features: Features) -> None:
         """Add a chunk that was computed, and cache it."""
         chunk = Chunk(features.values, features.seconds / len(features.values))
-        self._chunks[task.index] = chunk
+        self._put(task.index, chunk)
         try:
             write_chunk(self._folders[task.index], chunk)
         except (OSError, UserError) as error:  # a full disk, say: what was computed is as good without the cache
@@ -80,20 +83,28 @@ class FeatureTable:
     @property
     def done(self) -> int:
         """Photographs whose features are computed."""
-        return sum(len(chunk.values) for chunk in self._chunks.values())
+        return sum(rows.stop - rows.start for index, rows in enumerate(self._rows) if index in self._seconds)
 
     @property
     def complete(self) -> bool:
         """Whether all chunks are computed."""
-        return len(self._chunks) == len(self._folders)
+        return len(self._seconds) == len(self._folders)
 
-    def values(self) -> NDArray[np.float32]:
+    def values(self) -> ArrayFile:
         """Return the features, float32 (photographs, columns), in the order of the photographs."""
-        return np.concatenate([self._chunks[index].values for index in range(len(self._folders))])
+        assert self._values is not None, "the table is not complete"  # noqa: S101
+        return self._values
+
+    def _put(self, index: int, chunk: Chunk) -> None:
+        if self._values is None:
+            self._values = ArrayFile.create((len(self.photographs), chunk.values.shape[1]), np.float32)
+        if chunk.values.shape[1:] != self._values.shape[1:]:
+            raise ValueError(f"{self.request.recipe.use} gives another number of columns for other photographs")
+        self._values.write(self._rows[index].start, chunk.values)
+        self._seconds[index] = chunk.seconds_per_photograph
 
     @property
     def seconds_per_photograph(self) -> float:
         """Cost of the features, with one thread if nothing else was requested."""
-        chunks: Sequence[Chunk] = list(self._chunks.values())
-        costs, sizes = [chunk.seconds_per_photograph for chunk in chunks], [len(chunk.values) for chunk in chunks]
-        return float(np.average(costs, weights=sizes))
+        sizes = [self._rows[index].stop - self._rows[index].start for index in self._seconds]
+        return float(np.average(list(self._seconds.values()), weights=sizes))

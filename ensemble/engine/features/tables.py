@@ -122,7 +122,7 @@ def compute_features(
         raise FeaturesFailed("the time of this run was up")
     if isinstance(found[0], Failure):
         raise FeaturesFailed(found[0].cause)
-    return found[0].values()
+    return np.asarray(found[0].values())
 
 
 _EVERY_SECONDS = 10.0

@@ -152,7 +152,7 @@ class Inference:
                 self._fail(current, name, found, current.size)
         else:
             if of_columns:
-                self.answers.write(current.alteration, COLUMNS, request.key, found.values())
+                self.answers.write(current.alteration, COLUMNS, request.key, np.asarray(found.values()))
             for member in readers:
                 self._submit(current, member, found.name)
         self._close_if_done(current)

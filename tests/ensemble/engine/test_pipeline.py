@@ -145,7 +145,7 @@ def test_a_table_is_computed_once_and_cached(pipeline: Pipeline, tmp_path: Path)
     tables.request(request, photographs, found.append)
     assert len(found) == 2
     assert isinstance(found[0], FeatureTable)
-    np.testing.assert_allclose(found[0].values()[:, 0], PIXELS.mean((1, 2, 3)), rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(found[0].values())[:, 0], PIXELS.mean((1, 2, 3)), rtol=1e-6)
     assert sorted(Means.calls) == [1, 1, 1, 4, 8, 8], "each chunk, and one row of it alone"
     Means.calls.clear()
     again = compute_features(RECIPE, PIXELS, pipeline.engine, tmp_path, pipeline.board)

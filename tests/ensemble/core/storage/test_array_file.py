@@ -68,6 +68,6 @@ def test_it_travels_as_a_path_and_its_file_ends_with_its_creator() -> None:
 
 def test_no_room_is_one_sentence(tmp_path: Path) -> None:
     before = set(Path(ArrayFile.create((1,), np.uint8)._path.parent).glob("ensemble-*.array"))
-    with pytest.raises(UserError, match=r"has no room for .* GiB of decoded photographs .*; set TMPDIR"):
+    with pytest.raises(UserError, match=r"has no room for .* GiB of photographs or their features .*; set TMPDIR"):
         ArrayFile.create((2**50,), np.uint8)
     assert set(ARRAY._path.parent.glob("ensemble-*.array")) <= before
