@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -19,7 +18,7 @@ from members.backbones import PhotographNetwork, build_network, check_network
 from members.checks import check_labels, check_photographs
 from members.classifier import PhotographClassifier
 from members.constraints import NETWORK_CONSTRAINTS
-from members.crops import check_crop, check_grid, size_of_view, views
+from members.crops import Size, check_crop, check_grid, size_of_view
 from members.graphs.choose import use_graph
 from members.graphs.export import ExportError, graph_of
 from members.photographs import Photographs
@@ -27,7 +26,7 @@ from members.training.arithmetic import Arithmetic
 from members.training.augment import AUGMENTATIONS
 from members.training.heap import heap_kept
 from members.training.history import EpochRecord, at_most_every_second
-from members.training.prediction import Outputs, TorchForward
+from members.training.prediction import LOGITS, Forward, TorchForward, predict_logits
 from members.training.randomness import private_randomness, seed_of
 from members.training.recipe import TrainingRecipe
 from members.training.trainer import Trainer
@@ -35,7 +34,6 @@ from members.training.trainer import Trainer
 if TYPE_CHECKING:
     from typing import Self
 
-_LOGITS = "logits"
 _WORTH_AN_EXPORT = 256  # photographs: it takes seconds
 _AT_ONCE_ON_A_CPU = 4  # photographs: more are no faster, and take memory
 
@@ -60,8 +58,7 @@ class ImageClassifier(PhotographClassifier):
         1 doubles the resolution of all feature maps of an EfficientNet, ResNet or RegNet, 2 that of a ConvNeXt, with
         the same weights; costs about four times as much.
     enlarge : float or None
-        Pixels of the longer side to which photographs, or crops, are enlarged in front of the network (bicubic); a
-        number below 8 is a factor. Costs as many times as many pixels.
+        Pixels of the longer side to which photographs or crops are enlarged (bicubic); below 8 it is a factor.
     frozen_layers : int
         How many layers from the input on keep their initial weights and their norms' statistics: the stem is one, each
         stage another (3 of an EfficientNet are the stem and `blocks.0` and `blocks.1`). Faster; `members/README.md`
@@ -239,31 +236,23 @@ class ImageClassifier(PhotographClassifier):
                 f"{self.photograph_size_[0]} x {self.photograph_size_[1]}; it never resizes"
             )
         with heap_kept():
-            logits = np.concatenate([np.empty((0, len(self.classes_))), *self._logits(X)])
+            forward, at_once = self._forward(len(X), size_of_view(self.crop, self.photograph_size_))
+            parts = predict_logits(forward, X, at_once, flip=self.flip_tta, crop=self.crop)
+            logits = np.concatenate([np.empty((0, len(self.classes_))), *parts])
         probabilities: npt.NDArray[np.float64] = softmax(logits, axis=1)
         return probabilities
 
-    def _logits(self, X: Photographs) -> Iterator[npt.NDArray[np.float64]]:
-        """Yield float64 (rows, classes) for one batch after the other: the mean over all views of a photograph."""
-        forward, at_once = self._forward(len(X))
-        for start in range(0, len(X), at_once):
-            photographs = X[np.arange(start, min(start + at_once, len(X)))]
-            seen = [forward(view)[_LOGITS] for view in views(photographs, flip=self.flip_tta, crop=self.crop)]
-            yield np.mean(seen, axis=0, dtype=np.float64)
-
-    def _forward(self, photographs: int) -> tuple[Callable[[npt.NDArray[np.uint8]], Outputs], int]:
+    def _forward(self, photographs: int, size: Size) -> tuple[Forward, int]:
         """Return what runs the network, and how many photographs it had best compute at once."""
         worth_it = photographs >= _WORTH_AN_EXPORT or self.engine == "onnxruntime"
         if worth_it and use_graph(self.engine, self.device, self.precision):
             try:
-                graph = graph_of(self.network_, [_LOGITS], size_of_view(self.crop, self.photograph_size_))
-                return graph, _AT_ONCE_ON_A_CPU
+                return graph_of(self.network_, [LOGITS], size), _AT_ONCE_ON_A_CPU
             except ExportError as reason:
                 if self.engine == "onnxruntime":
                     raise ValueError(f"{self.backbone} has no graph: {reason}") from None
                 warnings.warn(f"{self.backbone} predicts on torch, which is slower: {reason}", stacklevel=3)
-        arithmetic = Arithmetic.choose(self.device, self.precision)
-        return TorchForward(self.network_, [_LOGITS], arithmetic), self.batch_size
+        return TorchForward(self.network_, [LOGITS], Arithmetic.choose(self.device, self.precision)), self.batch_size
 
     def save(self, folder: Path) -> None:
         """Write the fitted classifier into a folder as tensors and JSON; nothing in it can run."""

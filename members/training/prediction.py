@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,9 +11,13 @@ import torch
 from torch import nn
 
 from members.crops import views
+from members.photographs import Photographs
 from members.training.arithmetic import Arithmetic
 
+LOGITS = "logits"  # the output of a classifier's network
+
 Outputs = dict[str, npt.NDArray[np.float32]]
+Forward = Callable[[npt.NDArray[np.uint8]], Outputs]
 Result = TypeVar("Result")
 
 
@@ -41,6 +45,16 @@ class TorchForward:
             computed = self.network(self.arithmetic.tensor(photographs))
         tensors = computed if isinstance(computed, tuple) else (computed,)
         return {name: tensor.float().cpu().numpy() for name, tensor in zip(self.names, tensors, strict=True)}
+
+
+def predict_logits(
+    forward: Forward, X: Photographs, at_once: int, *, flip: bool, crop: int | None
+) -> Iterator[npt.NDArray[np.float64]]:
+    """Yield float64 (rows, classes) for one batch after the other: the mean over all views of a photograph."""
+    for start in range(0, len(X), at_once):
+        photographs = X[np.arange(start, min(start + at_once, len(X)))]
+        seen = [forward(view)[LOGITS] for view in views(photographs, flip=flip, crop=crop)]
+        yield np.mean(seen, axis=0, dtype=np.float64)
 
 
 def mean_logits(
