@@ -50,7 +50,7 @@ def measured(code: str, options: dict[str, Any], threads: int, table: Path) -> t
     variables = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     command = [sys.executable, "-c", _SCRIPT, json.dumps(options), str(PHOTOGRAPHS), str(table)]
     environment = {**os.environ, **variables, "PYTHONPATH": code}
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment, cwd=code)
     seconds, memory = json.loads(done.stdout.splitlines()[-1])
     return seconds, memory
 
