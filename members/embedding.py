@@ -21,6 +21,7 @@ from members.graphs.choose import use_graph
 from members.graphs.session import read_graph, threads_to_use
 from members.photographs import Photographs
 from members.statistics import STATISTICS
+from members.training.heap import heap_kept
 
 if TYPE_CHECKING:
     from typing import Self
@@ -124,7 +125,8 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
             If a parameter or `X` is not as described, or the weights are not available (`WeightsError`).
         """
         self._check(X)
-        parts = list(self._embeddings(X))
+        with heap_kept():
+            parts = list(self._embeddings(X))
         return np.concatenate(parts) if parts else np.empty((0, len(self.get_feature_names_out())), np.float32)
 
     def check_parameters(self) -> None:

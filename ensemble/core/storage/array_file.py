@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.core.errors import UserError
-
-_ROWS_AT_ONCE = 256
+from ensemble.core.parallel import blocks
 
 
 class ArrayFile:
@@ -70,11 +69,6 @@ class ArrayFile:
         """Number of dimensions."""
         return 1 + len(self._row_shape)
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the array."""
-        return self.dtype.itemsize * math.prod(self.shape)
-
     def __len__(self) -> int:
         return len(self._rows)
 
@@ -96,13 +90,8 @@ class ArrayFile:
         return found[0] if np.ndim(picked) == 0 else found
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
-        for block in self.blocks():
-            yield from block
-
-    def blocks(self) -> Iterator[NDArray[Any]]:
-        """Yield all rows, some hundred at a time."""
-        for start in range(0, len(self), _ROWS_AT_ONCE):
-            yield self[start : start + _ROWS_AT_ONCE]
+        for rows in blocks(len(self)):
+            yield from self[rows]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:

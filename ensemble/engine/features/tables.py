@@ -149,11 +149,11 @@ class _ProgressLine:
         self.update()
 
     def update(self) -> None:
+        if self.board is None:
+            return
         done, total, now = self.table.done, len(self.table.photographs), time.time()
         computed = done - self.cached
         seconds = (now - self.started) / computed * (total - done) if computed else 0.0
-        if self.board is None:
-            return
         work = self.table.seconds_per_photograph * (total - done) if done else None
         self.board.expect(self.table.group, work)
         if done < total and now - self.last < _EVERY_SECONDS:

@@ -42,10 +42,9 @@ def test_numbers_slices_and_masks(rows: object) -> None:
 
 
 def test_it_looks_like_an_array() -> None:
-    assert (ARRAY.shape, ARRAY.ndim, ARRAY.dtype, ARRAY.nbytes, len(ARRAY)) == ((600, 3, 2), 3, np.uint8, 3600, 600)
+    assert (ARRAY.shape, ARRAY.ndim, ARRAY.dtype, len(ARRAY)) == ((600, 3, 2), 3, np.uint8, 600)
     np.testing.assert_array_equal(np.asarray(ARRAY), VALUES)
     np.testing.assert_array_equal(np.stack(list(ARRAY)), VALUES)
-    assert max(map(len, ARRAY.blocks())) < 300
     with pytest.raises(IndexError):
         ARRAY[600]
 
