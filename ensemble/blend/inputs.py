@@ -8,11 +8,13 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.blend.evaluation.movement import Movement
 from ensemble.blend.evaluation.nested import Problem
 from ensemble.config import Experiment
 from ensemble.core.arrays import Logits
 from ensemble.core.errors import UserError
 from ensemble.core.storage.hashing import file_sha256
+from ensemble.store.altered import read_altered
 from ensemble.store.columns import read_columns
 from ensemble.store.oof import COLUMNS, OofStore
 from ensemble.store.predictions import Predictions
@@ -35,6 +37,8 @@ class Inputs:
     test : float32 (test rows, members + columns)
     columns_sha256 : str or None
         Hash of the file of feature columns, if it is read.
+    movement : Movement or None
+        None where the members have not been applied to altered photographs, or a blender reads columns of these.
     """
 
     predictions: Predictions
@@ -43,6 +47,7 @@ class Inputs:
     rows: NDArray[np.intp]
     test: Logits
     columns_sha256: str | None
+    movement: Movement | None
 
     @property
     def waiting(self) -> list[str]:
@@ -61,7 +66,9 @@ def load_inputs(store: OofStore, experiment: Experiment, predictions: Prediction
     if columns is not None:
         oof, test = _append(oof, columns[0][rows]), _append(test, columns[1])
     problem = Problem(oof, len(used), _rows(ledger.labels, rows), _rows(ledger.folds, rows))
-    return Inputs(predictions, names, problem, rows, test, None if columns is None else _columns_sha256(store))
+    if columns is not None:
+        return Inputs(predictions, names, problem, rows, test, _columns_sha256(store), movement=None)
+    return Inputs(predictions, names, problem, rows, test, None, _movement(store, predictions, names, rows))
 
 
 def test_logits_of(store: OofStore, predictions: Predictions, members: list[str], columns_sha256: str | None) -> Logits:
@@ -107,6 +114,16 @@ def select_members(done: NDArray[np.bool_], folds: NDArray[np.int64]) -> tuple[N
         shared = np.array([done.sum(axis=1).argmax()])
         used = np.flatnonzero(done[shared[0]])
     return used, np.flatnonzero(np.isin(folds, shared))
+
+
+def _movement(store: OofStore, predictions: Predictions, names: list[str], rows: NDArray[np.intp]) -> Movement | None:
+    """Return the logits of altered photographs that are among the rows of the problem."""
+    stored = read_altered(store, predictions, names)
+    if stored is None:
+        return None
+    used = np.flatnonzero(np.isin(stored.rows, rows))
+    altered = {alteration: logits[used] for alteration, logits in stored.altered.items()}
+    return Movement(np.searchsorted(rows, stored.rows[used]), stored.unaltered[used], altered)
 
 
 def _first_rows(predictions: Predictions) -> NDArray[np.intp]:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from ensemble.blend.blenders.roster import restored
 from ensemble.blend.compare import Blend
-from ensemble.blend.evaluation.nested import Evaluation
 from ensemble.blend.evaluation.threshold import Decision, Rule
 from ensemble.blend.evaluation.worth import Worth
 from ensemble.blend.guard import Guard
@@ -65,7 +64,7 @@ def manifest(blend: Blend, inputs: Inputs, store: OofStore, guard: Guard, seed: 
         "left_out": predictions.left_out,
         "without": [name for name, reason in predictions.left_out.items() if reason == BY_REQUEST],
         "partial": predictions.partial,
-        "blenders": {e.title: _summary(e, blend, inputs) for e in blend.evaluations},
+        "blenders": {e.title: _summary(number, blend, inputs) for number, e in enumerate(blend.evaluations)},
         "rules": {rule.title: _rule(rule) for rule in blend.rules},
         "worth": blend.worth and _worth(blend.worth),
         "outlook": blend.outlook and {**asdict(blend.outlook), "lines": blend.outlook.lines()},
@@ -146,14 +145,15 @@ def _read(path: Location) -> dict[str, Any]:
     return content
 
 
-def _summary(evaluation: Evaluation, blend: Blend, inputs: Inputs) -> dict[str, Any]:
-    members = inputs.members
+def _summary(number: int, blend: Blend, inputs: Inputs) -> dict[str, Any]:
+    evaluation, changes, members = blend.evaluations[number], blend.choice.changes, inputs.members
     correct = correct_logits(evaluation.nested, inputs.problem.labels)
     weights = evaluation.blender.member_weights(len(members))
     return {
         "in_sample": evaluation.in_sample_scores,
         "nested": evaluation.nested_scores,
         "optimism": evaluation.optimism,
+        "changed_when_altered": None if changes is None else changes[number].mean(),
         "against": {rival: _in_words(compare(correct, before)) for rival, before in blend.rivals.items()},
         "weights": None if np.isnan(weights).any() else dict(zip(members, weights.tolist(), strict=True)),
         "inclusion": getattr(evaluation.blender, "inclusion_", None),

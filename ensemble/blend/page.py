@@ -87,6 +87,7 @@ def _blenders(content: Content) -> Section:
             "nested ± SE": _score(blender["nested"]),
             "optimism": f"{blender['optimism']:+.4f}",
             "nested log loss": f"{blender['nested']['log_loss']:.4f}",
+            **_changed(blender),
             "seconds": f"{blender['seconds']:.2f}",
             **{f"against {rival}": comparison["in_words"] for rival, comparison in blender["against"].items()},
             "weights": _weights(blender),
@@ -96,6 +97,11 @@ def _blenders(content: Content) -> Section:
     score = score_line(content)
     lead = f"{content['reason']}. {score[0].upper()}{score[1:]}."
     return Section("", "Blenders", lead, (Text(tuple(_incomplete(content))), _table(_COMPARISONS, rows)))
+
+
+def _changed(blender: Content) -> dict[str, str]:
+    share = blender["changed_when_altered"]
+    return {} if share is None else {"decisions changed by alterations": f"{share:.1%}"}
 
 
 def _incomplete(content: Content) -> list[str]:

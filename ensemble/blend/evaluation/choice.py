@@ -1,4 +1,4 @@
-"""Choice of the blender: the simplest within one standard error of the best."""
+"""Choice of the blender: within one standard error of the best, the steadiest if that was measured, or the simplest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.blend.evaluation.movement import Movement
 from ensemble.blend.evaluation.nested import Evaluation, Problem
+from ensemble.core.arrays import Array
 from ensemble.core.console.text import plural
 from ensemble.core.metrics.decisions import correct_logits
 from ensemble.core.metrics.scores import score, to_probabilities
@@ -25,25 +27,33 @@ class Choice:
         Of the whole procedure: the chosen blender, scored with those that the scores of the other folds choose for each
         fold. Its score includes most of the selection bias, which the nested score of the chosen blender leaves out.
         Not all of it: what is scored on the other folds was fitted on this fold too.
+    changes : list of float64 (photographs,) or None
+        Of each evaluation: the share of alterations that change its decision of a photograph.
     """
 
     chosen: Evaluation
     reason: str
     choosing: Evaluation
+    changes: list[Array] | None = None
 
 
-def choose(evaluations: Sequence[Evaluation], problem: Problem) -> Choice:
-    """Choose the simplest blender within one standard error of the best; `evaluations` go from simple to complex.
+def choose(evaluations: Sequence[Evaluation], problem: Problem, movement: Movement | None = None) -> Choice:
+    """Choose among the blenders within one standard error of the best; `evaluations` go from simple to complex.
 
     Both decide the same rows, so only those on which they differ count: if neither were better, the net gain of f flips
-    would have a standard error of sqrt(f). A blender with fewer correct decisions than a simpler one is never chosen;
-    so no choice is below the plain mean, if the mean competes.
+    would have a standard error of sqrt(f). Among those within it, choose the one with the fewest changes of decision on
+    altered photographs, or a simpler one within one standard error of that. Where these were not measured, choose the
+    simplest with no fewer correct decisions than any simpler one; so it is not below the plain mean, if that competes.
     """
     correct = [correct_logits(evaluation.nested, problem.labels) for evaluation in evaluations]
-    chosen, best = _simplest(correct)
-    elected = [_simplest([np.delete(each, rows) for each in correct])[0] for rows in problem.held_out]
-    reason = _reason(evaluations, chosen, best, *_difference(correct[best], correct[chosen]))
-    return Choice(evaluations[chosen], reason, _choosing(evaluations, chosen, elected, problem))
+    changes = None if movement is None else [movement.of(evaluation) for evaluation in evaluations]
+    chosen, best = _elect(correct, changes)
+    elected = []
+    for rows in problem.held_out:
+        seen = None if movement is None or changes is None else [each[~movement.among(rows)] for each in changes]
+        elected.append(_elect([np.delete(each, rows) for each in correct], seen)[0])
+    reason = _reason(evaluations, chosen, best, correct, changes)
+    return Choice(evaluations[chosen], reason, _choosing(evaluations, chosen, elected, problem), changes)
 
 
 def _choosing(evaluations: Sequence[Evaluation], chosen: int, elected: Sequence[int], problem: Problem) -> Evaluation:
@@ -56,15 +66,24 @@ def _choosing(evaluations: Sequence[Evaluation], chosen: int, elected: Sequence[
     return replace(evaluations[chosen], parts=parts, nested=nested, nested_scores=scores)
 
 
-def _simplest(correct: Sequence[NDArray[np.bool_]]) -> tuple[int, int]:
-    """Return the positions of the simplest within one standard error of the best, and of the best."""
+def _elect(correct: Sequence[NDArray[np.bool_]], changes: Sequence[Array] | None) -> tuple[int, int]:
+    """Return the positions of the one to choose, and of the best."""
     counts = [int(each.sum()) for each in correct]
     best = int(np.argmax(counts))
-    for number, each in enumerate(correct):
-        net, flips = _difference(correct[best], each)
-        if net <= math.sqrt(flips) and counts[number] >= max(counts[: number + 1]):
-            return number, best
-    raise AssertionError("the best blender is within one standard error of itself")
+    close = [number for number, each in enumerate(correct) if _is_close(*_difference(correct[best], each))]
+    if changes is None:
+        return next(number for number in close if counts[number] >= max(counts[: number + 1])), best
+    steadiest = min(close, key=lambda number: float(changes[number].mean()))
+    return next(number for number in close if _as_steady(changes[number] - changes[steadiest])), best
+
+
+def _is_close(net: int, flips: int) -> bool:
+    return net <= math.sqrt(flips)
+
+
+def _as_steady(more: Array) -> bool:
+    """Return whether the mean of differences (photographs,) is within one standard error of zero, or below."""
+    return float(more.mean()) <= float(more.std()) / math.sqrt(len(more))
 
 
 def _difference(correct: NDArray[np.bool_], other: NDArray[np.bool_]) -> tuple[int, int]:
@@ -72,8 +91,21 @@ def _difference(correct: NDArray[np.bool_], other: NDArray[np.bool_]) -> tuple[i
     return int(correct.sum()) - int(other.sum()), int((correct != other).sum())
 
 
-def _reason(evaluations: Sequence[Evaluation], chosen: int, best: int, net: int, flips: int) -> str:
+def _reason(
+    evaluations: Sequence[Evaluation],
+    chosen: int,
+    best: int,
+    correct: Sequence[NDArray[np.bool_]],
+    changes: Sequence[Array] | None,
+) -> str:
     title = evaluations[chosen].title
+    if changes is not None:
+        return (
+            f"{title} changes {changes[chosen].mean():.1%} of its decisions when photographs are altered: among the "
+            f"blenders within one standard error of the best ({evaluations[best].title}), none that is simpler changes "
+            "as few"
+        )
+    net, flips = _difference(correct[best], correct[chosen])
     if chosen == best == 0:
         return f"{title} is the simplest blender, and none has a better nested accuracy"
     if chosen == best:

@@ -45,6 +45,8 @@ def main(
     table, content, complete = robustness(found, experiment, data, engine, wanted, board)
     _print(board.console, found, table, content)
     board.console.print(f"AUC, false positives, abstention: {file_of(found, ROBUSTNESS, 'md')}", markup=False)
+    if content["unseen_by_blend"]:
+        board.console.print("ensemble blend chooses the blender by these answers too, if you call it again")
     update_report(found, experiment, board.log)
     if not complete:
         raise typer.Exit(1)

@@ -27,6 +27,7 @@ from ensemble.engine.tasks.features import TableRequest
 from ensemble.report.render.markdown import to_markdown
 from ensemble.report.sections.stress.robustness import section_of
 from ensemble.report.text import heading
+from ensemble.store.altered import write_altered
 from ensemble.store.oof import BLEND_OOF, OofStore
 from ensemble.store.predictions import Predictions
 from ensemble.store.results import AS_THEY_ARE, BLEND, ROBUSTNESS, file_of, made_from
@@ -108,6 +109,7 @@ def write_results(run: RobustnessRun, manifest: dict[str, Any] | None) -> tuple[
         table.to_parquet(temporary, index=False)
     with new_file(file_of(store, ROBUSTNESS, "csv")) as temporary:
         table.to_csv(temporary, index=False)
+    write_altered(store, run.answers.sample.names, answered)
     page = to_markdown(f"Robustness of {heading(store)}", [section_of(table, content)])
     write_text(file_of(store, ROBUSTNESS, "md"), page)
     write_text(file_of(store, ROBUSTNESS, "json"), json.dumps(content, indent=1) + "\n")
@@ -196,6 +198,7 @@ def _facts(
         "members": members,
         "left_out": dict(run.left_out),
         "blend": _blend_facts(run.blend, manifest),
+        "unseen_by_blend": _unseen_by_blend(manifest, members),
         "check": check,
         "troubles": [{**asdict(failure), "in_words": failure.sentence()} for failure in failures],
         "notes": _notes(run, answered, failures, check),
@@ -214,6 +217,13 @@ def _blend_facts(blend: HonestBlend | str, manifest: dict[str, Any] | None) -> d
         "needed": blend.needed,
         "reads_columns": blend.reads_columns,
     }
+
+
+def _unseen_by_blend(manifest: dict[str, Any] | None, members: Sequence[str]) -> bool:
+    """Return whether the last blend chose without answers about altered photographs, which its members have now."""
+    if manifest is None or not set(manifest["members"]) <= set(members) or manifest["columns_sha256"] is not None:
+        return False
+    return all(blender.get("changed_when_altered") is None for blender in manifest["blenders"].values())
 
 
 def _check(run: RobustnessRun, clean: Mapping[str, Array]) -> dict[str, Any]:

@@ -161,7 +161,7 @@ def columns_of(store: OofStore) -> None:
 def chosen_instead(store: OofStore, title: str) -> dict[str, object]:
     """Blend again, as if only the last of the blenders had been good enough."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ensemble.blend.evaluation.choice._simplest", lambda rights: (len(rights) - 1, len(rights) - 1))
+        patch.setattr("ensemble.blend.evaluation.choice._elect", lambda rights, _: (len(rights) - 1, len(rights) - 1))
         blend(store)
     content = manifest(store)
     assert content["chosen"] == title

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ensemble.blend.blenders.rows import at_most
-from ensemble.blend.evaluation.choice import _simplest, choose
+from ensemble.blend.evaluation.choice import _elect, choose
+from ensemble.blend.evaluation.movement import Movement
 from ensemble.blend.evaluation.nested import Problem, evaluate, evaluate_average
 from ensemble.blend.evaluation.threshold import place_decision
 from tests.ensemble.blend.test_blenders import TITLES, blender_of
@@ -108,13 +109,59 @@ def rights(*wrong: list[int]) -> list[np.ndarray]:
 
 
 def test_one_photograph_more_is_no_reason() -> None:
-    assert _simplest(rights([1, 2, 3], [1, 2])) == (0, 1)
+    assert _elect(rights([1, 2, 3], [1, 2]), None) == (0, 1)
 
 
 def test_what_is_worse_than_something_simpler_is_not_chosen_for_its_many_flips() -> None:
     """The best is far ahead of the mean on few flips, but within one standard error of a worse one, on many."""
     mean, single, greedy = list(range(100)), list(range(200, 310)), list(range(80))
-    assert _simplest(rights(mean, single, greedy)) == (2, 2)
+    assert _elect(rights(mean, single, greedy), None) == (2, 2)
+
+
+def test_within_one_standard_error_the_one_that_changes_least_on_altered_photographs_is_chosen() -> None:
+    none, some, many = np.zeros(50), np.arange(50) % 2 / 2, np.ones(50)
+    mean, greedy = [1, 2, 3], [1, 4]
+    assert _elect(rights(mean, greedy), [many, none]) == (1, 1)
+    assert _elect(rights(greedy, mean), [many, none]) == (1, 0), "a correct decision fewer is within chance"
+    assert _elect(rights(mean, greedy), [some, some]) == (0, 1), "the simplest of those that change as few"
+    far = list(range(100))
+    assert _elect(rights(greedy, far), [many, none]) == (0, 0), "not if it is beyond one standard error"
+
+
+def altered_second_member(rows: np.ndarray, logits: np.ndarray) -> Movement:
+    """What happens if an alteration turns round what the second member says."""
+    altered = logits[rows].copy()
+    altered[:, 1] *= -1
+    return Movement(rows, logits[rows], {"turned": altered})
+
+
+def test_a_member_that_alterations_confuse_loses_its_blend_the_choice() -> None:
+    here = problem(400, [0.9, 0.9], k=4)
+    evaluations = [evaluate(blender_of(title, 2), here) for title in ("mean", "single_best", "nonnegative_logistic")]
+    rows = np.arange(0, 400, 3)
+    evaluations[1].blender.weights_ = np.array([1.0, 0.0])
+    for part in evaluations[1].parts:
+        part.blender.weights_ = np.array([1.0, 0.0])
+    movement = altered_second_member(rows, here.logits)
+    changes = [movement.of(each) for each in evaluations]
+    assert changes[1].tolist() == [0.0] * len(rows)
+    assert changes[0].mean() > 0.2
+    correct = [np.ones(400, dtype=bool)] * 3
+    assert _elect(correct, changes)[0] == 1
+    assert _elect(correct, None)[0] == 0
+
+
+def test_the_rows_that_a_choice_decides_do_not_move_it() -> None:
+    """Neither their labels nor how they answer when they are altered."""
+    here = problem(300, [0.4, 0.5, 0.6, 0.0], seed=2)
+    evaluations = [evaluate(blender_of(t, 4), here) for t in ("mean", "single_best", "greedy")]
+    one = altered_second_member(np.arange(300), here.logits)
+    other = {"turned": np.where((here.folds == 2)[:, None], -one.altered["turned"], one.altered["turned"])}
+    choices = [choose(evaluations, here, each) for each in (one, Movement(one.rows, one.unaltered, other))]
+    parts = [choice.choosing.parts[[set(p) == set(np.flatnonzero(here.folds == 2)) for p in here.held_out].index(True)]
+             for choice in choices]  # fmt: skip
+    assert parts[0].blender.title == parts[1].blender.title
+    assert choices[0].changes is not None
 
 
 def test_for_each_fold_the_blender_is_chosen_by_the_scores_of_the_others() -> None:

@@ -228,6 +228,21 @@ def test_what_was_answered_is_not_asked_again(store: OofStore, asked: Asked) -> 
 
 
 @pytest.mark.training
+def test_the_next_blend_knows_how_its_members_answer_when_altered(store: OofStore) -> None:
+    assert {each["changed_when_altered"] for each in blend(store)["blenders"].values()} == {None}
+    ask(store, "jpeg_50_420")
+    content = blend(store)
+    shares = {title: each["changed_when_altered"] for title, each in content["blenders"].items()}
+    assert all(0 <= share <= 1 for share in shares.values())
+    assert "when photographs are altered" in content["reason"]
+    assert "decisions changed by alterations" in (store.root / "blend" / "report.md").read_text()
+    facts = store.root / "robustness" / "robustness.json"
+    found = json.loads(facts.read_text())
+    facts.write_text(json.dumps({**found, "predictions_sha256": {"linear": "of other models", "boosted": ""}}))
+    assert {each["changed_when_altered"] for each in blend(store)["blenders"].values()} == {None}
+
+
+@pytest.mark.training
 def test_models_that_were_trained_again_are_asked_again(
     trained: OofStore, competition_folder: Path, tmp_path: Path, asked: Asked
 ) -> None:
