@@ -60,18 +60,15 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
 
     Examples
     --------
-    >>> from sklearn.calibration import CalibratedClassifierCV
-    >>> from sklearn.linear_model import RidgeClassifier
     >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
+    >>> from members.ridge import CalibratedRidge
     >>> embedding = FrozenEmbedding(
     ...     backbone="tf_efficientnet_lite2",
     ...     weights="packaged",
     ...     layers=["blocks.2", "blocks.3", "blocks.4"],
     ...     statistics=["mean", "log_covariance"],
     ... )
-    >>> head = CalibratedClassifierCV(RidgeClassifier(alpha=300), ensemble=False)  # a member gives probabilities
-    >>> model = make_pipeline(embedding, StandardScaler(), head)
+    >>> model = make_pipeline(embedding, CalibratedRidge(alpha=300))
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {

@@ -23,6 +23,8 @@ from ensemble.engine.tasks.base import FOLDS, LABELS, PHOTOGRAPHS, Report, Task,
 from ensemble.engine.tasks.memory import peak_mib, reset_peak
 from ensemble.engine.tasks.output import printed
 
+_AT_ONCE = 2**28  # bytes of rows that are predicted together
+
 
 @dataclass(frozen=True)
 class FoldResult:
@@ -117,14 +119,13 @@ class FoldTask(Task):
         training, held_out = np.flatnonzero(folds != self.fold), np.flatnonzero(folds == self.fold)
         with threads(self.resources.num_cpus), printed() as output:
             model = build_model(self.member, self.fold)
-            rows = RowView if getattr(model, "reads_rows_lazily", False) else (lambda array, picked: array[picked])
             if hasattr(model, "on_progress"):
                 model.on_progress = _checked(report)
             started = time.time()
-            model.fit(rows(table, training), labels[training])
+            model.fit(_rows(model, table, training), labels[training])
             fitted = time.time()
-            heldout = fake_probability(model, rows(table, held_out))
-            test = fake_probability(model, rows(table, np.arange(len(labels), len(table))))
+            heldout = _predict(model, table, held_out)
+            test = _predict(model, table, np.arange(len(labels), len(table)))
             finished = time.time()
             files, note = model_files(model)
         return FoldResult(
@@ -144,6 +145,20 @@ class FoldTask(Task):
             history=_history(model),
             output=str(output),
         )
+
+
+def _rows(model: Any, table: Any, picked: NDArray[np.intp]) -> Any:
+    """Return some rows of a table: read as the model asks for them, if it can do with that, else all at once."""
+    return RowView(table, picked) if getattr(model, "reads_rows_lazily", False) else table[picked]
+
+
+def _predict(model: Any, table: Any, picked: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return the probability of fake of some rows (rows,), of which few are in memory at once."""
+    if getattr(model, "reads_rows_lazily", False):
+        return fake_probability(model, RowView(table, picked))
+    at_once = max(_AT_ONCE // max(math.prod(table.shape[1:]) * table.dtype.itemsize, 1), 1)
+    parts = [picked[start : start + at_once] for start in range(0, len(picked), at_once)]
+    return np.concatenate([fake_probability(model, table[part]) for part in parts or [picked]])
 
 
 def _checked(report: Report) -> Report:

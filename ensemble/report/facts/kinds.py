@@ -16,6 +16,7 @@ _KNOWN = {
     "RandomForestClassifier": "random forest",
     "ExtraTreesClassifier": "extremely randomised trees",
     "LogisticRegression": "logistic regression",
+    "CalibratedRidge": "ridge regression",
     "RidgeClassifier": "ridge regression",
     "LinearDiscriminantAnalysis": "linear discriminant analysis",
     "QuadraticDiscriminantAnalysis": "quadratic discriminant analysis",

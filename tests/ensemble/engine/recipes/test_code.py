@@ -136,7 +136,7 @@ def test_a_digest_made_chunk_by_chunk_is_that_of_the_whole(chunks: list[list[tup
     ("path", "code"),
     [
         ("members.cnn.ImageClassifier", "members:16c5c22c562b582d"),
-        ("members.embedding.FrozenEmbedding", "members:0465c4432cd73e90"),
+        ("members.embedding.FrozenEmbedding", "members:dfa797cf0956759b"),
         ("members.forensics.ForensicFeatures", "members:bf8386290c20014a"),
         ("members.seeds.SeedAverage", "members:c428c8127511875b"),
     ],
