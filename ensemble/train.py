@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 import typer
 
 from ensemble.competition.dataset import Competition
@@ -19,11 +21,13 @@ from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location
 from ensemble.core.storage.lock import only_writer
 from ensemble.engine.choose import engine_maker
+from ensemble.engine.features.table import FeatureTable
 from ensemble.engine.recipes.build import build
+from ensemble.engine.tasks.failures import Failure
 from ensemble.report.publish import publish
-from ensemble.store.columns import columns_missing, make_columns
+from ensemble.store.columns import SPECTRA, columns_missing, write_columns
 from ensemble.store.context import RunContext
-from ensemble.store.oof import RECORD, SUBMISSION, OofStore
+from ensemble.store.oof import COLUMNS, RECORD, SUBMISSION, OofStore
 from ensemble.store.opening import facts_of, prepare, write_photograph_hashes
 from ensemble.training.budget import UNLIMITED, Limits
 from ensemble.training.checks import check_members
@@ -89,11 +93,12 @@ def train(
                 engine.deadline = limits.budget.deadline
                 context = RunContext(competition, ledger, store, engine, board)
                 pixels = competition.decode() if pixels is None else pixels
-                if plan.missing:
-                    _audit(context, experiment, pixels, quick=limits.budget.limited)
+                training = Training(context, plan, pixels, limits, live.fold_stored)
                 if columns:
-                    make_columns(columns, context, pixels)
-                complete = train_folds(Training(context, plan, pixels, limits, live.fold_stored), run_log)
+                    training.compute_first(columns, partial(_write_columns, context, columns, COLUMNS))
+                if plan.missing:
+                    _audit(training, experiment, pixels)
+                complete = train_folds(training, run_log)
             live.refresh()
         else:
             board.log(f"nothing to do: all {plural(len(plan.finished), 'fold')} of {store.root} are finished")
@@ -116,12 +121,33 @@ def _columns_to_make(experiment: Experiment, competition: Competition, store: Oo
     return columns
 
 
-def _audit(context: RunContext, experiment: Experiment, pixels: Pixels, quick: bool) -> None:
-    """Audit the data before hours are spent on members that may learn a shortcut; with a budget, what is quick."""
-    from ensemble.audit.run import Subject, audit_and_log  # here, since a run with nothing to do should not import it
+def _write_columns(context: RunContext, recipe: Recipe, file: str, found: FeatureTable | Failure) -> None:
+    """Write columns of the photographs into the store; an error of the transformer is logged, and no member fails."""
+    if isinstance(found, Failure):
+        context.board.log(f"{file} could not be made: {found.cause}")
+    else:
+        write_columns(recipe, context, np.asarray(found.values()), file)
 
+
+def _audit(training: Training, experiment: Experiment, pixels: Pixels) -> None:
+    """Audit the data before hours are spent on members that may learn a shortcut.
+
+    Spectra of all photographs are computed first, and meanwhile members begin; with a budget there are no spectra.
+    """
+    from ensemble.audit.run import Subject, audit_and_log, needs_spectra  # a run with nothing to do should not wait
+
+    context, spectra = training.context, experiment.report.spectra
     subject = Subject(context.competition, context.ledger, experiment, context.store)
-    audit_and_log(subject, context.engine, context.board, pixels, quick)
+
+    def audit(found: FeatureTable | Failure | None = None) -> None:
+        if found is not None:
+            _write_columns(context, spectra, SPECTRA, found)
+        audit_and_log(subject, context.engine, context.board, pixels)
+
+    if training.limits.budget.limited or not needs_spectra(subject):
+        audit()
+    else:
+        training.compute_first(spectra, audit)
 
 
 def _publish(experiment: Experiment, competition: Competition, store: OofStore, board: ProgressBoard) -> None:

@@ -214,8 +214,7 @@ class ImageClassifier(PhotographClassifier):
         with private_randomness(seed, arithmetic.device), heap_kept():
             network = self._new_network(self.weights, len(classes), size)
             network.freeze(self.frozen_layers)
-            trainer = Trainer(network, recipe, arithmetic)
-            history = trainer.fit(X, targets, seed, at_most_every_second(self.on_progress))
+            history = Trainer(network, recipe, arithmetic).fit(X, targets, seed, at_most_every_second(self.on_progress))
         self._set_fitted(network, classes, size, history)
         return self
 
@@ -224,6 +223,7 @@ class ImageClassifier(PhotographClassifier):
         self._validate_params()  # type: ignore[no-untyped-call]
         check_grid(self.crop)
         self._recipe().check()
+        use_graph(self.engine, self.device, self.precision)
         check_network(self.backbone, self.weights, stem_stride=self.stem_stride, frozen_layers=self.frozen_layers)
 
     def predict_proba(self, X: Photographs) -> npt.NDArray[np.float64]:

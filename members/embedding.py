@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,9 +17,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from members.checks import check_photographs
 from members.constraints import NETWORK_CONSTRAINTS
 from members.crops import check_crop, check_grid, size_of_view, views
-from members.graphs.cache import NoGraph, Request, made
+from members.graphs.cache import NoGraph, Request, made, opened
 from members.graphs.choose import use_graph
-from members.graphs.session import read_graph, threads_to_use
+from members.graphs.session import threads_to_use
+from members.packaged import check_weights
 from members.photographs import Photographs
 from members.statistics import STATISTICS
 from members.training.heap import heap_kept
@@ -159,6 +161,7 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
         check_grid(self.crop)
         if not self.layers or not self.statistics:
             raise ValueError("layers and statistics must each name something to keep")
+        use_graph(self.engine, self.device, self.precision)
         unknown = [name for name in self.statistics if name not in STATISTICS]
         if unknown:
             raise ValueError(f"statistics holds {unknown[0]!r}; they are {', '.join(STATISTICS)}")
@@ -188,11 +191,10 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
         request = self._request(size_of_view(self.crop, size))
         if use_graph(self.engine, self.device, self.precision):
             try:
-                graph = made(request)
-                return read_graph(graph.path, threads_to_use()), graph.at_once
+                return opened(request, threads_to_use())
             except NoGraph as reason:
                 if self.engine == "onnxruntime":
-                    raise ValueError(f"{self.backbone} has no graph: {reason}") from None
+                    raise ValueError(f"{self.backbone} has no graph: {reason}; engine: auto runs it on torch") from None
                 warnings.warn(f"{self.backbone} runs on torch, which is slower: {reason}", stacklevel=3)
         from members.graphs.make import build_moments  # torch and timm take seconds, and half a gigabyte
         from members.training.arithmetic import Arithmetic
@@ -203,14 +205,18 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
 
     def _widths(self) -> dict[str, int]:
         """Return the channels or features of each output of the network."""
-        if self.engine == "torch":
-            from members.graphs.make import build_moments, widths_of
+        request = self._request(None)
+        if self.engine != "torch":
+            with suppress(NoGraph):
+                return made(request).widths
+        from members.graphs.make import build_moments, widths_of
 
-            return widths_of(build_moments(self._request(None)))
-        return made(self._request(None)).widths
+        return widths_of(build_moments(request))
 
     def _request(self, size: tuple[int, int] | None) -> Request:
+        """Return the network for photographs of a size; for None what its columns' names depend on."""
         layers = self.layers if isinstance(self.layers, str) else tuple(self.layers)
-        known_without = size is None and self.weights == "hub"  # which is not contacted for names alone
-        weights = "none" if known_without else str(self.weights)
-        return Request(self.backbone, weights, self.stem_stride, self.enlarge, layers, size)
+        if size is None:
+            check_weights(self.backbone, str(self.weights))
+            return Request(self.backbone, "none", self.stem_stride, None, layers)
+        return Request(self.backbone, str(self.weights), self.stem_stride, self.enlarge, layers, size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,7 +15,6 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _FILE = "ridge.safetensors"
 _COLUMNS = 1024  # in memory a second time
+_CONSTANT = 10 * float(np.finfo(np.float32).eps)  # deviation over mean of a column that has rounding alone
 
 Floats = npt.NDArray[np.float64]
 Table = npt.NDArray[np.float32]
@@ -94,13 +95,13 @@ class CalibratedRidge(ClassifierMixin, BaseEstimator):
                 f"Only binary classification is supported. The type of the target is {kind}, of {classes} class(es)."
             )
         second = labels == self.classes_[1]
+        target = np.where(second, 1.0, -1.0)
         folds = [held_out for _, held_out in StratifiedKFold(self.cv).split(table, second)]
-        scaler = StandardScaler()
-        scaler.fit(table)
+        columns = _Standardised(table)
         ridge = _dual if len(table) <= table.shape[1] else _primal
-        weights, decisions = ridge(table, scaler, np.where(second, 1.0, -1.0), self.alpha, folds)
-        self.coef_ = weights / scaler.scale_
-        self.intercept_ = float(np.where(second, 1.0, -1.0).mean() - self.coef_ @ scaler.mean_)
+        weights, decisions = ridge(columns, target, self.alpha, folds)
+        self.coef_ = weights / columns.scale
+        self.intercept_ = float(target.mean() - self.coef_ @ columns.mean)
         self.slope_, self.offset_ = _sigmoid(decisions, second)
         return self
 
@@ -108,7 +109,8 @@ class CalibratedRidge(ClassifierMixin, BaseEstimator):
         """Return probabilities of both classes, float64 (rows, 2)."""
         check_is_fitted(self)
         table: Table = validate_data(self, X, dtype=np.float32, reset=False)
-        second = expit(self.slope_ * (table @ self.coef_ + self.intercept_) + self.offset_)
+        decisions = sum((table[:, part] @ self.coef_[part] for part in _parts(table)), self.intercept_)
+        second = expit(self.slope_ * decisions + self.offset_)
         return np.stack([1 - second, second], axis=1)
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
@@ -141,46 +143,53 @@ class CalibratedRidge(ClassifierMixin, BaseEstimator):
         return found
 
 
-def _dual(table: Table, scaler: StandardScaler, target: Floats, alpha: float, folds: Folds) -> tuple[Floats, Floats]:
-    """Return weights of standardised columns Z, and decisions about each fold by a fit without it.
+class _Standardised:
+    """Columns Z with mean zero and deviation one, some of them at a time: float64 (rows, 1024) of `parts`."""
+
+    def __init__(self, table: Table) -> None:
+        self.table, self.mean, self.scale = table, np.empty(table.shape[1]), np.empty(table.shape[1])
+        for part in _parts(table):
+            values = table[:, part].astype(np.float64)
+            self.mean[part], self.scale[part] = values.mean(axis=0), values.std(axis=0)
+        self.scale[self.scale <= _CONSTANT * np.abs(self.mean)] = 1.0
+
+    def __iter__(self) -> Iterator[Floats]:
+        for part in _parts(self.table):
+            values: Floats = (self.table[:, part] - self.mean[part]) / self.scale[part]
+            yield values
+
+
+def _dual(columns: _Standardised, target: Floats, alpha: float, folds: Folds) -> tuple[Floats, Floats]:
+    """Return weights of Z, and decisions about each fold by a fit without it.
 
     With H = (Z Z' + alpha I)^-1, the weights are Z' H (y - mean y), since columns of Z have mean zero. The fit smooths
     the targets by S = I - alpha H + 11'/n, and a fold's residuals without it are (I - S)^-1, of its own rows, times
     those of the whole fit: exact for any quadratic penalty (Craven & Wahba, 1979, for one row).
     """
-    products = np.zeros((len(table), len(table)))
-    for columns in _blocks(table.shape[1]):
-        part = _standardised(table, scaler, columns)
+    rows = len(target)
+    products = np.zeros((rows, rows))
+    for part in columns:
         products += part @ part.T
-    products[np.diag_indices_from(products)] += alpha
+    products[np.diag_indices(rows)] += alpha
     inverse = inv(products, overwrite_a=True, check_finite=False, assume_a="pos")
     dual = inverse @ (target - target.mean())
-    decisions = np.empty(len(table))
+    decisions = np.empty(rows)
     for fold in folds:
-        unsmoothed = alpha * inverse[np.ix_(fold, fold)] - 1 / len(table)
+        unsmoothed = alpha * inverse[np.ix_(fold, fold)] - 1 / rows
         decisions[fold] = target[fold] - solve(unsmoothed, alpha * dual[fold], assume_a="pos")
-    weights = [_standardised(table, scaler, columns).T @ dual for columns in _blocks(table.shape[1])]
-    return np.concatenate(weights), decisions
+    return np.concatenate([part.T @ dual for part in columns]), decisions
 
 
-def _primal(table: Table, scaler: StandardScaler, target: Floats, alpha: float, folds: Folds) -> tuple[Floats, Floats]:
+def _primal(columns: _Standardised, target: Floats, alpha: float, folds: Folds) -> tuple[Floats, Floats]:
     """Return the same by scikit-learn, a fit for each fold: with few columns each is quick."""
-    standardised = _standardised(table, scaler, slice(None))
-    ridge = Ridge(alpha, solver="cholesky")
+    table, ridge = np.concatenate(list(columns), axis=1), Ridge(alpha, solver="cholesky")
     splits = [(np.delete(np.arange(len(table)), fold), fold) for fold in folds]
-    decisions: Floats = cross_val_predict(ridge, standardised, target, cv=splits)
-    return ridge.fit(standardised, target).coef_, decisions
+    decisions: Floats = cross_val_predict(ridge, table, target, cv=splits)
+    return ridge.fit(table, target).coef_, decisions
 
 
-def _standardised(table: Table, scaler: StandardScaler, columns: slice) -> Table:
-    part: Table = (table[:, columns] - scaler.mean_[columns].astype(np.float32)) / scaler.scale_[columns].astype(
-        np.float32
-    )
-    return part
-
-
-def _blocks(columns: int) -> list[slice]:
-    return [slice(start, start + _COLUMNS) for start in range(0, columns, _COLUMNS)]
+def _parts(table: Table) -> list[slice]:
+    return [slice(start, start + _COLUMNS) for start in range(0, table.shape[1], _COLUMNS)]
 
 
 def _sigmoid(decisions: Floats, second: npt.NDArray[np.bool_]) -> tuple[float, float]:

@@ -91,10 +91,20 @@ def audit(
     return checks
 
 
-def audit_and_log(subject: Subject, engine: Engine, board: ProgressBoard, pixels: Pixels, quick: bool) -> None:
-    """Run every audit before hours of training, and log those whose verdict is look or alarm."""
-    for line in warnings_of(audit(subject, engine, board, pixels, quick)):
+def audit_and_log(subject: Subject, engine: Engine, board: ProgressBoard, pixels: Pixels) -> None:
+    """Run every audit but those whose spectra are missing, and log those whose verdict is look or alarm."""
+    for line in warnings_of(audit(subject, engine, board, pixels, quick=True)):
         board.log(line)
+
+
+def needs_spectra(subject: Subject) -> bool:
+    """Return whether audits are to be run that read spectra which the store does not have."""
+    if known_checks(subject) is not None:
+        return False
+    try:
+        return columns_missing(subject.experiment.report.spectra, subject.competition, subject.store, SPECTRA)
+    except Exception:  # a wrong path, a fault in a module: the audits that need it report that
+        return False
 
 
 def known_checks(subject: Subject) -> list[Check] | None:
@@ -156,7 +166,7 @@ class _Inputs:
         subject, recipe = self.subject, self.subject.experiment.report.spectra
         if columns_missing(recipe, subject.competition, subject.store, SPECTRA):
             if self.quick:
-                raise Skipped("A run with a budget leaves this to ensemble audit.")
+                raise Skipped("This run has no spectra of the photographs; ensemble audit computes them.")
             context = RunContext(subject.competition, subject.ledger, subject.store, self.engine, self.board)
             make_columns(recipe, context, self.pixels, SPECTRA)
         found = read_columns(subject.store, subject.ledger, recipe, SPECTRA, subject.competition.sample.names)

@@ -17,8 +17,10 @@ from ensemble.core.storage.hashing import file_sha256
 from ensemble.store.altered import read_altered
 from ensemble.store.columns import read_columns
 from ensemble.store.oof import COLUMNS, OofStore
-from ensemble.store.predictions import Predictions
+from ensemble.store.predictions import Predictions, load_predictions
+from ensemble.store.results import current_manifest
 
+_FEWEST_ALTERED = 10  # photographs, for a mean with a standard error
 _Kind = TypeVar("_Kind", bound=np.generic)
 
 
@@ -71,6 +73,17 @@ def load_inputs(store: OofStore, experiment: Experiment, predictions: Prediction
     return Inputs(predictions, names, problem, rows, test, None, _movement(store, predictions, names, rows))
 
 
+def has_unseen_answers(store: OofStore, experiment: Experiment) -> bool:
+    """Return whether the last blend chose its blender without answers about altered photographs that exist now."""
+    predictions = load_predictions(store, experiment)
+    manifest = current_manifest(store, predictions)
+    if manifest is None or manifest.get("worth") is None:  # nothing was chosen
+        return False
+    left_out = [name for name in manifest.get("without", []) if name in predictions.members]
+    movement = load_inputs(store, experiment, predictions.without(left_out)).movement
+    return movement is not None and movement.sha256 != manifest.get("altered_sha256")
+
+
 def test_logits_of(store: OofStore, predictions: Predictions, members: list[str], columns_sha256: str | None) -> Logits:
     """Return the test logits (test rows, members + columns) that a blend of these members read.
 
@@ -117,13 +130,16 @@ def select_members(done: NDArray[np.bool_], folds: NDArray[np.int64]) -> tuple[N
 
 
 def _movement(store: OofStore, predictions: Predictions, names: list[str], rows: NDArray[np.intp]) -> Movement | None:
-    """Return the logits of altered photographs that are among the rows of the problem."""
+    """Return the logits of altered photographs that are among some rows of the ledger; None if they are too few."""
     stored = read_altered(store, predictions, names)
     if stored is None:
         return None
     used = np.flatnonzero(np.isin(stored.rows, rows))
+    folds = np.bincount(predictions.ledger.folds[stored.rows[used]], minlength=1)
+    if folds.sum() - folds.max() < _FEWEST_ALTERED:  # with each fold left out some must be left
+        return None
     altered = {alteration: logits[used] for alteration, logits in stored.altered.items()}
-    return Movement(np.searchsorted(rows, stored.rows[used]), stored.unaltered[used], altered)
+    return Movement(np.searchsorted(rows, stored.rows[used]), stored.unaltered[used], altered, stored.sha256)
 
 
 def _first_rows(predictions: Predictions) -> NDArray[np.intp]:

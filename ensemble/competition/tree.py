@@ -142,10 +142,10 @@ class Files(Sequence[bytes]):
     @overload
     def __getitem__(self, rows: slice) -> list[bytes]: ...
     def __getitem__(self, rows: int | slice) -> bytes | list[bytes]:
-        picked = [self._names[rows]] if isinstance(rows, int) else self._names[rows]
+        picked = self._names[rows] if isinstance(rows, slice) else [self._names[rows]]
         found = self._tree.read(dict.fromkeys(filter(None, picked)))
         contents = [found.get(name, b"") for name in picked]
-        return contents[0] if isinstance(rows, int) else contents
+        return contents if isinstance(rows, slice) else contents[0]
 
     def __iter__(self) -> Iterator[bytes]:
         for rows in blocks(len(self)):

@@ -1,4 +1,4 @@
-"""The engine on Ray, local or the cluster in RAY_ADDRESS. Arrays travel through the object store, once a node."""
+"""The engine on Ray, local or the cluster in RAY_ADDRESS."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import ray
 from numpy.typing import NDArray
 from ray.exceptions import NodeDiedError, OutOfMemoryError, RayError, RayTaskError
@@ -21,6 +20,7 @@ from ensemble.core.errors import UserError
 from ensemble.core.storage.array_file import ArrayFile
 from ensemble.engine.base import Engine
 from ensemble.engine.capacity import Capacity
+from ensemble.engine.ray_arrays import BlocksOfArray, remove_files
 from ensemble.engine.ray_connection import connect, why_not
 from ensemble.engine.ray_progress import ProgressReports, TaskProgress
 from ensemble.engine.resources import CPU, GPU, MEMORY, Amounts, total
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 0.5
 _NODES_SECONDS = 2  # for which a list of nodes is used
+_REMOVE_SECONDS = 5.0  # for which the nodes are awaited, at the end, until their files are removed
 _GIB = 2**30
 
 
@@ -73,21 +74,33 @@ class RayEngine(Engine):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave the cluster; a private one ends, and with it every task that still runs."""
-        for reference in self._running:
-            ray.cancel(reference, force=True)
-        self._running.clear()
-        self._references.clear()
-        ray.shutdown()
+        try:
+            for reference in self._running:
+                ray.cancel(reference, force=True)
+            self._remove_files(list(self._references), wait=_REMOVE_SECONDS)
+        except (RayError, RuntimeError, ConnectionError):  # the cluster is gone
+            pass
+        finally:
+            self._running.clear()
+            self._references.clear()
+            ray.shutdown()
 
     def share(self, key: str, array: NDArray[Any] | ArrayFile) -> None:
         """Offer an array; tasks that are submitted from now on read this one."""
-        super().share(key, array)
-        self._references.pop(key, None)
+        if self.shared.get(key) is not array:
+            self.unshare(key)
+            super().share(key, array)
 
     def unshare(self, key: str) -> None:
-        """Drop an array, here and in the object store."""
+        """Drop an array that no task reads any more, here and on the nodes."""
         super().unshare(key)
+        self._remove_files([key], wait=0)
         self._references.pop(key, None)
+
+    def _remove_files(self, keys: Sequence[str], wait: float) -> None:
+        stored = [self._references.get(key) for key in keys]
+        if names := [each.name for each in stored if isinstance(each, BlocksOfArray)]:
+            remove_files(names, list(self._capacity.nodes), wait)
 
     def nodes(self) -> Sequence[Amounts]:
         """Return the resources of the nodes that are alive."""
@@ -124,17 +137,16 @@ class RayEngine(Engine):
         options = {**_options(attempt.occupies), **elsewhere, "name": task.title, "max_retries": 0}
         # A worker that has used a GPU ends with its task, so that the memory of the GPU is surely free again.
         run = _RUN_AND_END if task.resources.num_gpus else _RUN
-        # Arrays that are read whole lie in the object store, which holds them once on each node; a few rows travel.
         inputs = [*(self._stored(key) for key in task.reads), *task.pick(self.shared)]
         reference = run.options(**options).remote(attempt.name, self._progress.actor, task, *inputs)
         self._running[reference] = attempt
 
     def _stored(self, key: str) -> Any:
-        """Return the reference of a shared array, which is put into the object store once."""
+        """Return what tasks are given in place of a shared array: a file of this machine is read where it lies."""
         if key not in self._references:
             array = self.shared[key]
-            here = isinstance(array, ArrayFile) and not self.grows  # its file can be read by the workers
-            self._references[key] = ray.put(array if here else np.asarray(array))
+            travels = isinstance(array, ArrayFile) and self.grows
+            self._references[key] = BlocksOfArray.put(array) if travels else ray.put(array)
         return self._references[key]
 
     def _release(self, reference: Any) -> Attempt:
@@ -226,8 +238,9 @@ def _run(attempt: str, reports: Any, task: Task, *inputs: Any) -> tuple[Any, str
 
     try:
         task.prepare()
+        arrays = [each.read() if isinstance(each, BlocksOfArray) else each for each in inputs]
         report(0.0, "started")
-        value = task.run(list(inputs), report)
+        value = task.run(arrays, report)
     except BaseException as error:
         value = failure(error)
     return value, worker_name(node, os.getpid()), started, time.time()

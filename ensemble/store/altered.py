@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ensemble.core.arrays import Array, Logits
 from ensemble.core.storage.files import Location, local_copy, new_file
+from ensemble.core.storage.hashing import file_sha256
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import Predictions
 from ensemble.store.results import AS_THEY_ARE, BLEND, ROBUSTNESS, predictions_sha256, read
@@ -29,11 +30,14 @@ class AlteredLogits:
     unaltered : float32 (photographs, members)
     altered : dict of str to float32 (photographs, members)
         By alteration.
+    sha256 : str
+        Of the file.
     """
 
     rows: NDArray[np.intp]
     unaltered: Logits
     altered: Mapping[str, Logits]
+    sha256: str
 
 
 def write_altered(store: OofStore, names: Sequence[str], logits: Mapping[str, Mapping[str, Array]]) -> None:
@@ -63,7 +67,9 @@ def read_altered(store: OofStore, predictions: Predictions, members: Sequence[st
         return None
     rows = pd.Index(predictions.ledger.table["name"]).get_indexer(pd.Index(unaltered["name"]))
     matrices = {key: _matrix(part, members) for key, part in found.items()}
-    return AlteredLogits(rows, _matrix(unaltered, members), matrices) if (rows >= 0).all() else None
+    if (rows < 0).any():
+        return None
+    return AlteredLogits(rows, _matrix(unaltered, members), matrices, file_sha256(_file(store)))
 
 
 def _complete(table: pd.DataFrame, members: Sequence[str]) -> bool:

@@ -43,18 +43,22 @@ def make_columns(recipe: Recipe, context: RunContext, pixels: Pixels, file: str 
 
     The table is cached like those of members. An error of a transformer is logged, and no member fails for it.
     """
-    competition = context.competition
     try:
         values = compute_features(recipe, pixels, context.engine, context.store.feature_cache, context.board)
     except FeaturesFailed as error:
         context.board.log(f"{file} could not be made: {error}")
         return
-    train, test = list(context.ledger.table["name"]), competition.sample.names
+    write_columns(recipe, context, values, file)
+
+
+def write_columns(recipe: Recipe, context: RunContext, values: NDArray[np.float32], file: str = COLUMNS) -> None:
+    """Write columns float32 (photographs, columns) of a recipe, training rows first, into a file of the store."""
+    train, test = list(context.ledger.table["name"]), context.competition.sample.names
     frame = pd.DataFrame(values).add_prefix("column_")
     frame.insert(0, "name", [*train, *test])
     frame.insert(1, "split", ["oof"] * len(train) + ["test"] * len(test))
     arrow = pa.Table.from_pandas(frame, preserve_index=False)
-    arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **_made_of(recipe, competition)})
+    arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **_made_of(recipe, context.competition)})
     with new_file(context.store.root / file) as temporary:
         parquet.write_table(arrow, temporary)
 

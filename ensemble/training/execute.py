@@ -6,18 +6,20 @@ import math
 from collections.abc import Callable
 from functools import partial
 
-from ensemble.config import MemberSettings
+from ensemble.config import MemberSettings, Recipe
 from ensemble.core.arrays import Pixels
 from ensemble.core.console.durations import format_duration
 from ensemble.core.errors import UserError
 from ensemble.core.metrics.scores import correct_probabilities
 from ensemble.core.storage.files import Location, write_text
 from ensemble.engine.features.table import FeatureTable, Photographs
-from ensemble.engine.features.tables import FeatureTables
+from ensemble.engine.features.tables import FeatureTables, Read
 from ensemble.engine.pipeline import Pipeline
+from ensemble.engine.recipes.code import features_key
 from ensemble.engine.resources import Job, requested
 from ensemble.engine.tasks.base import FOLDS, LABELS, PHOTOGRAPHS, Outcome, Task
 from ensemble.engine.tasks.failures import Cancelled, Failure
+from ensemble.engine.tasks.features import TableRequest
 from ensemble.engine.tasks.fold import FoldResult
 from ensemble.store.context import RunContext
 from ensemble.training.budget import UNLIMITED, Limits
@@ -57,6 +59,11 @@ class Training:
         self.complete = True
         self._runs: dict[str, MemberRun] = {}
         self._photographs = Photographs(pixels)
+        self._first: list[tuple[TableRequest, Read]] = []
+
+    def compute_first(self, recipe: Recipe, read: Read) -> None:
+        """Compute features by a recipe before those of members; `read` is called with the table or the failure."""
+        self._first.append((TableRequest(recipe, features_key(recipe)), read))
 
     def run(self) -> bool:
         """Bring every missing fold into the store that the budget has room for; returns whether none of them failed."""
@@ -64,6 +71,8 @@ class Training:
         for key, array in ((PHOTOGRAPHS, self._photographs.pixels), (LABELS, ledger.labels), (FOLDS, ledger.folds)):
             engine.share(key, array)
         with board:
+            for request, read in self._first:
+                self.tables.request(request, self._photographs, partial(self._first_done, request, read))
             self._begin()
             self.pipeline.run()
         if engine.time_is_up:
@@ -71,6 +80,11 @@ class Training:
             how = "run the same command to continue" if done else "give it more time"
             board.log(f"the time is up; what is finished is kept, {how}")
         return self.complete
+
+    def _first_done(self, request: TableRequest, read: Read, found: FeatureTable | Failure) -> None:
+        read(found)
+        if not self._readers(request.key):
+            self.tables.forget(request, self._photographs)
 
     def _begin(self) -> None:
         """Start all members; with a budget those that fit, after pilots of those that nobody has measured."""
@@ -130,6 +144,7 @@ class Training:
             self.context.board.cancelled(title)
             return
         run.done += 1
+        self._drop_table(run)
         if outcome.failure:
             fold: int = outcome.task.fold  # type: ignore[attr-defined]
             log = self._write_traceback(self.context.store.log_file(run.name, fold), outcome.failure)
@@ -139,6 +154,11 @@ class Training:
         self._review()
         if stored:
             self.on_stored()
+
+    def _drop_table(self, run: MemberRun) -> None:
+        """Drop the features that a member read, with its last fold, unless another member has folds that read them."""
+        if run.request is not None and not any(reader.open for reader in self._readers(run.request.key)):
+            self.tables.forget(run.request, self._photographs)
 
     def _store(self, run: MemberRun, title: str, result: FoldResult) -> bool:
         """Store a fold, show how good it is, and take note of how long it took; returns whether it is stored."""
@@ -229,6 +249,8 @@ class Training:
         """Return the seconds of a task and of what waits for it: remaining features, and the longest fold after."""
         if task.group in self._runs:
             return self.speeds.fold(task.group)
+        if task.group in {request.group(PHOTOGRAPHS) for request, _ in self._first}:
+            return math.inf
         active = (run for run in self._runs.values() if run.state == "active" and run.request is not None)
         readers = [run.name for run in active if run.request and run.request.group(PHOTOGRAPHS) == task.group]
         features = len(self._photographs) * max(map(self.speeds.photograph, readers), default=0.0)

@@ -18,7 +18,10 @@ def enlarged(size: tuple[int, int], enlarge: float) -> tuple[int, int]:
     """
     factor = enlarge if enlarge < LARGEST_FACTOR else enlarge / max(size)
     if factor < 1:
-        raise ValueError(f"enlarge={enlarge} would shrink photographs or crops of {size[0]} x {size[1]} pixels")
+        raise ValueError(
+            f"enlarge={enlarge} would shrink photographs or crops of {size[0]} x {size[1]} pixels, which loses the "
+            f"traces; set enlarge to more than {max(size)}, or to null"
+        )
     return round(size[0] * factor), round(size[1] * factor)
 
 

@@ -6,28 +6,32 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 from filelock import FileLock
 
 from members.crops import Size
+from members.graphs.session import Graph, read_graph
 from members.packaged import WeightsError, check_weights
 
-_VERSION: Final = 1  # of what is exported and how; another one makes all graphs again
-_PACKAGES: Final = ("torch", "timm", "onnxruntime")
+_PACKAGES: Final = ("torch", "timm", "onnx", "onnxscript", "onnxruntime")
+_SOURCES: Final = ("backbones/*.py", "graphs/*.py")  # that decide what a graph computes
 GRAPH, FACTS = "graph.onnx", "facts.json"
 _CHILD: Final = "members.graphs.make"
+_FOLDER: Final = "who-took-this-photo"
 
 
 class NoGraph(Exception):
-    """A network that has no graph; the message is the reason."""
+    """A network that has no graph, or none now; the message is the reason."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,8 @@ class Request:
         """Return a hash of what the graph depends on: the weights, and the versions of the packages too."""
         weights = check_weights(self.backbone, self.weights)
         content = "" if weights is None else _file_sha256(str(weights), weights.stat().st_mtime_ns)
-        versions = [importlib.metadata.version(package) for package in _PACKAGES]
         weights_as_named = "" if content else self.weights
-        text = json.dumps([_VERSION, versions, content, {**asdict(self), "weights": weights_as_named}])
+        text = json.dumps([_exported_by(), content, {**asdict(self), "weights": weights_as_named}])
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -79,42 +82,83 @@ class Made:
     at_once: int
 
 
-@lru_cache(maxsize=16)
 def made(request: Request) -> Made:
     """Return the graph of a network, which is made if it is not there, by a process that has torch or gets it.
 
     Raises
     ------
     NoGraph
-        The network cannot be a graph.
+        The network cannot be a graph, or none can be made now: no process of this kind tries again.
     WeightsError, ValueError
         The weights or a parameter are not as they should be.
     """
-    folder = cache_folder() / request.key
-    facts = _read(folder)
-    if facts is None:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_suffix(".lock")):
-            facts = _read(folder) or _make(request, folder)
-    if "no_graph" in facts:
-        raise NoGraph(facts["no_graph"])
-    return Made(facts["widths"], folder / GRAPH, facts.get("at_once", 1))
+    found = _made(request.key, request)
+    if isinstance(found, str):
+        raise NoGraph(found)
+    return found
+
+
+def opened(request: Request, threads: int) -> tuple[Graph, int]:
+    """Return a network as a graph, and how many photographs it computes at once.
+
+    Raises
+    ------
+    NoGraph, WeightsError, ValueError
+        As `made`; also where the cached graph is damaged: then the next process makes it again.
+    """
+    found = made(request)
+    try:
+        return read_graph(found.path, threads), found.at_once
+    except Exception as error:  # onnxruntime documents no list of what it raises
+        shutil.rmtree(found.path.parent, ignore_errors=True)
+        raise NoGraph(f"{found.path} was damaged and has been removed ({error})") from None
+
+
+@lru_cache(maxsize=32)
+def _made(key: str, request: Request) -> Made | str:
+    """Return a graph, or why there is none."""
+    try:
+        folder = cache_folder() / key
+        facts = read_facts(folder)
+        if facts is None:
+            with FileLock(folder.with_suffix(".lock")):
+                facts = read_facts(folder) or _make(request, folder)
+    except (NoGraph, OSError, NotImplementedError) as reason:  # a full disk; file systems without locks
+        return str(reason)
+    return facts.get("no_graph") or Made(facts["widths"], folder / GRAPH, facts.get("at_once", 1))
 
 
 def cache_folder() -> Path:
-    """Return the folder of all graphs: in the user's cache, or where there is none in that of temporary files."""
-    for base in (os.environ.get("XDG_CACHE_HOME"), Path.home() / ".cache", tempfile.gettempdir()):
-        if base and os.access(base, os.W_OK):
-            return Path(base) / "who-took-this-photo" / "graphs"
-    return Path(tempfile.gettempdir()) / "who-took-this-photo" / "graphs"
+    """Return the folder of all graphs: in the user's cache, or else in a folder of the user's among temporary files.
+
+    Raises
+    ------
+    NoGraph
+        Neither can be written.
+    """
+    user = getattr(os, "getuid", lambda: 0)()
+    temporary = Path(tempfile.gettempdir()) / f"{_FOLDER}-{user}"
+    for folder in (Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / _FOLDER, temporary):
+        if not folder.is_absolute():  # nobody knows a home
+            continue
+        with suppress(OSError):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            if os.access(folder, os.W_OK) and (folder != temporary or folder.stat().st_uid == user):
+                (folder / "graphs").mkdir(exist_ok=True)
+                return folder / "graphs"
+    raise NoGraph(f"neither the user's cache nor {temporary} can be written")
 
 
-def _read(folder: Path) -> dict[str, Any] | None:
+def read_facts(folder: Path) -> dict[str, Any] | None:
+    """Return what is known of a network; None if that, or the graph itself, is missing or incomplete."""
     try:
         facts: dict[str, Any] = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        size = facts.get("bytes")
+        whole = "widths" in facts and (size is None or (folder / GRAPH).stat().st_size == size)
+    except (OSError, ValueError, AttributeError):
         return None
-    return facts
+    return facts if whole else None
 
 
 def _make(request: Request, folder: Path) -> dict[str, Any]:
@@ -126,15 +170,33 @@ def _make(request: Request, folder: Path) -> dict[str, Any]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-m", _CHILD, json.dumps(asdict(request)), str(folder)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
-    facts = _read(folder)
+    if done.returncode < 0:
+        raise NoGraph(f"the process that makes it was killed (signal {-done.returncode})")
+    facts = read_facts(folder)
     if facts is None:
-        error = done.stdout.strip().splitlines()[-1:] or done.stderr.strip().splitlines()[-1:] or ["it was killed"]
+        error = done.stdout.strip().splitlines()[-1:] or done.stderr.strip().splitlines()[-1:] or ["it ended early"]
         kind, _, message = error[0].partition(": ")
         raise _ERRORS.get(kind, NoGraph)(message or kind)
     return facts
 
 
 _ERRORS: Final[dict[str, Callable[[str], Exception]]] = {"WeightsError": WeightsError, "ValueError": ValueError}
+
+
+@cache
+def _exported_by() -> list[str]:
+    """Return what a graph depends on beside its network: versions of packages, and this code."""
+    root = Path(__file__).parents[1]
+    sources = sorted(file for pattern in _SOURCES for file in root.glob(pattern))
+    code = hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()
+    return [code, *map(_version, _PACKAGES)]
+
+
+def _version(package: str) -> str:
+    for name in (package, f"{package}-gpu"):
+        with suppress(importlib.metadata.PackageNotFoundError):
+            return importlib.metadata.version(name)
+    return ""
 
 
 @lru_cache(maxsize=16)

@@ -20,11 +20,21 @@ from torch import nn
 from members.graphs.session import INPUT, Graph, threads_to_use
 
 TOLERANCE: Final = 1e-4  # of the largest absolute value of an output
-_TRIED: Final = 2  # photographs that both compute
+_PASSING: Final = (OSError, MemoryError, ImportError)
 
 
 class ExportError(Exception):
-    """A network that cannot be a graph, or one that computes something else."""
+    """A network that cannot be a graph, or one that computes something else.
+
+    Attributes
+    ----------
+    lasting : bool
+        Whether another attempt would fail too: a full disk may have room again, a package be installed.
+    """
+
+    def __init__(self, reason: str, *, lasting: bool = True) -> None:
+        super().__init__(reason)
+        self.lasting = lasting
 
 
 def export(network: nn.Module, names: list[str], size: tuple[int, int], path: Path) -> float:
@@ -66,8 +76,9 @@ def export(network: nn.Module, names: list[str], size: tuple[int, int], path: Pa
             graph = Graph(path.read_bytes(), threads=1)
     except Exception as error:  # torch documents no list of what it raises
         reason = str(error.__cause__ or error).strip().partition("\n")[0]
-        raise ExportError(f"{type(error).__name__}: {reason}") from error
-    return _difference(network, graph, photographs)
+        passing = isinstance(error, _PASSING) or isinstance(error.__cause__, _PASSING)
+        raise ExportError(f"{type(error).__name__}: {reason}", lasting=not passing) from error
+    return max(_difference(network, graph, photographs[:count]) for count in (1, len(photographs)))
 
 
 def graph_of(network: nn.Module, names: list[str], size: tuple[int, int]) -> Graph:
@@ -104,8 +115,8 @@ def _difference(network: nn.Module, graph: Graph, photographs: torch.Tensor) -> 
 
 
 def _trial(size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """Return photographs uint8 (2, height, width, 3): noise, and a gradient with a little of it."""
+    """Return photographs uint8 (3, height, width, 3): noise, and two gradients with a little of it."""
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (*size, 3))
     gradient = np.linspace(0, 200, size[1])[None, :, None] + rng.integers(0, 55, (*size, 3))
-    return np.stack([noise, gradient]).astype(np.uint8)[:_TRIED]
+    return np.stack([noise, gradient, gradient[::-1, ::-1]]).astype(np.uint8)

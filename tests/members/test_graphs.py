@@ -17,6 +17,7 @@ from members.backbones import build_network
 from members.backbones.enlarge import enlarged, interpolation
 from members.embedding import FrozenEmbedding
 from members.graphs import cache, choose, export, make
+from members.graphs.session import read_graph
 from tests.members.photographs import classifier, photographs
 
 pytestmark = pytest.mark.training
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.training
 @pytest.fixture(autouse=True)
 def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    cache.made.cache_clear()
+    cache._made.cache_clear()
     return tmp_path / "who-took-this-photo" / "graphs"
 
 
@@ -63,12 +64,62 @@ def test_a_graph_is_made_once_and_again_when_weights_change(cache_folder: Path, 
     first = embedding(weights=weights).transform(X)
     graphs = {path: path.stat().st_mtime_ns for path in cache_folder.glob("*/graph.onnx")}
     assert len(graphs) == 1
-    cache.made.cache_clear()
+    cache._made.cache_clear()
     np.testing.assert_array_equal(embedding(weights=weights).transform(X), first)
     assert {path: path.stat().st_mtime_ns for path in cache_folder.glob("*/graph.onnx")} == graphs
     torch.save(build_network("test_efficientnet", "none", classes=2, size=(32, 32)).backbone.state_dict(), weights)
-    cache.made.cache_clear()
+    cache._made.cache_clear()
     assert not np.allclose(embedding(weights=weights).transform(X), first)
+
+
+def test_a_damaged_graph_is_torch_once_and_is_made_again(cache_folder: Path) -> None:
+    X, _ = photographs(2)
+    expected = embedding().transform(X)
+    [graph] = cache_folder.glob("*/graph.onnx")
+    graph.write_bytes(b"x" * graph.stat().st_size)
+    read_graph.cache_clear()
+    with pytest.warns(UserWarning, match="was damaged and has been removed"):
+        found = embedding(engine="auto", device="cpu").transform(X)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert not graph.exists()
+    cache._made.cache_clear()  # as in another process
+    np.testing.assert_array_equal(embedding().transform(X), expected)
+    graph.write_bytes(b"cut short")
+    cache._made.cache_clear()
+    read_graph.cache_clear()
+    np.testing.assert_array_equal(embedding().transform(X), expected)
+
+
+def test_a_full_disk_is_torch_and_nothing_is_noted_for_ever(
+    cache_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    X, _ = photographs(2)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.onnx, "export", full)
+        with pytest.warns(UserWarning, match="No space left on device"):
+            embedding(engine="auto", device="cpu").transform(X)
+        with pytest.raises(ValueError, match="No space left on device; engine: auto runs it on torch"):
+            embedding().transform(X)
+    cache._made.cache_clear()
+    embedding().transform(X)
+    assert len(list(cache_folder.glob("*/graph.onnx"))) == 1
+
+
+def test_without_a_home_graphs_lie_in_a_folder_of_the_users_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folder = cache.cache_folder()
+    assert folder == tmp_path / f"who-took-this-photo-{os.getuid()}" / "graphs"
+    assert folder.parent.stat().st_mode & 0o777 == 0o700
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(cache.NoGraph, match="neither the user's cache nor"):
+        cache.cache_folder()
 
 
 @pytest.mark.process
@@ -148,6 +199,9 @@ def test_the_engine(engine: str, device: str, precision: str, graph: bool) -> No
 def test_a_gpu_is_not_for_onnx_runtime() -> None:
     with pytest.raises(ValueError, match="computes on the CPU in float32, not on cuda"):
         choose.use_graph("onnxruntime", "cuda", "auto")
+    for estimator in (embedding(precision="bfloat16"), classifier(engine="onnxruntime", precision="bfloat16")):
+        with pytest.raises(ValueError, match="computes on the CPU in float32"):
+            estimator.check_parameters()
 
 
 def test_photographs_are_enlarged_as_torch_does_it() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 from ensemble.config import MemberSettings, load_experiment
 from members.backbones import check_network
 from members.embedding import FrozenEmbedding
+from tests.competitions import LINEAR, write_config
 
 pytestmark = pytest.mark.slow
 
@@ -32,3 +36,26 @@ def test_the_fine_tuned_network_has_the_layers_that_are_frozen() -> None:
     [tuned] = [member for member in MEMBERS if member.features is None]
     options = tuned.model.parameters
     check_network(options["backbone"], "none", stem_stride=None, frozen_layers=options["frozen_layers"])
+
+
+def test_members_without_their_weights_are_left_out_with_the_reason(competition_folder: Path, tmp_path: Path) -> None:
+    """Where the hub is out of reach, say: its members fail by their features or folds, and others are trained."""
+    embedding = """
+  - name: {name}
+    features: {{use: members.embedding.FrozenEmbedding, backbone: test_resnet.r160_in1k, weights: {weights}}}
+    model: {{use: members.ridge.CalibratedRidge}}"""
+    tuned = """
+  - name: tuned
+    model: {use: members.cnn.ImageClassifier, backbone: test_resnet.r160_in1k, weights: hub, epochs: 1}"""
+    config = write_config(tmp_path / "small.yaml", LINEAR, embedding.format(name="hub", weights="hub"), tuned)
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
+    train = [sys.executable, "-m", "ensemble", "train", config, "--data", competition_folder, "--engine", "inline"]
+    done = subprocess.run(
+        [*map(str, train), "--oof", str(tmp_path)], check=False, capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 1, done.stderr
+    for member in ("hub FAILED: its features raised WeightsError", "tuned/fold-0 FAILED: WeightsError"):
+        line = next(line for line in done.stdout.splitlines() if member in line)
+        assert "weights" in line
+    assert "linear/fold-2 done" in done.stdout
+    assert "linear" in (tmp_path / "small" / "leaderboard.md").read_text()

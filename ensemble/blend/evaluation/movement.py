@@ -1,4 +1,4 @@
-"""How often a blender's decision changes when a photograph is altered."""
+"""How often a blender's decision, before a rule places it, changes when a photograph is altered."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ class Movement:
     unaltered : float32 (photographs, members)
     altered : dict of str to float32 (photographs, members)
         By alteration.
+    sha256 : str
+        Of the file that they were read from.
     """
 
     rows: NDArray[np.intp]
     unaltered: Logits
     altered: Mapping[str, Logits]
+    sha256: str
 
     def of(self, evaluation: Evaluation) -> Array:
         """Return the share of alterations that change a blender's decision, float64 (photographs,).

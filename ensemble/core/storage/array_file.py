@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 import weakref
 from collections.abc import Iterator
 from itertools import pairwise
@@ -14,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.core.errors import UserError
 from ensemble.core.parallel import blocks
+from ensemble.core.storage.scratch import create_scratch_file, lock_scratch_file, no_room
 
 
 class ArrayFile:
@@ -38,25 +37,22 @@ class ArrayFile:
             The disk has no room for it.
         """
         kind = np.dtype(dtype)
-        size = kind.itemsize * math.prod(shape)
-        descriptor, name = tempfile.mkstemp(prefix="ensemble-", suffix=".array")
-        try:
-            os.truncate(descriptor, size)
-            if size and hasattr(os, "posix_fallocate"):  # else a full disk is found while it is written
-                os.posix_fallocate(descriptor, 0, size)
-        except OSError as error:
-            os.unlink(name)
-            raise UserError(
-                f"{tempfile.gettempdir()} has no room for {size / 2**30:.1f} GiB of photographs or their features "
-                f"({error.strerror}); set TMPDIR to a folder that has"
-            ) from None
-        finally:
-            os.close(descriptor)
-        created = cls(Path(name), shape, kind, np.arange(shape[0]))
-        created._remove = weakref.finalize(created, Path(name).unlink, missing_ok=True)
+        path, descriptor = create_scratch_file(kind.itemsize * math.prod(shape))
+        created = cls(path, shape, kind, np.arange(shape[0]))
+        created._end = weakref.finalize(created, _remove, path, descriptor)
         return created
 
-    _remove: weakref.finalize[Any, ArrayFile] | None = None
+    @classmethod
+    def of_another_process(cls, path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> ArrayFile | None:
+        """Return the array in a file that has been written; None if it has been removed."""
+        descriptor = lock_scratch_file(path)
+        if descriptor is None:
+            return None
+        found = cls(path, shape, dtype, np.arange(shape[0]))
+        found._end = weakref.finalize(found, os.close, descriptor)
+        return found
+
+    _end: weakref.finalize[Any, ArrayFile] | None = None
     _source: ArrayFile | None = None
 
     @property
@@ -74,9 +70,19 @@ class ArrayFile:
 
     def write(self, start: int, block: NDArray[Any]) -> None:
         """Write rows from `start` on; only the creator does, before it hands the array on."""
-        with self._path.open("r+b") as file:
-            file.seek(start * self._row_bytes)
-            file.write(np.ascontiguousarray(block, dtype=self.dtype).data)
+        content = np.ascontiguousarray(block, dtype=self.dtype)
+        try:
+            with self._path.open("r+b") as file:
+                file.seek(start * self._row_bytes)
+                file.write(content.data)
+        except OSError as error:
+            raise no_room(error, content.nbytes) from None
+
+    def hand_over(self, path: Path) -> None:
+        """Give the file another name; from now on it is in use as long as a process has it open."""
+        os.replace(self._path, path)
+        if self._end is not None and (found := self._end.detach()):
+            os.close(found[2][1])
 
     def take(self, rows: NDArray[np.intp]) -> ArrayFile:
         """Return some rows, in this order, as an array of the same file."""
@@ -99,7 +105,7 @@ class ArrayFile:
         return self._read(self._rows).astype(dtype or self.dtype, copy=False)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_remove": None, "_source": None}
+        return {**self.__dict__, "_end": None, "_source": None}
 
     @property
     def _row_bytes(self) -> int:
@@ -115,6 +121,11 @@ class ArrayFile:
                     file.seek(int(rows[first]) * self._row_bytes)
                     _read_whole(file, found[first:end])
         return found
+
+
+def _remove(path: Path, descriptor: int) -> None:
+    path.unlink(missing_ok=True)
+    os.close(descriptor)
 
 
 def _read_whole(file: Any, array: NDArray[Any]) -> None:

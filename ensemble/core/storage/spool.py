@@ -6,22 +6,30 @@ import os
 import tempfile
 from collections.abc import Iterator, MutableMapping
 
+from ensemble.core.storage.scratch import no_room
+
 
 class Spool(MutableMapping[str, bytes]):
     """A dict of bytes that are on disk, in the folder for temporary files; the file ends with it."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="ensemble-", suffix=".spool")  # noqa: SIM115  as long as it lives
+        try:
+            self._file = tempfile.TemporaryFile(prefix="ensemble-")  # noqa: SIM115  as long as it lives
+        except OSError as error:
+            raise no_room(error, 0) from None
         self._places: dict[str, tuple[int, int]] = {}
         self._end = 0
 
     def __setitem__(self, name: str, content: bytes) -> None:
-        view = memoryview(content)
-        self._places[name] = (self._end, len(content))
-        while view:
-            written = os.pwrite(self._file.fileno(), view, self._end)
-            self._end += written
-            view = view[written:]
+        view, end = memoryview(content), self._end
+        try:
+            while view:
+                written = os.pwrite(self._file.fileno(), view, end)
+                end += written
+                view = view[written:]
+        except OSError as error:
+            raise no_room(error, len(content)) from None
+        self._places[name], self._end = (self._end, len(content)), end
 
     def __getitem__(self, name: str) -> bytes:
         start, length = self._places[name]

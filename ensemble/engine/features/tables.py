@@ -13,6 +13,7 @@ from ensemble.config import Recipe
 from ensemble.core.arrays import Pixels
 from ensemble.core.console.durations import format_duration
 from ensemble.core.console.progress import ProgressBoard
+from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location
 from ensemble.engine.base import Engine
 from ensemble.engine.features.cache import chunk_rows
@@ -20,7 +21,7 @@ from ensemble.engine.features.table import FeatureTable, Photographs
 from ensemble.engine.pipeline import Pipeline
 from ensemble.engine.recipes.code import features_key
 from ensemble.engine.tasks.base import PHOTOGRAPHS, Outcome
-from ensemble.engine.tasks.failures import Cancelled, Failure
+from ensemble.engine.tasks.failures import Cancelled, Failure, failure
 from ensemble.engine.tasks.features import TableRequest
 
 Read = Callable[[FeatureTable | Failure], None]
@@ -40,35 +41,41 @@ class FeatureTables:
     def __init__(self, pipeline: Pipeline, cache: Location, log_progress: bool = True) -> None:
         self.pipeline, self.cache, self.log_progress = pipeline, cache, log_progress
         self._tables: dict[str, FeatureTable] = {}  # by the group of their tasks
-        self._reads: dict[str, Read] = {}  # the same, of those that are not complete
+        self._reads: dict[str, list[Read]] = {}  # the same, of those that are not complete
         self._lines: dict[str, _ProgressLine] = {}
+        self._warned: set[str] = set()
 
     def request(self, request: TableRequest, photographs: Photographs, read: Read) -> None:
-        """Compute a table unless that has begun; `read` is called with it once it is complete, or with the failure.
-
-        A later `read` for the same table replaces an earlier one.
-        """
+        """Compute a table unless that has begun; `read` is called with it once it is complete, or with the failure."""
         group = request.group(photographs.key)
-        if group in self._tables and self._tables[group].complete:
-            read(self._tables[group])
-            return
-        self._reads[group] = read
-        if group in self._tables:
-            self._lines[group].read_by(request)
-        else:
-            table = self._tables[group] = FeatureTable(request, photographs, self.cache)
+        new = group not in self._tables
+        if new:
+            try:
+                table = FeatureTable(request, photographs, self.cache)
+            except (ValueError, UserError) as error:
+                read(failure(error))
+                return
+            self._tables[group], self._reads[group] = table, []
             self._lines[group] = _ProgressLine(table, self.pipeline.board if self.log_progress else None)
-            self._lines[group].read_by(request)
+        table = self._tables[group]
+        if table.complete and not new:
+            read(table)
+            return
+        self._reads[group].append(read)
+        self._lines[group].read_by(request)
+        if new:
             self._lines[group].update()
             self.pipeline.submit(table.missing(), partial(self._receive, table))
             self._pass_on(table)
 
     def forget(self, request: TableRequest, photographs: Photographs) -> None:
-        """Cancel a table, or drop it from memory: nobody reads it any more."""
+        """Cancel a table, or drop it: nobody reads it any more."""
         group = request.group(photographs.key)
         self.pipeline.cancel(group)
-        self._tables.pop(group, None)
+        if table := self._tables.pop(group, None):
+            self.pipeline.engine.unshare(table.name)
         self._reads.pop(group, None)
+        self._lines.pop(group, None)
         self.pipeline.board.expect(group, 0.0)
 
     def remaining(self, request: TableRequest, photographs: Photographs) -> list[int]:
@@ -80,23 +87,39 @@ class FeatureTables:
     def _receive(self, table: FeatureTable, outcome: Outcome) -> None:
         if isinstance(outcome.value, Cancelled):
             return
-        if outcome.failure:
-            read = self._reads[table.group]
-            self.forget(table.request, table.photographs)
-            read(outcome.failure)
-            return
         could_cache = table.uncached is None
-        table.add(outcome.task, outcome.value)  # type: ignore[arg-type]
+        try:
+            found = outcome.failure
+            if found is None:
+                self._log_warnings(table, outcome.value.warnings)
+                table.add(outcome.task, outcome.value)  # type: ignore[arg-type]
+        except (ValueError, UserError) as error:  # another number of columns; a full disk
+            found = failure(error)
+        if found is not None:
+            reads = self._reads[table.group]
+            self.forget(table.request, table.photographs)
+            for read in reads:
+                read(found)
+            return
         if table.uncached is not None and could_cache:
             use = table.request.recipe.use
             self.pipeline.board.log(f"features {use} cannot be cached for other runs: {table.uncached}")
         self._lines[table.group].computed(outcome)
         self._pass_on(table)
 
+    def _log_warnings(self, table: FeatureTable, warnings: tuple[str, ...]) -> None:
+        """Log what a transformer warned of, once a run."""
+        for text in warnings:
+            line = f"features {table.request.recipe.use}: {text}"
+            if line not in self._warned:
+                self._warned.add(line)
+                self.pipeline.board.log(line)
+
     def _pass_on(self, table: FeatureTable) -> None:
         if table.complete:
             self.pipeline.engine.share(table.name, table.values())
-            self._reads.pop(table.group)(table)
+            for read in self._reads.pop(table.group):
+                read(table)
 
 
 class FeaturesFailed(Exception):
@@ -154,7 +177,8 @@ class _ProgressLine:
         done, total, now = self.table.done, len(self.table.photographs), time.time()
         computed = done - self.cached
         seconds = (now - self.started) / computed * (total - done) if computed else 0.0
-        work = self.table.seconds_per_photograph * (total - done) if done else None
+        cpus = self.table.request.resources.num_cpus
+        work = self.table.seconds_per_photograph * (total - done) * cpus if done else None
         self.board.expect(self.table.group, work)
         if done < total and now - self.last < _EVERY_SECONDS:
             return

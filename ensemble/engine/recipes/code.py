@@ -29,6 +29,7 @@ LIBRARIES = (
     "lightgbm",
     "torch",
     "timm",
+    "onnxruntime",
     "pillow",
     "optuna",
     "ray",

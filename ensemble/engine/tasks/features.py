@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.config import Recipe, Resources
+from ensemble.core.console.text import sentence
 from ensemble.core.threads import threads
 from ensemble.engine.recipes.build import build
 from ensemble.engine.recipes.code import OTHER_CODE, feature_group, features_key
@@ -20,10 +22,11 @@ _TOLERANCE = 1e-4  # rounding may depend on how many rows are computed together;
 
 @dataclass(frozen=True)
 class Features:
-    """Result of a feature task: float32 (photographs, columns), and the seconds they took."""
+    """Result of a feature task: float32 (photographs, columns), the seconds they took, and what a user should know."""
 
     values: NDArray[np.float32]
     seconds: float
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,15 +81,17 @@ class FeatureTask(Task):
     def run(self, inputs: list[Any], report: Report) -> Features:  # noqa: ARG002
         """Transform the photographs; the seconds do not count loading the transformer."""
         (photographs,) = inputs
-        with threads(self.resources.num_cpus):
+        with threads(self.resources.num_cpus), warnings.catch_warnings(record=True) as raised:
+            warnings.simplefilter("default")
             transformer = build(self.request.recipe)
             started = time.perf_counter()
             table = np.ascontiguousarray(transformer.transform(photographs), dtype=np.float32)
             seconds = time.perf_counter() - started
+            last = transformer.transform(photographs[-1:])
         use = self.request.recipe.use
         if table.ndim != 2 or len(table) != len(photographs):
             raise ValueError(f"{use} gave features of shape {table.shape} for {len(photographs)} photographs")
-        last = transformer.transform(photographs[-1:])
         if not np.allclose(last, table[-1:], rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True):
             raise ValueError(f"{use} is not stateless: a photograph alone gives other features than among others")
-        return Features(table, seconds)
+        notes = [sentence(str(each.message)) for each in raised if each.category is UserWarning]
+        return Features(table, seconds, tuple(dict.fromkeys(notes)))

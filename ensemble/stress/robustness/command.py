@@ -37,6 +37,7 @@ def main(
     """Alter held-out photographs, predict them with the stored models, and report how the scores change."""
     found, experiment = find_store(store, oof, say)
     named = [member.name for member in choose_members(experiment, members)] if members else []
+    from ensemble.blend.inputs import has_unseen_answers
     from ensemble.report.publish import update_report
     from ensemble.stress.robustness.run import RobustnessRequest, robustness
 
@@ -45,7 +46,7 @@ def main(
     table, content, complete = robustness(found, experiment, data, engine, wanted, board)
     _print(board.console, found, table, content)
     board.console.print(f"AUC, false positives, abstention: {file_of(found, ROBUSTNESS, 'md')}", markup=False)
-    if content["unseen_by_blend"]:
+    if has_unseen_answers(found, experiment):
         board.console.print("ensemble blend chooses the blender by these answers too, if you call it again")
     update_report(found, experiment, board.log)
     if not complete:

@@ -198,7 +198,6 @@ def _facts(
         "members": members,
         "left_out": dict(run.left_out),
         "blend": _blend_facts(run.blend, manifest),
-        "unseen_by_blend": _unseen_by_blend(manifest, members),
         "check": check,
         "troubles": [{**asdict(failure), "in_words": failure.sentence()} for failure in failures],
         "notes": _notes(run, answered, failures, check),
@@ -217,13 +216,6 @@ def _blend_facts(blend: HonestBlend | str, manifest: dict[str, Any] | None) -> d
         "needed": blend.needed,
         "reads_columns": blend.reads_columns,
     }
-
-
-def _unseen_by_blend(manifest: dict[str, Any] | None, members: Sequence[str]) -> bool:
-    """Return whether the last blend chose without answers about altered photographs, which its members have now."""
-    if manifest is None or not set(manifest["members"]) <= set(members) or manifest["columns_sha256"] is not None:
-        return False
-    return all(blender.get("changed_when_altered") is None for blender in manifest["blenders"].values())
 
 
 def _check(run: RobustnessRun, clean: Mapping[str, Array]) -> dict[str, Any]:

@@ -132,7 +132,7 @@ def altered_second_member(rows: np.ndarray, logits: np.ndarray) -> Movement:
     """What happens if an alteration turns round what the second member says."""
     altered = logits[rows].copy()
     altered[:, 1] *= -1
-    return Movement(rows, logits[rows], {"turned": altered})
+    return Movement(rows, logits[rows], {"turned": altered}, "")
 
 
 def test_a_member_that_alterations_confuse_loses_its_blend_the_choice() -> None:
@@ -157,7 +157,7 @@ def test_the_rows_that_a_choice_decides_do_not_move_it() -> None:
     evaluations = [evaluate(blender_of(t, 4), here) for t in ("mean", "single_best", "greedy")]
     one = altered_second_member(np.arange(300), here.logits)
     other = {"turned": np.where((here.folds == 2)[:, None], -one.altered["turned"], one.altered["turned"])}
-    choices = [choose(evaluations, here, each) for each in (one, Movement(one.rows, one.unaltered, other))]
+    choices = [choose(evaluations, here, each) for each in (one, Movement(one.rows, one.unaltered, other, ""))]
     parts = [choice.choosing.parts[[set(p) == set(np.flatnonzero(here.folds == 2)) for p in here.held_out].index(True)]
              for choice in choices]  # fmt: skip
     assert parts[0].blender.title == parts[1].blender.title

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import io
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -162,6 +164,52 @@ def test_what_a_transformer_raises_goes_to_the_reader(pipeline: Pipeline, tmp_pa
     assert len(pipeline.queue) == 0, "the other chunks are cancelled"
     with pytest.raises(FeaturesFailed, match="no features of these"):
         compute_features(bad, PIXELS, pipeline.engine, tmp_path, pipeline.board)
+
+
+class Uneven:
+    """As many columns as the first photograph says; warns of it."""
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        warnings.warn("columns differ", stacklevel=2)
+        return np.zeros((len(X), 1 + int(X[0, 0, 0, 0])))
+
+
+def test_tables_that_cannot_be_put_together_are_a_failure_of_their_readers(pipeline: Pipeline, tmp_path: Path) -> None:
+    recipe, pixels = Recipe(use=f"{__name__}.Uneven"), np.zeros((20, 8, 8, 3), dtype=np.uint8)
+    pixels[8:16] = 1
+    pipeline.engine.share(PHOTOGRAPHS, pixels)
+    request, readers = TableRequest(recipe, features_key(recipe)), (list[Any](), list[Any]())
+    tables = FeatureTables(pipeline, tmp_path)
+    for found in readers:
+        tables.request(request, Photographs(pixels), found.append)
+    pipeline.run()
+    for found in readers:
+        assert [each.cause for each in found] == [
+            f"ValueError: {recipe.use} gives another number of columns for other photographs"
+        ]
+    printed = pipeline.board.console.file.getvalue()  # type: ignore[attr-defined]
+    assert printed.count("columns differ") == 1
+    again: list[Any] = []
+    cached = FeatureTables(pipeline, tmp_path)
+    for _ in range(2):
+        cached.request(request, Photographs(pixels), again.append)
+        pipeline.run()
+    assert all(isinstance(each, Failure) for each in again)
+
+
+def test_a_table_that_nobody_reads_any_more_is_gone(pipeline: Pipeline, tmp_path: Path) -> None:
+    tables, request = FeatureTables(pipeline, tmp_path), TableRequest(RECIPE, features_key(RECIPE))
+    found: list[Any] = []
+    tables.request(request, Photographs(PIXELS), found.append)
+    pipeline.run()
+    path = found.pop().values()._path
+    assert path.exists()
+    assert request.key in pipeline.engine.shared
+    tables.forget(request, Photographs(PIXELS))
+    pipeline.history.clear()
+    gc.collect()
+    assert not path.exists()
+    assert request.key not in pipeline.engine.shared
 
 
 def test_forgotten_tables_are_not_computed(pipeline: Pipeline, tmp_path: Path) -> None:

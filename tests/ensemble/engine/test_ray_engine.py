@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 
 from ensemble.config import load_experiment
 from ensemble.core.errors import UserError
+from ensemble.core.storage.array_file import ArrayFile
+from ensemble.engine.ray_arrays import BlocksOfArray
+from ensemble.engine.ray_engine import RayEngine
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from ensemble.train import train
@@ -99,6 +103,33 @@ def test_progress_is_told_in_plain_lines(both: Both) -> None:
     assert "of 21 folds" in said
     ours = [line for line in said.splitlines() if "(raylet)" not in line]  # Ray speaks up when a worker dies
     assert not [line for line in ours if "\x1b" in line]
+
+
+def test_each_node_makes_one_file_of_an_array_for_as_long_as_it_is_shared(
+    ray_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", ray_address)
+    expected = np.arange(600 * 4, dtype=np.float32).reshape(600, 4)
+    array = ArrayFile.create(expected.shape, expected.dtype)
+    array.write(0, expected)
+    with RayEngine() as engine:
+        assert engine.nodes()
+        for how in ("unshared", "left"):
+            engine.share("table", array)
+            stored = engine._stored("table")
+            assert isinstance(stored, BlocksOfArray)
+            assert len(stored.references) == 3
+            one, two = stored.read(), stored.read()
+            np.testing.assert_array_equal(np.asarray(two), expected)
+            assert one._path == two._path
+            assert one._path.exists()
+            if how == "unshared":
+                engine.unshare("table")
+                deadline = time.monotonic() + 30
+                while one._path.exists():
+                    assert time.monotonic() < deadline
+                    time.sleep(0.05)
+    assert not one._path.exists()
 
 
 def test_a_cluster_that_is_not_there_is_a_sentence(

@@ -14,6 +14,8 @@ from ensemble.blend.run import blend
 from ensemble.config import load_experiment
 from ensemble.core.errors import UserError
 from ensemble.core.storage.lock import only_writer
+from ensemble.engine.inline import InlineEngine
+from ensemble.engine.recipes.code import features_key
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from ensemble.train import train
@@ -161,7 +163,8 @@ def test_another_photograph_is_named_and_its_features_alone_are_computed_again(
     assert f"the data or folds changed (other photographs: {split}/00005.png); the finished work was moved to" in said
     assert "3 folds to train, 0 finished already" in said
     computed = [entry["task"] for entry in json.loads((store.root / "runs.json").read_text())[-1]["timeline"]]
-    assert len([task for task in computed if "/chunk-" in task]) == 1
+    chunks = [task.partition("-")[0] for task in computed if "/chunk-" in task]
+    assert sorted(chunks) == ["features/LogDCT", "features/Spectra"], "the latter are for the audits"
     assert len([task for task in computed if "/fold-" in task]) == 3
 
 
@@ -401,6 +404,23 @@ def test_features_are_computed_once(
     third = train_inline(write_config(tmp_path / "c.yaml", LINEAR, name="third"), competition_folder, tmp_path / "oof")
     assert calls == [52, 1, 52, 1]
     assert load_predictions(third).oof_logits[:, 0] == pytest.approx(load_predictions(trained).oof_logits[:, 0], abs=0)
+
+
+@pytest.mark.training
+def test_features_are_dropped_with_the_last_fold_that_reads_them(
+    competition_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored_before: dict[str, int] = {}
+    oof, unshare = tmp_path / "oof", InlineEngine.unshare
+
+    def noting(engine: InlineEngine, key: str) -> None:
+        stored_before[key] = len(list(oof.glob("small/members/*/*/fold.json")))
+        unshare(engine, key)
+
+    monkeypatch.setattr(InlineEngine, "unshare", noting)
+    store = train_inline(write_config(tmp_path / "c.yaml", LINEAR, BOOSTED), competition_folder, oof)
+    [key] = {features_key(member.features) for member in store.experiment().members if member.features}
+    assert stored_before[key] == 5, "the sixth is stored right after"
 
 
 def test_what_the_run_cost_is_noted(trained: OofStore) -> None:
