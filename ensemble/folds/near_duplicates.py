@@ -16,7 +16,7 @@ from ensemble.core.arrays import Pixels
 from ensemble.core.parallel import in_threads
 
 HASH_SIZE = 16  # 16 x 16 = 256 bits: aligned faces are too similar for 64
-_BLOCK = 2048
+_BLOCK = 512
 
 
 def near_duplicate_groups(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -77,15 +76,26 @@ def read_columns(
     try:
         with local_copy(store.root / file) as local:
             arrow = parquet.read_table(local, use_threads=False)
-        if recipe is not None and (arrow.schema.metadata or {}).get(_RECIPE) != _recipe(recipe):
-            return None
-        table: Any = arrow.to_pandas()
-        splits = [table[table["split"] == split].set_index("name").drop(columns="split") for split in ("oof", "test")]
-        names_of = [ledger.table["name"], store.sample().names if sample is None else list(sample)]
-        train, test = (part.loc[names].to_numpy(np.float32) for part, names in zip(splits, names_of, strict=True))
-    except (OSError, KeyError, pa.ArrowInvalid):
+    except (OSError, pa.ArrowInvalid):
         return None
-    return train, test
+    if recipe is not None and (arrow.schema.metadata or {}).get(_RECIPE) != _recipe(recipe):
+        return None
+    names_of = [list(ledger.table["name"]), store.sample().names if sample is None else list(sample)]
+    splits, names = arrow["split"].to_numpy(), arrow["name"].to_numpy()
+    parts = []
+    for split, wanted in zip(("oof", "test"), names_of, strict=True):
+        here = np.flatnonzero(splits == split)
+        found = pd.Index(names[here]).get_indexer(pd.Index(wanted, dtype=object))
+        if (found < 0).any():
+            return None
+        parts.append(here[found])
+    titles = [title for title in arrow.column_names if title not in ("name", "split")]
+    tables = [np.empty((len(rows), len(titles)), np.float32) for rows in parts]
+    for number, title in enumerate(titles):  # column by column: pandas would hold all of them twice
+        values = arrow[title].to_numpy()
+        for table, rows in zip(tables, parts, strict=True):
+            table[:, number] = values[rows]
+    return tables[0], tables[1]
 
 
 def _recipe(recipe: Recipe) -> bytes:
