@@ -70,7 +70,7 @@ def load_inputs(store: OofStore, experiment: Experiment, predictions: Prediction
     problem = Problem(oof, len(used), _rows(ledger.labels, rows), _rows(ledger.folds, rows))
     if columns is not None:
         return Inputs(predictions, names, problem, rows, test, _columns_sha256(store), movement=None)
-    return Inputs(predictions, names, problem, rows, test, None, _movement(store, predictions, names, rows))
+    return Inputs(predictions, names, problem, rows, test, None, _movement(store, predictions, names, problem, rows))
 
 
 def has_unseen_answers(store: OofStore, experiment: Experiment) -> bool:
@@ -129,17 +129,18 @@ def select_members(done: NDArray[np.bool_], folds: NDArray[np.int64]) -> tuple[N
     return used, np.flatnonzero(np.isin(folds, shared))
 
 
-def _movement(store: OofStore, predictions: Predictions, names: list[str], rows: NDArray[np.intp]) -> Movement | None:
+def _movement(
+    store: OofStore, predictions: Predictions, names: list[str], problem: Problem, rows: NDArray[np.intp]
+) -> Movement | None:
     """Return the logits of altered photographs that are among some rows of the ledger; None if they are too few."""
     stored = read_altered(store, predictions, names)
     if stored is None:
         return None
     used = np.flatnonzero(np.isin(stored.rows, rows))
-    folds = np.bincount(predictions.ledger.folds[stored.rows[used]], minlength=1)
-    if folds.sum() - folds.max() < _FEWEST_ALTERED:  # with each fold left out some must be left
-        return None
     altered = {alteration: logits[used] for alteration, logits in stored.altered.items()}
-    return Movement(np.searchsorted(rows, stored.rows[used]), stored.unaltered[used], altered, stored.sha256)
+    found = Movement(np.searchsorted(rows, stored.rows[used]), stored.unaltered[used], altered, stored.sha256)
+    enough = all(int((~found.among(part)).sum()) >= _FEWEST_ALTERED for part in problem.held_out)
+    return found if enough else None
 
 
 def _first_rows(predictions: Predictions) -> NDArray[np.intp]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import ray
 from numpy.typing import NDArray
 from ray.exceptions import NodeDiedError, OutOfMemoryError, RayError, RayTaskError
@@ -137,7 +138,8 @@ class RayEngine(Engine):
         options = {**_options(attempt.occupies), **elsewhere, "name": task.title, "max_retries": 0}
         # A worker that has used a GPU ends with its task, so that the memory of the GPU is surely free again.
         run = _RUN_AND_END if task.resources.num_gpus else _RUN
-        inputs = [*(self._stored(key) for key in task.reads), *task.pick(self.shared)]
+        picked = [np.asarray(each) if self._travels(each) else each for each in task.pick(self.shared)]
+        inputs = [*(self._stored(key) for key in task.reads), *picked]
         reference = run.options(**options).remote(attempt.name, self._progress.actor, task, *inputs)
         self._running[reference] = attempt
 
@@ -145,9 +147,12 @@ class RayEngine(Engine):
         """Return what tasks are given in place of a shared array: a file of this machine is read where it lies."""
         if key not in self._references:
             array = self.shared[key]
-            travels = isinstance(array, ArrayFile) and self.grows
-            self._references[key] = BlocksOfArray.put(array) if travels else ray.put(array)
+            self._references[key] = BlocksOfArray.put(array) if self._travels(array) else ray.put(array)
         return self._references[key]
+
+    def _travels(self, array: NDArray[Any] | ArrayFile) -> bool:
+        """Return whether the workers may be unable to read the file of an array."""
+        return isinstance(array, ArrayFile) and self.grows
 
     def _release(self, reference: Any) -> Attempt:
         attempt = self._running.pop(reference)

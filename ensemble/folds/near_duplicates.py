@@ -16,7 +16,7 @@ from ensemble.core.arrays import Pixels
 from ensemble.core.parallel import in_threads
 
 HASH_SIZE = 16  # 16 x 16 = 256 bits: aligned faces are too similar for 64
-_BLOCK = 512
+_BLOCK = 2048
 
 
 def near_duplicate_groups(
@@ -43,15 +43,20 @@ def perceptual_hashes(photographs: Pixels) -> NDArray[np.bool_]:
 
 def near_duplicate_pairs(hashes: NDArray[np.bool_], distance: int) -> NDArray[np.intp]:
     """Find pairs (i, j), i < j, whose hashes differ in at most `distance` bits, one mirrored or not: (pairs, 2)."""
-    signs = hashes.astype(np.float32) * 2 - 1
-    least = signs.shape[-1] - 2 * distance  # equal bits minus different bits
-    pairs = []
-    for start in range(0, len(signs), _BLOCK):
-        block = signs[start : start + _BLOCK, 0]
-        close = (block @ signs[:, 0].T >= least) | (block @ signs[:, 1].T >= least)
-        i, j = np.nonzero(close)
-        pairs.append(np.stack([i + start, j], axis=1)[i + start < j])
-    return np.concatenate(pairs) if pairs else np.empty((0, 2), dtype=np.intp)
+    least = hashes.shape[-1] - 2 * distance  # equal bits minus different bits
+    starts, found = range(0, len(hashes), _BLOCK), [np.empty((0, 2), dtype=np.intp)]
+    for one in starts:
+        upright = _signs(hashes[one : one + _BLOCK, 0])
+        for other in starts[one // _BLOCK :]:
+            ways = _signs(hashes[other : other + _BLOCK])
+            close = (upright @ ways[:, 0].T >= least) | (upright @ ways[:, 1].T >= least)
+            pairs = np.argwhere(close) + np.array([one, other])
+            found.append(pairs[pairs[:, 0] < pairs[:, 1]])
+    return np.concatenate(found)
+
+
+def _signs(hashes: NDArray[np.bool_]) -> NDArray[np.float32]:
+    return hashes.astype(np.float32) * 2 - 1
 
 
 def components(n: int, pairs: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ensemble.config import Recipe, Resources
 from ensemble.core.console.text import sentence
+from ensemble.core.storage.array_file import ArrayFile
 from ensemble.core.threads import threads
 from ensemble.engine.recipes.build import build
 from ensemble.engine.recipes.code import OTHER_CODE, feature_group, features_key
@@ -69,8 +70,11 @@ class FeatureTask(Task):
         return self.request.resources
 
     def pick(self, shared: Shared) -> list[Any]:
-        """Return the photographs of the chunk."""
-        return [shared[self.source][self.rows]]
+        """Return the photographs of the chunk: from a file they are read where the task runs."""
+        source = shared[self.source]
+        if isinstance(source, ArrayFile):
+            return [source.take(np.arange(self.rows.start, self.rows.stop))]
+        return [source[self.rows]]
 
     def prepare(self) -> None:
         """Import the transformer, and check that its code is the driver's."""
@@ -80,7 +84,7 @@ class FeatureTask(Task):
 
     def run(self, inputs: list[Any], report: Report) -> Features:  # noqa: ARG002
         """Transform the photographs; the seconds do not count loading the transformer."""
-        (photographs,) = inputs
+        photographs = np.asarray(inputs[0])
         with threads(self.resources.num_cpus), warnings.catch_warnings(record=True) as raised:
             warnings.simplefilter("default")
             transformer = build(self.request.recipe)

@@ -16,6 +16,7 @@ import pytest
 from numpy.typing import NDArray
 from rich.console import Console
 
+from ensemble.blend.inputs import has_unseen_answers
 from ensemble.blend.run import blend
 from ensemble.config import BlendMethod
 from ensemble.core.console.progress import ProgressBoard
@@ -236,6 +237,12 @@ def test_the_next_blend_knows_how_its_members_answer_when_altered(store: OofStor
     assert all(0 <= share <= 1 for share in shares.values())
     assert "when photographs are altered" in content["reason"]
     assert "decisions changed by alterations" in (store.root / "blend" / "report.md").read_text()
+    assert not has_unseen_answers(store, store.experiment())
+    ask(store, "jpeg_50_420", "flip")
+    assert has_unseen_answers(store, store.experiment())
+    ask(store, "flip", photographs=11)
+    assert {each["changed_when_altered"] for each in blend(store)["blenders"].values()} == {None}, "they are too few"
+    ask(store, "flip")
     facts = store.root / "robustness" / "robustness.json"
     found = json.loads(facts.read_text())
     facts.write_text(json.dumps({**found, "predictions_sha256": {"linear": "of other models", "boosted": ""}}))
