@@ -25,7 +25,7 @@ from ensemble.engine.features.table import FeatureTable
 from ensemble.engine.recipes.build import build
 from ensemble.engine.tasks.failures import Failure
 from ensemble.report.publish import publish
-from ensemble.store.columns import SPECTRA, columns_missing, write_columns
+from ensemble.store.columns import SPECTRA, columns_missing, make_columns, write_columns
 from ensemble.store.context import RunContext
 from ensemble.store.oof import COLUMNS, RECORD, SUBMISSION, OofStore
 from ensemble.store.opening import facts_of, prepare, write_photograph_hashes
@@ -94,7 +94,9 @@ def train(
                 context = RunContext(competition, ledger, store, engine, board)
                 pixels = competition.decode() if pixels is None else pixels
                 training = Training(context, plan, pixels, limits, live.fold_stored)
-                if columns:
+                if columns and limits.budget.limited:  # which counts members alone
+                    make_columns(columns, context, pixels)
+                elif columns:
                     training.compute_first(columns, partial(_write_columns, context, columns, COLUMNS))
                 if plan.missing:
                     _audit(training, experiment, pixels)
@@ -125,14 +127,18 @@ def _write_columns(context: RunContext, recipe: Recipe, file: str, found: Featur
     """Write columns of the photographs into the store; an error of the transformer is logged, and no member fails."""
     if isinstance(found, Failure):
         context.board.log(f"{file} could not be made: {found.cause}")
-    else:
+        return
+    try:
         write_columns(recipe, context, np.asarray(found.values()), file)
+    except (OSError, UserError) as error:  # a full disk, say: no member needs them
+        context.board.log(f"{file} could not be stored: {error}")
 
 
 def _audit(training: Training, experiment: Experiment, pixels: Pixels) -> None:
     """Audit the data before hours are spent on members that may learn a shortcut.
 
-    Spectra of all photographs are computed first, and meanwhile members begin; with a budget there are no spectra.
+    Spectra of all photographs are computed first; while the audits run, members that have begun go on. With a budget
+    there are no spectra.
     """
     from ensemble.audit.run import Subject, audit_and_log, needs_spectra  # a run with nothing to do should not wait
 

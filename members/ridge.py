@@ -37,7 +37,7 @@ class CalibratedRidge(ClassifierMixin, BaseEstimator):
     """Ridge regression of the two classes on standardised columns, with a sigmoid that makes probabilities of it.
 
     What scikit-learn calls ``make_pipeline(StandardScaler(), CalibratedClassifierCV(RidgeClassifier(alpha), cv=cv,
-    ensemble=False))``, and its probabilities. If there are more columns than rows, one matrix is inverted, and gives
+    ensemble=False))``, and its probabilities. Of no more rows than columns one matrix is inverted, and gives
     the decisions of all inner folds too.
 
     Parameters
@@ -164,19 +164,22 @@ def _dual(columns: _Standardised, target: Floats, alpha: float, folds: Folds) ->
 
     With H = (Z Z' + alpha I)^-1, the weights are Z' H (y - mean y), since columns of Z have mean zero. The fit smooths
     the targets by S = I - alpha H + 11'/n, and a fold's residuals without it are (I - S)^-1, of its own rows, times
-    those of the whole fit: exact for any quadratic penalty (Craven & Wahba, 1979, for one row).
+    those of the whole fit: exact for any quadratic penalty (Craven & Wahba, 1979, for one row). Z Z' 1 = 0, which for a
+    small alpha would be all that counts in H; so c 11' is inverted too, and what it adds to I - S is subtracted.
     """
     rows = len(target)
     products = np.zeros((rows, rows))
     for part in columns:
         products += part @ part.T
+    added = np.trace(products) / rows**2
+    products += added
     products[np.diag_indices(rows)] += alpha
     inverse = inv(products, overwrite_a=True, check_finite=False, assume_a="pos")
     dual = inverse @ (target - target.mean())
     decisions = np.empty(rows)
     for fold in folds:
-        unsmoothed = alpha * inverse[np.ix_(fold, fold)] - 1 / rows
-        decisions[fold] = target[fold] - solve(unsmoothed, alpha * dual[fold], assume_a="pos")
+        unsmoothed = inverse[np.ix_(fold, fold)] - 1 / (added * rows + alpha) / rows
+        decisions[fold] = target[fold] - solve(unsmoothed, dual[fold], assume_a="pos")
     return np.concatenate([part.T @ dual for part in columns]), decisions
 
 

@@ -22,6 +22,7 @@ from ensemble.core.console.text import sentence
 from ensemble.core.errors import UserError
 from ensemble.core.storage.hashing import digest
 from ensemble.engine.base import Engine
+from ensemble.engine.recipes.build import build
 from ensemble.engine.recipes.code import features_key, framework_code, versions
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.checks import Check, checks_of, not_run, read_content, write_audit, write_files
@@ -101,8 +102,10 @@ def needs_spectra(subject: Subject) -> bool:
     """Return whether audits are to be run that read spectra which the store does not have."""
     if known_checks(subject) is not None:
         return False
+    recipe = subject.experiment.report.spectra
     try:
-        return columns_missing(subject.experiment.report.spectra, subject.competition, subject.store, SPECTRA)
+        build(recipe)
+        return columns_missing(recipe, subject.competition, subject.store, SPECTRA)
     except Exception:  # a wrong path, a fault in a module: the audits that need it report that
         return False
 

@@ -140,7 +140,7 @@ def _movement(
     altered = {alteration: logits[used] for alteration, logits in stored.altered.items()}
     found = Movement(np.searchsorted(rows, stored.rows[used]), stored.unaltered[used], altered, stored.sha256)
     enough = all(int((~found.among(part)).sum()) >= _FEWEST_ALTERED for part in problem.held_out)
-    return found if enough else None
+    return found if enough and problem.held_out else None
 
 
 def _first_rows(predictions: Predictions) -> NDArray[np.intp]:

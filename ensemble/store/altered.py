@@ -46,6 +46,9 @@ def write_altered(store: OofStore, names: Sequence[str], logits: Mapping[str, Ma
         pd.DataFrame({"alteration": alteration, "name": names, **{m: v for m, v in members.items() if m != BLEND}})
         for alteration, members in logits.items()
     ]
+    if not tables:
+        _file(store).unlink(missing_ok=True)
+        return
     with new_file(_file(store)) as temporary:
         pd.concat(tables).to_parquet(temporary, index=False)
 

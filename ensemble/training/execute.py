@@ -71,9 +71,9 @@ class Training:
         for key, array in ((PHOTOGRAPHS, self._photographs.pixels), (LABELS, ledger.labels), (FOLDS, ledger.folds)):
             engine.share(key, array)
         with board:
+            self._begin()
             for request, read in self._first:
                 self.tables.request(request, self._photographs, partial(self._first_done, request, read))
-            self._begin()
             self.pipeline.run()
         if engine.time_is_up:
             done = any(entry["outcome"] == "done" for entry in self.pipeline.history)
@@ -83,7 +83,7 @@ class Training:
 
     def _first_done(self, request: TableRequest, read: Read, found: FeatureTable | Failure) -> None:
         read(found)
-        if not self._readers(request.key):
+        if not self._is_awaited(request.key):
             self.tables.forget(request, self._photographs)
 
     def _begin(self) -> None:
@@ -157,8 +157,12 @@ class Training:
 
     def _drop_table(self, run: MemberRun) -> None:
         """Drop the features that a member read, with its last fold, unless another member has folds that read them."""
-        if run.request is not None and not any(reader.open for reader in self._readers(run.request.key)):
+        if run.request is not None and not self._is_awaited(run.request.key):
             self.tables.forget(run.request, self._photographs)
+
+    def _is_awaited(self, key: str) -> bool:
+        """Return whether a member has folds to come that read a feature table."""
+        return any(run.open and run.request is not None and run.request.key == key for run in self._runs.values())
 
     def _store(self, run: MemberRun, title: str, result: FoldResult) -> bool:
         """Store a fold, show how good it is, and take note of how long it took; returns whether it is stored."""

@@ -110,8 +110,16 @@ def opened(request: Request, threads: int) -> tuple[Graph, int]:
     try:
         return read_graph(found.path, threads), found.at_once
     except Exception as error:  # onnxruntime documents no list of what it raises
-        shutil.rmtree(found.path.parent, ignore_errors=True)
-        raise NoGraph(f"{found.path} was damaged and has been removed ({error})") from None
+        _remove_if_damaged(found.path.parent)
+        raise NoGraph(f"{found.path} cannot be read ({error})") from None
+
+
+def _remove_if_damaged(folder: Path) -> None:
+    with suppress(OSError, NotImplementedError), FileLock(folder.with_suffix(".lock")):
+        facts = read_facts(folder)
+        if facts is None or hashlib.sha256((folder / GRAPH).read_bytes()).hexdigest() != facts.get("sha256"):
+            shutil.rmtree(folder, ignore_errors=True)
+            _made.cache_clear()
 
 
 @lru_cache(maxsize=32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -62,7 +63,8 @@ def make(request: Request, folder: Path) -> dict[str, Any]:
             try:
                 facts["difference"] = export(moments, moments.names, request.size, unfinished / GRAPH)
                 facts["at_once"] = _fastest(unfinished / GRAPH, request.size)
-                facts["bytes"] = (unfinished / GRAPH).stat().st_size
+                content = (unfinished / GRAPH).read_bytes()
+                facts |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
             except ExportError as error:
                 if not error.lasting:
                     raise NoGraph(str(error)) from error

@@ -78,11 +78,10 @@ def test_a_damaged_graph_is_torch_once_and_is_made_again(cache_folder: Path) -> 
     [graph] = cache_folder.glob("*/graph.onnx")
     graph.write_bytes(b"x" * graph.stat().st_size)
     read_graph.cache_clear()
-    with pytest.warns(UserWarning, match="was damaged and has been removed"):
+    with pytest.warns(UserWarning, match="cannot be read"):
         found = embedding(engine="auto", device="cpu").transform(X)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
     assert not graph.exists()
-    cache._made.cache_clear()  # as in another process
     np.testing.assert_array_equal(embedding().transform(X), expected)
     graph.write_bytes(b"cut short")
     cache._made.cache_clear()

@@ -82,8 +82,11 @@ def _is_close(net: int, flips: int) -> bool:
 
 
 def _as_steady(more: Array) -> bool:
-    """Return whether the mean of differences (photographs,) is within one standard error of zero, or below."""
-    return float(more.mean()) <= float(more.std()) / math.sqrt(len(more))
+    """Return whether the sum of differences (photographs,) is within one standard error of zero, or below.
+
+    As of decisions: if neither blender changed more, each difference would be as likely to have the other sign.
+    """
+    return float(more.sum()) <= math.sqrt(float((more**2).sum())) * (1 + 1e-9)
 
 
 def _difference(correct: NDArray[np.bool_], other: NDArray[np.bool_]) -> tuple[int, int]:
@@ -101,9 +104,9 @@ def _reason(
     title = evaluations[chosen].title
     if changes is not None:
         return (
-            f"{title} changes {changes[chosen].mean():.1%} of its decisions when photographs are altered: among the "
-            f"blenders within one standard error of the best ({evaluations[best].title}), none that is simpler changes "
-            "as few"
+            f"{title} changes {changes[chosen].mean():.1%} of its decisions when photographs are altered, within one "
+            "standard error of the fewest among the blenders within one standard error of the best "
+            f"({evaluations[best].title}), and none that is simpler is"
         )
     net, flips = _difference(correct[best], correct[chosen])
     if chosen == best == 0:

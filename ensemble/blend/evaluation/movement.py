@@ -37,7 +37,7 @@ class Movement:
 
         Each photograph is decided by the part that was not fitted on it.
         """
-        changes = np.empty(len(self.rows))
+        changes = np.full(len(self.rows), np.nan)
         for part in evaluation.parts:
             here = np.flatnonzero(self.among(part.held_out))
             before = part.blender.decision_function(self.unaltered[here]) >= 0

@@ -6,12 +6,14 @@ import errno
 import fcntl
 import os
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
 from ensemble.core.errors import UserError
 
 PREFIX, SUFFIX = "ensemble-", ".array"
+_LOCKS_SECONDS = 7 * 86_400.0  # after which the empty files beside arrays of nodes are removed
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -34,8 +36,8 @@ def create_scratch_file(size: int) -> tuple[Path, int]:
         try:
             _reserve(descriptor, size)
         except OSError:
+            path.unlink(missing_ok=True)
             os.close(descriptor)
-            path.unlink()
             raise
     except OSError as error:
         raise no_room(error, size) from None
@@ -48,7 +50,7 @@ def lock_scratch_file(path: Path) -> int | None:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         return None
-    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    _lock(descriptor, fcntl.LOCK_SH)
     if os.fstat(descriptor).st_nlink:
         return descriptor
     os.close(descriptor)
@@ -68,10 +70,15 @@ def no_room(error: OSError, size: int) -> UserError:
 def _create_locked() -> tuple[Path, int]:
     while True:
         descriptor, name = tempfile.mkstemp(prefix=PREFIX, suffix=SUFFIX)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _lock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:  # else another process took it for an abandoned one
             return Path(name), descriptor
         os.close(descriptor)
+
+
+def _lock(descriptor: int, kind: int) -> None:
+    with suppress(OSError):  # some network file systems have no locks; there nobody removes what was abandoned
+        fcntl.flock(descriptor, kind)
 
 
 def _reserve(descriptor: int, size: int) -> None:
@@ -86,6 +93,10 @@ def _reserve(descriptor: int, size: int) -> None:
 
 
 def _remove_abandoned() -> None:
+    for lock in Path(tempfile.gettempdir()).glob(f"{PREFIX}*.lock"):
+        with suppress(OSError):
+            if time.time() - lock.stat().st_mtime > _LOCKS_SECONDS:
+                lock.unlink()
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*{SUFFIX}"):
         with suppress(OSError):
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)

@@ -124,6 +124,9 @@ def test_within_one_standard_error_the_one_that_changes_least_on_altered_photogr
     assert _elect(rights(mean, greedy), [many, none]) == (1, 1)
     assert _elect(rights(greedy, mean), [many, none]) == (1, 0), "a correct decision fewer is within chance"
     assert _elect(rights(mean, greedy), [some, some]) == (0, 1), "the simplest of those that change as few"
+    one = np.zeros(50)
+    one[7] = 0.2
+    assert _elect(rights(mean, greedy), [one, none]) == (0, 1), "one photograph is no reason"
     far = list(range(100))
     assert _elect(rights(greedy, far), [many, none]) == (0, 0), "not if it is beyond one standard error"
 

@@ -250,6 +250,20 @@ def test_the_next_blend_knows_how_its_members_answer_when_altered(store: OofStor
 
 
 @pytest.mark.training
+def test_where_nothing_could_be_answered_the_troubles_are_written(
+    store: OofStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("no answers today")
+
+    monkeypatch.setattr(InferenceTask, "run", fail)
+    _, content, complete = ask(store, "flip")
+    assert not complete
+    assert len(content["troubles"]) == 4
+    assert "no answers today" in (store.root / "robustness" / "robustness.md").read_text()
+
+
+@pytest.mark.training
 def test_models_that_were_trained_again_are_asked_again(
     trained: OofStore, competition_folder: Path, tmp_path: Path, asked: Asked
 ) -> None:
