@@ -216,7 +216,9 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
     def _request(self, size: tuple[int, int] | None) -> Request:
         """Return the network for photographs of a size; for None what its columns' names depend on."""
         layers = self.layers if isinstance(self.layers, str) else tuple(self.layers)
+        weights = str(self.weights)
         if size is None:
-            check_weights(self.backbone, str(self.weights))
-            return Request(self.backbone, "none", self.stem_stride, None, layers)
-        return Request(self.backbone, str(self.weights), self.stem_stride, self.enlarge, layers, size)
+            check_weights(self.backbone, weights)
+            known = weights in ("hub", "packaged")  # files of the user's are read, to see that they can be
+            return Request(self.backbone, "none" if known else weights, self.stem_stride, None, layers)
+        return Request(self.backbone, weights, self.stem_stride, self.enlarge, layers, size)

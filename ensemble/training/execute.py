@@ -71,9 +71,9 @@ class Training:
         for key, array in ((PHOTOGRAPHS, self._photographs.pixels), (LABELS, ledger.labels), (FOLDS, ledger.folds)):
             engine.share(key, array)
         with board:
-            self._begin()
-            for request, read in self._first:
+            for request, read in self._first:  # of equal urgency, what is queued first goes first
                 self.tables.request(request, self._photographs, partial(self._first_done, request, read))
+            self._begin()
             self.pipeline.run()
         if engine.time_is_up:
             done = any(entry["outcome"] == "done" for entry in self.pipeline.history)

@@ -260,7 +260,8 @@ def test_where_nothing_could_be_answered_the_troubles_are_written(
     _, content, complete = ask(store, "flip")
     assert not complete
     assert len(content["troubles"]) == 4
-    assert "no answers today" in (store.root / "robustness" / "robustness.md").read_text()
+    facts = json.loads((store.root / "robustness" / "robustness.json").read_text())
+    assert "no answers today" in facts["troubles"][0]["in_words"]
 
 
 @pytest.mark.training
