@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -98,9 +99,10 @@ def train(
                     make_columns(columns, context, pixels)
                 elif columns:
                     training.compute_first(columns, partial(_write_columns, context, columns, COLUMNS))
-                if plan.missing:
-                    _audit(training, experiment, pixels)
+                audits = _audit(training, experiment, pixels) if plan.missing else []
                 complete = train_folds(training, run_log)
+                for thread in audits:
+                    thread.join()
             live.refresh()
         else:
             board.log(f"nothing to do: all {plural(len(plan.finished), 'fold')} of {store.root} are finished")
@@ -134,11 +136,11 @@ def _write_columns(context: RunContext, recipe: Recipe, file: str, found: Featur
         context.board.log(f"{file} could not be stored: {error}")
 
 
-def _audit(training: Training, experiment: Experiment, pixels: Pixels) -> None:
+def _audit(training: Training, experiment: Experiment, pixels: Pixels) -> list[Thread]:
     """Audit the data before hours are spent on members that may learn a shortcut.
 
-    Spectra of all photographs are computed first; while the audits run, members that have begun go on. With a budget
-    there are no spectra.
+    Spectra of all photographs are computed first; with a budget there are none. Where workers train the members, a
+    thread runs the audits meanwhile; it will be in the list that is returned.
     """
     from ensemble.audit.run import Subject, audit_and_log, needs_spectra  # a run with nothing to do should not wait
 
@@ -150,10 +152,16 @@ def _audit(training: Training, experiment: Experiment, pixels: Pixels) -> None:
             _write_columns(context, spectra, SPECTRA, found)
         audit_and_log(subject, context.engine, context.board, pixels)
 
+    def audit_beside(found: FeatureTable | Failure) -> None:
+        threads.append(Thread(target=audit, args=(found,), daemon=True))  # no Ctrl-C waits for it
+        threads[-1].start()
+
+    threads: list[Thread] = []
     if training.limits.budget.limited or not needs_spectra(subject):
         audit()
     else:
-        training.compute_first(spectra, audit)
+        training.compute_first(spectra, audit_beside if context.engine.has_workers else audit)
+    return threads
 
 
 def _publish(experiment: Experiment, competition: Competition, store: OofStore, board: ProgressBoard) -> None:

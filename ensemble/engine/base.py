@@ -29,6 +29,8 @@ class Engine(ABC):
     ----------
     name : str
         As `--engine` takes it.
+    has_workers : bool
+        Whether tasks run in processes other than this one.
     grows : bool
         Whether nodes may join while it runs.
     shared : dict of arrays
@@ -38,6 +40,7 @@ class Engine(ABC):
     """
 
     name: ClassVar[str]
+    has_workers: ClassVar[bool] = True
     grows = False
 
     def __init__(self) -> None:

@@ -29,6 +29,7 @@ class InlineEngine(Engine):
     """Runs everything in the calling process, in `wait`."""
 
     name = "inline"
+    has_workers = False
 
     def __init__(self) -> None:
         super().__init__()
