@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import ThreadpoolController
 
 Floats = npt.NDArray[np.float32]
 
@@ -34,10 +36,16 @@ def _log_covariances(means: Floats, covariances: Floats) -> Floats:
     """
     exact, unit = covariances.astype(np.float64), np.eye(covariances.shape[1])
     variances = np.diagonal(exact, axis1=1, axis2=2).mean(axis=1)
-    values, vectors = np.linalg.eigh(exact + (SHRINKAGE * variances + TINY)[:, None, None] * unit)
-    logarithms = (vectors * np.log(values)[:, None, :]) @ vectors.transpose(0, 2, 1)
+    with _pools().limit(limits=1, user_api="blas"):  # of so small matrices threads only wait for each other
+        values, vectors = np.linalg.eigh(exact + (SHRINKAGE * variances + TINY)[:, None, None] * unit)
+        logarithms = (vectors * np.log(values)[:, None, :]) @ vectors.transpose(0, 2, 1)
     scaled = logarithms * (math.sqrt(2) + (1 - math.sqrt(2)) * unit)
     return _upper_triangles(means, scaled.astype(np.float32))
+
+
+@cache
+def _pools() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 # A new statistic is a new line here: means (n, channels) and covariances (n, channels, channels) to (n, columns).

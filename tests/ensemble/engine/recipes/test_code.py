@@ -136,7 +136,7 @@ def test_a_digest_made_chunk_by_chunk_is_that_of_the_whole(chunks: list[list[tup
     ("path", "code"),
     [
         ("members.cnn.ImageClassifier", "members:84a82427ee284fc8"),
-        ("members.embedding.FrozenEmbedding", "members:c9bb67dfe85df7f0"),
+        ("members.embedding.FrozenEmbedding", "members:960786c3b623b91b"),
         ("members.forensics.ForensicFeatures", "members:bf8386290c20014a"),
         ("members.seeds.SeedAverage", "members:3ddded8e08def872"),
     ],
