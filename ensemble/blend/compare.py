@@ -71,7 +71,7 @@ def compare_blenders(inputs: Inputs, settings: BlendSettings, log: Log) -> Blend
         return _plain_mean(inputs)
     evaluations, seconds = _evaluate_all(settings, problem, log)
     log("choosing a blender")
-    choice = choose(evaluations, problem, inputs.movement)
+    choice = choose(evaluations, problem, inputs.altered)
     rule, rules = place_decision(choice.choosing, problem)
     test = _test_logits(choice, inputs)
     prior, correction = _prior(test, rule, rules, problem)

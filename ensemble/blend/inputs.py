@@ -8,13 +8,12 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blend.evaluation.movement import Movement
 from ensemble.blend.evaluation.nested import Problem
 from ensemble.config import Experiment
 from ensemble.core.arrays import Logits
 from ensemble.core.errors import UserError
 from ensemble.core.storage.hashing import file_sha256
-from ensemble.store.altered import read_altered
+from ensemble.store.altered import AlteredLogits, read_altered
 from ensemble.store.columns import read_columns
 from ensemble.store.oof import COLUMNS, OofStore
 from ensemble.store.predictions import Predictions, load_predictions
@@ -39,8 +38,9 @@ class Inputs:
     test : float32 (test rows, members + columns)
     columns_sha256 : str or None
         Hash of the file of feature columns, if it is read.
-    movement : Movement or None
-        None where the members have not been applied to altered photographs, or a blender reads columns of these.
+    altered : AlteredLogits or None
+        Rows are those of the problem. None where the members have not been applied to altered photographs, or a blender
+        reads columns of these.
     """
 
     predictions: Predictions
@@ -49,7 +49,7 @@ class Inputs:
     rows: NDArray[np.intp]
     test: Logits
     columns_sha256: str | None
-    movement: Movement | None
+    altered: AlteredLogits | None
 
     @property
     def waiting(self) -> list[str]:
@@ -69,8 +69,8 @@ def load_inputs(store: OofStore, experiment: Experiment, predictions: Prediction
         oof, test = _append(oof, columns[0][rows]), _append(test, columns[1])
     problem = Problem(oof, len(used), _rows(ledger.labels, rows), _rows(ledger.folds, rows))
     if columns is not None:
-        return Inputs(predictions, names, problem, rows, test, _columns_sha256(store), movement=None)
-    return Inputs(predictions, names, problem, rows, test, None, _movement(store, predictions, names, problem, rows))
+        return Inputs(predictions, names, problem, rows, test, _columns_sha256(store), altered=None)
+    return Inputs(predictions, names, problem, rows, test, None, _altered(store, predictions, names, problem, rows))
 
 
 def has_unseen_answers(store: OofStore, experiment: Experiment) -> bool:
@@ -80,8 +80,8 @@ def has_unseen_answers(store: OofStore, experiment: Experiment) -> bool:
     if manifest is None or manifest.get("worth") is None:  # nothing was chosen
         return False
     left_out = [name for name in manifest.get("without", []) if name in predictions.members]
-    movement = load_inputs(store, experiment, predictions.without(left_out)).movement
-    return movement is not None and movement.sha256 != manifest.get("altered_sha256")
+    altered = load_inputs(store, experiment, predictions.without(left_out)).altered
+    return altered is not None and altered.sha256 != manifest.get("altered_sha256")
 
 
 def test_logits_of(store: OofStore, predictions: Predictions, members: list[str], columns_sha256: str | None) -> Logits:
@@ -129,16 +129,14 @@ def select_members(done: NDArray[np.bool_], folds: NDArray[np.int64]) -> tuple[N
     return used, np.flatnonzero(np.isin(folds, shared))
 
 
-def _movement(
+def _altered(
     store: OofStore, predictions: Predictions, names: list[str], problem: Problem, rows: NDArray[np.intp]
-) -> Movement | None:
+) -> AlteredLogits | None:
     """Return the logits of altered photographs that are among some rows of the ledger; None if they are too few."""
     stored = read_altered(store, predictions, names)
     if stored is None:
         return None
-    used = np.flatnonzero(np.isin(stored.rows, rows))
-    altered = {alteration: logits[used] for alteration, logits in stored.altered.items()}
-    found = Movement(np.searchsorted(rows, stored.rows[used]), stored.unaltered[used], altered, stored.sha256)
+    found = stored.renumbered(rows)
     enough = all(int((~found.among(part)).sum()) >= _FEWEST_ALTERED for part in problem.held_out)
     return found if enough and problem.held_out else None
 

@@ -73,7 +73,7 @@ def manifest(blend: Blend, inputs: Inputs, store: OofStore, guard: Guard, seed: 
         "data_sha256": store.facts()["sha256"],
         "sample_sha256": sample_sha256(store),
         "columns_sha256": inputs.columns_sha256,
-        "altered_sha256": None if blend.choice.changes is None or inputs.movement is None else inputs.movement.sha256,
+        "altered_sha256": inputs.altered and inputs.altered.sha256,
         "synthetic": store.facts()["synthetic"],
         "without_photograph": store.sample().fixed,
         "decimals": DECIMALS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ class AlteredLogits:
     Attributes
     ----------
     rows : intp (photographs,)
-        Of the ledger.
+        Of the ledger, or of a blend's problem.
     unaltered : float32 (photographs, members)
     altered : dict of str to float32 (photographs, members)
         By alteration.
@@ -38,6 +38,18 @@ class AlteredLogits:
     unaltered: Logits
     altered: Mapping[str, Logits]
     sha256: str
+
+    def among(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Return which photographs are among some rows, bool (photographs,)."""
+        return np.isin(self.rows, rows)
+
+    def renumbered(self, rows: NDArray[np.intp]) -> AlteredLogits:
+        """Return those among some sorted rows, whose places there are the new rows."""
+        used = np.flatnonzero(self.among(rows))
+        altered = {alteration: logits[used] for alteration, logits in self.altered.items()}
+        return replace(
+            self, rows=np.searchsorted(rows, self.rows[used]), unaltered=self.unaltered[used], altered=altered
+        )
 
 
 def write_altered(store: OofStore, names: Sequence[str], logits: Mapping[str, Mapping[str, Array]]) -> None:

@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "worker_memory": ("worker_memory",),
     "robustness": ("robustness",),
     "frozen_features": ("frozen_features",),
+    "frozen_engines": ("frozen_engines",),
     "whole_story": ("whole_story",),
     "scale": ("scale",),
 }

@@ -41,6 +41,7 @@ def test_its_probabilities_are_those_of_the_pipeline(rows: int, columns: int, al
     np.testing.assert_allclose(ours, pipeline.predict_proba(X[rows:].astype(np.float64)), atol=2e-4)
 
 
+@pytest.mark.training
 @pytest.mark.parametrize(("estimator", "check"), list(estimator_checks_generator(CalibratedRidge())))
 def test_follows_the_rules_of_scikit_learn(estimator: CalibratedRidge, check: object) -> None:
     with warnings.catch_warnings():

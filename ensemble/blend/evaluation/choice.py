@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blend.evaluation.movement import Movement
+from ensemble.blend.evaluation.movement import changes_when_altered
 from ensemble.blend.evaluation.nested import Evaluation, Problem
 from ensemble.core.arrays import Array
 from ensemble.core.console.text import plural
 from ensemble.core.metrics.decisions import correct_logits
 from ensemble.core.metrics.scores import score, to_probabilities
+from ensemble.store.altered import AlteredLogits
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Choice:
     changes: list[Array] | None = None
 
 
-def choose(evaluations: Sequence[Evaluation], problem: Problem, movement: Movement | None = None) -> Choice:
+def choose(evaluations: Sequence[Evaluation], problem: Problem, altered: AlteredLogits | None = None) -> Choice:
     """Choose among the blenders within one standard error of the best; `evaluations` go from simple to complex.
 
     Both decide the same rows, so only those on which they differ count: if neither were better, the net gain of f flips
@@ -46,11 +47,11 @@ def choose(evaluations: Sequence[Evaluation], problem: Problem, movement: Moveme
     simplest with no fewer correct decisions than any simpler one; so it is not below the plain mean, if that competes.
     """
     correct = [correct_logits(evaluation.nested, problem.labels) for evaluation in evaluations]
-    changes = None if movement is None else [movement.of(evaluation) for evaluation in evaluations]
+    changes = None if altered is None else [changes_when_altered(evaluation, altered) for evaluation in evaluations]
     chosen, best = _elect(correct, changes)
     elected = []
     for rows in problem.held_out:
-        seen = None if movement is None or changes is None else [each[~movement.among(rows)] for each in changes]
+        seen = None if altered is None or changes is None else [each[~altered.among(rows)] for each in changes]
         elected.append(_elect([np.delete(each, rows) for each in correct], seen)[0])
     reason = _reason(evaluations, chosen, best, correct, changes)
     return Choice(evaluations[chosen], reason, _choosing(evaluations, chosen, elected, problem), changes)

@@ -152,7 +152,7 @@ _EVERY_SECONDS = 10.0
 
 
 class _ProgressLine:
-    """Logs how far a feature table is, not too often, and tells the board how much of it is left."""
+    """Logs how far a feature table is, not too often, and reports to the board how much of it is left."""
 
     def __init__(self, table: FeatureTable, board: ProgressBoard | None) -> None:
         self.table, self.board = table, board

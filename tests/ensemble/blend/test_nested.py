@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from ensemble.blend.blenders.rows import at_most
 from ensemble.blend.evaluation.choice import _elect, choose
-from ensemble.blend.evaluation.movement import Movement
+from ensemble.blend.evaluation.movement import changes_when_altered
 from ensemble.blend.evaluation.nested import Problem, evaluate, evaluate_average
 from ensemble.blend.evaluation.threshold import place_decision
+from ensemble.store.altered import AlteredLogits
 from tests.ensemble.blend.test_blenders import TITLES, blender_of
 from tests.ensemble.blend.worlds import problem, world
 
@@ -131,11 +132,11 @@ def test_within_one_standard_error_the_one_that_changes_least_on_altered_photogr
     assert _elect(rights(greedy, far), [many, none]) == (0, 0), "not if it is beyond one standard error"
 
 
-def altered_second_member(rows: np.ndarray, logits: np.ndarray) -> Movement:
+def altered_second_member(rows: np.ndarray, logits: np.ndarray) -> AlteredLogits:
     """What happens if an alteration turns round what the second member says."""
     altered = logits[rows].copy()
     altered[:, 1] *= -1
-    return Movement(rows, logits[rows], {"turned": altered}, "")
+    return AlteredLogits(rows, logits[rows], {"turned": altered}, "")
 
 
 def test_a_member_that_alterations_confuse_loses_its_blend_the_choice() -> None:
@@ -146,7 +147,7 @@ def test_a_member_that_alterations_confuse_loses_its_blend_the_choice() -> None:
     for part in evaluations[1].parts:
         part.blender.weights_ = np.array([1.0, 0.0])
     movement = altered_second_member(rows, here.logits)
-    changes = [movement.of(each) for each in evaluations]
+    changes = [changes_when_altered(each, movement) for each in evaluations]
     assert changes[1].tolist() == [0.0] * len(rows)
     assert changes[0].mean() > 0.2
     correct = [np.ones(400, dtype=bool)] * 3
@@ -160,7 +161,7 @@ def test_the_rows_that_a_choice_decides_do_not_move_it() -> None:
     evaluations = [evaluate(blender_of(t, 4), here) for t in ("mean", "single_best", "greedy")]
     one = altered_second_member(np.arange(300), here.logits)
     other = {"turned": np.where((here.folds == 2)[:, None], -one.altered["turned"], one.altered["turned"])}
-    choices = [choose(evaluations, here, each) for each in (one, Movement(one.rows, one.unaltered, other, ""))]
+    choices = [choose(evaluations, here, each) for each in (one, AlteredLogits(one.rows, one.unaltered, other, ""))]
     parts = [choice.choosing.parts[[set(p) == set(np.flatnonzero(here.folds == 2)) for p in here.held_out].index(True)]
              for choice in choices]  # fmt: skip
     assert parts[0].blender.title == parts[1].blender.title
