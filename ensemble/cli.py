@@ -23,6 +23,8 @@ VERBS = {
     "robustness": "ensemble.stress.robustness.command",
     "generators": "ensemble.stress.generators.command",
     "folds": "ensemble.store.folds_command",
+    "bundle": "ensemble.predict.making.command",
+    "predict": "ensemble.predict.command",
 }
 
 
@@ -36,7 +38,12 @@ def make_app(verb: str = "") -> typer.Typer:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, context_settings=HELP)
     app.callback()(_about)
     for name in [verb] if verb in VERBS else VERBS:
-        module = importlib.import_module(VERBS[name])
+        try:
+            module = importlib.import_module(VERBS[name])
+        except ModuleNotFoundError:
+            if verb in VERBS:
+                raise
+            continue  # a small installation, which predicts only: the help lists what it can do
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name)
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,27 +14,26 @@ from sklearn.utils.validation import check_is_fitted
 
 from members import stored
 from members.backbones import PhotographNetwork, build_network, check_network
+from members.bundled.networks import LOGITS
 from members.checks import check_labels, check_photographs
 from members.classifier import PhotographClassifier
 from members.constraints import NETWORK_CONSTRAINTS
 from members.crops import Size, check_crop, check_grid, size_of_view
+from members.graphs.cache import GRAPH
 from members.graphs.choose import use_graph
-from members.graphs.export import ExportError, graph_of
+from members.graphs.export import write_graph
 from members.photographs import Photographs
 from members.training.arithmetic import Arithmetic
 from members.training.augment import AUGMENTATIONS
 from members.training.heap import heap_kept
 from members.training.history import EpochRecord, at_most_every_second
-from members.training.prediction import LOGITS, Forward, TorchForward, predict_logits
+from members.training.prediction import choose_forward, predict_logits
 from members.training.randomness import private_randomness, seed_of
 from members.training.recipe import TrainingRecipe
 from members.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from typing import Self
-
-_WORTH_AN_EXPORT = 256  # photographs: it takes seconds
-_AT_ONCE_ON_A_CPU = 4  # photographs: more are no faster, and take memory
 
 
 class ImageClassifier(PhotographClassifier):
@@ -236,23 +234,18 @@ class ImageClassifier(PhotographClassifier):
                 f"{self.photograph_size_[0]} x {self.photograph_size_[1]}; it never resizes"
             )
         with heap_kept():
-            forward, at_once = self._forward(len(X), size_of_view(self.crop, self.photograph_size_))
+            size, engine = size_of_view(self.crop, self.photograph_size_), (self.engine, self.device, self.precision)
+            forward, at_once = choose_forward(self.network_, size, engine, len(X), self.batch_size)
             parts = predict_logits(forward, X, at_once, flip=self.flip_tta, crop=self.crop)
             logits = np.concatenate([np.empty((0, len(self.classes_))), *parts])
         probabilities: npt.NDArray[np.float64] = softmax(logits, axis=1)
         return probabilities
 
-    def _forward(self, photographs: int, size: Size) -> tuple[Forward, int]:
-        """Return what runs the network, and how many photographs it had best compute at once."""
-        worth_it = photographs >= _WORTH_AN_EXPORT or self.engine == "onnxruntime"
-        if worth_it and use_graph(self.engine, self.device, self.precision):
-            try:
-                return graph_of(self.network_, [LOGITS], size), _AT_ONCE_ON_A_CPU
-            except ExportError as reason:
-                if self.engine == "onnxruntime":
-                    raise ValueError(f"{self.backbone} has no graph: {reason}") from None
-                warnings.warn(f"{self.backbone} predicts on torch, which is slower: {reason}", stacklevel=3)
-        return TorchForward(self.network_, [LOGITS], Arithmetic.choose(self.device, self.precision)), self.batch_size
+    def export(self, folder: Path, size: Size) -> dict[str, Any]:
+        """Write the fitted network as a graph; return the settings of `members.bundled.networks.BundledClassifier`."""
+        check_is_fitted(self, "network_")
+        write_graph(self.network_, [LOGITS], size_of_view(self.crop, size), folder / GRAPH)
+        return {"reader": "classifier", "graphs": [GRAPH], "flip": self.flip_tta, "crop": self.crop}
 
     def save(self, folder: Path) -> None:
         """Write the fitted classifier into a folder as tensors and JSON; nothing in it can run."""

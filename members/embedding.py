@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,12 +18,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from members.checks import check_photographs
 from members.constraints import NETWORK_CONSTRAINTS
-from members.crops import check_crop, check_grid, size_of_view, views
-from members.graphs.cache import NoGraph, Request, made, opened
+from members.crops import Size, check_crop, check_grid, size_of_view
+from members.graphs.cache import GRAPH, NoGraph, Request, made, opened
 from members.graphs.choose import use_graph
 from members.graphs.session import threads_to_use
 from members.packaged import check_weights
 from members.photographs import Photographs
+from members.pooling import COVARIANCE, Forward, Pooling
 from members.statistics import STATISTICS
 from members.training.heap import heap_kept
 
@@ -30,10 +33,6 @@ if TYPE_CHECKING:
 
     from sklearn.utils import Tags
 
-Floats = npt.NDArray[np.float32]
-Forward = Callable[[npt.NDArray[np.uint8]], dict[str, Floats]]
-
-_COVARIANCE = "/covariance"
 _AT_ONCE = 16  # photographs on a GPU; on a CPU a few, whose maps stay in its caches
 
 
@@ -125,7 +124,8 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
         """
         self._check(X)
         with heap_kept():
-            parts = list(self._embeddings(X))
+            forward, at_once = self._forward((int(X.shape[1]), int(X.shape[2])))
+            parts = list(self._pooling.columns(forward, X, self.batch_size or at_once))
         return np.concatenate(parts) if parts else np.empty((0, len(self.get_feature_names_out())), np.float32)
 
     def check_parameters(self) -> None:
@@ -137,14 +137,29 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
         self._check_parameters()
         widths = self._widths()
         blank = {
-            name: np.zeros((1, width) if not name.endswith(_COVARIANCE) else (1, width, width), np.float32)
+            name: np.zeros((1, width) if not name.endswith(COVARIANCE) else (1, width, width), np.float32)
             for name, width in widths.items()
         }
         network = self.backbone if self.enlarge is None else f"{self.backbone}@{self.enlarge:g}"
-        names = [
-            f"{network}/{part}_{index:04d}" for part, values in self._parts(blank) for index in range(values.shape[1])
-        ]
+        parts = self._pooling.parts(blank)
+        names = [f"{network}/{part}_{index:04d}" for part, values in parts for index in range(values.shape[1])]
         return np.array(names, dtype=object)
+
+    def export(self, folder: Path, size: Size) -> dict[str, Any]:
+        """Write the network as a graph for photographs of a size; return the settings of `stored.StoredEmbedding`.
+
+        Raises
+        ------
+        ValueError
+            There is no such graph.
+        """
+        self._check_parameters()
+        try:
+            found = made(self._request(size_of_view(self.crop, size)))
+        except NoGraph as reason:
+            raise ValueError(f"{self.backbone} has no graph: {reason}") from None
+        shutil.copyfile(found.path, folder / GRAPH)
+        return {"reader": "embedding", "at_once": found.at_once, **asdict(self._pooling)}
 
     def __sklearn_tags__(self) -> Tags:
         tags: Tags = super().__sklearn_tags__()  # type: ignore[no-untyped-call]
@@ -166,27 +181,11 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
         if unknown:
             raise ValueError(f"statistics holds {unknown[0]!r}; they are {', '.join(STATISTICS)}")
 
-    def _embeddings(self, X: Photographs) -> Iterator[Floats]:
-        forward, at_once = self._forward((int(X.shape[1]), int(X.shape[2])))
-        for start in range(0, len(X), self.batch_size or at_once):
-            photographs = X[np.arange(start, min(start + (self.batch_size or at_once), len(X)))]
-            seen = [
-                np.concatenate([values for _, values in self._parts(forward(view))], axis=1)
-                for view in views(photographs, flip=self.flip, crop=self.crop)
-            ]
-            yield np.mean(seen, axis=0)
+    @property
+    def _pooling(self) -> Pooling:
+        return Pooling(self.layers, self.statistics, self.flip, self.crop)
 
-    def _parts(self, computed: dict[str, Floats]) -> Iterator[tuple[str, Floats]]:
-        """Yield float32 (n, columns) for every part of an embedding, with its name."""
-        if isinstance(self.layers, str):
-            yield self.layers, computed[self.layers]
-            return
-        for layer in self.layers:
-            moments = computed[f"{layer}/mean"], computed[f"{layer}{_COVARIANCE}"]
-            for name in self.statistics:
-                yield f"{layer}_{name}", STATISTICS[name](*moments)
-
-    def _forward(self, size: tuple[int, int]) -> tuple[Forward, int]:
+    def _forward(self, size: Size) -> tuple[Forward, int]:
         """Return what runs the network, and how many photographs it had best compute at once."""
         request = self._request(size_of_view(self.crop, size))
         if use_graph(self.engine, self.device, self.precision):
@@ -213,7 +212,7 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
 
         return widths_of(build_moments(request))
 
-    def _request(self, size: tuple[int, int] | None) -> Request:
+    def _request(self, size: Size | None) -> Request:
         """Return the network for photographs of a size; for None what its columns' names depend on."""
         layers = self.layers if isinstance(self.layers, str) else tuple(self.layers)
         weights = str(self.weights)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sklearn.utils import Tags
 
 _FILE = "ridge.safetensors"
+_LINEAR = "linear.safetensors"  # in a bundle
 _COLUMNS = 1024  # in memory a second time
 _CONSTANT = 10 * float(np.finfo(np.float32).eps)  # deviation over mean of a column that has rounding alone
 
@@ -131,6 +132,14 @@ class CalibratedRidge(ClassifierMixin, BaseEstimator):
         numbers = [self.alpha, self.cv, self.intercept_, self.slope_, self.offset_]
         tensors = {"classes": self.classes_, "coef": self.coef_, "numbers": np.array(numbers, dtype=np.float64)}
         safetensors.numpy.save_file(tensors, folder / _FILE)
+
+    def export(self, folder: Path, size: tuple[int, int]) -> dict[str, Any]:  # noqa: ARG002  it reads columns
+        """Write the decisions and their sigmoid; return the settings of a bundle's reader of linear models."""
+        check_is_fitted(self)
+        numbers = {"intercept": self.intercept_, "slope": self.slope_, "offset": self.offset_}
+        tensors = {name: np.array([value], dtype=np.float64) for name, value in numbers.items()}
+        safetensors.numpy.save_file({"coef": self.coef_[None], **tensors}, folder / _LINEAR)
+        return {"reader": "linear"}
 
     @classmethod
     def load(cls, folder: Path) -> Self:

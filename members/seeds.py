@@ -14,8 +14,10 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
+from members.bundled.networks import SMALLEST_PROBABILITY
 from members.classifier import PhotographClassifier
 from members.cnn import ImageClassifier
+from members.crops import Size
 from members.training.history import EpochRecord, Report
 from members.training.randomness import seed_of
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from typing import Self
 
 _FACTS_FILE = "seeds.json"
-_SMALLEST_PROBABILITY = 1e-12
 
 
 class SeedAverage(PhotographClassifier):
@@ -88,8 +89,7 @@ class SeedAverage(PhotographClassifier):
     def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
         """Return the normalised geometric mean of the copies' probabilities, float64 (n, k)."""
         check_is_fitted(self, "estimators_")
-        smallest = _SMALLEST_PROBABILITY
-        logits = [np.log(np.clip(copy.predict_proba(X), smallest, 1)) for copy in self.estimators_]
+        logits = [np.log(np.clip(copy.predict_proba(X), SMALLEST_PROBABILITY, 1)) for copy in self.estimators_]
         probabilities: npt.NDArray[np.float64] = softmax(np.mean(logits, axis=0), axis=1)
         return probabilities
 
@@ -105,6 +105,16 @@ class SeedAverage(PhotographClassifier):
             "random_states": [int(seed) if isinstance(seed, Integral) else None for seed in seeds],
         }
         (folder / _FACTS_FILE).write_text(json.dumps(facts) + "\n", encoding="utf-8")
+
+    def export(self, folder: Path, size: Size) -> dict[str, Any]:
+        """Write every copy's network as a graph; return what `members.bundled.networks.BundledClassifier` needs."""
+        check_is_fitted(self, "estimators_")
+        graphs = []
+        for number, copy in enumerate(self.estimators_, 1):
+            settings = copy.export(folder, size)
+            graphs.append(f"{number}.onnx")
+            (folder / settings["graphs"][0]).rename(folder / graphs[-1])
+        return {**settings, "graphs": graphs}
 
     @classmethod
     def load(cls, folder: Path) -> Self:

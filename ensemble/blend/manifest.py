@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blend.blenders.roster import restored
+from ensemble.blend.blenders.restored import restored
 from ensemble.blend.compare import Blend
-from ensemble.blend.evaluation.threshold import Decision, Rule
+from ensemble.blend.evaluation.decision import Decision
+from ensemble.blend.evaluation.threshold import Rule
 from ensemble.blend.evaluation.worth import Worth
 from ensemble.blend.guard import Guard
 from ensemble.blend.inputs import Inputs, test_logits_of
-from ensemble.competition.submission import DECIMALS, sha256_of, submission_text
+from ensemble.competition.submission import DECIMALS, submission_text
 from ensemble.config import Experiment
 from ensemble.core.arrays import Logits
 from ensemble.core.console.text import first_few
@@ -25,6 +26,7 @@ from ensemble.core.metrics.decisions import correct_logits
 from ensemble.core.metrics.paired import Comparison, compare
 from ensemble.core.metrics.scores import score, to_probabilities
 from ensemble.core.storage.files import Location, write_text
+from ensemble.core.storage.hashing import text_sha256
 from ensemble.engine.recipes.code import versions
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import BY_REQUEST, Predictions, load_predictions
@@ -105,10 +107,10 @@ def rebuild(path: Location, store: OofStore, target: Location, experiment: Exper
     except Exception:  # an edited file may hold anything
         raise UserError(f"{path} describes no blender of these members; was it edited?") from None
     text = submission_text(store.sample(), probabilities, content.get("decimals", _FORMER_DECIMALS))
-    if sha256_of(text) != content["submission_sha256"]:
+    if text_sha256(text) != content["submission_sha256"]:
         raise UserError(f"{path} gives a different submission here than the one it describes; was it edited?")
     write_text(target, text)
-    return sha256_of(text)
+    return text_sha256(text)
 
 
 def _check_unchanged(path: Location, content: dict[str, Any], store: OofStore, predictions: Predictions) -> None:

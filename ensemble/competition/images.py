@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,14 +21,17 @@ from ensemble.core.parallel import blocks, in_threads
 from ensemble.core.storage.array_file import ArrayFile
 
 Size = tuple[int, int]
+Opener = Callable[[bytes], Image.Image]  # reads the header alone
 
 GRID = 8  # crops stay on the 8 x 8 grid of JPEG, since other offsets would shift its trace
 MAX_PIXELS = 64_000_000
 _ACCEPTED = {"RGB", "L", "RGBA", "LA", "P", "PA", "1"}  # three 8-bit channels without loss
 _ORIENTATION, _ON_ITS_SIDE = 0x0112, range(5, 9)  # of EXIF
+_DAMAGED = "unreadable or truncated photograph"
 _END_OF_JPEG = b"\xff\xd9"
 # What may follow a JPEG without an end marker: any bytes without a marker.
 _AFTER = (b"", *(row.tobytes() for row in np.random.default_rng(0).integers(0, 255, (15, 64), dtype=np.uint8)))
+_MOST_TO_RETRY = 4_000_000  # pixels of a JPEG without an end marker, which is decoded as often as there are endings
 PngImagePlugin.MAX_TEXT_CHUNK = 64 * 2**20  # colour profiles of a megabyte are no attack
 
 
@@ -72,6 +75,19 @@ def decode(encoded: Sequence[bytes], how: Decoding = _AS_USUAL) -> Decoded:
     return Decoded(pixels, faults)
 
 
+def _opened(content: bytes) -> Image.Image:
+    return Image.open(BytesIO(content))
+
+
+def decode_one(content: bytes, how: Decoding = _AS_USUAL, opened: Opener = _opened) -> NDArray[np.uint8] | str:
+    """Decode a photograph at its own size, uint8 (height, width, 3), as `decode` does; or return its fault."""
+    size = _inspect(content, how, opened)
+    if isinstance(size, str):
+        return size
+    pixels = _whole_pixels(content, opened)
+    return _DAMAGED if pixels is None else pixels
+
+
 def is_photograph(content: bytes) -> bool:
     """Return whether a decoder knows this kind of file."""
     try:
@@ -88,10 +104,10 @@ def is_cmyk(content: bytes) -> bool:
     return False
 
 
-def _inspect(content: bytes, how: Decoding) -> Size | str:
+def _inspect(content: bytes, how: Decoding, opened: Opener = _opened) -> Size | str:
     """Return (height, width) from the header, or the fault."""
     try:
-        with Image.open(BytesIO(content)) as image:
+        with opened(content) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
                 return f"more than {MAX_PIXELS // 10**6} megapixels"
@@ -103,12 +119,13 @@ def _inspect(content: bytes, how: Decoding) -> Size | str:
                 return "an animation"
             return height, width
     except Exception:
-        return mistaken_for(content) or "unreadable or truncated photograph"
+        return mistaken_for(content) or _DAMAGED
 
 
 def _sixteen_bits(image: Image.Image) -> bool:
     """Detect 16-bit PNGs, which Pillow opens as 8-bit RGB, by the raw mode of the file."""
-    return any("16" in str(tile[3]) for tile in getattr(image, "tile", []))
+    how = (tile[3] for tile in getattr(image, "tile", []))  # the raw mode, or a tuple that begins with it
+    return any("16" in str(each if isinstance(each, str) else next(iter(each or ()), "")) for each in how)
 
 
 def _common_shape(sizes: list[Size], crop: bool) -> Size:
@@ -136,40 +153,44 @@ def _decode_into(row: NDArray[np.uint8], content: bytes, size: Size | str, crop:
         return f"another size than {height} x {width} (set data.on_size_mismatch: crop to cut all to one size)"
     full = _whole_pixels(content)
     if full is None:
-        return "unreadable or truncated photograph"
+        return _DAMAGED
     top, left = (_aligned_offset(length, crop_to) for length, crop_to in zip(size, (height, width), strict=True))
     row[:] = full[top : top + height, left : left + width]
     return None
 
 
-def _pixels(content: bytes) -> NDArray[np.uint8]:
-    with Image.open(BytesIO(content)) as image:
+def _pixels(content: bytes, opened: Opener) -> NDArray[np.uint8]:
+    with opened(content) as image:
         return np.asarray(_three_channels(image))
 
 
-def _whole_pixels(content: bytes) -> NDArray[np.uint8] | None:
+def _whole_pixels(content: bytes, opened: Opener = _opened) -> NDArray[np.uint8] | None:
     """Decode a photograph; None if it is damaged or cut short. A JPEG of one scan may lack its end marker, no more.
 
     Where pixels are missing, they would depend on what follows the file.
     """
     with suppress(Exception):
-        return _pixels(content)
-    if not _has_one_scan(content):
-        return None
+        return _pixels(content, opened)
     with suppress(Exception):
+        if not _may_lack_its_end(content, opened):
+            return None
         rest = content.removesuffix(_END_OF_JPEG[:1])
-        first, *others = (_pixels(rest + after + _END_OF_JPEG) for after in _AFTER)
+        first = _pixels(rest + _END_OF_JPEG, opened)
+        others = (_pixels(rest + after + _END_OF_JPEG, opened) for after in _AFTER[1:])
         return first if all(np.array_equal(first, other) for other in others) else None
     return None
 
 
-def _has_one_scan(content: bytes) -> bool:
+def _may_lack_its_end(content: bytes, opened: Opener) -> bool:
     """Return whether all colours of a JPEG are in one scan: of several, the last ones could be missing altogether."""
-    with Image.open(BytesIO(content)) as image:
+    with opened(content) as image:
         last = content.rfind(b"\xff\xda")
         colours = content[last + 4 : last + 5]
         return (
-            image.format == "JPEG" and not image.info.get("progressive") and colours == bytes([len(image.getbands())])
+            image.format == "JPEG"
+            and not image.info.get("progressive")
+            and colours == bytes([len(image.getbands())])
+            and image.width * image.height <= _MOST_TO_RETRY
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 from io import StringIO
 
 import numpy as np
@@ -14,6 +13,7 @@ from ensemble.competition.rows import SampleTable
 from ensemble.core.errors import UserError
 from ensemble.core.metrics.scores import THRESHOLD
 from ensemble.core.storage.files import Location, write_text
+from ensemble.core.storage.hashing import text_sha256
 
 DECIMALS = 12  # enough to rank what lies close to 0 and to 1
 
@@ -44,7 +44,7 @@ def write_submission(path: Location, sample: SampleTable, probabilities: NDArray
     """Write submit.csv and return its sha256; if it would be invalid (`UserError`) nothing is written."""
     text = submission_text(sample, probabilities)
     write_text(path, text)
-    return sha256_of(text)
+    return text_sha256(text)
 
 
 def read_submission(path: Location, sample: SampleTable) -> dict[str, float]:
@@ -69,11 +69,6 @@ def submission_target(path: Location) -> Location:
     if path.is_dir():
         raise UserError(f"{path} is a folder; name the file to write the submission to")
     return path
-
-
-def sha256_of(text: str) -> str:
-    """Compute the sha256 (hex) of a text in UTF-8."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def check_submission(sample: SampleTable, probabilities: NDArray[np.float64]) -> None:

@@ -10,10 +10,28 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from members.forensics.compiled import compiled
+from members.forensics.compiled import compiled_or
+
+_MILLIONTHS = np.array(
+    [[299000, 587000, 114000], [-168736, -331264, 500000], [500000, -418688, -81312]], dtype=np.float64
+)
 
 
-@compiled
+def _sums_plain(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """Return Y, Cb and Cr in millionths of a grey level, whole numbers that double precision holds."""
+    sums: npt.NDArray[np.float64] = _MILLIONTHS @ rgb.reshape(3, -1).astype(np.float64)
+    return sums.reshape(rgb.shape)
+
+
+def _planes_plain(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    return _sums_plain(rgb).astype(np.float32) * np.float32(1e-6)
+
+
+def _levels_plain(rgb: npt.NDArray[np.uint8], fineness: int) -> npt.NDArray[np.int16]:
+    return np.floor((fineness * _sums_plain(rgb) + 500000.5) * 1e-6).astype(np.int16)
+
+
+@compiled_or(_planes_plain)
 def luminance_and_chroma(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Return float32 (3, height, width) in grey levels for uint8 (3, height, width)."""
     planes = np.empty(rgb.shape, dtype=np.float32)
@@ -26,7 +44,7 @@ def luminance_and_chroma(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     return planes
 
 
-@compiled
+@compiled_or(_levels_plain)
 def luminance_and_chroma_levels(rgb: npt.NDArray[np.uint8], fineness: int) -> npt.NDArray[np.int16]:
     """Return int16 (3, height, width), rounded to parts of a grey level, halves up; `fineness` parts make a level."""
     planes = np.empty(rgb.shape, dtype=np.int16)

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from members.forensics.compiled import compiled
+from members.forensics.compiled import compiled_or
 from members.forensics.photograph import FINENESS, Floats, Levels
 
 Counts = npt.NDArray[np.int64]
@@ -52,7 +52,18 @@ def shares(counts: Counts, classes: npt.NDArray[np.float64]) -> Floats:
     return found
 
 
-@compiled
+def _count_plain(residual: Levels, least: Levels, downwards: bool) -> Counts:
+    levels = np.full(residual.shape, 4, dtype=np.uint8)
+    for threshold in least:
+        levels += (residual >= threshold).view(np.uint8)
+        levels -= (residual <= -threshold).view(np.uint8)
+    wide = levels.astype(np.uint16)
+    triples = (wide[:-2], wide[1:-1], wide[2:]) if downwards else (wide[:, :-2], wide[:, 1:-1], wide[:, 2:])
+    codes = 81 * triples[0] + 9 * triples[1] + triples[2]
+    return np.bincount(codes.ravel(), minlength=729)
+
+
+@compiled_or(_count_plain)
 def _count(residual: Levels, least: Levels, downwards: bool) -> Counts:
     height, width = residual.shape
     levels = np.empty((height, width), dtype=np.uint8)

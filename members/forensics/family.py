@@ -1,4 +1,7 @@
-"""Feature families, and how the module in `families` that defines one is loaded by its name."""
+"""Feature families, each loaded by the name of its module in `families`, and the table of their columns.
+
+NumPy and SciPy are enough for it: neither scikit-learn nor numba has to be installed.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
+import numpy.typing as npt
+
 from members.forensics import families
-from members.forensics.photograph import Floats, Photograph
+from members.forensics.photograph import Floats, Photograph, Pixels, table_of
+
+DEFAULT_FAMILIES = (
+    *("spectrum", "dct", "digits", "wavelets", "phase"),
+    *("residuals", "extremes", "neighbours", "colour", "flags"),
+)
 
 
 @dataclass(frozen=True)
@@ -52,3 +63,18 @@ def load_families(names: Sequence[str]) -> dict[str, Family]:
 def _load(name: str) -> Family:
     family: Family = importlib.import_module(f"{families.__name__}.{name}").FAMILY
     return family
+
+
+def column_names(names: Sequence[str] = DEFAULT_FAMILIES) -> list[str]:
+    """Return the names of the columns of the named families, in order; a wrong one is a ValueError."""
+    return [f"{name}/{column}" for name, family in load_families(names).items() for column in family.columns]
+
+
+def row_of(photograph: Photograph, names: Sequence[str] = DEFAULT_FAMILIES) -> Floats:
+    """Return one photograph's values in these columns, shape (columns,)."""
+    return np.concatenate([family.compute(photograph) for family in load_families(names).values()])
+
+
+def forensic_table(X: Pixels, names: Sequence[str] = DEFAULT_FAMILIES) -> npt.NDArray[np.float32]:
+    """Compute these columns of photographs as `ForensicFeatures` does: uint8 (n, height, width, 3) to (n, columns)."""
+    return table_of(X, len(column_names(names)), lambda photograph: row_of(photograph, names))

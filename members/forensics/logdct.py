@@ -6,41 +6,29 @@ import numpy as np
 import scipy.fft
 
 from members.forensics.photograph import CHANNELS, Floats, Photograph
-from members.forensics.transformer import PhotographTransformer
 
 REFERENCE_SIDE = 256
 FLOOR = 1e-2  # grey levels; keeps a flat plane's logarithm in the range of a photograph's
 
 
-class LogDCT(PhotographTransformer):
-    """Mean of log|DCT-II| over square cells of frequencies, for Y, Cb and Cr (Frank et al., 2020).
+def log_dct_columns(cell: int) -> list[str]:
+    """Return the names of the columns; a wrong cell is a ValueError."""
+    cells = range(_cells(cell))
+    return [f"logdct/{channel}/{v:03d}_{u:03d}" for channel in CHANNELS for v in cells for u in cells]
 
-    The cells cut each axis of frequencies into `256 / cell` equal parts, whatever the photograph's size, so
-    that a column means the same at every size.
 
-    Parameters
-    ----------
-    cell : int
-        Side of a cell in coefficients of a 256-pixel photograph, a power of two up to 256.
-    """
+def log_dct(photograph: Photograph, cell: int) -> Floats:
+    """Return one photograph's values, shape (columns,); see `members.forensics.LogDCT`."""
+    # Orthonormal, so that a coefficient of noise is as large in a small photograph as in a large one.
+    spectrum = scipy.fft.dctn(photograph.ycc, axes=(1, 2), norm="ortho")
+    logs = np.log(np.abs(spectrum) + FLOOR)
+    return _cell_means(_cell_means(logs, _cells(cell), axis=1), _cells(cell), axis=2).ravel()
 
-    def __init__(self, cell: int = 4) -> None:
-        self.cell = cell
 
-    def _columns(self) -> list[str]:
-        cells = range(self._cells())
-        return [f"logdct/{channel}/{v:03d}_{u:03d}" for channel in CHANNELS for v in cells for u in cells]
-
-    def _row(self, photograph: Photograph) -> Floats:
-        # Orthonormal, so that a coefficient of noise is as large in a small photograph as in a large one.
-        spectrum = scipy.fft.dctn(photograph.ycc, axes=(1, 2), norm="ortho")
-        logs = np.log(np.abs(spectrum) + FLOOR)
-        return _cell_means(_cell_means(logs, self._cells(), axis=1), self._cells(), axis=2).ravel()
-
-    def _cells(self) -> int:
-        if self.cell < 1 or REFERENCE_SIDE % self.cell:
-            raise ValueError(f"cell must be a power of two from 1 to {REFERENCE_SIDE}, not {self.cell!r}")
-        return REFERENCE_SIDE // self.cell
+def _cells(cell: int) -> int:
+    if cell < 1 or REFERENCE_SIDE % cell:
+        raise ValueError(f"cell must be a power of two from 1 to {REFERENCE_SIDE}, not {cell!r}")
+    return REFERENCE_SIDE // cell
 
 
 def _cell_means(values: Floats, cells: int, axis: int) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -84,3 +85,18 @@ class Photograph:
     def block_dct(self) -> npt.NDArray[np.float32]:
         """Orthonormal DCT-II of each 8 x 8 block of Y, Cb, Cr: float32 (3, 63, blocks), AC in zig-zag order."""
         return _COSINES[1:] @ block_columns(self.ycc)
+
+
+def table_of(X: Pixels, columns: int, row: Callable[[Photograph], Floats]) -> npt.NDArray[np.float32]:
+    """Return the rows of photographs, float32 (n, columns), C-contiguous, each computed from its photograph alone.
+
+    Raises
+    ------
+    ValueError
+        If `X` is not uint8 (n, height, width, 3), or there are no pixels.
+    """
+    X = checked_photographs(X)
+    table = np.empty((len(X), columns), dtype=np.float32)
+    for values, pixels in zip(table, X, strict=True):
+        values[:] = row(Photograph(pixels))
+    return table

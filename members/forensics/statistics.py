@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from members.forensics.compiled import compiled
+from members.forensics.compiled import compiled_or
 from members.forensics.photograph import Floats
 
 FLOOR = 1e-3  # grey levels
+_AT_ONCE = 16  # rows, which stay in the processor's cache
 
 
 def medians(values: Floats) -> Floats:
@@ -32,7 +33,20 @@ def log_tails(moments: npt.NDArray[np.float64]) -> Floats:
     return tails
 
 
-@compiled
+def _moments_plain(values: npt.NDArray[np.floating], middles: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    rows, columns = values.shape
+    moments, each = np.empty((rows, 3)), np.full(columns, 1 / columns)
+    for first in range(0, rows, _AT_ONCE):
+        some = slice(first, first + _AT_ONCE)
+        block = values[some].astype(np.float64)
+        squares = np.square(block - (block @ each)[:, None])
+        moments[some, 0] = np.abs(block - middles[some, None]) @ each
+        moments[some, 1] = squares @ each
+        moments[some, 2] = np.square(squares) @ each
+    return moments
+
+
+@compiled_or(_moments_plain)
 def central_moments(values: npt.NDArray[np.floating], middles: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """Mean absolute distance from a given middle, variance and fourth central moment of each row: float64 (n, 3)."""
     rows, columns = values.shape

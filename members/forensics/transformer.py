@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from members.forensics.family import load_families
-from members.forensics.photograph import Floats, Photograph, Pixels, checked_photographs
+from members.forensics.family import DEFAULT_FAMILIES, column_names, row_of
+from members.forensics.logdct import log_dct, log_dct_columns
+from members.forensics.photograph import Floats, Photograph, Pixels, table_of
 
 if TYPE_CHECKING:
     from typing import Self
 
     from sklearn.utils import Tags
-
-DEFAULT_FAMILIES = (
-    *("spectrum", "dct", "digits", "wavelets", "phase"),
-    *("residuals", "extremes", "neighbours", "colour", "flags"),
-)
 
 
 class PhotographTransformer(TransformerMixin, BaseEstimator):
@@ -62,11 +59,7 @@ class PhotographTransformer(TransformerMixin, BaseEstimator):
         ValueError
             If `X` holds something else, or a parameter is wrong.
         """
-        X = checked_photographs(X)
-        table = np.empty((len(X), len(self._columns())), dtype=np.float32)
-        for row, pixels in zip(table, X, strict=True):
-            row[:] = self._row(Photograph(pixels))
-        return table
+        return table_of(X, len(self._columns()), self._row)
 
     def get_feature_names_out(self, input_features: object = None) -> npt.NDArray[np.object_]:  # noqa: ARG002
         """Return the columns' names, as objects because scikit-learn's are."""
@@ -97,10 +90,40 @@ class ForensicFeatures(PhotographTransformer):
     def __init__(self, families: Sequence[str] = DEFAULT_FAMILIES) -> None:
         self.families = families
 
+    def export(self, folder: Path, size: tuple[int, int]) -> dict[str, Any]:  # noqa: ARG002  any size will do
+        """Write nothing; return the settings of a bundle's reader of these columns."""
+        self.check_parameters()
+        return {"reader": "forensics", "families": list(self.families)}
+
     def _columns(self) -> list[str]:
-        families = load_families(self.families).items()
-        return [f"{name}/{column}" for name, family in families for column in family.columns]
+        return column_names(self.families)
 
     def _row(self, photograph: Photograph) -> Floats:
-        families = load_families(self.families).values()
-        return np.concatenate([family.compute(photograph) for family in families])
+        return row_of(photograph, self.families)
+
+
+class LogDCT(PhotographTransformer):
+    """Mean of log|DCT-II| over square cells of frequencies, for Y, Cb and Cr (Frank et al., 2020).
+
+    The cells cut each axis of frequencies into `256 / cell` equal parts, whatever the photograph's size, so
+    that a column means the same at every size.
+
+    Parameters
+    ----------
+    cell : int
+        Side of a cell in coefficients of a 256-pixel photograph, a power of two up to 256.
+    """
+
+    def __init__(self, cell: int = 4) -> None:
+        self.cell = cell
+
+    def export(self, folder: Path, size: tuple[int, int]) -> dict[str, Any]:  # noqa: ARG002  any size will do
+        """Write nothing; return the settings of a bundle's reader of these columns."""
+        self.check_parameters()
+        return {"reader": "log_dct", "cell": self.cell}
+
+    def _columns(self) -> list[str]:
+        return log_dct_columns(self.cell)
+
+    def _row(self, photograph: Photograph) -> Floats:
+        return log_dct(photograph, self.cell)

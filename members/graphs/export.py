@@ -73,12 +73,38 @@ def export(network: nn.Module, names: list[str], size: tuple[int, int], path: Pa
                 external_data=False,
                 dynamo=True,
             )
+            _remove_notes(path)
             graph = Graph(path.read_bytes(), threads=1)
     except Exception as error:  # torch documents no list of what it raises
         reason = str(error.__cause__ or error).strip().partition("\n")[0]
         passing = isinstance(error, _PASSING) or isinstance(error.__cause__, _PASSING)
         raise ExportError(f"{type(error).__name__}: {reason}", lasting=not passing) from error
     return max(_difference(network, graph, photographs[:count]) for count in (1, len(photographs)))
+
+
+def _remove_notes(path: Path) -> None:
+    """Remove where in whose code each operation was exported: paths of this machine, and other bytes every time."""
+    import onnx  # exporting needs it, reading does not
+
+    model = onnx.load(path)
+    for noted in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
+        del noted.metadata_props[:]
+        noted.doc_string = ""
+    onnx.save(model, path)
+
+
+def write_graph(network: nn.Module, names: list[str], size: tuple[int, int], path: Path) -> None:
+    """Write a fitted network as a graph, and leave the network as it was.
+
+    Raises
+    ------
+    ValueError
+        The network cannot be a graph.
+    """
+    try:
+        export(copy.deepcopy(network), names, size, path)
+    except ExportError as reason:
+        raise ValueError(f"the network has no graph: {reason}") from None
 
 
 def graph_of(network: nn.Module, names: list[str], size: tuple[int, int]) -> Graph:

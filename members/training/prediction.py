@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -10,11 +11,14 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from members.crops import views
+from members.bundled.networks import AT_ONCE, LOGITS
+from members.crops import Size, views
+from members.graphs.choose import use_graph
+from members.graphs.export import ExportError, graph_of
 from members.photographs import Photographs
 from members.training.arithmetic import Arithmetic
 
-LOGITS = "logits"  # the output of a classifier's network
+_WORTH_AN_EXPORT = 256  # photographs: it takes seconds
 
 Outputs = dict[str, npt.NDArray[np.float32]]
 Forward = Callable[[npt.NDArray[np.uint8]], Outputs]
@@ -45,6 +49,29 @@ class TorchForward:
             computed = self.network(self.arithmetic.tensor(photographs))
         tensors = computed if isinstance(computed, tuple) else (computed,)
         return {name: tensor.float().cpu().numpy() for name, tensor in zip(self.names, tensors, strict=True)}
+
+
+def choose_forward(
+    network: nn.Module, size: Size, engine: tuple[str, str, str], photographs: int, batch_size: int
+) -> tuple[Forward, int]:
+    """Return what runs a classifier's network on photographs of a size, and how many it had best compute at once.
+
+    Parameters
+    ----------
+    engine : (str, str, str)
+        Engine, device and precision, as in `members.cnn.ImageClassifier`.
+    photographs : int
+        How many there are: for a few, a graph is not worth an export.
+    """
+    asked, device, precision = engine
+    if (photographs >= _WORTH_AN_EXPORT or asked == "onnxruntime") and use_graph(*engine):
+        try:
+            return graph_of(network, [LOGITS], size), AT_ONCE
+        except ExportError as reason:
+            if asked == "onnxruntime":
+                raise ValueError(f"this network has no graph: {reason}") from None
+            warnings.warn(f"a network predicts on torch, which is slower: {reason}", stacklevel=3)
+    return TorchForward(network, [LOGITS], Arithmetic.choose(device, precision)), batch_size
 
 
 def predict_logits(

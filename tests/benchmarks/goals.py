@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "frozen_engines": ("frozen_engines",),
     "whole_story": ("whole_story",),
     "scale": ("scale",),
+    "predict": ("predict",),
 }
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from ensemble.blend.blenders.base import Blender
 from ensemble.blend.blenders.rows import Split, at_most, inner_splits, pieces, take_rows
 from ensemble.blend.blenders.studies import new_study
-from ensemble.competition.submission import sha256_of
 from ensemble.core.arrays import Array, Folds, Labels, Logits
 from ensemble.core.metrics.decisions import mean_log_loss
+from ensemble.core.storage.hashing import text_sha256
 
 if TYPE_CHECKING:
     from typing import Self
@@ -88,7 +88,7 @@ class BoostedStacking(Blender):
     def state(self) -> dict[str, Any]:
         """Return the trees in LightGBM's text format."""
         model = self.booster_.model_to_string()
-        return {"kind": "boosted", "members": self.members, "model": model, "model_sha256": sha256_of(model)}
+        return {"kind": "boosted", "members": self.members, "model": model, "model_sha256": text_sha256(model)}
 
     @classmethod
     def from_text(cls, model: str, sha256: str, members: int) -> BoostedStacking:
@@ -101,7 +101,7 @@ class BoostedStacking(Blender):
         """
         import lightgbm
 
-        if sha256_of(model) != sha256:
+        if text_sha256(model) != sha256:
             raise ValueError("the trees do not match their sha256")
         blender = cls(members)
         blender.booster_ = lightgbm.Booster(model_str=model)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ensemble.blend.blenders.base import Blender
 from ensemble.blend.blenders.boosted import BoostedStacking
 from ensemble.blend.blenders.greedy import BaggedGreedy, GreedyLogLoss, GreedySelection
 from ensemble.blend.blenders.logistic import LogisticStacking, NonNegativeLogistic
 from ensemble.blend.blenders.search import CmaWeights
-from ensemble.blend.blenders.simple import AverageOfBlenders, FixedWeights, MeanOfLogits, SingleBest
+from ensemble.blend.blenders.simple import MeanOfLogits, SingleBest
 from ensemble.config import BlendSettings
 
 SEARCHING = (CmaWeights.title, LogisticStacking.title, BoostedStacking.title)  # with Optuna
@@ -32,18 +30,3 @@ def blenders(settings: BlendSettings, members: int) -> list[Blender]:
         BoostedStacking(members, max(settings.trials // 10, 1), settings.seed),  # a trial costs more
     ]
     return [blender for blender in known if blender.title in settings.methods] or [MeanOfLogits()]
-
-
-def restored(state: dict[str, Any]) -> Blender:
-    """Return the fitted blender with this state.
-
-    Raises
-    ------
-    KeyError
-        There is none.
-    """
-    if state["kind"] == "average":
-        return AverageOfBlenders.of_fitted([restored(part) for part in state["blenders"]], state["members"])
-    if state["kind"] == "boosted":
-        return BoostedStacking.from_text(state["model"], state["model_sha256"], state["members"])
-    return FixedWeights(state["weights"], state["intercept"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ensemble.blend.blenders.rows import at_most, take_rows, targets
+from ensemble.blend.evaluation.decision import Decision
 from ensemble.blend.evaluation.nested import Evaluation, Part, Problem
 from ensemble.core.arrays import Array, Labels
 from ensemble.core.metrics.decisions import correct_logits
@@ -18,18 +19,6 @@ _NEWTON_STEPS = 25
 _MOST_ROWS = 20_000  # give the temperature to a hundredth
 _TEMPERATURES = (0.05, 20.0)
 _PROVEN_ERRORS = 2.0  # standard errors by which the log loss must fall
-
-
-@dataclass(frozen=True)
-class Decision:
-    """Maps blended logits to (z - shift) / temperature, so that the decision falls at 0 (probability 0.5)."""
-
-    temperature: float = 1.0
-    shift: float = 0.0
-
-    def __call__(self, logits: Array) -> Array:
-        """Return the logits (rows,) after shift and temperature."""
-        return (logits - self.shift) / self.temperature
 
 
 @dataclass(frozen=True)

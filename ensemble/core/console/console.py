@@ -29,12 +29,16 @@ HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 _LOG_WIDTH = 180  # enough for every table in a log
 
 
-def make_console() -> Console:
-    """Create the console of a command: as wide as the terminal, or wide enough for every table in a log."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not support every character
-    width = None if sys.stdout.isatty() else _LOG_WIDTH
-    return Console(file=sys.stdout, width=width, highlight=False, soft_wrap=True)
+def make_console(*, stderr: bool = False) -> Console:
+    """Create the console of a command: as wide as the terminal, or wide enough for every table in a log.
+
+    `stderr` is for commands whose results go to stdout.
+    """
+    stream = sys.stderr if stderr else sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")  # a terminal may not support every character
+    width = None if stream.isatty() else _LOG_WIDTH
+    return Console(file=stream, width=width, highlight=False, soft_wrap=True)
 
 
 def say(line: str) -> None:

@@ -13,6 +13,9 @@ STORE_HELP = "A store or a config; default: the newest store."
 
 ConfigArgument = Annotated[Path, typer.Argument(help="The experiment, a YAML file such as configs/demo.yaml.")]
 StoreArgument = Annotated[Location | None, typer.Argument(parser=location, metavar="STORE", help=STORE_HELP)]
+BundleArgument = Annotated[
+    Location, typer.Argument(parser=location, metavar="BUNDLE", help="A bundle: a folder, a .zip, or an address.")
+]
 OofOption = Annotated[
     Location, typer.Option(parser=location, metavar="PATH", help="Root of the stores, such as oof or s3://bucket/oof.")
 ]

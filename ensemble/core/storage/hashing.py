@@ -29,6 +29,11 @@ def _canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
+def text_sha256(text: str) -> str:
+    """Compute the sha256 (hex) of a text in UTF-8."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def file_sha256(path: Location) -> str:
     """Compute the sha256 (hex) of a file."""
     with path.open("rb") as file:

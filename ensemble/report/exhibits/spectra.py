@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.config import Recipe
+from ensemble.core.arrays import Labels
 from ensemble.core.metrics.scores import CLASSES
 from ensemble.engine.recipes.build import Spectra, build
 from ensemble.report.exhibits.pictures import reduced_power, spectrum_picture
@@ -74,18 +75,26 @@ def _spectra(
     transformer: Spectra = build(recipe)
     frequencies = np.asarray(transformer.frequencies, dtype=np.float64)
     curves = {name: transformer.transform(each[None])[0, : len(frequencies)] for name, each in pixels.items()}
-    means, bands = {}, {}
+    means: dict[str, Curve] = {}
+    bands: dict[str, tuple[Curve, Curve]] = {}
     if stored is not None:
         train, test = (table[:, : len(frequencies)] for table in stored)
         rows = _rows(material)
         tables = {"train": train, "test": test}
         curves = {name: tables[split][row] for name in identities for split, row in [rows[name]]}
-        of_class = {word: train[material.labels == label] for label, word in enumerate(CLASSES)}
-        means = {word: _curve(values.mean(axis=0)) for word, values in of_class.items()}
-        bands = {word: _band(values) for word, values in of_class.items()}
+        means, bands = curves_of_classes(train, material.labels)
     pictures, scale = _pictures(transformer, pixels)
     written = {name: _curve(curve) for name, curve in curves.items()}
     return Spectrums(_curve(frequencies), written, pictures, means, bands, (*_notes(stored is not None), *scale))
+
+
+def curves_of_classes(
+    curves: NDArray[np.float32], labels: Labels
+) -> tuple[dict[str, Curve], dict[str, tuple[Curve, Curve]]]:
+    """Return the mean curve of each class, by its name, and the 5th and 95th percentiles, of curves (rows, points)."""
+    of_class = {word: curves[labels == label] for label, word in enumerate(CLASSES)}
+    means = {word: _curve(values.mean(axis=0)) for word, values in of_class.items()}
+    return means, {word: _band(values) for word, values in of_class.items()}
 
 
 def _rows(material: Material) -> dict[str, tuple[str, int]]:

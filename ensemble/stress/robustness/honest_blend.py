@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from ensemble.blend.blenders.base import Blender
 from ensemble.blend.blenders.roster import blenders
 from ensemble.blend.blenders.simple import AverageOfBlenders, SingleBest
+from ensemble.blend.evaluation.decision import Decision
 from ensemble.blend.evaluation.nested import Part, Problem, fit_part
-from ensemble.blend.evaluation.threshold import Decision, decision_of
+from ensemble.blend.evaluation.threshold import decision_of
 from ensemble.blend.inputs import Inputs, load_inputs
 from ensemble.config import Experiment
 from ensemble.core.arrays import Array

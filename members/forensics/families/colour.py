@@ -7,7 +7,7 @@ from itertools import combinations, product
 import numpy as np
 import numpy.typing as npt
 
-from members.forensics.compiled import compiled
+from members.forensics.compiled import compiled_or
 from members.forensics.family import Family
 from members.forensics.highpass import ker_bohme
 from members.forensics.photograph import CHANNELS, Floats, Levels, Photograph
@@ -35,7 +35,14 @@ def _cross_channel(rgb: Levels) -> Floats:
     return np.concatenate([joint.ravel(), *(joint.sum(axis=axis).ravel() for axis in (2, 1, 0))])
 
 
-@compiled
+def _count_joint_plain(rgb: Levels, limit: int) -> npt.NDArray[np.int64]:
+    side = 2 * limit + 1
+    r, g, b = np.clip(np.diff(rgb, axis=2), -limit, limit)
+    codes = (side * r + g) * side + b + side**3 // 2
+    return np.bincount(codes.ravel(), minlength=side**3)
+
+
+@compiled_or(_count_joint_plain)
 def _count_joint(rgb: Levels, limit: int) -> npt.NDArray[np.int64]:
     """Count the pixels with each three clipped differences to the left neighbour, in R, G and B."""
     side = 2 * limit + 1
@@ -61,7 +68,12 @@ def _correlations(planes: Levels) -> Floats:
     return np.array([correlation[i, j] for i, j in combinations(range(len(planes)), 2)])
 
 
-@compiled
+def _sums_and_products_plain(residuals: Levels) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    rows = residuals.astype(np.float64)  # which holds these whole numbers up to some hundred million pixels
+    return rows.sum(axis=1).astype(np.int64), (rows @ rows.T).astype(np.int64)
+
+
+@compiled_or(_sums_and_products_plain)
 def _sums_and_products(residuals: Levels) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Sum of each row, and of each product of two rows, exactly."""
     sums, products = np.zeros(3, dtype=np.int64), np.zeros((3, 3), dtype=np.int64)
@@ -88,7 +100,12 @@ def _exposure(photograph: Photograph) -> Floats:
     return np.concatenate([shares, *(_used(plane) for plane in planes)])
 
 
-@compiled
+def _count_levels_plain(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    planes = (*rgb, rgb.min(axis=0), rgb.max(axis=0))
+    return np.stack([np.bincount(plane.ravel(), minlength=256) for plane in planes])
+
+
+@compiled_or(_count_levels_plain)
 def _count_levels(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     """Count how often each level occurs in R, in G, in B, as the least of the three and as the greatest: (5, 256)."""
     counts = np.zeros((5, 256), dtype=np.int64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from members.forensics.compiled import compiled
+from members.forensics.compiled import compiled_or
 from members.forensics.family import Family
 from members.forensics.photograph import Floats, Levels, Photograph
 from members.forensics.statistics import FLOOR, log_tails
@@ -37,7 +37,14 @@ def _of_plane(plane: Levels) -> Floats:
     return np.concatenate([np.column_stack(statistics)[:3].ravel(), ratios])
 
 
-@compiled
+def _count_differences_plain(plane: Levels) -> npt.NDArray[np.int64]:
+    rows, columns = np.abs(np.diff(plane, axis=1)), np.abs(np.diff(plane, axis=0))
+    diagonals = np.abs([plane[::2, ::2] - plane[1::2, 1::2], plane[::2, 1::2] - plane[1::2, ::2]])
+    kinds = (rows[:, ::2], columns[::2], diagonals, rows[:, 1::2], columns[1::2])
+    return np.stack([np.bincount(kind.ravel(), minlength=256) for kind in kinds])
+
+
+@compiled_or(_count_differences_plain)
 def _count_differences(plane: Levels) -> npt.NDArray[np.int64]:
     """Count the absolute differences, int64 (5, 256).
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from members.forensics.compiled import compiled
+from members.forensics.compiled import compiled_or, multiply_add
 from members.forensics.family import Family
 from members.forensics.photograph import Floats, Photograph
 from members.forensics.rings import azimuthal_average, decades
@@ -67,7 +67,32 @@ def _wave() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     return np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
 
 
-@compiled
+def _local_phases_plain(
+    plane: npt.NDArray[np.float32], cosine: npt.NDArray[np.float32], sine: npt.NDArray[np.float32]
+) -> npt.NDArray[np.uint8]:
+    height, width = (side - WINDOW + 1 for side in plane.shape)
+    total, even, odd = np.zeros((3, height, plane.shape[1]), dtype=np.float32)
+    for down in range(WINDOW):
+        rows = plane[down : down + height]
+        total += rows
+        multiply_add(cosine[down], rows, even)
+        multiply_add(sine[down], rows, odd)
+    parts = np.zeros((8, height, width), dtype=np.float32)
+    for right in range(WINDOW):
+        c, s = cosine[right], sine[right]
+        t, e, o = (values[:, right : right + width] for values in (total, even, odd))
+        multiply_add(c, t, parts[0])
+        multiply_add(s, t, parts[1])
+        ce, se, co, so = c * e, s * e, c * o, s * o  # each for two parts, so that the compiler rounds them too
+        for part, addend in zip(parts[2:], (e, o, ce - so, se + co, ce + so, co - se), strict=True):
+            part += addend
+    codes = np.zeros((height, width), dtype=np.uint8)
+    for part in parts:
+        codes = 2 * codes + (part > np.float32(LEAST))
+    return codes
+
+
+@compiled_or(_local_phases_plain)
 def _local_phases(
     plane: npt.NDArray[np.float32], cosine: npt.NDArray[np.float32], sine: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.uint8]:

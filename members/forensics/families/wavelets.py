@@ -11,7 +11,7 @@ from scipy.special import gammaln
 
 from members.forensics import daubechies
 from members.forensics.blocks import BLOCK, block_columns
-from members.forensics.compiled import compiled
+from members.forensics.compiled import compiled_or
 from members.forensics.family import Family
 from members.forensics.photograph import CHANNELS, Floats, Photograph
 from members.forensics.statistics import central_moments, log_tails
@@ -81,7 +81,15 @@ def _correlations(child: Planes, parent: Planes) -> Floats:
     return correlations
 
 
-@compiled
+def _sums_plain(child: Planes, parent: Planes) -> npt.NDArray[np.float64]:
+    planes, height, width = child.shape
+    four = parent.repeat(2, axis=1).repeat(2, axis=2)[:, :height, :width]
+    x, y = (values.reshape(planes, -1).astype(np.float64) for values in (child, four))
+    squares = [np.einsum("ij,ij->i", *pair) for pair in ((x, x), (y, y), (x, y))]
+    return np.column_stack([np.full(planes, height * width), x.sum(axis=1), y.sum(axis=1), *squares])
+
+
+@compiled_or(_sums_plain)
 def _sums(child: Planes, parent: Planes) -> npt.NDArray[np.float64]:
     """Return the number of children a plane, and sums of child, parent, their squares and product: (planes, 6)."""
     sums = np.zeros((child.shape[0], 6))

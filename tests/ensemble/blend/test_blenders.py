@@ -15,7 +15,8 @@ from ensemble.blend.blenders.base import Blender, LinearBlender, blended, clone
 from ensemble.blend.blenders.boosted import BoostedStacking
 from ensemble.blend.blenders.greedy import BaggedGreedy, GreedyLogLoss, GreedySelection
 from ensemble.blend.blenders.logistic import LogisticStacking, NonNegativeLogistic
-from ensemble.blend.blenders.roster import blenders, restored
+from ensemble.blend.blenders.restored import restored
+from ensemble.blend.blenders.roster import blenders
 from ensemble.blend.blenders.rows import Split
 from ensemble.blend.blenders.search import CmaWeights, rounded
 from ensemble.blend.blenders.simple import AverageOfBlenders, FixedWeights, MeanOfLogits, SingleBest

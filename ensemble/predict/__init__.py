@@ -1,0 +1,1 @@
+"""Questions about single photographs of any size."""

@@ -1,0 +1,210 @@
+"""bundle.json: what a bundle holds, validated before anything of it is used."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from ensemble.core.errors import UserError
+
+SCHEMA: Final = 1
+MANIFEST: Final = "bundle.json"
+CARD: Final = "card.md"
+_LARGEST_MANIFEST: Final = 32 * 2**20  # bytes
+_LARGEST_FILE, _LARGEST_BUNDLE = 2**30, 4 * 2**30  # bytes
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
+
+
+def _inside(name: str) -> str:
+    if not _NAME.fullmatch(name) or len(name) > 300:
+        raise ValueError(f"{name!r} is no name of a file in a bundle")
+    return name
+
+
+FileName = Annotated[str, AfterValidator(_inside)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Side = Annotated[int, Field(ge=8, le=16_384)]
+
+
+class Part(BaseModel):
+    """Section of a manifest. Unknown keys are errors: what they mean could matter."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class File(Part):
+    """A file beside the manifest."""
+
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    bytes: Annotated[int, Field(ge=0, le=_LARGEST_FILE)]
+
+
+class Reader(Part):
+    """What is read back by one of our readers: a transformer or a fitted model."""
+
+    reader: str
+    """Its kind; `ensemble.predict.bundle.readers` has the list."""
+    folder: FileName
+    """Folder of its files."""
+    settings: dict[str, Any] = {}
+    """What the reader needs beside its files."""
+
+
+class Member(Part):
+    """A member of the blend."""
+
+    name: str
+    features: int | None
+    """Place among the bundle's features; None where the models read photographs."""
+    folds: Annotated[tuple[Reader, ...], Field(min_length=1)]
+    """The models of all folds."""
+
+
+class Blend(Part):
+    """How the members' logits become one."""
+
+    blender: dict[str, Any]
+    """State of the blender; its columns are the members in their order, then those of `columns`."""
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    shift: Finite
+    added_logit: Finite
+    columns: int | None = None
+    """Place among the features of the columns that the blender reads beside the logits."""
+
+
+class Rate(Part):
+    """Errors on held-out photographs that were altered in one way, as they would be by a person's request."""
+
+    variant: str
+    title: str
+    held: bool
+    """Whether the limits were set so that the stated false-positive rates hold on this variant too."""
+    real: Annotated[int, Field(ge=0)]
+    fake: Annotated[int, Field(ge=0)]
+    strong_false: Annotated[int, Field(ge=0)]
+    """Real photographs with strong evidence of generation."""
+    some_false: Annotated[int, Field(ge=0)]
+    """Real photographs with some or strong evidence."""
+    strong_found: Annotated[int, Field(ge=0)]
+    some_found: Annotated[int, Field(ge=0)]
+    """The same of fakes."""
+    unsaid_real: Annotated[int, Field(ge=0)]
+    unsaid_fake: Annotated[int, Field(ge=0)]
+    """Photographs of each class about which nothing could be said."""
+
+
+class Verdicts(Part):
+    """Limits on the blended logit, and what they were measured to do."""
+
+    strong: Finite
+    some: Finite
+    strong_rate: Share
+    some_rate: Share
+    """False-positive rates that the limits hold on the variants marked as held."""
+    rates: tuple[Rate, ...]
+
+
+class Doubt(Part):
+    """The doubt gate: how far a photograph's columns lie from those of the training photographs."""
+
+    features: int
+    threshold: Finite
+    held_out_share: Share
+    """Share of held-out photographs beyond the threshold."""
+    folder: FileName
+
+
+class Spectra(Part):
+    """Mean spectra of the classes, and the range of most photographs."""
+
+    frequencies: tuple[Finite, ...]
+    real: tuple[Finite, ...]
+    fake: tuple[Finite, ...]
+    real_range: tuple[tuple[Finite, ...], tuple[Finite, ...]]
+    fake_range: tuple[tuple[Finite, ...], tuple[Finite, ...]]
+
+
+class Limits(Part):
+    """Photographs about which the ensemble was tested."""
+
+    lowest_quality: Annotated[int, Field(ge=1, le=100)]
+    """JPEG's quality, as its quantisation tables show it."""
+    largest_scale: Annotated[float, Field(gt=0)]
+    """Largest enlargement of a face to the size of the training photographs."""
+    largest_angle: Annotated[float, Field(ge=0, le=180)]
+    """Degrees by which a face may be rotated."""
+
+
+class Manifest(Part):
+    """The whole of bundle.json."""
+
+    schema_number: Annotated[int, Field(ge=1)]
+    name: str
+    created: str
+    versions: dict[str, str]
+    synthetic: bool
+    size: tuple[Side, Side]
+    """Height and width of the photographs."""
+    template: dict[str, Any] | None
+    """Where the faces of the training photographs lie; None where they lie in no common place."""
+    limits: Limits
+    features: tuple[Reader, ...]
+    members: Annotated[tuple[Member, ...], Field(min_length=1)]
+    blend: Blend
+    scores: dict[str, Any]
+    """Nested scores of the blend."""
+    prior: Share
+    """Share of fakes among the training photographs, which the probabilities assume."""
+    verdicts: Verdicts
+    doubt: Doubt | None
+    spectra: Spectra | None
+    milliseconds: Annotated[float, Field(gt=0)]
+    """Of one thread, for a photograph, where the bundle was made."""
+    store: dict[str, str]
+    """Hashes of the data, the folds and the blend."""
+    files: Annotated[dict[FileName, File], Field(max_length=10_000)]
+
+
+def parse_manifest(content: bytes, where: str) -> Manifest:
+    """Return the manifest of a bundle.
+
+    Raises
+    ------
+    UserError
+        It is no manifest, is of a newer version, or something in it is not as it should be.
+    """
+    if len(content) > _LARGEST_MANIFEST:
+        raise UserError(f"{where}: {MANIFEST} is larger than that of any bundle")
+    try:
+        raw = json.loads(content)
+    except (ValueError, RecursionError):
+        raise UserError(f"{where}: {MANIFEST} is not JSON; is it damaged?") from None
+    number = raw.get("schema_number") if isinstance(raw, dict) else None
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise UserError(f"{where}: {MANIFEST} has no schema_number, so it is no bundle of this program")
+    if number > SCHEMA:
+        raise UserError(
+            f"{where} was made by a newer version (schema {number}); this one reads up to schema {SCHEMA}: update it"
+        )
+    try:
+        manifest = Manifest.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UserError(f"{where}: {MANIFEST} is damaged or edited ({place}: {first['msg']})") from None
+    _check(manifest, where)
+    return manifest
+
+
+def _check(manifest: Manifest, where: str) -> None:
+    """Refuse places beyond the features, and files that are too large together."""
+    places = [member.features for member in manifest.members] + [manifest.blend.columns]
+    places += [manifest.doubt.features] if manifest.doubt else []
+    if any(place is not None and not 0 <= place < len(manifest.features) for place in places):
+        raise UserError(f"{where}: {MANIFEST} is damaged or edited (it names features that it does not have)")
+    if sum(file.bytes for file in manifest.files.values()) > _LARGEST_BUNDLE:
+        raise UserError(f"{where}: the files of a bundle may have {_LARGEST_BUNDLE // 2**30} GiB together, not more")

@@ -1,0 +1,1 @@
+"""Faces: found in photographs of any size, and aligned as those of the training photographs are."""

@@ -1,0 +1,1 @@
+"""Making a bundle of a store: its models, the doubt gate, limits and error rates."""

@@ -1,0 +1,68 @@
+"""The doubt gate of a bundle: which columns it reads, and the distance beyond which nothing is said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.core.arrays import Pixels
+from ensemble.core.storage.files import Location
+from ensemble.engine.features.table import FeatureTable, Photographs
+from ensemble.engine.tasks.features import TableRequest
+from ensemble.predict.bundled_ensemble import BundledEnsemble
+from ensemble.predict.doubt import DoubtGate
+from ensemble.predict.making.held_out import doubts_of
+
+HELD_OUT_SHARE: Final = 0.01  # of held-out photographs beyond the threshold
+MOST_ROWS: Final = 2_048  # training photographs whose columns are read
+_AT_ONCE: Final = 64
+
+
+@dataclass(frozen=True)
+class Gates:
+    """The gate, and for each fold one that was fitted without it.
+
+    Attributes
+    ----------
+    threshold : float
+        Distance that a stated share of the held-out photographs exceeds.
+    """
+
+    gate: DoubtGate
+    by_fold: list[DoubtGate]
+    threshold: float
+
+
+def fit_gates(columns: NDArray[np.float32], folds: NDArray[np.int64], n_folds: int) -> Gates:
+    """Fit on columns (rows, columns) of training photographs of these folds (rows,)."""
+    by_fold = [DoubtGate.fit(columns[folds != fold]) for fold in range(n_folds)]
+    distances = doubts_of(by_fold, columns, folds)
+    return Gates(DoubtGate.fit(columns), by_fold, float(np.quantile(distances, 1 - HELD_OUT_SHARE)))
+
+
+def training_columns(
+    request: TableRequest,
+    place: int,
+    ensemble: BundledEnsemble,
+    pixels: Pixels,
+    rows: NDArray[np.intp],
+    cache: Location,
+) -> NDArray[np.float32]:
+    """Return columns of some training photographs: from the cache of features, or computed again.
+
+    Parameters
+    ----------
+    request : TableRequest
+        The features; `place` is theirs in the ensemble.
+    pixels : uint8 (photographs, height, width, 3)
+        All photographs of the competition, the training rows first.
+    """
+    table = FeatureTable(request, Photographs(pixels), cache)
+    if table.complete:
+        values: NDArray[np.float32] = np.asarray(table.values()[rows])
+        return values
+    parts = [rows[start : start + _AT_ONCE] for start in range(0, len(rows), _AT_ONCE)]
+    return np.concatenate([ensemble.columns(place, np.asarray(pixels[part])) for part in parts])

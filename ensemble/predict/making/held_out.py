@@ -1,0 +1,118 @@
+"""What a store's models say about held-out photographs, as they are and altered, by the way of every later request.
+
+Each photograph is encoded to a file, decoded and prepared as a user's would be, answered by the models of the fold that
+it was held out of, blended by a blender that was not fitted on it, and doubted by a gate that did not see it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.core.arrays import Array, Labels
+from ensemble.predict.bundled_ensemble import BundledEnsemble
+from ensemble.predict.doubt import DoubtGate
+from ensemble.predict.making.variants import Variant
+from ensemble.predict.photographs.decoding import decode
+from ensemble.predict.photographs.preparing import Preparation, Prepared
+from ensemble.stress.robustness.honest_blend import HonestBlend
+
+AT_ONCE = 32  # photographs
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers about one variant of the sample.
+
+    Attributes
+    ----------
+    logits : float64 (photographs,)
+        Blended; NaN where the models could not be asked.
+    doubts : float64 (photographs,)
+        Distances from the training photographs; NaN where there are none.
+    prepared : bool (photographs,)
+        Whether nothing in the file itself forbids a verdict.
+    """
+
+    variant: Variant
+    labels: Labels
+    folds: NDArray[np.int64]
+    logits: Array
+    doubts: Array
+    prepared: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """A sample of training photographs, and all that answers about it honestly.
+
+    Attributes
+    ----------
+    rows : intp (photographs,)
+        Of the ledger.
+    pixels : uint8 (photographs, height, width, 3)
+    names : list of str
+        Members of the ensemble, in its order.
+    gates : list of DoubtGate
+        By fold, each fitted without it; empty where there is no gate.
+    doubted, columns : int or None
+        Places of the features that gates and blenders read.
+    """
+
+    ensemble: BundledEnsemble
+    prepare: Preparation
+    blend: HonestBlend
+    names: Sequence[str]
+    rows: NDArray[np.intp]
+    labels: Labels
+    folds: NDArray[np.int64]
+    pixels: NDArray[np.uint8]
+    gates: Sequence[DoubtGate]
+    doubted: int | None
+    columns: int | None
+
+    def answers(self, variant: Variant, on_progress: Callable[[float], None]) -> Answers:
+        """Return what is answered about one variant; `on_progress` is called with the share that is done."""
+        count = len(self.rows)
+        found = Answers(
+            variant, self.labels, self.folds, np.full(count, np.nan), np.full(count, np.nan), np.zeros(count, bool)
+        )
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for start in range(0, count, AT_ONCE):
+                rows = np.arange(start, min(start + AT_ONCE, count))
+                self._fill(found, rows, list(pool.map(lambda row: self._prepared(variant, row), rows)))
+                on_progress((int(rows[-1]) + 1) / count)
+        return found
+
+    def _prepared(self, variant: Variant, row: int) -> Prepared:
+        photograph = decode(variant.encode(self.pixels[row]))
+        return Prepared(None, photograph) if isinstance(photograph, str) else self.prepare(photograph)
+
+    def _fill(self, found: Answers, rows: NDArray[np.intp], prepared: list[Prepared]) -> None:
+        """Write the answers about some photographs."""
+        here = [(row, each) for row, each in zip(rows, prepared, strict=True) if each.pixels is not None]
+        if not here:
+            return
+        asked = np.array([row for row, _ in here])
+        pixels = np.stack([each.pixels for _, each in here if each.pixels is not None])
+        tables = self.ensemble.tables(pixels)
+        members = self.ensemble.held_out(pixels, tables, self.folds[asked])
+        logits = dict(zip(self.names, members.T, strict=True))
+        columns = None if self.columns is None else tables[self.columns]
+        found.logits[asked] = self.blend(self.rows[asked], logits, columns)
+        found.prepared[asked] = [not each.reason for _, each in here]
+        if self.doubted is not None:
+            found.doubts[asked] = doubts_of(self.gates, tables[self.doubted], self.folds[asked])
+
+
+def doubts_of(gates: Sequence[DoubtGate], columns: NDArray[np.float32], folds: NDArray[np.int64]) -> Array:
+    """Return the distance of each row by the gate of its fold, which was fitted without it."""
+    found = np.empty(len(columns))
+    for fold in np.unique(folds):
+        found[folds == fold] = gates[fold](columns[folds == fold])
+    return found

@@ -1,0 +1,80 @@
+"""Limits of verdicts that hold stated false-positive rates, and the rates that they were then measured to have.
+
+The limits in the bundle are set on all held-out photographs. The rates stated beside them come from limits that were
+set on the photographs of other folds, so that no photograph helps to set the limit that it is counted by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.predict.bundle.manifest import Rate, Verdicts
+from ensemble.predict.making.held_out import Answers
+from ensemble.predict.verdicts import limits_for
+
+STRONG_RATE: Final = 0.005
+SOME_RATE: Final = 0.02
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Logits from which on there is strong evidence, and some."""
+
+    strong: float
+    some: float
+
+
+def verdicts_of(answers: Sequence[Answers], threshold: float | None) -> Verdicts:
+    """Return limits and rates; nothing is said of photographs whose doubt is above the threshold."""
+    found = [said(each, threshold) for each in answers]
+    limits, nested = _limits(answers, found), nested_limits(answers, threshold)
+    rates = tuple(_rate(each, here, nested) for each, here in zip(answers, found, strict=True))
+    return Verdicts(strong=limits.strong, some=limits.some, strong_rate=STRONG_RATE, some_rate=SOME_RATE, rates=rates)
+
+
+def nested_limits(answers: Sequence[Answers], threshold: float | None) -> dict[int, Limits]:
+    """Return for each fold the limits that the photographs of the others set."""
+    found = [said(each, threshold) for each in answers]
+    return {int(fold): _limits(answers, found, without=int(fold)) for fold in np.unique(answers[0].folds)}
+
+
+def said(answers: Answers, threshold: float | None) -> NDArray[np.bool_]:
+    """Return about which photographs something is said."""
+    said = answers.prepared & ~np.isnan(answers.logits)
+    return said if threshold is None else said & (answers.doubts <= threshold)
+
+
+def _limits(answers: Sequence[Answers], found: Sequence[NDArray[np.bool_]], without: int | None = None) -> Limits:
+    """Return the limits by real photographs, of all folds but one."""
+    groups = []
+    for each, here in zip(answers, found, strict=True):
+        real = (each.labels == 0) & (each.folds != without)
+        if each.variant.held and (here & real).any():
+            groups.append(each.logits[here & real].tolist())
+    some = limits_for(groups, SOME_RATE)
+    return Limits(max(limits_for(groups, STRONG_RATE), some), some)
+
+
+def _rate(answers: Answers, here: NDArray[np.bool_], nested: dict[int, Limits]) -> Rate:
+    strong = np.array([nested[fold].strong for fold in answers.folds])
+    some = np.array([nested[fold].some for fold in answers.folds])
+    above_strong, above_some = here & (answers.logits >= strong), here & (answers.logits >= some)
+    real, fake = answers.labels == 0, answers.labels == 1
+    return Rate(
+        variant=answers.variant.name,
+        title=answers.variant.title,
+        held=answers.variant.held,
+        real=int(real.sum()),
+        fake=int(fake.sum()),
+        strong_false=int((above_strong & real).sum()),
+        some_false=int((above_some & real).sum()),
+        strong_found=int((above_strong & fake).sum()),
+        some_found=int((above_some & fake).sum()),
+        unsaid_real=int((~here & real).sum()),
+        unsaid_fake=int((~here & fake).sum()),
+    )

@@ -1,0 +1,76 @@
+"""The best subset of a blend's members that answers about a photograph within a given time, and its blend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
+from typing import Any, Final
+
+import numpy as np
+
+from ensemble.blend.compare import compare_blenders
+from ensemble.blend.guard import guard
+from ensemble.blend.inputs import load_inputs
+from ensemble.blend.manifest import manifest
+from ensemble.competition.submission import submission_text
+from ensemble.config import Experiment
+from ensemble.core.errors import UserError
+from ensemble.core.metrics.scores import log_loss, to_probabilities
+from ensemble.core.storage.hashing import text_sha256
+from ensemble.core.threads import threads
+from ensemble.store.oof import OofStore
+from ensemble.store.predictions import Predictions
+from ensemble.stress.robustness.stored_members import StoredMember
+
+MOST_MEMBERS: Final = 12  # whose subsets are all looked at
+
+Log = Callable[[str], None]
+
+
+def milliseconds(members: Sequence[StoredMember], folds: int) -> float:
+    """Return what a photograph costs on one thread, as it did in training; features that members share count once."""
+    features = {each.request.key: each.seconds_features for each in members if each.request is not None}
+    return 1000 * (sum(features.values()) + folds * sum(each.seconds_predict for each in members))
+
+
+def best_within(
+    limit: float, predictions: Predictions, names: Sequence[str], members: Mapping[str, StoredMember]
+) -> list[str]:
+    """Return the members whose plain mean has the smallest out-of-fold log loss, of all subsets that are fast enough.
+
+    The plain mean learns nothing, so that its score is as honest as the members' own; the choice among subsets is by
+    that score, and what the subset's blend gets is scored again by nested folds.
+
+    Raises
+    ------
+    UserError
+        No member is fast enough.
+    """
+    columns = [predictions.members.index(name) for name in names]
+    logits, labels = predictions.oof_logits[:, columns].astype(np.float64), predictions.ledger.labels
+    folds, found = predictions.ledger.n_folds, dict[tuple[int, ...], float]()
+    numbers = range(len(names))
+    for size in range(1, len(names) + 1):
+        if len(names) > MOST_MEMBERS and size > 2:
+            break
+        for subset in combinations(numbers, size):
+            if milliseconds([members[names[number]] for number in subset], folds) <= limit:
+                found[subset] = float(log_loss(logits[:, list(subset)].mean(axis=1), labels).mean())
+    if not found:
+        cheapest = min(milliseconds([members[name]], folds) for name in names)
+        raise UserError(f"no member answers within {limit:g} ms a photograph; the fastest takes {cheapest:.0f} ms")
+    return [names[number] for number in min(found, key=found.__getitem__)]
+
+
+def blend_of(
+    store: OofStore, experiment: Experiment, predictions: Predictions, names: Sequence[str], log: Log
+) -> dict[str, Any]:
+    """Return what blend.json would say of some members; nothing is written."""
+    others = [name for name in predictions.members if name not in names]
+    inputs = load_inputs(store, experiment, predictions.without(others))
+    with threads(1):
+        result = compare_blenders(inputs, experiment.blend, log)
+    probabilities, sample = to_probabilities(result.test), store.sample()
+    checks = guard(sample, probabilities, result.rule.nested, last=None)
+    content = manifest(result, inputs, store, checks, experiment.blend.seed)
+    return {**content, "submission_sha256": text_sha256(submission_text(sample, probabilities))}

@@ -1,0 +1,1 @@
+"""The photographs that somebody asks about: found, decoded, brought to the size of the bundle."""

@@ -1,0 +1,190 @@
+"""Answers about photographs from a bundle, a few at a time, in the order in which they were asked about."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ensemble.core.errors import UserError
+from ensemble.core.metrics.scores import to_probabilities
+from ensemble.core.storage.files import Location, location
+from ensemble.core.threads import threads
+from ensemble.predict.answers import Answer
+from ensemble.predict.bundle.files import BundleFiles, Content
+from ensemble.predict.bundle.manifest import Manifest, parse_manifest
+from ensemble.predict.bundled_ensemble import BundledEnsemble, Logits
+from ensemble.predict.faces.template import Template
+from ensemble.predict.photographs.decoding import Photograph, decode
+from ensemble.predict.photographs.preparing import Preparation, Prepared
+from ensemble.predict.verdicts import CANNOT, false_positives, verdict_of
+
+AT_ONCE: Final = 16  # photographs: more are no faster, and take memory
+
+Read = Callable[[], bytes | str]  # returns a photograph's bytes, or why they cannot be read
+Asked = tuple[str, Read | Photograph]
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A photograph that was decoded and prepared, and what its file is. Its own pixels, maybe many, are let go."""
+
+    name: str
+    prepared: Prepared
+    facts: dict[str, Any]
+
+
+class Bundle:
+    """A trained ensemble, ready to be asked about photographs.
+
+    Parameters
+    ----------
+    threads : int or None
+        Threads that compute; default: all cores.
+
+    Raises
+    ------
+    UserError
+        There is no bundle, it is damaged, or something that it needs is not installed.
+
+    Attributes
+    ----------
+    manifest : Manifest
+        What it holds, and what was measured.
+    """
+
+    def __init__(self, path: Location, threads: int | None = None) -> None:
+        files = BundleFiles(path)
+        self._read(files.manifest, files.content(), files.where, threads)
+
+    @classmethod
+    def of_content(cls, manifest: str, content: Content, where: str, threads: int) -> Bundle:
+        """Return a bundle whose files were read, and checked, on another machine."""
+        bundle = cls.__new__(cls)
+        bundle._read(parse_manifest(manifest.encode(), where), content, where, threads)
+        return bundle
+
+    def _read(self, manifest: Manifest, content: Content, where: str, threads: int | None) -> None:
+        self.manifest, self.threads = manifest, threads or os.cpu_count() or 1
+        self._ensemble = BundledEnsemble(manifest, content, where, self.threads)
+        self._prepare = Preparation(manifest.size, _template(manifest, where), manifest.limits)
+
+    @property
+    def members(self) -> list[str]:
+        """Names of the members."""
+        return [member.name for member in self.manifest.members]
+
+    def predict(self, photographs: Iterable[Any]) -> list[Answer]:
+        """Return an answer for each photograph, in order.
+
+        Parameters
+        ----------
+        photographs : iterable
+            Paths, addresses, bytes of files, or uint8 arrays (height, width, 3). One that cannot be read gets an answer
+            with the reason.
+        """
+        return list(self.answers((_name_of(each, n), _content_of(each)) for n, each in enumerate(photographs)))
+
+    def answers(self, photographs: Iterable[Asked]) -> Iterator[Answer]:
+        """Yield an answer for each photograph, given by name, and by content or decoded; few are in memory at once."""
+        asked = iter(photographs)
+        with ThreadPoolExecutor(self.threads) as pool:
+            coming = self._start(asked, pool)
+            while coming:
+                ready = [future.result() for future in coming]
+                coming = self._start(asked, pool)  # decoded while the models compute
+                yield from self._answered(ready)
+
+    def _start(self, asked: Iterator[Asked], pool: ThreadPoolExecutor) -> list[Future[_Ready]]:
+        return [pool.submit(self._ready, name, content) for name, content in islice(asked, AT_ONCE)]
+
+    def _ready(self, name: str, content: Read | Photograph) -> _Ready:
+        """Read, decode and prepare a photograph."""
+        if isinstance(content, Photograph):
+            photograph: Photograph | str = content
+        else:
+            read = content()
+            photograph = read if isinstance(read, str) else decode(read)
+        if isinstance(photograph, str):
+            return _Ready(name, Prepared(None, photograph), {})
+        height, width = photograph.pixels.shape[:2]
+        facts = {"width": width, "height": height, "format": photograph.format}
+        return _Ready(name, self._prepare(photograph), facts)
+
+    def _answered(self, ready: list[_Ready]) -> Iterator[Answer]:
+        pixels = [each.prepared.pixels for each in ready if each.prepared.pixels is not None]
+        if pixels:
+            with threads(self.threads):
+                logits = self._ensemble(np.stack(pixels))
+        row = 0
+        for each in ready:
+            if each.prepared.pixels is None:
+                yield Answer(each.name, reason=each.prepared.reason, **each.facts)
+            else:
+                yield self._answer(each, logits, row)
+                row += 1
+
+    def _answer(self, ready: _Ready, logits: Logits, row: int) -> Answer:
+        verdicts, gate = self.manifest.verdicts, self.manifest.doubt
+        doubt = None if gate is None else float(logits.doubt[row]) / gate.threshold
+        reason = ready.prepared.reason or (_UNLIKE if doubt is not None and doubt > 1 else "")
+        verdict = CANNOT if reason else verdict_of(float(logits.blended[row]), verdicts)
+        members = to_probabilities(logits.members[row])
+        return Answer(
+            ready.name,
+            verdict,
+            reason,
+            float(to_probabilities(logits.blended[row])),
+            false_positives(verdict, verdicts),
+            doubt,
+            dict(zip(self.members, members.tolist(), strict=True)),
+            **ready.facts,
+        )
+
+
+_UNLIKE = "unlike the photographs that the ensemble was trained and tested on"
+
+
+def load_bundle(path: str | Path, threads: int | None = None) -> Bundle:
+    """Return the bundle at a path or an address; see `Bundle`.
+
+    Examples
+    --------
+    >>> bundle = load_bundle("faces.bundle")  # doctest: +SKIP
+    >>> bundle.predict(["a.jpg", "b.png"])[0].verdict  # doctest: +SKIP
+    'no evidence of generation'
+    """
+    return Bundle(location(path), threads)
+
+
+def _template(manifest: Manifest, where: str) -> Template | None:
+    if manifest.template is None:
+        return None
+    try:
+        return Template.from_json(manifest.template)
+    except (KeyError, TypeError, ValueError):
+        raise UserError(f"{where}: the template of faces is damaged or edited; copy the bundle again") from None
+
+
+def _name_of(photograph: Any, number: int) -> str:
+    return str(photograph) if isinstance(photograph, str | os.PathLike) or hasattr(photograph, "open") else str(number)
+
+
+def _content_of(photograph: Any) -> Read | Photograph:
+    """Return what reads a photograph, or the photograph itself where it is an array."""
+    if isinstance(photograph, np.ndarray):
+        if photograph.dtype != np.uint8 or photograph.ndim != 3 or photograph.shape[2] != 3 or not photograph.size:
+            return lambda: f"an array of {photograph.dtype} {photograph.shape}, not uint8 (height, width, 3)"
+        return Photograph(photograph, "", float("nan"), 1)
+    if isinstance(photograph, bytes | bytearray | memoryview):
+        return lambda: bytes(photograph)
+    from ensemble.predict.photographs.sources import Source
+
+    path = location(photograph) if isinstance(photograph, str) else photograph
+    return Source(str(photograph), path).read

@@ -1,0 +1,87 @@
+"""From a logit to words: evidence of generation, with the error rate that was measured. Nothing is ever called real."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ensemble.core.metrics.intervals import wilson_interval
+from ensemble.predict.bundle.manifest import Rate, Verdicts
+
+STRONG: Final = "strong evidence of generation"
+SOME: Final = "some evidence of generation"
+NO: Final = "no evidence of generation"
+CANNOT: Final = "cannot say"
+
+
+@dataclass(frozen=True)
+class FalsePositives:
+    """Share of real photographs with as much evidence, and its 95 % interval.
+
+    Attributes
+    ----------
+    variant : str
+        The alteration, of those that the limits hold for, on which it was largest.
+    """
+
+    share: float
+    low: float
+    high: float
+    variant: str
+    real: int
+
+
+def verdict_of(logit: float, verdicts: Verdicts) -> str:
+    """Return the words for a logit."""
+    if logit >= verdicts.strong:
+        return STRONG
+    return SOME if logit >= verdicts.some else NO
+
+
+def false_positives(verdict: str, verdicts: Verdicts) -> FalsePositives | None:
+    """Return the false-positive rate to state beside a verdict; None where it accuses nobody, or nothing was tested."""
+    counts = [(_alarms(rate, verdict), rate) for rate in verdicts.rates if rate.held and rate.real]
+    if verdict not in (STRONG, SOME) or not counts:
+        return None
+    alarms, rate = max(counts, key=lambda pair: (pair[0] / pair[1].real, -pair[1].real))
+    return FalsePositives(alarms / rate.real, *wilson_interval(alarms, rate.real), variant=rate.title, real=rate.real)
+
+
+def _alarms(rate: Rate, verdict: str) -> int:
+    return rate.strong_false if verdict == STRONG else rate.some_false
+
+
+def in_words(verdict: str, verdicts: Verdicts) -> str:
+    """Return a sentence about a verdict's error rate."""
+    found = false_positives(verdict, verdicts)
+    if verdict == CANNOT:
+        return "Nothing can be said about this photograph."
+    if found is None:
+        return "No evidence was found. That does not show that a camera took it."
+    return (
+        f"Of {found.real} held-out real photographs, {found.share:.1%} had as much evidence (95 % interval "
+        f"{found.low:.1%} to {found.high:.1%}; {found.variant}, the worst of those tested)."
+    )
+
+
+def limits_for(real: Sequence[Sequence[float]], rate: float) -> float:
+    """Return the smallest limit at which no group of real photographs has a larger share of logits at or above it.
+
+    Parameters
+    ----------
+    real : sequence of sequences of float
+        Logits of held-out real photographs, a group for each variant.
+    """
+    limit = 0.0
+    for group in real:
+        ordered = sorted(group, reverse=True)
+        allowed = int(rate * len(ordered))
+        if allowed < len(ordered):
+            limit = max(limit, _above(ordered[allowed]))
+    return limit
+
+
+def _above(value: float) -> float:
+    """Return the next number above a value, by a margin that a rounding elsewhere cannot cross."""
+    return value + max(1e-6, 1e-6 * abs(value))

@@ -1,0 +1,257 @@
+"""Bundles: they answer as the store did, whatever happened to the file is noticed, and nothing in them can run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from ensemble.core.console.status import StatusLine
+from ensemble.core.errors import UserError
+from ensemble.predict.bundle.files import BundleFiles
+from ensemble.predict.bundle.manifest import MANIFEST, SCHEMA
+from ensemble.predict.bundled_ensemble import BundledEnsemble
+from ensemble.predict.making.check import check_against_store
+from ensemble.predict.making.inputs import open_inputs
+from ensemble.predict.predictor import load_bundle
+from ensemble.store.oof import OofStore
+from tests.commands import run_here
+from tests.competitions import write_config
+from tests.conftest import train_inline
+
+pytestmark = pytest.mark.training
+
+
+def test_answers_are_the_submission_of_the_store(made: Path, bundled_store: OofStore, competition_folder: Path) -> None:
+    expected = pd.read_csv(bundled_store.blend_folder / "submit.csv")
+    found = load_bundle(made).predict([competition_folder / "test" / name for name in expected["name"]])
+    np.testing.assert_allclose([answer.probability for answer in found], expected["pred"], atol=1e-5)
+    assert [Path(answer.name).name for answer in found] == list(expected["name"])
+    assert {answer.format for answer in found} == {"PNG"}
+    assert set(found[0].members) == {"linear", "boosted", "ridge", "frozen", "cnn"}
+
+
+def test_an_answer_depends_on_its_photograph_alone(made: Path, competition_folder: Path) -> None:
+    photographs = sorted((competition_folder / "train").iterdir())[:20]
+    together = [answer.probability for answer in load_bundle(made, threads=2).predict(photographs)]
+    bundle = load_bundle(made, threads=1)
+    backwards = [answer.probability for answer in bundle.predict(photographs[::-1])][::-1]
+    alone = [bundle.predict([photograph.read_bytes()])[0].probability for photograph in photographs]
+    np.testing.assert_allclose(together, backwards, atol=1e-6)
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+def test_a_zip_holds_the_same(made: Path, bundled_store: OofStore, tmp_path: Path) -> None:
+    result = run_here("bundle", bundled_store.root, "-o", "kinds.zip", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    zipped, folder = BundleFiles(tmp_path / "kinds.zip"), BundleFiles(made)
+    assert zipped.manifest.files == folder.manifest.files
+    assert zipped.content() == folder.content()
+
+
+def test_a_bundle_holds_neither_pickles_nor_code(made: Path) -> None:
+    suffixes = {path.suffix for path in made.rglob("*") if path.is_file()}
+    assert suffixes == {".json", ".md", ".onnx", ".safetensors", ".txt"}
+
+
+def test_info_reads_the_manifest_alone(bundle: Path) -> None:
+    for path in [path for path in bundle.iterdir() if path.name != MANIFEST]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    result = run_here("bundle", "info", bundle, cwd=bundle)
+    assert result.returncode == 0
+    assert "linear, boosted, ridge, frozen, cnn" in result.stdout
+    assert "32 x 32" in result.stdout
+
+
+def edited(**changes: Any) -> Callable[[Path], None]:
+    def edit(bundle: Path) -> None:
+        content = json.loads((bundle / MANIFEST).read_text())
+        (bundle / MANIFEST).write_text(json.dumps(content | changes))
+
+    return edit
+
+
+def flip_a_bit(bundle: Path) -> None:
+    path = next(bundle.glob("features/*/graph.onnx"))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def cut_short(bundle: Path) -> None:
+    path = next(bundle.glob("members/boosted/fold-0/*.txt"))
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+def rename_outside(bundle: Path) -> None:
+    content = json.loads((bundle / MANIFEST).read_text())
+    content["files"]["../../outside"] = content["files"].pop("card.md")
+    (bundle / MANIFEST).write_text(json.dumps(content))
+
+
+def name_a_foreign_reader(bundle: Path) -> None:
+    content = json.loads((bundle / MANIFEST).read_text())
+    content["features"][0]["reader"] = "os.system"
+    (bundle / MANIFEST).write_text(json.dumps(content))
+
+
+def name_features_that_are_not_there(bundle: Path) -> None:
+    content = json.loads((bundle / MANIFEST).read_text())
+    content["members"][0]["features"] = 99
+    (bundle / MANIFEST).write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (flip_a_bit, "is not the file that bundle.json describes"),
+        (cut_short, "is not the file that bundle.json describes"),
+        (lambda bundle: (bundle / "card.md").unlink(), "card.md cannot be read"),
+        (lambda bundle: (bundle / MANIFEST).unlink(), "bundle.json cannot be read"),
+        (lambda bundle: (bundle / MANIFEST).write_text("{"), "is not JSON"),
+        (lambda bundle: (bundle / MANIFEST).write_text("[1]"), "has no schema_number"),
+        (lambda bundle: (bundle / MANIFEST).write_text("[" * 100_000), "is not JSON"),
+        (edited(schema_number=SCHEMA + 1), "was made by a newer version"),
+        (edited(schema_number="1"), "has no schema_number"),
+        (edited(size=[10**9, 10**9]), "is damaged or edited (size"),
+        (edited(members=[]), "is damaged or edited (members"),
+        (edited(surprise=1), "is damaged or edited (surprise"),
+        (edited(blend={"blender": {"kind": "linear"}, "temperature": 1, "shift": 0, "added_logit": 0}), "blend"),
+        (edited(template={"size": 3}), "template"),
+        (rename_outside, "is no name of a file in a bundle"),
+        (name_a_foreign_reader, "no reader is called 'os.system'"),
+        (name_features_that_are_not_there, "it names features that it does not have"),
+    ],
+)
+def test_what_is_no_whole_bundle_is_refused_in_a_sentence(
+    bundle: Path, change: Callable[[Path], None], words: str
+) -> None:
+    change(bundle)
+    with pytest.raises(UserError) as caught:
+        load_bundle(bundle)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "faces.bundle" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"no zip at all", b"PK\x05\x06" + bytes(18)])
+def test_a_file_that_is_no_zip_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "faces.zip").write_bytes(content)
+    with pytest.raises(UserError, match=r"faces\.zip"):
+        load_bundle(tmp_path / "faces.zip")
+    with pytest.raises(UserError, match="there is no bundle"):
+        load_bundle(tmp_path / "nowhere.bundle")
+
+
+def test_a_bomb_in_a_zip_is_not_unpacked(bundle: Path, tmp_path: Path) -> None:
+    """The manifest says how large a file is; no more of it is read."""
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in bundle.rglob("*"):
+            if path.is_file():
+                content = bytes(200_000_000) if path.name == "card.md" else path.read_bytes()
+                archive.writestr(path.relative_to(bundle).as_posix(), content)
+    with pytest.raises(UserError, match=r"card\.md is not the file"):
+        load_bundle(tmp_path / "bomb.zip")
+
+
+def test_a_member_that_cannot_be_kept_is_named_before_anything_is_written(
+    competition_folder: Path, tmp_path: Path
+) -> None:
+    forest = """
+  - name: forest
+    features: {use: members.forensics.LogDCT, cell: 16}
+    model: {use: sklearn.ensemble.RandomForestClassifier, n_estimators: 5}
+"""
+    train_inline(write_config(tmp_path / "c.yaml", forest), competition_folder, tmp_path)
+    assert run_here("blend", tmp_path / "small", cwd=tmp_path).returncode == 0
+    result = run_here("bundle", tmp_path / "small", "-o", "f.bundle", cwd=tmp_path)
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+    assert "forest cannot be kept in a bundle: a RandomForestClassifier is neither" in result.stderr
+    assert "ensemble blend --without forest" in result.stderr
+    assert not (tmp_path / "f.bundle").exists()
+
+
+def test_the_best_members_within_a_time_are_kept(bundled_store: OofStore, tmp_path: Path) -> None:
+    """The fixed network is left out where there is a little less time than it takes."""
+    speeds = pd.read_csv(bundled_store.root / "leaderboard.csv").set_index("member")["photographs_per_second"]
+    limit = 900 / speeds["frozen"]
+    result = run_here("bundle", bundled_store.root, "-o", "fast.bundle", "--max-ms-per-photo", limit, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    manifest = BundleFiles(tmp_path / "fast.bundle").manifest
+    assert 0 < len(manifest.members) < 5
+    assert "frozen" not in [member.name for member in manifest.members]
+    result = run_here("bundle", bundled_store.root, "-o", "none.bundle", "--max-ms-per-photo", 1e-6, cwd=tmp_path)
+    assert result.returncode == 2
+    assert "the fastest takes" in result.stderr
+
+
+def test_a_store_without_a_blend_cannot_be_bundled(trained: OofStore, tmp_path: Path) -> None:
+    store = Path(shutil.copytree(trained.root, tmp_path / "small"))
+    shutil.rmtree(store / "blend", ignore_errors=True)
+    result = run_here("bundle", store, "-o", "f.bundle", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "run ensemble blend" in result.stderr
+
+
+def test_something_else_is_not_overwritten(bundled_store: OofStore, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    result = run_here("bundle", bundled_store.root, "-o", "mine", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "exists and is no bundle" in result.stderr
+    assert (tmp_path / "mine" / "thesis.txt").exists()
+
+
+def test_models_that_predict_otherwise_than_when_they_were_trained_are_named(
+    made: Path, bundled_store: OofStore, competition_folder: Path
+) -> None:
+    status = StatusLine(Console(file=StringIO()))
+    inputs = open_inputs(bundled_store, bundled_store.experiment(), competition_folder, status)
+    files = BundleFiles(made)
+    ensemble = BundledEnsemble(files.manifest, files.content(), "here", 1)
+    assert check_against_store(ensemble, inputs) < 1e-5
+    moved = inputs.predictions.test_logits.copy()
+    moved[:, inputs.predictions.members.index("ridge")] += 0.5
+    changed = replace(inputs, predictions=replace(inputs.predictions, test_logits=moved))
+    with pytest.raises(UserError, match="ridge predicts test photographs differently than when it was trained"):
+        check_against_store(ensemble, changed)
+
+
+_ABSENT = ("torch", "timm", "ray", "optuna", "sklearn", "numba", "pandas", "pyarrow", "skops", "plotly", "jinja2")
+
+
+@pytest.mark.process
+def test_predicting_needs_little(made: Path, competition_folder: Path, tmp_path: Path) -> None:
+    """As in an installation that has none of these packages."""
+    program = f"""
+import sys
+for name in {_ABSENT}:
+    sys.modules[name] = None
+from ensemble.cli import main
+sys.argv = ["ensemble", "predict", {str(made)!r}, {str(competition_folder / "test")!r}, "-o", "out.csv"]
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+assert not [name for name in {_ABSENT} if sys.modules.get(name) is not None]
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert result.returncode == 0, result.stderr
+    whole = load_bundle(made).predict(sorted((competition_folder / "test").iterdir()))
+    found = pd.read_csv(tmp_path / "out.csv")
+    np.testing.assert_allclose(found["probability"], [answer.probability for answer in whole], atol=1e-5)

@@ -1,0 +1,212 @@
+"""Answers about photographs: what is said, in which words, where to, and that no interruption costs what was done."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from ensemble.predict.bundle.manifest import MANIFEST, Rate, Verdicts
+from ensemble.predict.predictor import Bundle, load_bundle
+from ensemble.predict.unfinished import UnfinishedRows
+from ensemble.predict.verdicts import CANNOT, NO, SOME, STRONG, false_positives, in_words, limits_for, verdict_of
+from tests.commands import run_here, run_process
+from tests.competitions import photograph
+
+pytestmark = pytest.mark.training
+
+logits = st.lists(st.floats(-30, 30), min_size=1, max_size=200)
+
+
+@given(st.lists(logits, min_size=1, max_size=4), st.floats(0, 0.5))
+def test_limits_hold_their_rate_on_every_group(groups: list[list[float]], rate: float) -> None:
+    limit = limits_for(groups, rate)
+    assert limit >= 0, "nothing below the threshold is evidence"
+    for group in groups:
+        assert sum(value >= limit for value in group) <= rate * len(group)
+
+
+@given(st.lists(logits, min_size=1, max_size=4), st.floats(0, 0.5))
+def test_limits_are_no_larger_than_they_must_be(groups: list[list[float]], rate: float) -> None:
+    limit = limits_for(groups, rate)
+    if limit > 0:
+        lower = limit - max(3e-6, 3e-6 * limit)
+        assert any(sum(value >= lower for value in group) > rate * len(group) for group in groups)
+
+
+def rate(title: str, real: int, strong: int, some: int, *, held: bool = True) -> Rate:
+    counts = {"strong_false": strong, "some_false": some, "strong_found": 8, "some_found": 9}
+    return Rate(variant=title, title=title, held=held, real=real, fake=10, unsaid_real=0, unsaid_fake=0, **counts)
+
+
+def test_the_worst_rate_of_those_that_hold_is_stated() -> None:
+    rates = (rate("clean", 200, 1, 2), rate("jpeg", 200, 0, 4), rate("blur", 200, 50, 90, held=False))
+    verdicts = Verdicts(strong=3.0, some=1.0, strong_rate=0.005, some_rate=0.02, rates=rates)
+    assert [verdict_of(value, verdicts) for value in (5.0, 3.0, 2.0, 0.9, -4.0)] == [STRONG, STRONG, SOME, NO, NO]
+    strong, some = (false_positives(verdict, verdicts) for verdict in (STRONG, SOME))
+    assert strong is not None
+    assert some is not None
+    assert (strong.share, strong.variant) == (0.005, "clean")
+    assert (some.share, some.variant) == (0.02, "jpeg")
+    assert some.low < 0.02 < some.high
+    assert false_positives(NO, verdicts) is None
+    assert "2.0%" in in_words(SOME, verdicts)
+
+
+def test_no_word_calls_a_photograph_real(made: Path) -> None:
+    verdicts = load_bundle(made).manifest.verdicts
+    said = " ".join(
+        [STRONG, SOME, NO, CANNOT, *(in_words(verdict, verdicts) for verdict in (STRONG, SOME, NO, CANNOT))]
+    )
+    assert "is real" not in said
+    assert "authentic" not in said
+    assert "does not show that a camera took it" in in_words(NO, verdicts)
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    """Photographs of the right size and of another, and what is none."""
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    for number in range(5):
+        Image.fromarray(photograph(500 + number, fake=number % 2 == 1)).save(folder / f"{number}.png")
+    Image.fromarray(photograph(7, fake=False, size=48)).save(folder / "larger.jpg")
+    (folder / "text.jpg").write_text("not a photograph")
+    return folder
+
+
+def test_every_photograph_gets_a_row_in_order(made: Path, inbox: Path, tmp_path: Path) -> None:
+    result = run_here("predict", made, inbox, inbox / "0.png", "nowhere.jpg", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "there is no nowhere.jpg" in result.stderr
+    result = run_here("predict", made, inbox, inbox / "0.png", "-o", "answers.csv", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    table = pd.read_csv(tmp_path / "answers.csv")
+    names = ["0.png", "1.png", "2.png", "3.png", "4.png", "larger.jpg", "text.jpg", "0.png"]
+    assert [Path(name).name for name in table["name"]] == names
+    assert table["probability"].notna().tolist() == [True] * 5 + [False] * 2 + [True]
+    assert table["verdict"].iloc[5:7].tolist() == [CANNOT, CANNOT]
+    assert "48 x 48 pixels instead of 32 x 32" in table["reason"].iloc[5]
+    assert table["width"].iloc[5] == 48
+    assert table["probability"].iloc[0] == pytest.approx(table["probability"].iloc[-1], abs=2e-6)
+    assert f"{table['verdict'].eq(CANNOT).sum()} cannot say" in result.stderr
+    assert "No verdict is a proof" in result.stderr
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_the_kinds_of_output_hold_the_same(made: Path, inbox: Path, tmp_path: Path, suffix: str) -> None:
+    bundle = load_bundle(made)
+    expected = pd.DataFrame([each.row(bundle.members) for each in bundle.predict(sorted(inbox.iterdir()))])
+    assert run_here("predict", made, inbox, "-o", f"out/a.{suffix}", cwd=tmp_path).returncode == 0
+    read = {"csv": pd.read_csv, "parquet": pd.read_parquet, "jsonl": lambda path: pd.read_json(path, lines=True)}
+    found = read[suffix](tmp_path / "out" / f"a.{suffix}")
+    assert list(found) == list(expected)
+    np.testing.assert_allclose(found["probability"], expected["probability"].astype(float), atol=1e-9)
+    assert found["verdict"].tolist() == expected["verdict"].tolist()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [f"a.{suffix}"], "nothing is left beside it"
+
+
+def test_the_screen_gets_csv_and_nothing_else(made: Path, inbox: Path, tmp_path: Path) -> None:
+    result = run_here("predict", made, inbox, cwd=tmp_path)
+    lines = result.stdout.splitlines()
+    assert len(lines) == 8
+    assert lines[0].startswith("name,probability,verdict,reason,false_positive_rate")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-o", "answers.xlsx"], "name a file that ends in .csv, .jsonl, .parquet"),
+        (["-o", "."], "name a file that ends in"),
+        (["--engine", "spark"], "--engine takes inline or ray, not 'spark'"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_asked(
+    made: Path, inbox: Path, tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    result = run_here("predict", made, inbox, *arguments, cwd=tmp_path)
+    assert result.returncode == 2
+    assert words in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_an_interrupted_prediction_goes_on_where_it_was(
+    made: Path, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_here("predict", made, inbox, "-o", "whole.csv", cwd=tmp_path).returncode == 0
+    asked: list[str] = []
+    really = Bundle.answers
+
+    def interrupted(bundle: Bundle, photographs: Any) -> Any:
+        for answer in really(bundle, photographs):
+            asked.append(answer.name)
+            yield answer
+            if len(asked) == 3:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(Bundle, "answers", interrupted)
+    first = run_here("predict", made, inbox, "-o", "a.csv", cwd=tmp_path)
+    assert first.returncode == 130
+    assert "run the same command to go on" in first.stderr
+    assert not (tmp_path / "a.csv").exists()
+    assert run_here("predict", made, inbox, "-o", "a.csv", cwd=tmp_path).returncode == 0
+    assert len(asked) == len(set(asked)) == 7, "none is asked twice"
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "a.csv"), pd.read_csv(tmp_path / "whole.csv"), atol=2e-6)
+    assert not list(tmp_path.glob(".*unfinished"))
+
+
+def test_rows_of_another_question_are_not_gone_on_with(tmp_path: Path) -> None:
+    with UnfinishedRows(tmp_path / "a.csv", ["one"]) as unfinished:
+        unfinished.add_all(iter([{"name": "a"}, {"name": "b"}]))
+    assert UnfinishedRows(tmp_path / "a.csv", ["one"]).done == 2
+    assert UnfinishedRows(tmp_path / "a.csv", ["another"]).done == 0
+    path = UnfinishedRows(tmp_path / "a.csv", ["one"]).path
+    path.write_text(path.read_text()[:-3])  # killed within a line
+    with UnfinishedRows(tmp_path / "a.csv", ["one"]) as again:
+        assert again.done == 1
+        again.add_all(iter([{"name": "c"}]))
+    assert [row["name"] for row in again.rows()] == ["a", "c"]
+
+
+def test_arrays_bytes_and_paths_are_all_photographs(made: Path, inbox: Path) -> None:
+    path = inbox / "0.png"
+    pixels = np.asarray(Image.open(path))
+    odd = [np.zeros((32, 32)), np.zeros((32, 32, 4), np.uint8), inbox / "gone.png", b""]
+    found = load_bundle(made).predict([path, str(path), path.read_bytes(), pixels, *odd])
+    assert len({answer.probability for answer in found[:4]}) == 1
+    assert {answer.verdict for answer in found[4:]} == {CANNOT}
+    assert all(answer.reason for answer in found[4:])
+
+
+def test_what_is_unlike_the_training_photographs_is_not_judged(made: Path) -> None:
+    stripes = np.zeros((32, 32, 3), np.uint8)
+    stripes[::2] = 255
+    (answer,) = load_bundle(made).predict([stripes])
+    assert answer.verdict == CANNOT
+    assert answer.doubt is not None
+    assert answer.doubt > 1
+    assert "unlike the photographs" in answer.reason
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("on_ray")
+def test_a_cluster_answers_as_this_process_does(made: Path, inbox: Path, tmp_path: Path) -> None:
+    result = run_process("predict", made, inbox, "-o", "ray.csv", "--engine", "ray", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert run_here("predict", made, inbox, "-o", "here.csv", cwd=tmp_path).returncode == 0
+    ray, here = pd.read_csv(tmp_path / "ray.csv"), pd.read_csv(tmp_path / "here.csv")
+    pd.testing.assert_frame_equal(ray, here, atol=1e-5)
+
+
+def test_a_manifest_is_json_that_others_can_read(made: Path) -> None:
+    content = json.loads((made / MANIFEST).read_text())
+    assert content["schema_number"] == 1
+    assert [member["name"] for member in content["members"]] == ["linear", "boosted", "ridge", "frozen", "cnn"]
+    assert content["verdicts"]["rates"][0]["real"] == 20
