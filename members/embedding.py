@@ -146,7 +146,7 @@ class FrozenEmbedding(TransformerMixin, BaseEstimator):
         return np.array(names, dtype=object)
 
     def export(self, folder: Path, size: Size) -> dict[str, Any]:
-        """Write the network as a graph for photographs of a size; return the settings of `stored.StoredEmbedding`.
+        """Write the network as a graph for photographs of a size; return what `BundledEmbedding` needs beside it.
 
         Raises
         ------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ def jpeg_quality(tables: dict[int, list[int]]) -> float:
     return _nearest(tuple(tuple(tables[key]) for key in sorted(tables)[:2]))
 
 
-@cache
+@lru_cache(maxsize=256)  # tables are as many as there are programs
 def _nearest(found: tuple[tuple[int, ...], ...]) -> float:
     known = _libjpeg_tables()[:, : len(found)]
     distance = np.abs(known - np.array(found)).sum(axis=(1, 2))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -82,9 +82,9 @@ class BundledEnsemble:
         self._features: list[Part] = [read[each.folder] for each in parts.features]
         self._members, self._models, blend = parts.members, read, parts.blend
         self._blender, self._decision = _blender(blend, where), Decision(blend.temperature, blend.shift)
-        self._added, self._columns = blend.added_logit, blend.columns
+        self._columns = blend.columns
         self._doubted = parts.doubt.features if parts.doubt else 0
-        self._gate = DoubtGate.of_content(content[parts.doubt.folder][DOUBT]) if parts.doubt else None
+        self._gate = _gate(content[parts.doubt.folder], where) if parts.doubt else None
 
     def __call__(self, photographs: Pixels) -> Logits:
         """Return logits and doubts of photographs of the bundle's size."""
@@ -92,7 +92,7 @@ class BundledEnsemble:
         members = self.members(photographs, tables)
         seen = members if self._columns is None else np.concatenate([members, tables[self._columns]], axis=1)
         single = self._blender.columns_of(seen.astype(np.float32), len(self._members))
-        blended = self._decision(self._blender.decision_function(single)) + self._added
+        blended = self._decision(self._blender.decision_function(single))
         doubt = np.zeros(len(photographs)) if self._gate is None else self._gate(tables[self._doubted])
         return Logits(members, blended, doubt)
 
@@ -132,6 +132,13 @@ def _blender(blend: Blend, where: str) -> Blender:
         return restored(blend.blender)
     except Exception:  # a state that was edited may be anything
         raise UserError(f"{where}: the blend of the members is damaged or edited; copy the bundle again") from None
+
+
+def _gate(files: Mapping[str, bytes], where: str) -> DoubtGate:
+    try:
+        return DoubtGate.of_content(files[DOUBT])
+    except Exception:  # a damaged file may hold anything
+        raise UserError(f"{where}: the doubt gate is damaged or edited; copy the bundle again") from None
 
 
 def _logits_of(model: Part) -> Any:

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from ensemble.core.console.console import make_console
 from ensemble.core.console.options import BundleArgument
 from ensemble.core.console.status import StatusLine
 from ensemble.core.console.text import plural
 from ensemble.core.errors import UserError
-from ensemble.core.storage.files import Location, location
+from ensemble.core.storage.files import location
 from ensemble.predict.bundle.files import BundleFiles
+from ensemble.predict.bundle.manifest import Manifest
 from ensemble.predict.output import STDOUT, check_output, write_rows
 from ensemble.predict.photographs.sources import Source, find_sources
 from ensemble.predict.unfinished import UnfinishedRows
-from ensemble.predict.verdicts import CANNOT, NO, SOME, STRONG
+from ensemble.predict.verdicts import CANNOT, NO, SOME, STRONG, in_words
 
 _CAUTION = (
     "No verdict is a proof. False-positive rates were measured on held-out photographs of the kind that the ensemble "
     "was trained on; the model card in the bundle says what was not tested."
 )
-_INTERRUPTED = "interrupted; what was answered is kept, run the same command to go on\n"
 Row = dict[str, Any]
 
 
@@ -46,73 +46,60 @@ def main(
     ] = None,
 ) -> None:
     """Say for each photograph what evidence of generation there is, and how often that is wrong."""
-    check_output(out)
+    check_output(out, photographs)
     if engine not in ("inline", "ray"):
         raise UserError(f"--engine takes inline or ray, not {engine!r}")
     sources, files = find_sources(photographs), BundleFiles(bundle)
     console, counts = make_console(stderr=True), Counter[str]()
     with StatusLine(console) as status:
         status.start(f"{plural(len(sources), 'photograph')} to answer about")
-        asking = _Asking(bundle, engine, threads, counts, status, len(sources))
-        if out == STDOUT:
-            write_rows(None, asking.rows(sources))
+
+        def rows(sources: Sequence[Source]) -> Iterator[Row]:
+            return counted(_rows(files, sources, engine, threads))
+
+        def counted(answered: Iterable[Row]) -> Iterator[Row]:
+            for row in answered:
+                counts[row["verdict"]] += 1
+                status.update(counts.total() / len(sources))
+                yield row
+
+        path = None if out == STDOUT else location(out)
+        if isinstance(path, Path):
+            unfinished = UnfinishedRows(path, [files.manifest.model_dump(mode="json"), [s.signature for s in sources]])
+            with unfinished.only_writer():
+                for _ in counted(unfinished.rows()):
+                    pass
+                if unfinished.done:
+                    status.start(f"going on after {unfinished.done:,} that are answered already")
+                unfinished.add_all(rows(sources[unfinished.done :]))
+                write_rows(path, unfinished.rows())
+                unfinished.remove()
         else:
-            _write(location(out), [files.manifest.model_dump(mode="json"), [s.name for s in sources]], asking, sources)
-    found = ", ".join(f"{counts[verdict]:,} {verdict}" for verdict in (STRONG, SOME, NO, CANNOT) if counts[verdict])
-    console.print(found, markup=False)
-    if files.manifest.synthetic:
+            write_rows(path, rows(sources))
+    _summarise(console, counts, files.manifest)
+
+
+def _rows(files: BundleFiles, sources: Sequence[Source], engine: str, threads: int | None) -> Iterator[Row]:
+    """Yield the rows of photographs, in order."""
+    if not sources:
+        return
+    if engine == "ray":
+        from ensemble.predict.on_ray import rows_on_ray  # Ray takes seconds, and a small installation has none
+
+        yield from rows_on_ray(files, sources, threads)
+        return
+    from ensemble.predict.predictor import Bundle
+
+    loaded = Bundle(files.manifest, files.content(), files.where, threads)
+    for answer in loaded.answers((source.name, source.read) for source in sources):
+        yield answer.row(loaded.members)
+
+
+def _summarise(console: Console, counts: Counter[str], manifest: Manifest) -> None:
+    """Print how many photographs got each verdict, and what it means."""
+    for verdict in (STRONG, SOME, NO, CANNOT):
+        if counts[verdict]:
+            console.print(f"{counts[verdict]:,} {verdict}. {in_words(verdict, manifest.verdicts)}", markup=False)
+    if manifest.synthetic:
         console.print("The bundle was trained on synthetic photographs: it says nothing about real ones.", markup=False)
     console.print(_CAUTION, markup=False)
-
-
-class _Asking:
-    """Asks about photographs on an engine, counts the verdicts, and shows how far it is."""
-
-    def __init__(
-        self, bundle: Location, engine: str, threads: int | None, counts: Counter[str], status: StatusLine, total: int
-    ) -> None:
-        self.bundle, self.engine, self.threads, self.total = bundle, engine, threads, total
-        self.counts, self.status = counts, status
-
-    def rows(self, sources: Sequence[Source]) -> Iterator[Row]:
-        """Yield the rows of photographs, in order."""
-        for row in self._answered(sources):
-            self.count(row)
-            yield row
-
-    def count(self, row: Row) -> None:
-        """Count a row that is done."""
-        self.counts[row["verdict"]] += 1
-        self.status.update(self.counts.total() / self.total)
-
-    def _answered(self, sources: Sequence[Source]) -> Iterator[Row]:
-        if self.engine == "ray":
-            from ensemble.predict.on_ray import rows_on_ray  # Ray takes seconds, and a small installation has none
-
-            yield from rows_on_ray(self.bundle, sources, self.threads)
-            return
-        from ensemble.predict.predictor import Bundle
-
-        loaded = Bundle(self.bundle, self.threads)
-        for answer in loaded.answers((source.name, source.read) for source in sources):
-            yield answer.row(loaded.members)
-
-
-def _write(out: Location, made_from: list[Any], asking: _Asking, sources: Sequence[Source]) -> None:
-    """Write all rows; those of an interrupted run of the same command are not computed again."""
-    if not isinstance(out, Path):
-        write_rows(out, asking.rows(sources))
-        return
-    try:
-        with UnfinishedRows(out, made_from) as unfinished:
-            for row in unfinished.rows():
-                asking.count(row)
-            if unfinished.done:
-                asking.status.start(f"going on after {unfinished.done:,} that are answered already")
-            if unfinished.done < len(sources):
-                unfinished.add_all(asking.rows(sources[unfinished.done :]))
-        write_rows(out, unfinished.rows())
-        unfinished.remove()
-    except KeyboardInterrupt:
-        sys.stderr.write(_INTERRUPTED)
-        raise SystemExit(130) from None

@@ -46,7 +46,7 @@ class DoubtGate:
         mean, scale = columns.mean(axis=0, dtype=np.float64), columns.std(axis=0, dtype=np.float64)
         scale = np.where(scale > _TINY * np.abs(mean), scale, 1.0)
         table = ((columns - mean) / scale).astype(np.float32)
-        most = min(components, *table.shape)
+        most = min(components, (min(table.shape) + 1) // 2)  # or nothing would be left beside them
         directions = PCA(most, svd_solver="randomized", random_state=0).fit(table).components_
         return cls(mean.astype(np.float32), scale.astype(np.float32), directions.astype(np.float32))
 

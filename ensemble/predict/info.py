@@ -20,7 +20,7 @@ def info_lines(manifest: Manifest) -> list[str]:
         f"{manifest.milliseconds:.0f} ms a photograph on one thread where it was made)",
         f"photographs: {width} x {height}; of other sizes the face is "
         + ("found and aligned" if manifest.template else "not looked for: they are refused"),
-        f"nested accuracy {scores['accuracy']:.4f} ± {scores['standard_error']:.4f} on {scores['n']:,} photographs",
+        f"nested accuracy {scores.accuracy:.4f} ± {scores.standard_error:.4f} on {scores.n:,} photographs",
         f"strong evidence from a logit of {verdicts.strong:.2f} on, some from {verdicts.some:.2f} on; of held-out "
         "photographs:",
         *(f"  {_line(rate)}" for rate in verdicts.rates),
@@ -32,10 +32,10 @@ def info_lines(manifest: Manifest) -> list[str]:
 
 
 def _line(rate: Rate) -> str:
-    strong, some = (_share(count, rate.real) for count in (rate.strong_false, rate.some_false))
+    strong, some = (share_with_interval(count, rate.real) for count in (rate.strong_false, rate.some_false))
     found, unsaid = (
-        _share(rate.some_found, rate.fake),
-        _share(rate.unsaid_real + rate.unsaid_fake, rate.real + rate.fake),
+        share_with_interval(rate.some_found, rate.fake),
+        share_with_interval(rate.unsaid_real + rate.unsaid_fake, rate.real + rate.fake),
     )
     held = "" if rate.held else " (limits not held for it)"
     return (
@@ -43,7 +43,8 @@ def _line(rate: Rate) -> str:
     )
 
 
-def _share(count: int, of: int) -> str:
+def share_with_interval(count: int, of: int) -> str:
+    """Return a share and its 95 % interval as text; a dash of no photographs."""
     if not of:
         return "-"
     low, high = wilson_interval(count, of)

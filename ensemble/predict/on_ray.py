@@ -10,6 +10,8 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, location
 from ensemble.engine.ray_connection import connect, why_not
 from ensemble.predict.bundle.files import BundleFiles
+from ensemble.predict.bundle.manifest import parse_manifest
 from ensemble.predict.photographs.sources import Source
 from ensemble.predict.predictor import AT_ONCE, Bundle
 
@@ -29,7 +32,7 @@ Row = dict[str, Any]
 Batch = dict[str, Any]
 
 
-def rows_on_ray(path: Location, sources: Sequence[Source], threads: int | None) -> Iterator[Row]:
+def rows_on_ray(files: BundleFiles, sources: Sequence[Source], threads: int | None) -> Iterator[Row]:
     """Yield a row for each photograph, in order.
 
     Parameters
@@ -40,25 +43,34 @@ def rows_on_ray(path: Location, sources: Sequence[Source], threads: int | None) 
     Raises
     ------
     UserError
-        Ray does not start, or cannot be reached.
+        Ray does not start, cannot be reached, or was lost.
     """
-    files, cores = BundleFiles(path), threads or 1
+    cores = threads or 1
     with _connected():
         content = ray.put((files.where, files.manifest.model_dump_json(), files.content()))
-        items = [{"name": source.name, "path": str(source.path)} for source in sources]
-        data: ray.data.Dataset = ray.data.from_items(items, override_num_blocks=max(len(items) // (4 * AT_ONCE), 1))
+        items = [{"name": source.name, "path": _everywhere(source.path)} for source in sources]
+        data: ray.data.Dataset = ray.data.from_items(items, override_num_blocks=-(-len(items) // AT_ONCE))
         if os.environ.get("RAY_ADDRESS"):
             here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
             data = data.map_batches(_read_here, batch_size=AT_ONCE, num_cpus=0.1, scheduling_strategy=here)
         answered = data.map_batches(
             _Answering,
             fn_constructor_args=(content, cores),
-            batch_size=4 * AT_ONCE,
+            batch_size=AT_ONCE,
             num_cpus=cores,
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=None),
         )
-        for row in answered.iter_rows():
-            yield json.loads(row["row"])
+        try:
+            for row in answered.iter_rows():
+                yield json.loads(row["row"])
+        except RayError as error:
+            reason = str(error).strip().splitlines()[-1:]
+            raise UserError(f"Ray gave up ({' '.join(reason)}); what was answered is kept, run again") from None
+
+
+def _everywhere(path: Location) -> str:
+    """Return a path that means the same in other folders; nodes have their own."""
+    return str(path.absolute()) if isinstance(path, Path) else str(path)
 
 
 @contextmanager
@@ -78,19 +90,20 @@ def _connected() -> Iterator[None]:
 
 
 def _read_here(batch: Any) -> Any:
-    """Read the photographs that lie on this machine: a column of their bytes, or of the reason why not."""
-    read = [None if "://" in path else Source(name, location(path)).read() for name, path in _pairs(batch)]
+    """Read the photographs that lie on this machine: columns of their bytes, and of reasons why not."""
+    local = np.array(["://" not in path for _, path in _pairs(batch)])
+    read = [Source(name, location(path)).read() if "://" not in path else "" for name, path in _pairs(batch)]
     content = np.array([each if isinstance(each, bytes) else b"" for each in read], dtype=object)
-    reasons = np.array([each if isinstance(each, str) else "" for each in read], dtype=object)
-    return {**batch, "content": content, "reason": reasons}
+    reason = np.array([each if isinstance(each, str) else "" for each in read], dtype=object)
+    return {**batch, "local": local, "content": content, "reason": reason}
 
 
 class _Answering:
     """A copy of the models on a node."""
 
     def __init__(self, content: Any, threads: int) -> None:
-        where, manifest, files = ray.get(content) if isinstance(content, ray.ObjectRef) else content
-        self._bundle = Bundle.of_content(manifest, files, where, threads)
+        where, manifest, files = ray.get(content)
+        self._bundle = Bundle(parse_manifest(manifest.encode(), where), files, where, threads)
 
     def __call__(self, batch: Any) -> Any:
         answers = self._bundle.answers(self._asked(batch))
@@ -99,12 +112,14 @@ class _Answering:
 
     def _asked(self, batch: Batch) -> Iterator[Any]:
         for number, (name, path) in enumerate(_pairs(batch)):
-            content = batch["content"][number] if "content" in batch else b""
-            reason = batch["reason"][number] if "reason" in batch else ""
-            if content or reason:
-                yield name, lambda found=content or reason: found
+            if "local" in batch and batch["local"][number]:
+                yield name, partial(_same, batch["reason"][number] or batch["content"][number])
             else:
                 yield name, Source(name, location(path)).read
+
+
+def _same(content: bytes | str) -> bytes | str:
+    return content
 
 
 def _pairs(batch: Batch) -> Iterator[tuple[str, str]]:

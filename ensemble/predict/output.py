@@ -6,12 +6,13 @@ import csv
 import json
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar, Final, TextIO
+from typing import Any, ClassVar, Final
 
 from ensemble.core.errors import UserError
-from ensemble.core.storage.files import Location, new_file
+from ensemble.core.storage.files import Location, location, new_file
 
 STDOUT: Final = "-"
 _ROWS: Final = 1024  # of a row group
@@ -43,12 +44,12 @@ class Table(ABC):
 
 
 class Csv(Table):
-    """Comma-separated values, with a header; empty where there is no value."""
+    """Comma-separated values, with a header; empty where there is no value. Without a path on the screen."""
 
     suffix = ".csv"
 
-    def __init__(self, path: Path, file: TextIO | None = None) -> None:
-        self._file = file or path.open("w", encoding="utf-8", newline="")
+    def __init__(self, path: Path | None) -> None:
+        self._file = sys.stdout if path is None else path.open("w", encoding="utf-8", newline="")
         self._writer = csv.writer(self._file, lineterminator="\n")
         self._started = False
 
@@ -132,20 +133,28 @@ def _arrow_type(title: str) -> Any:
 TABLES: Final[dict[str, type[Table]]] = {kind.suffix: kind for kind in (Csv, JsonLines, Parquet)}
 
 
-def check_output(path: str) -> None:
-    """Raise a `UserError` unless answers can be written there."""
-    if path == STDOUT:
+def check_output(out: str, places: Sequence[str]) -> None:
+    """Raise a `UserError` unless answers can be written there, and nothing that is asked about would be overwritten."""
+    if out == STDOUT:
         return
-    if Path(path).suffix.lower() not in TABLES:
-        raise UserError(f"-o {path}: name a file that ends in {', '.join(TABLES)}, or - for the screen")
-    if Path(path).is_dir():
-        raise UserError(f"-o {path} is a folder; name a file in it")
+    try:
+        path = location(out)
+    except (ValueError, ImportError) as error:
+        raise UserError(f"-o {out} cannot be written ({' '.join(str(error).split())})") from None
+    if path.suffix.lower() not in TABLES:
+        raise UserError(f"-o {out}: name a file that ends in {', '.join(TABLES)}, or - for the screen")
+    if path.is_dir():
+        raise UserError(f"-o {out} is a folder; name a file in it")
+    if isinstance(path, Path) and path.resolve() in [Path(place).resolve() for place in places]:
+        raise UserError(f"-o {out} is among what is asked about; name another file")
+    if path.suffix.lower() == Parquet.suffix and find_spec("pyarrow") is None:
+        raise UserError("parquet needs pyarrow, which is not installed; write .csv or .jsonl")
 
 
 def write_rows(path: Location | None, rows: Iterable[Row]) -> None:
     """Write rows, as a whole or not at all; without a path on the screen, as they come."""
     if path is None:
-        _write(Csv(Path(), sys.stdout), rows)
+        _write(Csv(None), rows)
         return
     with new_file(path) as temporary:
         _write(TABLES[path.suffix.lower()](temporary), rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,11 +15,11 @@ import numpy as np
 
 from ensemble.core.errors import UserError
 from ensemble.core.metrics.scores import to_probabilities
-from ensemble.core.storage.files import Location, location
+from ensemble.core.storage.files import location
 from ensemble.core.threads import threads
 from ensemble.predict.answers import Answer
 from ensemble.predict.bundle.files import BundleFiles, Content
-from ensemble.predict.bundle.manifest import Manifest, parse_manifest
+from ensemble.predict.bundle.manifest import Manifest
 from ensemble.predict.bundled_ensemble import BundledEnsemble, Logits
 from ensemble.predict.faces.template import Template
 from ensemble.predict.photographs.decoding import Photograph, decode
@@ -41,39 +42,38 @@ class _Ready:
 
 
 class Bundle:
-    """A trained ensemble, ready to be asked about photographs.
+    """A trained ensemble, ready to be asked about photographs; `load_bundle` reads one.
 
     Parameters
     ----------
+    manifest : Manifest
+        What it holds, and what was measured.
+    content : dict
+        Its files, by folder and name.
+    where : str
+        Its name, for messages.
     threads : int or None
         Threads that compute; default: all cores.
 
     Raises
     ------
     UserError
-        There is no bundle, it is damaged, or something that it needs is not installed.
-
-    Attributes
-    ----------
-    manifest : Manifest
-        What it holds, and what was measured.
+        A file is not as it should be, or something that it needs is not installed.
     """
 
-    def __init__(self, path: Location, threads: int | None = None) -> None:
-        files = BundleFiles(path)
-        self._read(files.manifest, files.content(), files.where, threads)
-
-    @classmethod
-    def of_content(cls, manifest: str, content: Content, where: str, threads: int) -> Bundle:
-        """Return a bundle whose files were read, and checked, on another machine."""
-        bundle = cls.__new__(cls)
-        bundle._read(parse_manifest(manifest.encode(), where), content, where, threads)
-        return bundle
-
-    def _read(self, manifest: Manifest, content: Content, where: str, threads: int | None) -> None:
+    def __init__(self, manifest: Manifest, content: Content, where: str, threads: int | None = None) -> None:
         self.manifest, self.threads = manifest, threads or os.cpu_count() or 1
         self._ensemble = BundledEnsemble(manifest, content, where, self.threads)
-        self._prepare = Preparation(manifest.size, _template(manifest, where), manifest.limits)
+        self._prepare = Preparation(manifest.size, _template(manifest, where), manifest.scope)
+        self._check_shapes(where)
+
+    def _check_shapes(self, where: str) -> None:
+        """Ask about a blank photograph, so that parts which do not fit together are noticed at once."""
+        try:
+            self._ensemble(np.zeros((1, *self.manifest.size, 3), np.uint8))
+        except Exception as error:  # of any library
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(f"{where}: its parts do not fit together ({type(error).__name__}: {reason})") from None
 
     @property
     def members(self) -> list[str]:
@@ -105,17 +105,17 @@ class Bundle:
         return [pool.submit(self._ready, name, content) for name, content in islice(asked, AT_ONCE)]
 
     def _ready(self, name: str, content: Read | Photograph) -> _Ready:
-        """Read, decode and prepare a photograph."""
-        if isinstance(content, Photograph):
-            photograph: Photograph | str = content
-        else:
-            read = content()
-            photograph = read if isinstance(read, str) else decode(read)
-        if isinstance(photograph, str):
-            return _Ready(name, Prepared(None, photograph), {})
-        height, width = photograph.pixels.shape[:2]
-        facts = {"width": width, "height": height, "format": photograph.format}
-        return _Ready(name, self._prepare(photograph), facts)
+        """Read, decode and prepare a photograph; an error of a library costs this one alone."""
+        facts: dict[str, Any] = {}
+        try:
+            photograph = content if isinstance(content, Photograph) else _decoded(content())
+            if isinstance(photograph, str):
+                return _Ready(name, Prepared(None, photograph), facts)
+            height, width = photograph.pixels.shape[:2]
+            facts = {"width": width, "height": height, "format": photograph.format}
+            return _Ready(name, self._prepare(photograph), facts)
+        except Exception as error:  # libraries document no list of what they raise
+            return _Ready(name, Prepared(None, f"it cannot be used ({type(error).__name__})"), facts)
 
     def _answered(self, ready: list[_Ready]) -> Iterator[Answer]:
         pixels = [each.prepared.pixels for each in ready if each.prepared.pixels is not None]
@@ -133,14 +133,15 @@ class Bundle:
     def _answer(self, ready: _Ready, logits: Logits, row: int) -> Answer:
         verdicts, gate = self.manifest.verdicts, self.manifest.doubt
         doubt = None if gate is None else float(logits.doubt[row]) / gate.threshold
-        reason = ready.prepared.reason or (_UNLIKE if doubt is not None and doubt > 1 else "")
-        verdict = CANNOT if reason else verdict_of(float(logits.blended[row]), verdicts)
+        logit = float(logits.blended[row])
+        reason = ready.prepared.reason or _reason(logit, doubt)
+        verdict = CANNOT if reason else verdict_of(logit, verdicts)
         members = to_probabilities(logits.members[row])
         return Answer(
             ready.name,
             verdict,
             reason,
-            float(to_probabilities(logits.blended[row])),
+            float(to_probabilities(logits.blended[row])) if math.isfinite(logit) else None,
             false_positives(verdict, verdicts),
             doubt,
             dict(zip(self.members, members.tolist(), strict=True)),
@@ -148,11 +149,22 @@ class Bundle:
         )
 
 
-_UNLIKE = "unlike the photographs that the ensemble was trained and tested on"
+def _reason(logit: float, doubt: float | None) -> str:
+    """Return why the models' answer does not count; empty if it does."""
+    if not math.isfinite(logit):
+        return "the models gave no finite number"
+    if doubt is not None and not doubt <= 1:
+        return "unlike the photographs that the ensemble was trained and tested on"
+    return ""
 
 
 def load_bundle(path: str | Path, threads: int | None = None) -> Bundle:
-    """Return the bundle at a path or an address; see `Bundle`.
+    """Return the bundle at a path or an address; `threads` is how many compute (default: all cores).
+
+    Raises
+    ------
+    UserError
+        There is no bundle, it is damaged, or something that it needs is not installed.
 
     Examples
     --------
@@ -160,7 +172,12 @@ def load_bundle(path: str | Path, threads: int | None = None) -> Bundle:
     >>> bundle.predict(["a.jpg", "b.png"])[0].verdict  # doctest: +SKIP
     'no evidence of generation'
     """
-    return Bundle(location(path), threads)
+    files = BundleFiles(location(path))
+    return Bundle(files.manifest, files.content(), files.where, threads)
+
+
+def _decoded(read: bytes | str) -> Photograph | str:
+    return read if isinstance(read, str) else decode(read)
 
 
 def _template(manifest: Manifest, where: str) -> Template | None:
@@ -186,5 +203,12 @@ def _content_of(photograph: Any) -> Read | Photograph:
         return lambda: bytes(photograph)
     from ensemble.predict.photographs.sources import Source
 
-    path = location(photograph) if isinstance(photograph, str) else photograph
+    try:
+        path = (
+            photograph
+            if hasattr(photograph, "open") and hasattr(photograph, "name")
+            else location(os.fspath(photograph))
+        )
+    except (TypeError, ValueError, ImportError):
+        return lambda: f"a {type(photograph).__name__}, not a photograph, a path or an address that can be read"
     return Source(str(photograph), path).read

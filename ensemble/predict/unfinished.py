@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
+from filelock import FileLock, Timeout
+
+from ensemble.core.errors import UserError
 from ensemble.core.storage.hashing import digest
-
-if TYPE_CHECKING:
-    from typing import Self
 
 Row = dict[str, Any]
 _EVERY = 16  # rows: what a kill can cost
@@ -25,60 +26,71 @@ class UnfinishedRows:
     out : Path
         The output, which the finished rows are written to at last.
     made_from : list
-        What the rows depend on; rows of anything else are not gone on with.
+        What the rows depend on, as JSON values; rows of anything else are not gone on with.
 
     Attributes
     ----------
     done : int
-        Rows that were there already.
+        Rows that are there already.
     """
 
     def __init__(self, out: Path, made_from: Sequence[Any]) -> None:
         self.path = out.with_name(f".{out.name}.unfinished")
-        self._signature = digest(list(made_from))
+        self._signature = json.dumps(digest(list(made_from))).encode() + b"\n"
         self.done = sum(1 for _ in self.rows())
-        self._file: IO[str] | None = None
 
-    def __enter__(self) -> Self:
-        """Cut off a last line that was not written as a whole, and open the file for more."""
-        kept = [json.dumps(self._signature), *map(_text, self.rows())] if self.done else [json.dumps(self._signature)]
+    @contextmanager
+    def only_writer(self) -> Iterator[None]:
+        """Refuse a second run for the same output.
+
+        Raises
+        ------
+        UserError
+            Another one is running.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-        self._file = self.path.open("a", encoding="utf-8")
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._file is not None:
-            self._file.close()
+        lock = FileLock(self.path.with_name(f"{self.path.name}.lock"))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UserError(f"another run is writing {self.path.name[1:].removesuffix('.unfinished')}") from None
+        try:
+            self.done = sum(1 for _ in self.rows())
+            yield
+        finally:
+            lock.release()
+            Path(lock.lock_file).unlink(missing_ok=True)
 
     def add_all(self, rows: Iterator[Row]) -> None:
-        """Add rows as they come."""
-        assert self._file is not None  # noqa: S101
-        for number, row in enumerate(rows, 1):
-            self._file.write(_text(row) + "\n")
-            if number % _EVERY == 0:
-                self._file.flush()
-        self._file.flush()
+        """Add rows as they come, after those that are there."""
+        with self._opened() as file:
+            for number, row in enumerate(rows, 1):
+                file.write(json.dumps(row).encode() + b"\n")
+                if number % _EVERY == 0:
+                    file.flush()
 
     def rows(self) -> Iterator[Row]:
         """Yield the rows, as far as they are whole."""
-        try:
-            with self.path.open(encoding="utf-8") as file:
-                if json.loads(next(file, "null")) != self._signature:
-                    return
-                for line in file:
-                    if not line.endswith("\n"):
-                        return
-                    yield json.loads(line)
-        except (OSError, ValueError):
-            return
+        return (json.loads(line) for line in self._lines())
 
     def remove(self) -> None:
         """Remove the file, once the output is written."""
         self.path.unlink(missing_ok=True)
 
+    def _lines(self) -> Iterator[bytes]:
+        try:
+            with self.path.open("rb") as file:
+                if file.readline() == self._signature:
+                    yield from (line for line in file if line.endswith(b"\n"))  # the last one may be cut short
+        except OSError:
+            return
 
-def _text(row: Row) -> str:
-    return json.dumps(row, ensure_ascii=False)
+    def _opened(self) -> IO[bytes]:
+        """Open the file behind its last whole row; a file of another question is begun again."""
+        whole = sum(map(len, self._lines()))
+        if not whole:
+            self.path.write_bytes(self._signature)
+        file = self.path.open("r+b")
+        file.truncate(len(self._signature) + whole)
+        file.seek(0, os.SEEK_END)
+        return file

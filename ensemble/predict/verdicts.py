@@ -17,7 +17,7 @@ CANNOT: Final = "cannot say"
 
 @dataclass(frozen=True)
 class FalsePositives:
-    """Share of real photographs with as much evidence, and its 95 % interval.
+    """Share of the real photographs about which something was said that had as much evidence, and its 95 % interval.
 
     Attributes
     ----------
@@ -41,11 +41,14 @@ def verdict_of(logit: float, verdicts: Verdicts) -> str:
 
 def false_positives(verdict: str, verdicts: Verdicts) -> FalsePositives | None:
     """Return the false-positive rate to state beside a verdict; None where it accuses nobody, or nothing was tested."""
-    counts = [(_alarms(rate, verdict), rate) for rate in verdicts.rates if rate.held and rate.real]
+    counts = [
+        (_alarms(each, verdict), each.real - each.unsaid_real, each.title) for each in verdicts.rates if each.held
+    ]
+    counts = [count for count in counts if count[1] > 0]
     if verdict not in (STRONG, SOME) or not counts:
         return None
-    alarms, rate = max(counts, key=lambda pair: (pair[0] / pair[1].real, -pair[1].real))
-    return FalsePositives(alarms / rate.real, *wilson_interval(alarms, rate.real), variant=rate.title, real=rate.real)
+    alarms, real, title = max(counts, key=lambda count: (count[0] / count[1], -count[1]))
+    return FalsePositives(alarms / real, *wilson_interval(alarms, real), variant=title, real=real)
 
 
 def _alarms(rate: Rate, verdict: str) -> int:
@@ -61,12 +64,14 @@ def in_words(verdict: str, verdicts: Verdicts) -> str:
         return "No evidence was found. That does not show that a camera took it."
     return (
         f"Of {found.real} held-out real photographs, {found.share:.1%} had as much evidence (95 % interval "
-        f"{found.low:.1%} to {found.high:.1%}; {found.variant}, the worst of those tested)."
+        f"{found.low:.1%} to {found.high:.1%}; {found.variant}, the worst of the variants that the limits hold for)."
     )
 
 
 def limits_for(real: Sequence[Sequence[float]], rate: float) -> float:
-    """Return the smallest limit at which no group of real photographs has a larger share of logits at or above it.
+    """Return the smallest limit, at least zero, which no more than a share of each group of real photographs reaches.
+
+    Between two of the logits it is interpolated, so that of groups of other sizes the same share is expected.
 
     Parameters
     ----------
@@ -76,9 +81,11 @@ def limits_for(real: Sequence[Sequence[float]], rate: float) -> float:
     limit = 0.0
     for group in real:
         ordered = sorted(group, reverse=True)
-        allowed = int(rate * len(ordered))
-        if allowed < len(ordered):
-            limit = max(limit, _above(ordered[allowed]))
+        allowed = rate * len(ordered)
+        first = int(allowed)
+        if first < len(ordered):
+            second = ordered[min(first + 1, len(ordered) - 1)]
+            limit = max(limit, _above(ordered[first] + (allowed - first) * (second - ordered[first])))
     return limit
 
 

@@ -20,7 +20,7 @@ from rich.console import Console
 
 from ensemble.core.console.status import StatusLine
 from ensemble.core.metrics.intervals import wilson_interval
-from ensemble.predict.making.held_out import Answers
+from ensemble.predict.making.held_out import HeldOutAnswers
 from ensemble.predict.making.inputs import open_inputs
 from ensemble.predict.making.rates import nested_limits, said
 from ensemble.predict.making.run import BundleMaker
@@ -76,15 +76,15 @@ SIZES = (
 )
 
 
-def verdicts(answers: Answers, threshold: float | None, limits: dict[int, Any]) -> NDArray[np.int64]:
+def verdicts(answers: HeldOutAnswers, limits: dict[int, Any]) -> NDArray[np.int64]:
     """Return 2 for strong evidence, 1 for some, 0 for none and -1 where nothing is said, for each photograph."""
     strong = np.array([limits[fold].strong for fold in answers.folds])
     some = np.array([limits[fold].some for fold in answers.folds])
     found = (answers.logits >= some).astype(np.int64) + (answers.logits >= strong)
-    return np.where(said(answers, threshold), found, -1)
+    return np.where(said(answers), found, -1)
 
 
-def row_of(answers: Answers, found: NDArray[np.int64], before: NDArray[np.int64]) -> dict[str, Any]:
+def row_of(answers: HeldOutAnswers, found: NDArray[np.int64], before: NDArray[np.int64]) -> dict[str, Any]:
     """Return the figures of a variant, beside the verdicts about the photographs as they are."""
     real, fake = answers.labels == 0, answers.labels == 1
     both = (found >= 0) & (before >= 0)
@@ -124,10 +124,10 @@ def main(root: str, photographs: str = "400") -> None:
         inputs = open_inputs(store, store.experiment(), None, status)
         maker = BundleMaker(inputs, int(photographs), status)
         answers = maker.answers([*VARIANTS, *SIZES])
-    limits = nested_limits(answers, maker.threshold)
+    limits = nested_limits(answers)
     before = next(a for a in answers if a.variant.name == AS_THEY_ARE)
-    as_they_are = verdicts(before, maker.threshold, limits)
-    rows = [row_of(each, verdicts(each, maker.threshold, limits), as_they_are) for each in answers]
+    as_they_are = verdicts(before, limits)
+    rows = [row_of(each, verdicts(each, limits), as_they_are) for each in answers]
     show(rows)
     held = [row for row in rows if row["held"]]
     figures = {

@@ -1,7 +1,7 @@
 """Memory of four workers beyond that of the model: photographs are shared, not copied.
 
 `make bench NAME=worker_memory`. Watches the private memory (USS) of Ray's workers while they train on many
-photographs, and that of one process that trains the same network with the same batches on a few.
+photographs, and that of one process that trains the same network with the same batches on a few and predicts some.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ensemble.store.oof import OofStore
 from ensemble.train import train
 from tests.competitions import write_competition
 
-TRAIN, FEW, WORKERS, SIDE = 2500, 64, 4, 256
+TRAIN, FEW, PREDICTED, WORKERS, SIDE = 2500, 64, 320, 4, 256  # a fold predicts enough for a graph to be made
 MIB = 2**20
 GOAL = 0.1  # of the photographs' bytes, for each worker
 CONFIG = f"""
@@ -40,8 +40,9 @@ ALONE = f"""
 import numpy as np, torch
 from members.cnn import ImageClassifier
 torch.set_num_threads(1)
-X = np.random.default_rng(0).integers(0, 256, ({FEW}, {SIDE}, {SIDE}, 3), dtype=np.uint8)
-ImageClassifier(backbone="test_efficientnet", weights="none", epochs=20, batch_size=16).fit(X, np.arange({FEW}) % 2)
+X = np.random.default_rng(0).integers(0, 256, ({PREDICTED}, {SIDE}, {SIDE}, 3), dtype=np.uint8)
+model = ImageClassifier(backbone="test_efficientnet", weights="none", epochs=20, batch_size=16)
+model.fit(X[:{FEW}], np.arange({FEW}) % 2).predict_proba(X)
 """
 
 
@@ -79,14 +80,14 @@ def workers_peaks(folder: Path) -> list[float]:
 
 
 def alone_peak() -> float:
-    """MiB of a process that trains the network on a few photographs, without these."""
+    """MiB of a process that trains the network on a few photographs and predicts some, without these."""
     process = psutil.Popen([sys.executable, "-c", ALONE], stdout=subprocess.DEVNULL)
     peak = 0
     while process.poll() is None:
         with suppress(psutil.Error):  # it may have ended since
             peak = max(peak, process.memory_full_info().uss)
         time.sleep(0.1)
-    return (peak - FEW * SIDE * SIDE * 3) / MIB
+    return (peak - PREDICTED * SIDE * SIDE * 3) / MIB
 
 
 def main() -> None:

@@ -69,7 +69,7 @@ class Blender(ABC):
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
-        """Return what `roster.restored` needs to make the same decisions, as plain JSON."""
+        """Return what `restored.restored` needs to make the same decisions, as plain JSON."""
 
     def member_weights(self, members: int) -> Array:
         """Return the weight of each member's logit (members,); NaN if the blender is not a weighted sum."""

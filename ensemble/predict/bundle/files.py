@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +14,7 @@ from typing import Final
 
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location
-from ensemble.predict.bundle.manifest import MANIFEST, Manifest, parse_manifest
+from ensemble.predict.bundle.manifest import LARGEST_MANIFEST, MANIFEST, Manifest, parse_manifest
 
 _LARGEST_ZIP: Final = 4 * 2**30  # bytes
 
@@ -33,7 +35,7 @@ class BundleFiles:
         self.where = str(path)
         self._path = path
         with self._opened() as read:
-            self.manifest: Manifest = parse_manifest(self._read(read, MANIFEST, _LARGEST_ZIP), self.where)
+            self.manifest: Manifest = parse_manifest(self._read(read, MANIFEST, LARGEST_MANIFEST + 1), self.where)
 
     def content(self) -> Content:
         """Return the content of all files, by folder and by their names in it."""
@@ -44,15 +46,8 @@ class BundleFiles:
                 found[folder][rest] = self._checked(read, name)
         return found
 
-    def text(self, name: str) -> str:
-        """Return a file as text."""
-        with self._opened() as read:
-            return self._checked(read, name).decode("utf-8", errors="replace")
-
     def _checked(self, read: Read, name: str) -> bytes:
-        expected = self.manifest.files.get(name)
-        if expected is None:
-            raise UserError(f"{self.where} has no {name}; make the bundle again")
+        expected = self.manifest.files[name]
         content = self._read(read, name, expected.bytes + 1)
         if len(content) != expected.bytes or hashlib.sha256(content).hexdigest() != expected.sha256:
             raise UserError(f"{self.where}: {name} is not the file that {MANIFEST} describes; copy the bundle again")
@@ -69,6 +64,7 @@ class BundleFiles:
             RuntimeError,
             EOFError,
             ValueError,
+            zlib.error,
         ) as error:
             reason = getattr(error, "strerror", None) or "it is missing or damaged"
             raise UserError(
@@ -93,6 +89,8 @@ class BundleFiles:
                 yield lambda name, most: _from_zip(archive, name, most)
 
     def _from_folder(self, name: str, most: int) -> bytes:
+        if not (self._path / name).is_file():  # a pipe, say, would be waited for
+            raise FileNotFoundError(errno.ENOENT, "no such file")
         with (self._path / name).open("rb") as file:
             content: bytes = file.read(most)
         return content

@@ -13,7 +13,7 @@ from ensemble.core.errors import UserError
 SCHEMA: Final = 1
 MANIFEST: Final = "bundle.json"
 CARD: Final = "card.md"
-_LARGEST_MANIFEST: Final = 32 * 2**20  # bytes
+LARGEST_MANIFEST: Final = 32 * 2**20  # bytes
 _LARGEST_FILE, _LARGEST_BUNDLE = 2**30, 4 * 2**30  # bytes
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
 
@@ -30,21 +30,21 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Side = Annotated[int, Field(ge=8, le=16_384)]
 
 
-class Part(BaseModel):
+class Section(BaseModel):
     """Section of a manifest. Unknown keys are errors: what they mean could matter."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
-class File(Part):
+class File(Section):
     """A file beside the manifest."""
 
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     bytes: Annotated[int, Field(ge=0, le=_LARGEST_FILE)]
 
 
-class Reader(Part):
-    """What is read back by one of our readers: a transformer or a fitted model."""
+class Reader(Section):
+    """A transformer or a fitted model, which one of our readers reads."""
 
     reader: str
     """Its kind; `ensemble.predict.bundle.readers` has the list."""
@@ -54,7 +54,7 @@ class Reader(Part):
     """What the reader needs beside its files."""
 
 
-class Member(Part):
+class Member(Section):
     """A member of the blend."""
 
     name: str
@@ -64,19 +64,18 @@ class Member(Part):
     """The models of all folds."""
 
 
-class Blend(Part):
+class Blend(Section):
     """How the members' logits become one."""
 
     blender: dict[str, Any]
     """State of the blender; its columns are the members in their order, then those of `columns`."""
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     shift: Finite
-    added_logit: Finite
     columns: int | None = None
     """Place among the features of the columns that the blender reads beside the logits."""
 
 
-class Rate(Part):
+class Rate(Section):
     """Errors on held-out photographs that were altered in one way, as they would be by a person's request."""
 
     variant: str
@@ -97,7 +96,7 @@ class Rate(Part):
     """Photographs of each class about which nothing could be said."""
 
 
-class Verdicts(Part):
+class Verdicts(Section):
     """Limits on the blended logit, and what they were measured to do."""
 
     strong: Finite
@@ -108,17 +107,29 @@ class Verdicts(Part):
     rates: tuple[Rate, ...]
 
 
-class Doubt(Part):
+class Doubt(Section):
     """The doubt gate: how far a photograph's columns lie from those of the training photographs."""
 
     features: int
-    threshold: Finite
+    threshold: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     held_out_share: Share
     """Share of held-out photographs beyond the threshold."""
     folder: FileName
 
 
-class Spectra(Part):
+class Scores(Section):
+    """Scores on rows that the blend had not seen."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
+
+    n: Annotated[int, Field(ge=1)]
+    accuracy: Share
+    standard_error: Annotated[float, Field(ge=0)]
+    log_loss: Annotated[float, Field(ge=0)]
+    auc: Share | None
+
+
+class Spectra(Section):
     """Mean spectra of the classes, and the range of most photographs."""
 
     frequencies: tuple[Finite, ...]
@@ -128,7 +139,7 @@ class Spectra(Part):
     fake_range: tuple[tuple[Finite, ...], tuple[Finite, ...]]
 
 
-class Limits(Part):
+class Scope(Section):
     """Photographs about which the ensemble was tested."""
 
     lowest_quality: Annotated[int, Field(ge=1, le=100)]
@@ -139,7 +150,7 @@ class Limits(Part):
     """Degrees by which a face may be rotated."""
 
 
-class Manifest(Part):
+class Manifest(Section):
     """The whole of bundle.json."""
 
     schema_number: Annotated[int, Field(ge=1)]
@@ -151,11 +162,11 @@ class Manifest(Part):
     """Height and width of the photographs."""
     template: dict[str, Any] | None
     """Where the faces of the training photographs lie; None where they lie in no common place."""
-    limits: Limits
+    scope: Scope
     features: tuple[Reader, ...]
     members: Annotated[tuple[Member, ...], Field(min_length=1)]
     blend: Blend
-    scores: dict[str, Any]
+    scores: Scores
     """Nested scores of the blend."""
     prior: Share
     """Share of fakes among the training photographs, which the probabilities assume."""
@@ -177,7 +188,7 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
     UserError
         It is no manifest, is of a newer version, or something in it is not as it should be.
     """
-    if len(content) > _LARGEST_MANIFEST:
+    if len(content) > LARGEST_MANIFEST:
         raise UserError(f"{where}: {MANIFEST} is larger than that of any bundle")
     try:
         raw = json.loads(content)

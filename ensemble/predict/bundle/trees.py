@@ -19,7 +19,7 @@ class LightgbmModel:
     Parameters
     ----------
     files : dict of str to bytes
-        `lightgbm.txt`. It is one that we wrote, by its sha256: LightGBM would abort the process on a damaged one.
+        `lightgbm.txt`, as its sha256 says: LightGBM would abort the process on a damaged one.
     """
 
     def __init__(self, files: Mapping[str, bytes], settings: Mapping[str, Any], threads: int) -> None:  # noqa: ARG002

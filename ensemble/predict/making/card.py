@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from ensemble.core.metrics.intervals import wilson_interval
+from contextlib import suppress
+
 from ensemble.predict.bundle.manifest import Manifest, Rate
+from ensemble.predict.info import share_with_interval
 from ensemble.report.write import MODEL_CARD
 from ensemble.store.oof import OofStore
 
@@ -14,13 +16,20 @@ _HEAD = (
 )
 
 
-def card_of(store: OofStore, manifest: Manifest) -> str:
-    """Return the card as Markdown."""
-    try:
-        of_store = (store.root / MODEL_CARD).read_text(encoding="utf-8").rstrip()
-    except OSError:
-        of_store = f"# {manifest.name}"
-    return f"{of_store}\n\n{verdicts_section(manifest)}\n"
+def card_of(store: OofStore, manifest: Manifest, *, is_the_blend: bool) -> str:
+    """Return the card as Markdown; that of the store is part of it if it is about the blend that was bundled."""
+    of_store = ""
+    if is_the_blend:
+        with suppress(OSError, UnicodeDecodeError):
+            of_store = (store.root / MODEL_CARD).read_text(encoding="utf-8").rstrip()
+    members = ", ".join(member.name for member in manifest.members)
+    scores = manifest.scores
+    head = (
+        f"# {manifest.name}\n\nMembers: {members}, chosen among others by their out-of-fold log loss within a limit of "
+        f"time. Nested accuracy {scores.accuracy:.4f} ± {scores.standard_error:.4f} on {scores.n:,} photographs, a "
+        "little optimistic, since the members were chosen on the same rows."
+    )
+    return f"{of_store or head}\n\n{verdicts_section(manifest)}\n"
 
 
 def verdicts_section(manifest: Manifest) -> str:
@@ -42,9 +51,9 @@ def verdicts_section(manifest: Manifest) -> str:
             "",
             f"The models see photographs of {width} x {height} pixels. Those of other sizes are searched for a face, "
             f"which is {faces}, and resampled by a bicubic filter. Nothing is said of photographs without a face or "
-            f"with several, of JPEGs below quality {manifest.limits.lowest_quality}, of faces that had to be enlarged "
-            f"by more than {manifest.limits.largest_scale} or are rotated by more than "
-            f"{manifest.limits.largest_angle:.0f} degrees, {_doubt(manifest)}and of files that cannot be read.",
+            f"with several, of JPEGs below quality {manifest.scope.lowest_quality}, of faces that had to be enlarged "
+            f"by more than {manifest.scope.largest_scale} or are rotated by more than "
+            f"{manifest.scope.largest_angle:.0f} degrees, {_doubt(manifest)}and of files that cannot be read.",
             "",
             f"Probabilities assume that {manifest.prior:.0%} of the photographs are generated, as in training.",
         ]
@@ -60,18 +69,11 @@ def _doubt(manifest: Manifest) -> str:
 
 def _row(rate: Rate) -> str:
     cells = [
-        _share(rate.strong_false, rate.real),
-        _share(rate.some_false, rate.real),
-        _share(rate.strong_found, rate.fake),
-        _share(rate.some_found, rate.fake),
-        _share(rate.unsaid_real, rate.real),
-        _share(rate.unsaid_fake, rate.fake),
+        share_with_interval(rate.strong_false, rate.real),
+        share_with_interval(rate.some_false, rate.real),
+        share_with_interval(rate.strong_found, rate.fake),
+        share_with_interval(rate.some_found, rate.fake),
+        share_with_interval(rate.unsaid_real, rate.real),
+        share_with_interval(rate.unsaid_fake, rate.fake),
     ]
     return f"| {rate.title} | {rate.real} | {rate.fake} | {' | '.join(cells)} | {'yes' if rate.held else 'no'} |"
-
-
-def _share(count: int, of: int) -> str:
-    if not of:
-        return "-"
-    low, high = wilson_interval(count, of)
-    return f"{count / of:.1%} ({low:.1%} to {high:.1%})"

@@ -30,8 +30,7 @@ def make(
     ] = None,
 ) -> None:
     """Put the blend of a store into a bundle: its models, error rates of its verdicts, and a model card."""
-    from ensemble.core.storage.lock import only_writer  # a small installation knows info alone
-    from ensemble.store.opening import find_store
+    from ensemble.store.opening import find_store  # a small installation knows info alone
 
     found, experiment = find_store(store, oof, say)
     from ensemble.predict.making.inputs import open_inputs
@@ -41,7 +40,7 @@ def make(
     path = location(out or f"{experiment.name}.bundle")
     check_target(path)
     console = make_console()
-    with only_writer(found.root, "bundle"), StatusLine(console) as status:
+    with StatusLine(console) as status:
         inputs = open_inputs(found, experiment, data, status, max_ms_per_photo)
         manifest = BundleMaker(inputs, photographs, status).make(path)
     console.print("\n".join(info_lines(manifest)), markup=False)

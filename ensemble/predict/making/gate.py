@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.core.arrays import Pixels
+from ensemble.core.arrays import Array, Pixels
 from ensemble.core.storage.files import Location
 from ensemble.engine.features.table import FeatureTable, Photographs
 from ensemble.engine.tasks.features import TableRequest
 from ensemble.predict.bundled_ensemble import BundledEnsemble
 from ensemble.predict.doubt import DoubtGate
-from ensemble.predict.making.held_out import doubts_of
 
 HELD_OUT_SHARE: Final = 0.01  # of held-out photographs beyond the threshold
 MOST_ROWS: Final = 2_048  # training photographs whose columns are read
@@ -23,24 +23,43 @@ _AT_ONCE: Final = 64
 
 @dataclass(frozen=True)
 class Gates:
-    """The gate, and for each fold one that was fitted without it.
+    """The gate of the bundle, and one for each fold that did not see it.
 
     Attributes
     ----------
     threshold : float
         Distance that a stated share of the held-out photographs exceeds.
+    thresholds : float64 (folds,)
+        The same, set without the photographs of a fold.
     """
 
     gate: DoubtGate
     by_fold: list[DoubtGate]
     threshold: float
+    thresholds: Array
+
+    def doubts(self, columns: NDArray[np.float32], folds: NDArray[np.int64]) -> Array:
+        """Return the distance of each row, by the gate of its fold, in units of that fold's threshold."""
+        return _distances(self.by_fold, columns, folds) / self.thresholds[folds]
 
 
-def fit_gates(columns: NDArray[np.float32], folds: NDArray[np.int64], n_folds: int) -> Gates:
-    """Fit on columns (rows, columns) of training photographs of these folds (rows,)."""
+def fit_gates(columns: NDArray[np.float32], folds: NDArray[np.int64], n_folds: int) -> Gates | None:
+    """Fit on columns (rows, columns) of training photographs of these folds (rows,); None if all are alike."""
     by_fold = [DoubtGate.fit(columns[folds != fold]) for fold in range(n_folds)]
-    distances = doubts_of(by_fold, columns, folds)
-    return Gates(DoubtGate.fit(columns), by_fold, float(np.quantile(distances, 1 - HELD_OUT_SHARE)))
+    distances = _distances(by_fold, columns, folds)
+    threshold = float(np.quantile(distances, 1 - HELD_OUT_SHARE))
+    thresholds = np.array([np.quantile(distances[folds != fold], 1 - HELD_OUT_SHARE) for fold in range(n_folds)])
+    if min(threshold, *thresholds) <= 0:
+        return None
+    return Gates(DoubtGate.fit(columns), by_fold, threshold, thresholds)
+
+
+def _distances(gates: Sequence[DoubtGate], columns: NDArray[np.float32], folds: NDArray[np.int64]) -> Array:
+    """Return the distance of each row by the gate of its fold, which was fitted without it."""
+    found = np.empty(len(columns))
+    for fold in np.unique(folds):
+        found[folds == fold] = gates[fold](columns[folds == fold])
+    return found
 
 
 def training_columns(

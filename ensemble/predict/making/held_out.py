@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ensemble.core.arrays import Array, Labels
 from ensemble.predict.bundled_ensemble import BundledEnsemble
-from ensemble.predict.doubt import DoubtGate
+from ensemble.predict.making.gate import Gates
 from ensemble.predict.making.variants import Variant
 from ensemble.predict.photographs.decoding import decode
 from ensemble.predict.photographs.preparing import Preparation, Prepared
@@ -26,23 +26,29 @@ AT_ONCE = 32  # photographs
 
 
 @dataclass(frozen=True)
-class Answers:
+class HeldOutAnswers:
     """Answers about one variant of the sample.
 
     Attributes
     ----------
+    rows : intp (photographs,)
+        Of the ledger.
     logits : float64 (photographs,)
         Blended; NaN where the models could not be asked.
+    members : float64 (photographs, members)
+        Logits of the members.
     doubts : float64 (photographs,)
-        Distances from the training photographs; NaN where there are none.
+        Distances from the training photographs in units of the threshold; zero where there is no gate.
     prepared : bool (photographs,)
         Whether nothing in the file itself forbids a verdict.
     """
 
     variant: Variant
+    rows: NDArray[np.intp]
     labels: Labels
     folds: NDArray[np.int64]
     logits: Array
+    members: Array
     doubts: Array
     prepared: NDArray[np.bool_]
 
@@ -58,8 +64,6 @@ class HeldOut:
     pixels : uint8 (photographs, height, width, 3)
     names : list of str
         Members of the ensemble, in its order.
-    gates : list of DoubtGate
-        By fold, each fitted without it; empty where there is no gate.
     doubted, columns : int or None
         Places of the features that gates and blenders read.
     """
@@ -72,15 +76,22 @@ class HeldOut:
     labels: Labels
     folds: NDArray[np.int64]
     pixels: NDArray[np.uint8]
-    gates: Sequence[DoubtGate]
+    gates: Gates | None
     doubted: int | None
     columns: int | None
 
-    def answers(self, variant: Variant, on_progress: Callable[[float], None]) -> Answers:
+    def answers(self, variant: Variant, on_progress: Callable[[float], None]) -> HeldOutAnswers:
         """Return what is answered about one variant; `on_progress` is called with the share that is done."""
         count = len(self.rows)
-        found = Answers(
-            variant, self.labels, self.folds, np.full(count, np.nan), np.full(count, np.nan), np.zeros(count, bool)
+        found = HeldOutAnswers(
+            variant,
+            self.rows,
+            self.labels,
+            self.folds,
+            np.full(count, np.nan),
+            np.full((count, len(self.names)), np.nan),
+            np.zeros(count),
+            np.zeros(count, bool),
         )
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for start in range(0, count, AT_ONCE):
@@ -93,7 +104,7 @@ class HeldOut:
         photograph = decode(variant.encode(self.pixels[row]))
         return Prepared(None, photograph) if isinstance(photograph, str) else self.prepare(photograph)
 
-    def _fill(self, found: Answers, rows: NDArray[np.intp], prepared: list[Prepared]) -> None:
+    def _fill(self, found: HeldOutAnswers, rows: NDArray[np.intp], prepared: list[Prepared]) -> None:
         """Write the answers about some photographs."""
         here = [(row, each) for row, each in zip(rows, prepared, strict=True) if each.pixels is not None]
         if not here:
@@ -104,15 +115,8 @@ class HeldOut:
         members = self.ensemble.held_out(pixels, tables, self.folds[asked])
         logits = dict(zip(self.names, members.T, strict=True))
         columns = None if self.columns is None else tables[self.columns]
+        found.members[asked] = members
         found.logits[asked] = self.blend(self.rows[asked], logits, columns)
         found.prepared[asked] = [not each.reason for _, each in here]
-        if self.doubted is not None:
-            found.doubts[asked] = doubts_of(self.gates, tables[self.doubted], self.folds[asked])
-
-
-def doubts_of(gates: Sequence[DoubtGate], columns: NDArray[np.float32], folds: NDArray[np.int64]) -> Array:
-    """Return the distance of each row by the gate of its fold, which was fitted without it."""
-    found = np.empty(len(columns))
-    for fold in np.unique(folds):
-        found[folds == fold] = gates[fold](columns[folds == fold])
-    return found
+        if self.gates is not None and self.doubted is not None:
+            found.doubts[asked] = self.gates.doubts(tables[self.doubted], self.folds[asked])

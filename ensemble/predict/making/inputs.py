@@ -37,6 +37,8 @@ class StoreInputs:
         Those, and others that the blenders of single folds read.
     honest : HonestBlend
         Blenders, each of which was fitted without the photographs that it decides.
+    is_the_blend : bool
+        Whether it is the store's own blend, and not one of fewer members.
     """
 
     store: OofStore
@@ -47,6 +49,7 @@ class StoreInputs:
     names: list[str]
     members: dict[str, StoredMember]
     honest: HonestBlend
+    is_the_blend: bool
 
     @cached_property
     def pixels(self) -> Pixels:
@@ -66,7 +69,7 @@ class StoreInputs:
             kept = [self.manifest["members"].index(name) for name in self.names]
             state = {**state, "weights": [state["weights"][column] for column in kept]}
         decision = self.manifest["decision"]
-        return Blend(blender=state, **decision, added_logit=self.manifest["added_logit"])
+        return Blend(blender=state, **decision)
 
 
 def open_inputs(
@@ -106,7 +109,8 @@ def open_inputs(
         )
     competition = competition_of(store, experiment.data, data)
     kept = {name: members[name] for name in needed}
-    return StoreInputs(store, experiment, competition, predictions, manifest, names, kept, honest)
+    own = most_milliseconds is None
+    return StoreInputs(store, experiment, competition, predictions, manifest, names, kept, honest, own)
 
 
 def _with_weight(manifest: dict[str, Any]) -> list[str]:

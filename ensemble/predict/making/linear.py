@@ -46,33 +46,33 @@ def linear_model_file(model: Any, columns: int) -> bytes:
 
 def _sigmoids(model: Any) -> list[_Sigmoid]:
     """Return the sigmoids whose mean is the probability of the second class."""
-    kind = type(model).__name__
-    if kind == "Pipeline":
-        *scalers, last = (step for _, step in model.steps)
-        found = _sigmoids(last)
-        for scaler in reversed(scalers):
-            found = [_before(each, scaler) for each in found]
-        return found
+    last, scalers = _last_step(model)
+    kind = type(last).__name__
     if kind == "CalibratedClassifierCV":
-        return [_calibrated(each) for each in model.calibrated_classifiers_]
-    if kind in _DECIDING:
-        return [_decision(model)]
-    raise ValueError(f"a {kind} is neither trees of LightGBM nor a linear model")
+        found = [_calibrated(each) for each in last.calibrated_classifiers_]
+    elif kind in _DECIDING:
+        found = [_decision(last)]
+    else:
+        raise ValueError(f"a {kind} is neither trees of LightGBM nor a linear model")
+    return [_behind(each, scalers) for each in found]
+
+
+def _last_step(model: Any) -> tuple[Any, list[Any]]:
+    """Return the last step of a pipeline, and those in front of it."""
+    if type(model).__name__ != "Pipeline":
+        return model, []
+    *scalers, last = (step for _, step in model.steps)
+    return last, scalers
 
 
 def _decision(model: Any) -> _Sigmoid:
     """Return the decision of a linear classifier of two classes."""
-    if type(model).__name__ == "Pipeline":
-        *scalers, last = (step for _, step in model.steps)
-        found = _decision(last)
-        for scaler in reversed(scalers):
-            found = _before(found, scaler)
-        return found
-    coef = np.asarray(getattr(model, "coef_", np.empty((0, 0))), dtype=np.float64).reshape(-1)
-    intercept = np.asarray(getattr(model, "intercept_", np.empty(0)), dtype=np.float64).reshape(-1)
+    last, scalers = _last_step(model)
+    coef = np.asarray(getattr(last, "coef_", np.empty((0, 0))), dtype=np.float64).reshape(-1)
+    intercept = np.asarray(getattr(last, "intercept_", np.empty(0)), dtype=np.float64).reshape(-1)
     if not len(coef) or len(intercept) != 1:
-        raise ValueError(f"a {type(model).__name__} is no linear model of two classes")
-    return _Sigmoid(coef, float(intercept[0]))
+        raise ValueError(f"a {type(last).__name__} is no linear model of two classes")
+    return _behind(_Sigmoid(coef, float(intercept[0])), scalers)
 
 
 def _calibrated(classifier: Any) -> _Sigmoid:
@@ -83,19 +83,25 @@ def _calibrated(classifier: Any) -> _Sigmoid:
     return _Sigmoid(decision.coef, decision.intercept, -float(calibrator.a_), -float(calibrator.b_))
 
 
-def _before(sigmoid: _Sigmoid, scaler: Any) -> _Sigmoid:
-    """Return the sigmoid of columns as they are in front of a scaler."""
-    if type(scaler).__name__ != "StandardScaler":
-        raise ValueError(f"a {type(scaler).__name__} in front of the model is no scaler")
-    columns = len(sigmoid.coef)
-    scale = np.ones(columns) if scaler.scale_ is None else scaler.scale_
-    mean = np.zeros(columns) if not scaler.with_mean else scaler.mean_
-    coef = sigmoid.coef / scale
-    return _Sigmoid(coef, sigmoid.intercept - float(coef @ mean), sigmoid.slope, sigmoid.offset)
+def _behind(sigmoid: _Sigmoid, scalers: list[Any]) -> _Sigmoid:
+    """Return the sigmoid of columns as they are in front of scalers."""
+    for scaler in reversed(scalers):
+        if type(scaler).__name__ != "StandardScaler":
+            raise ValueError(f"a {type(scaler).__name__} in front of the model is no scaler")
+        scale = np.ones(len(sigmoid.coef)) if scaler.scale_ is None else scaler.scale_
+        mean = np.zeros(len(sigmoid.coef)) if not scaler.with_mean else scaler.mean_
+        coef = sigmoid.coef / scale
+        sigmoid = _Sigmoid(coef, sigmoid.intercept - float(coef @ mean), sigmoid.slope, sigmoid.offset)
+    return sigmoid
 
 
 def _check_same(model: Any, found: LinearModel, columns: int) -> None:
-    X = np.random.default_rng(0).normal(size=(_TRIALS, columns)).astype(np.float32)
-    difference = float(np.abs(found(X) - model.predict_proba(X)[:, 1]).max())
+    """Compare on rows whose decisions are spread around zero, where probabilities differ most."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(_TRIALS, columns))
+    for scaler in _last_step(model)[1][:1]:
+        X = X * (1 if scaler.scale_ is None else scaler.scale_) + (scaler.mean_ if scaler.with_mean else 0)
+    rows = X.astype(np.float32)
+    difference = float(np.abs(found(rows) - model.predict_proba(rows)[:, 1]).max())
     if not difference <= _TOLERANCE:
         raise ValueError(f"as numbers it would predict differently, by {difference:.1e}")

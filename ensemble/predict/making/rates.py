@@ -1,4 +1,4 @@
-"""Limits of verdicts that hold stated false-positive rates, and the rates that they were then measured to have.
+"""Thresholds of verdicts that hold stated false-positive rates, and the rates that they were then measured to have.
 
 The limits in the bundle are set on all held-out photographs. The rates stated beside them come from limits that were
 set on the photographs of other folds, so that no photograph helps to set the limit that it is counted by.
@@ -13,8 +13,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.core.errors import UserError
 from ensemble.predict.bundle.manifest import Rate, Verdicts
-from ensemble.predict.making.held_out import Answers
+from ensemble.predict.making.held_out import HeldOutAnswers
 from ensemble.predict.verdicts import limits_for
 
 STRONG_RATE: Final = 0.005
@@ -22,45 +23,54 @@ SOME_RATE: Final = 0.02
 
 
 @dataclass(frozen=True)
-class Limits:
+class Thresholds:
     """Logits from which on there is strong evidence, and some."""
 
     strong: float
     some: float
 
 
-def verdicts_of(answers: Sequence[Answers], threshold: float | None) -> Verdicts:
-    """Return limits and rates; nothing is said of photographs whose doubt is above the threshold."""
-    found = [said(each, threshold) for each in answers]
-    limits, nested = _limits(answers, found), nested_limits(answers, threshold)
+def verdicts_of(answers: Sequence[HeldOutAnswers]) -> Verdicts:
+    """Return limits and rates.
+
+    Raises
+    ------
+    UserError
+        There is no real photograph about which something could be said.
+    """
+    found = [said(each) for each in answers]
+    limits, nested = _limits(answers, found), nested_limits(answers)
     rates = tuple(_rate(each, here, nested) for each, here in zip(answers, found, strict=True))
     return Verdicts(strong=limits.strong, some=limits.some, strong_rate=STRONG_RATE, some_rate=SOME_RATE, rates=rates)
 
 
-def nested_limits(answers: Sequence[Answers], threshold: float | None) -> dict[int, Limits]:
+def nested_limits(answers: Sequence[HeldOutAnswers]) -> dict[int, Thresholds]:
     """Return for each fold the limits that the photographs of the others set."""
-    found = [said(each, threshold) for each in answers]
+    found = [said(each) for each in answers]
     return {int(fold): _limits(answers, found, without=int(fold)) for fold in np.unique(answers[0].folds)}
 
 
-def said(answers: Answers, threshold: float | None) -> NDArray[np.bool_]:
+def said(answers: HeldOutAnswers) -> NDArray[np.bool_]:
     """Return about which photographs something is said."""
-    said = answers.prepared & ~np.isnan(answers.logits)
-    return said if threshold is None else said & (answers.doubts <= threshold)
+    return answers.prepared & np.isfinite(answers.logits) & (answers.doubts <= 1)
 
 
-def _limits(answers: Sequence[Answers], found: Sequence[NDArray[np.bool_]], without: int | None = None) -> Limits:
+def _limits(
+    answers: Sequence[HeldOutAnswers], found: Sequence[NDArray[np.bool_]], without: int | None = None
+) -> Thresholds:
     """Return the limits by real photographs, of all folds but one."""
     groups = []
     for each, here in zip(answers, found, strict=True):
         real = (each.labels == 0) & (each.folds != without)
         if each.variant.held and (here & real).any():
             groups.append(each.logits[here & real].tolist())
+    if not groups:
+        raise UserError("of no real photograph of the sample anything can be said; give more --photographs")
     some = limits_for(groups, SOME_RATE)
-    return Limits(max(limits_for(groups, STRONG_RATE), some), some)
+    return Thresholds(max(limits_for(groups, STRONG_RATE), some), some)
 
 
-def _rate(answers: Answers, here: NDArray[np.bool_], nested: dict[int, Limits]) -> Rate:
+def _rate(answers: HeldOutAnswers, here: NDArray[np.bool_], nested: dict[int, Thresholds]) -> Rate:
     strong = np.array([nested[fold].strong for fold in answers.folds])
     some = np.array([nested[fold].some for fold in answers.folds])
     above_strong, above_some = here & (answers.logits >= strong), here & (answers.logits >= some)

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from ensemble.blend.blenders.restored import restored
 from ensemble.core.console.status import StatusLine
 from ensemble.core.storage.files import Location
 from ensemble.core.threads import threads
@@ -17,15 +18,15 @@ from ensemble.engine.recipes.build import build
 from ensemble.engine.recipes.code import features_key, versions
 from ensemble.engine.tasks.features import TableRequest
 from ensemble.predict.bundle.files import Content
-from ensemble.predict.bundle.manifest import CARD, SCHEMA, Doubt, Limits, Manifest, Spectra, Verdicts
+from ensemble.predict.bundle.manifest import CARD, SCHEMA, Doubt, Manifest, Scope, Scores, Spectra, Verdicts
 from ensemble.predict.bundled_ensemble import BundledEnsemble
 from ensemble.predict.doubt import DOUBT
 from ensemble.predict.faces.mtcnn import FaceFinder, FacesNotAvailable
 from ensemble.predict.faces.template import Template
 from ensemble.predict.making.card import card_of
-from ensemble.predict.making.check import check_against_store
+from ensemble.predict.making.check import check_against_store, check_held_out
 from ensemble.predict.making.gate import HELD_OUT_SHARE, MOST_ROWS, Gates, fit_gates, training_columns
-from ensemble.predict.making.held_out import Answers, HeldOut
+from ensemble.predict.making.held_out import HeldOut, HeldOutAnswers
 from ensemble.predict.making.inputs import StoreInputs
 from ensemble.predict.making.models import EnsembleParts, Models, add_features, export_models
 from ensemble.predict.making.rates import verdicts_of
@@ -36,7 +37,7 @@ from ensemble.report.exhibits.spectra import curves_of_classes
 from ensemble.store.columns import SPECTRA, read_columns
 from ensemble.stress.robustness.sample import sample_rows
 
-LIMITS: Final = Limits(lowest_quality=LOWEST_QUALITY, largest_scale=LARGEST_SCALE, largest_angle=LARGEST_ANGLE)
+SCOPE: Final = Scope(lowest_quality=LOWEST_QUALITY, largest_scale=LARGEST_SCALE, largest_angle=LARGEST_ANGLE)
 _TIMED: Final = 16  # photographs
 _FACES: Final = 256  # training photographs whose faces are measured
 
@@ -58,7 +59,8 @@ class BundleMaker:
     def __init__(self, inputs: StoreInputs, photographs: int, status: StatusLine) -> None:
         self.inputs, self.photographs, self.status = inputs, photographs, status
         self.cores = os.cpu_count() or 1
-        recipe = inputs.experiment.blend.columns if inputs.manifest["columns_sha256"] else None
+        reads_columns = restored(inputs.manifest["blender"]).reads_columns or inputs.honest.reads_columns
+        recipe = inputs.experiment.blend.columns if inputs.manifest["columns_sha256"] and reads_columns else None
         self._columns = None if recipe is None else TableRequest(recipe, features_key(recipe))
 
     def make(self, path: Location) -> Manifest:
@@ -67,47 +69,44 @@ class BundleMaker:
             difference = check_against_store(self._own, self.inputs)
             self.status.start(f"the models agree with the store to {difference:.0e}")
             answers = self.answers(VARIANTS)
+            check_held_out(answers[0], self.inputs)
         content = self._models.content_of(self._parts)
         if self.gates is not None:
             content["doubt"] = {DOUBT: self.gates.gate.content()}
-        manifest = self._manifest(verdicts_of(answers, self.threshold), self._milliseconds(content))
-        content[""] = {CARD: card_of(self.inputs.store, manifest).encode()}
+        manifest = self._manifest(verdicts_of(answers), self._milliseconds(content))
+        content[""] = {CARD: card_of(self.inputs.store, manifest, is_the_blend=self.inputs.is_the_blend).encode()}
         manifest = manifest.model_copy(update={"files": files_of(content)})
         write_bundle(path, manifest, content)
         return manifest
 
-    def answers(self, variants: Sequence[Variant]) -> list[Answers]:
+    def answers(self, variants: Sequence[Variant]) -> list[HeldOutAnswers]:
         """Return what is answered about variants of a sample of held-out photographs."""
         inputs, ledger = self.inputs, self.inputs.predictions.ledger
         everybody = self._parts_of(list(inputs.members))
         rows = sample_rows(ledger, self.photographs)
+        rows = rows[inputs.honest.part_of[rows] >= 0]
         gates, doubted = self.gates, self._doubted
         held_out = HeldOut(
             BundledEnsemble(everybody, self._models.content, "the store", self.cores),
-            Preparation(inputs.size, self.template, LIMITS),
+            Preparation(inputs.size, self.template, SCOPE),
             inputs.honest,
             list(inputs.members),
             rows,
             ledger.labels[rows],
             ledger.folds[rows],
             np.asarray(inputs.pixels[rows]),
-            gates.by_fold if gates else [],
+            gates,
             None if doubted is None else everybody.places[doubted],
             everybody.blend.columns,
         )
         possible = [variant for variant in variants if self.template is not None or not variant.aligned]
         self.status.start(f"asking about {len(rows)} held-out photographs, in {len(possible)} variants")
-        found = list[Answers]()
+        found = list[HeldOutAnswers]()
         for variant in possible:
             found.append(
                 held_out.answers(variant, lambda done: self.status.update((len(found) + done) / len(possible)))
             )
         return found
-
-    @property
-    def threshold(self) -> float | None:
-        """Doubt above which nothing is said."""
-        return self.gates.threshold if self.gates else None
 
     @cached_property
     def gates(self) -> Gates | None:
@@ -180,11 +179,11 @@ class BundleMaker:
             synthetic=bool(inputs.manifest["synthetic"]),
             size=inputs.size,
             template=self.template and self.template.to_json(),
-            limits=LIMITS,
+            scope=SCOPE,
             features=tuple(parts.features),
             members=tuple(parts.members),
             blend=parts.blend,
-            scores=inputs.manifest["nested"],
+            scores=Scores.model_validate(inputs.manifest["nested"]),
             prior=float((inputs.predictions.ledger.labels == 1).mean()),
             verdicts=verdicts,
             doubt=doubt,

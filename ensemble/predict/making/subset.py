@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from typing import Any, Final
@@ -22,7 +23,7 @@ from ensemble.store.oof import OofStore
 from ensemble.store.predictions import Predictions
 from ensemble.stress.robustness.stored_members import StoredMember
 
-MOST_MEMBERS: Final = 12  # whose subsets are all looked at
+MOST_MEMBERS: Final = 12  # whose subsets are all looked at; of more, members are added one by one
 
 Log = Callable[[str], None]
 
@@ -36,7 +37,7 @@ def milliseconds(members: Sequence[StoredMember], folds: int) -> float:
 def best_within(
     limit: float, predictions: Predictions, names: Sequence[str], members: Mapping[str, StoredMember]
 ) -> list[str]:
-    """Return the members whose plain mean has the smallest out-of-fold log loss, of all subsets that are fast enough.
+    """Return the members whose plain mean has the smallest out-of-fold log loss, of subsets that are fast enough.
 
     The plain mean learns nothing, so that its score is as honest as the members' own; the choice among subsets is by
     that score, and what the subset's blend gets is scored again by nested folds.
@@ -48,18 +49,34 @@ def best_within(
     """
     columns = [predictions.members.index(name) for name in names]
     logits, labels = predictions.oof_logits[:, columns].astype(np.float64), predictions.ledger.labels
-    folds, found = predictions.ledger.n_folds, dict[tuple[int, ...], float]()
-    numbers = range(len(names))
-    for size in range(1, len(names) + 1):
-        if len(names) > MOST_MEMBERS and size > 2:
+    folds, numbers = predictions.ledger.n_folds, range(len(names))
+
+    def loss(subset: list[int]) -> float:
+        if milliseconds([members[names[number]] for number in subset], folds) > limit:
+            return math.inf
+        return float(log_loss(logits[:, subset].mean(axis=1), labels).mean())
+
+    if len(names) <= MOST_MEMBERS:
+        every = [list(subset) for size in range(1, len(names) + 1) for subset in combinations(numbers, size)]
+        best = min(every, key=loss, default=[])
+    else:
+        best = _forward(numbers, loss)
+    if not best or math.isinf(loss(best)):
+        costs = [milliseconds([members[name]], folds) for name in names]
+        fastest = f"; the fastest takes {min(costs):.0f} ms" if costs else ""
+        raise UserError(f"no member answers within {limit:g} ms a photograph{fastest}")
+    return [names[number] for number in best]
+
+
+def _forward(numbers: Sequence[int], loss: Callable[[list[int]], float]) -> list[int]:
+    """Add one member after the other, the one with the smallest loss, as long as the loss falls."""
+    best: list[int] = []
+    while rest := [number for number in numbers if number not in best]:
+        added = [*best, min(rest, key=lambda number: loss([*best, number]))]
+        if best and loss(added) >= loss(best):
             break
-        for subset in combinations(numbers, size):
-            if milliseconds([members[names[number]] for number in subset], folds) <= limit:
-                found[subset] = float(log_loss(logits[:, list(subset)].mean(axis=1), labels).mean())
-    if not found:
-        cheapest = min(milliseconds([members[name]], folds) for name in names)
-        raise UserError(f"no member answers within {limit:g} ms a photograph; the fastest takes {cheapest:.0f} ms")
-    return [names[number] for number in min(found, key=found.__getitem__)]
+        best = added
+    return best
 
 
 def blend_of(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ensemble.core.errors import UserError
-from ensemble.core.storage.files import Location, new_file, new_folder
+from ensemble.core.storage.files import Location, new_file, new_folder, remove_unfinished
 from ensemble.predict.bundle.files import Content
 from ensemble.predict.bundle.manifest import MANIFEST, File, Manifest
 
@@ -19,11 +19,19 @@ _EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # equal content gives equal bytes
 def check_target(path: Location) -> None:
     """Raise a `UserError` where something else than a bundle would be overwritten."""
     if path.suffix.lower() == ZIP:
-        taken = path.is_dir()
+        taken = path.is_dir() or (path.is_file() and not _is_bundle(path))
     else:
         taken = path.is_file() or (path.is_dir() and any(path.iterdir()) and not (path / MANIFEST).is_file())
     if taken:
         raise UserError(f"{path} exists and is no bundle; give -o another path")
+
+
+def _is_bundle(path: Location) -> bool:
+    try:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            return MANIFEST in archive.namelist()
+    except (OSError, zipfile.BadZipFile, ValueError):
+        return False
 
 
 def files_of(content: Content) -> dict[str, File]:
@@ -37,6 +45,8 @@ def files_of(content: Content) -> dict[str, File]:
 
 def write_bundle(path: Location, manifest: Manifest, content: Content) -> None:
     """Write the manifest and all files, in place of an older bundle."""
+    if isinstance(path, Path):
+        remove_unfinished(path.parent, path.name)
     text = manifest.model_dump_json(indent=1) + "\n"
     if path.suffix.lower() == ZIP:
         with new_file(path) as temporary:

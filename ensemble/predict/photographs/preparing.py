@@ -6,17 +6,20 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.predict.bundle.manifest import Limits
+from ensemble.predict.bundle.manifest import Scope
 from ensemble.predict.faces.alignment import align
 from ensemble.predict.faces.mtcnn import Face, FaceFinder, FacesNotAvailable, dominant
 from ensemble.predict.faces.template import Template
 from ensemble.predict.photographs.decoding import Photograph
 
 Pixels = NDArray[np.uint8]
+
+_MAKING = Lock()
 
 
 @dataclass(frozen=True)
@@ -53,25 +56,31 @@ class Preparation:
 
     size: tuple[int, int]
     template: Template | None
-    limits: Limits
+    scope: Scope
     make_finder: Callable[[], FaceFinder] = FaceFinder
 
     def __call__(self, photograph: Photograph) -> Prepared:
         """Return the pixels that the models are asked about, and why they may not be trusted."""
         quality = photograph.quality
-        poor = not math.isnan(quality) and quality < self.limits.lowest_quality
-        reason = f"saved as JPEG of quality {quality:.0f}; below {self.limits.lowest_quality} nothing was tested"
+        poor = not math.isnan(quality) and quality < self.scope.lowest_quality
+        reason = f"saved as JPEG of quality {quality:.0f}; below {self.scope.lowest_quality} nothing was tested"
         if photograph.pixels.shape[:2] == self.size:
-            return Prepared(photograph.pixels, reason if poor else "")
+            turned = f"it lies on its side or is mirrored (EXIF orientation {photograph.orientation})"
+            return Prepared(photograph.pixels, turned if photograph.orientation != 1 else reason if poor else "")
         aligned = self._aligned(np.ascontiguousarray(photograph.upright))
         return Prepared(aligned.pixels, reason) if poor and not aligned.reason else aligned
 
     @cached_property
-    def _finder(self) -> FaceFinder | str:
+    def _found(self) -> FaceFinder | str:
         try:
             return self.make_finder()
         except FacesNotAvailable as error:
             return str(error)
+
+    @property
+    def _finder(self) -> FaceFinder | str:
+        with _MAKING:  # photographs are prepared in threads
+            return self._found
 
     def _aligned(self, pixels: Pixels) -> Prepared:
         """Return the most prominent face, or why there is none that the models could be asked about."""
@@ -92,8 +101,8 @@ class Preparation:
         found = align(pixels, face, template)
         if isinstance(found, str):
             return Prepared(None, found)
-        if found.scale > self.limits.largest_scale:
+        if found.scale > self.scope.largest_scale:
             return Prepared(found.photograph, f"the face is too small: it had to be enlarged by {found.scale:.2f}")
-        if abs(found.angle) > self.limits.largest_angle:
+        if abs(found.angle) > self.scope.largest_angle:
             return Prepared(found.photograph, f"the face is rotated by {abs(found.angle):.0f} degrees")
         return Prepared(found.photograph)

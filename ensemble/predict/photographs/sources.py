@@ -8,9 +8,10 @@ import io
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Final
+from typing import Any, Final
 
 from ensemble.competition.kinds import is_junk, is_picture
 from ensemble.core.errors import UserError
@@ -25,10 +26,24 @@ _PATTERN: Final = set("*?[")
 
 @dataclass(frozen=True)
 class Source:
-    """A photograph that is asked about; `name` is what the answer is called."""
+    """A photograph that is asked about; `name` is what the answer is called, with bytes that are no text escaped."""
 
     name: str
     path: Location
+
+    def __post_init__(self) -> None:
+        printable = os.fsencode(self.name).decode("utf-8", errors="backslashreplace")
+        object.__setattr__(self, "name", printable)
+
+    @property
+    def signature(self) -> list[Any]:
+        """Return what tells it from another photograph, and from itself after a change, as JSON values."""
+        if not isinstance(self.path, Path):
+            return [self.name, str(self.path)]
+        with suppress(OSError):
+            facts = self.path.stat()
+            return [self.name, os.fsencode(self.path.absolute()).hex(), facts.st_size, facts.st_mtime_ns]
+        return [self.name, os.fsencode(self.path.absolute()).hex()]
 
     def read(self) -> bytes | str:
         """Return its content, or why it cannot be read; of a file that is too large only the beginning."""

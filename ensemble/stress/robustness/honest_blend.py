@@ -55,12 +55,15 @@ class HonestBlend:
     def __call__(
         self, rows: NDArray[np.intp], logits: Mapping[str, Array], columns: NDArray[np.floating] | None
     ) -> Array:
-        """Return blended logits (rows,) of rows of the ledger, from logits (rows,) of the members that are needed."""
+        """Return blended logits (rows,) of rows of the ledger, from logits (rows,) of the members that are needed.
+
+        NaN where a row is in no part.
+        """
         zeros = np.zeros(len(rows))  # for members without weight
         matrix = [logits.get(member, zeros) for member in self.members]
         matrix += [] if columns is None else list(columns.T)
         seen = np.stack(matrix).astype(np.float32).T
-        blended = np.empty(len(rows))
+        blended = np.full(len(rows), np.nan)
         for number, (part, decision) in enumerate(zip(self.parts, self.decisions, strict=True)):
             here = np.flatnonzero(self.part_of[rows] == number)
             if len(here):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -30,6 +32,7 @@ from ensemble.store.oof import OofStore
 from tests.commands import run_here
 from tests.competitions import write_config
 from tests.conftest import train_inline
+from tests.ensemble.predict.golden import GOLDEN
 
 pytestmark = pytest.mark.training
 
@@ -83,6 +86,14 @@ def edited(**changes: Any) -> Callable[[Path], None]:
     return edit
 
 
+def forge(bundle: Path, name: str, content: bytes) -> None:
+    """Exchange a file, and its hash in the manifest too."""
+    manifest = json.loads((bundle / MANIFEST).read_text())
+    manifest["files"][name] = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    (bundle / MANIFEST).write_text(json.dumps(manifest))
+    (bundle / name).write_bytes(content)
+
+
 def flip_a_bit(bundle: Path) -> None:
     path = next(bundle.glob("features/*/graph.onnx"))
     content = bytearray(path.read_bytes())
@@ -128,7 +139,10 @@ def name_features_that_are_not_there(bundle: Path) -> None:
         (edited(size=[10**9, 10**9]), "is damaged or edited (size"),
         (edited(members=[]), "is damaged or edited (members"),
         (edited(surprise=1), "is damaged or edited (surprise"),
-        (edited(blend={"blender": {"kind": "linear"}, "temperature": 1, "shift": 0, "added_logit": 0}), "blend"),
+        (edited(blend={"blender": {"kind": "linear"}, "temperature": 1, "shift": 0}), "blend"),
+        (edited(size=[40, 24]), "its parts do not fit together"),
+        (lambda bundle: forge(bundle, "doubt/doubt.safetensors", b"nonsense"), "the doubt gate is damaged"),
+        (lambda bundle: forge(bundle, "members/linear/fold-0/linear.safetensors", b"nonsense"), "cannot be read"),
         (edited(template={"size": 3}), "template"),
         (rename_outside, "is no name of a file in a bundle"),
         (name_a_foreign_reader, "no reader is called 'os.system'"),
@@ -206,7 +220,21 @@ def test_a_store_without_a_blend_cannot_be_bundled(trained: OofStore, tmp_path: 
     assert "run ensemble blend" in result.stderr
 
 
+def test_a_bit_that_is_flipped_within_a_zip_is_noticed(tmp_path: Path) -> None:
+    golden = (GOLDEN / "schema-1.zip").read_bytes()
+    for place in range(200, len(golden), 7_919):
+        content = bytearray(golden)
+        content[place] ^= 0x10
+        (tmp_path / "faces.bundle").write_bytes(content)
+        with suppress(UserError):  # some bits belong to nothing that is read, such as dates
+            load_bundle(tmp_path / "faces.bundle")
+
+
 def test_something_else_is_not_overwritten(bundled_store: OofStore, tmp_path: Path) -> None:
+    (tmp_path / "photographs.zip").write_bytes(b"PK\x05\x06" + bytes(18))
+    result = run_here("bundle", bundled_store.root, "-o", "photographs.zip", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "exists and is no bundle" in result.stderr
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     result = run_here("bundle", bundled_store.root, "-o", "mine", cwd=tmp_path)
@@ -226,7 +254,7 @@ def test_models_that_predict_otherwise_than_when_they_were_trained_are_named(
     moved = inputs.predictions.test_logits.copy()
     moved[:, inputs.predictions.members.index("ridge")] += 0.5
     changed = replace(inputs, predictions=replace(inputs.predictions, test_logits=moved))
-    with pytest.raises(UserError, match="ridge predicts test photographs differently than when it was trained"):
+    with pytest.raises(UserError, match="ridge predicts photographs differently than when it was trained"):
         check_against_store(ensemble, changed)
 
 

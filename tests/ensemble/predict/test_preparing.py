@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from ensemble.predict.bundle.manifest import Limits
+from ensemble.predict.bundle.manifest import Scope
 from ensemble.predict.faces.mtcnn import Face, FacesNotAvailable
 from ensemble.predict.faces.template import Template
 from ensemble.predict.photographs.decoding import Photograph, decode
@@ -18,7 +18,7 @@ from ensemble.predict.photographs.preparing import Preparation
 
 Pixels = NDArray[np.uint8]
 
-LIMITS = Limits(lowest_quality=50, largest_scale=1.05, largest_angle=10)
+SCOPE = Scope(lowest_quality=50, largest_scale=1.05, largest_angle=10)
 LANDMARKS = np.array([[22.0, 30.0], [42.0, 30.0], [32.0, 40.0], [25.0, 48.0], [39.0, 48.0]])
 TEMPLATE = Template.of_landmarks(LANDMARKS + np.random.default_rng(0).normal(0, 0.1, (20, 5, 2)), (64, 64))
 
@@ -40,7 +40,7 @@ def preparation(*faces: Face, **more: Any) -> Preparation:
         **{
             "size": (64, 64),
             "template": TEMPLATE,
-            "limits": LIMITS,
+            "scope": SCOPE,
             "make_finder": lambda: lambda _: list(faces),
             **more,
         }
