@@ -60,7 +60,9 @@ class DoubtGate:
 
     def content(self) -> bytes:
         """Return the content of its file."""
-        return safetensors.numpy.save({"mean": self.mean, "scale": self.scale, "components": self.components})
+        numbers = {"mean": self.mean, "scale": self.scale, "components": self.components}
+        # safetensors writes the memory of an array as it lies, without a word about its order.
+        return safetensors.numpy.save({name: np.ascontiguousarray(each) for name, each in numbers.items()})
 
     @classmethod
     def of_content(cls, content: bytes) -> DoubtGate:

@@ -74,10 +74,20 @@ class BundleMaker:
         if self.gates is not None:
             content["doubt"] = {DOUBT: self.gates.gate.content()}
         manifest = self._manifest(verdicts_of(answers), self._milliseconds(content))
+        self._check_readable(manifest, content)
         content[""] = {CARD: card_of(self.inputs.store, manifest, is_the_blend=self.inputs.is_the_blend).encode()}
         manifest = manifest.model_copy(update={"files": files_of(content)})
         write_bundle(path, manifest, content)
         return manifest
+
+    def _check_readable(self, manifest: Manifest, content: Content) -> None:
+        """Raise an error if the parts, read from their files, answer otherwise than those that were measured."""
+        pixels = np.asarray(self.inputs.pixels[np.arange(_TIMED)])
+        tables = self._own.tables(pixels)
+        read = BundledEnsemble(manifest, content, "the bundle", self.cores)(pixels)
+        np.testing.assert_allclose(read.members, self._own.members(pixels, tables), atol=1e-4)
+        if self.gates is not None and manifest.doubt is not None:
+            np.testing.assert_allclose(read.doubt, self.gates.gate(tables[manifest.doubt.features]), rtol=1e-4)
 
     def answers(self, variants: Sequence[Variant]) -> list[HeldOutAnswers]:
         """Return what is answered about variants of a sample of held-out photographs."""
