@@ -136,7 +136,7 @@ def _blender(blend: Blend, where: str) -> Blender:
 
 def _gate(files: Mapping[str, bytes], where: str) -> DoubtGate:
     try:
-        return DoubtGate.of_content(files[DOUBT])
+        return DoubtGate.from_bytes(files[DOUBT])
     except Exception:  # a damaged file may hold anything
         raise UserError(f"{where}: the doubt gate is damaged or edited; copy the bundle again") from None
 

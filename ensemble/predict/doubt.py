@@ -58,13 +58,13 @@ class DoubtGate:
         distances: Array = np.sqrt(np.maximum(outside, 0) / max(columns.shape[1] - len(self.components), 1))
         return distances
 
-    def content(self) -> bytes:
+    def to_bytes(self) -> bytes:
         """Return the content of its file."""
         numbers = {"mean": self.mean, "scale": self.scale, "components": self.components}
         # safetensors writes the memory of an array as it lies, without a word about its order.
         return safetensors.numpy.save({name: np.ascontiguousarray(each) for name, each in numbers.items()})
 
     @classmethod
-    def of_content(cls, content: bytes) -> DoubtGate:
-        """Read what `content` returned."""
+    def from_bytes(cls, content: bytes) -> DoubtGate:
+        """Read what `to_bytes` returned."""
         return cls(**safetensors.numpy.load(content))

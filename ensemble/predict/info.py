@@ -33,14 +33,10 @@ def info_lines(manifest: Manifest) -> list[str]:
 
 def _line(rate: Rate) -> str:
     strong, some = (share_with_interval(count, rate.real) for count in (rate.strong_false, rate.some_false))
-    found, unsaid = (
-        share_with_interval(rate.some_found, rate.fake),
-        share_with_interval(rate.unsaid_real + rate.unsaid_fake, rate.real + rate.fake),
-    )
-    held = "" if rate.held else " (limits not held for it)"
-    return (
-        f"{rate.title}{held}: real with strong evidence {strong}, with any {some}; fakes {found}; cannot say {unsaid}"
-    )
+    found = share_with_interval(rate.some_found, rate.fake)
+    cannot = share_with_interval(rate.undecided_real + rate.undecided_fake, rate.real + rate.fake)
+    which = rate.title if rate.guaranteed else f"{rate.title} (no limit was set for it)"
+    return f"{which}: real with strong evidence {strong}, with any {some}; fakes {found}; cannot say {cannot}"
 
 
 def share_with_interval(count: int, of: int) -> str:

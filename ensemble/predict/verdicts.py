@@ -41,10 +41,8 @@ def verdict_of(logit: float, verdicts: Verdicts) -> str:
 
 def false_positives(verdict: str, verdicts: Verdicts) -> FalsePositives | None:
     """Return the false-positive rate to state beside a verdict; None where it accuses nobody, or nothing was tested."""
-    counts = [
-        (_alarms(each, verdict), each.real - each.unsaid_real, each.title) for each in verdicts.rates if each.held
-    ]
-    counts = [count for count in counts if count[1] > 0]
+    measured = [rate for rate in verdicts.rates if rate.guaranteed and rate.real > rate.undecided_real]
+    counts = [(_alarms(rate, verdict), rate.real - rate.undecided_real, rate.title) for rate in measured]
     if verdict not in (STRONG, SOME) or not counts:
         return None
     alarms, real, title = max(counts, key=lambda count: (count[0] / count[1], -count[1]))

@@ -22,7 +22,7 @@ from ensemble.core.console.status import StatusLine
 from ensemble.core.metrics.intervals import wilson_interval
 from ensemble.predict.making.held_out import HeldOutAnswers
 from ensemble.predict.making.inputs import open_inputs
-from ensemble.predict.making.rates import nested_limits, said
+from ensemble.predict.making.rates import decided, nested_limits
 from ensemble.predict.making.run import BundleMaker
 from ensemble.predict.making.variants import AS_THEY_ARE, VARIANTS, Variant, saved, scaled, turned
 from ensemble.store.oof import OofStore
@@ -59,16 +59,16 @@ def on_paper(factor: float, quality: int) -> Callable[[Pixels], bytes]:
 
 SIZES = (
     *(
-        Variant(f"size_{side}", f"{side} px, JPEG 90", held=False, encode=scaled(side / 256, 90), aligned=True)
+        Variant(f"size_{side}", f"{side} px, JPEG 90", guaranteed=False, encode=scaled(side / 256, 90), aligned=True)
         for side in (128, 192, 320, 384, 512, 1024, 2048)
     ),
     *(
-        Variant(f"double_{q}", f"512 px, JPEG {q}", held=False, encode=scaled(2, q), aligned=True)
+        Variant(f"double_{q}", f"512 px, JPEG {q}", guaranteed=False, encode=scaled(2, q), aligned=True)
         for q in (95, 75, 50, 30)
     ),
     Variant("webp_512", "512 px, WebP 80", False, lambda p: saved(resized(p, 512, 512), "WEBP", quality=80), True),
-    Variant("crop", "cut by a sixteenth, 512 px", held=False, encode=cropped(1 / 16, 2.3), aligned=True),
-    Variant("paper", "on a page, 384 px, JPEG 85", held=False, encode=on_paper(1.5, 85), aligned=True),
+    Variant("crop", "cut by a sixteenth, 512 px", guaranteed=False, encode=cropped(1 / 16, 2.3), aligned=True),
+    Variant("paper", "on a page, 384 px, JPEG 85", guaranteed=False, encode=on_paper(1.5, 85), aligned=True),
     *(
         Variant(f"turned_{angle}", f"512 px, turned by {angle} degrees", False, turned(2, angle, 90), True)
         for angle in (2, 8, 20, 90)
@@ -81,7 +81,7 @@ def verdicts(answers: HeldOutAnswers, limits: dict[int, Any]) -> NDArray[np.int6
     strong = np.array([limits[fold].strong for fold in answers.folds])
     some = np.array([limits[fold].some for fold in answers.folds])
     found = (answers.logits >= some).astype(np.int64) + (answers.logits >= strong)
-    return np.where(said(answers), found, -1)
+    return np.where(decided(answers), found, -1)
 
 
 def row_of(answers: HeldOutAnswers, found: NDArray[np.int64], before: NDArray[np.int64]) -> dict[str, Any]:
@@ -94,9 +94,9 @@ def row_of(answers: HeldOutAnswers, found: NDArray[np.int64], before: NDArray[np
         "false": wilson(int((found[real] > 0).sum()), int(real.sum())),
         "false_strong": wilson(int((found[real] > 1).sum()), int(real.sum())),
         "found": wilson(int((found[fake] > 0).sum()), int(fake.sum())),
-        "unsaid": wilson(int((found < 0).sum()), len(found)),
+        "undecided": wilson(int((found < 0).sum()), len(found)),
         "flips": wilson(flips, max(int(both.sum()), 1)),
-        "held": answers.variant.held,
+        "guaranteed": answers.variant.guaranteed,
     }
 
 
@@ -106,11 +106,11 @@ def wilson(count: int, of: int) -> tuple[float, float, float]:
 
 
 def show(rows: Sequence[dict[str, Any]]) -> None:
-    titles = ("false", "false_strong", "found", "unsaid", "flips")
+    titles = ("false", "false_strong", "found", "undecided", "flips")
     print(f"{'':42}" + "".join(f"{title:>24}" for title in titles))  # noqa: T201
     for row in rows:
         cells = (f"{row[t][0]:.3f} [{row[t][1]:.3f}, {row[t][2]:.3f}]" for t in titles)
-        print(f"{row['variant']:42}" + "".join(f"{cell:>24}" for cell in cells) + ("  held" * row["held"]))  # noqa: T201
+        print(f"{row['variant']:42}" + "".join(f"{cell:>24}" for cell in cells) + ("  held" * row["guaranteed"]))  # noqa: T201
 
 
 def _met(name: str, value: float) -> bool:
@@ -129,7 +129,7 @@ def main(root: str, photographs: str = "400") -> None:
     as_they_are = verdicts(before, limits)
     rows = [row_of(each, verdicts(each, limits), as_they_are) for each in answers]
     show(rows)
-    held = [row for row in rows if row["held"]]
+    held = [row for row in rows if row["guaranteed"]]
     figures = {
         "worst_false_accusations": max(row["false"][0] for row in held),
         "decided_as_they_are": float((as_they_are >= 0).mean()),

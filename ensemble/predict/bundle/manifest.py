@@ -80,7 +80,7 @@ class Rate(Section):
 
     variant: str
     title: str
-    held: bool
+    guaranteed: bool
     """Whether the limits were set so that the stated false-positive rates hold on this variant too."""
     real: Annotated[int, Field(ge=0)]
     fake: Annotated[int, Field(ge=0)]
@@ -91,8 +91,8 @@ class Rate(Section):
     strong_found: Annotated[int, Field(ge=0)]
     some_found: Annotated[int, Field(ge=0)]
     """The same of fakes."""
-    unsaid_real: Annotated[int, Field(ge=0)]
-    unsaid_fake: Annotated[int, Field(ge=0)]
+    undecided_real: Annotated[int, Field(ge=0)]
+    undecided_fake: Annotated[int, Field(ge=0)]
     """Photographs of each class about which nothing could be said."""
 
 
@@ -103,7 +103,7 @@ class Verdicts(Section):
     some: Finite
     strong_rate: Share
     some_rate: Share
-    """False-positive rates that the limits hold on the variants marked as held."""
+    """False-positive rates that the limits hold on the variants for which they are guaranteed."""
     rates: tuple[Rate, ...]
 
 

@@ -44,7 +44,8 @@ def verdicts_section(manifest: Manifest) -> str:
             f"Strong evidence of generation is a blended logit of {verdicts.strong:.2f} or more, some evidence "
             f"{verdicts.some:.2f} or more: the limits that at most {verdicts.strong_rate:.1%} and "
             f"{verdicts.some_rate:.0%} of the held-out real photographs reach, in every row that says so. Rates below "
-            "are counted by limits that were set on other folds; 95 % intervals. No evidence does not mean real.",
+            "are counted by limits that were set on other folds, for models of single folds, whose mean answers here; "
+            "95 % intervals. No evidence does not mean real.",
             "",
             _HEAD,
             *(_row(rate) for rate in verdicts.rates),
@@ -73,7 +74,7 @@ def _row(rate: Rate) -> str:
         share_with_interval(rate.some_false, rate.real),
         share_with_interval(rate.strong_found, rate.fake),
         share_with_interval(rate.some_found, rate.fake),
-        share_with_interval(rate.unsaid_real, rate.real),
-        share_with_interval(rate.unsaid_fake, rate.fake),
+        share_with_interval(rate.undecided_real, rate.real),
+        share_with_interval(rate.undecided_fake, rate.fake),
     ]
-    return f"| {rate.title} | {rate.real} | {rate.fake} | {' | '.join(cells)} | {'yes' if rate.held else 'no'} |"
+    return f"| {rate.title} | {rate.real} | {rate.fake} | {' | '.join(cells)} | {'yes' if rate.guaranteed else 'no'} |"

@@ -38,7 +38,7 @@ def verdicts_of(answers: Sequence[HeldOutAnswers]) -> Verdicts:
     UserError
         There is no real photograph about which something could be said.
     """
-    found = [said(each) for each in answers]
+    found = [decided(each) for each in answers]
     limits, nested = _limits(answers, found), nested_limits(answers)
     rates = tuple(_rate(each, here, nested) for each, here in zip(answers, found, strict=True))
     return Verdicts(strong=limits.strong, some=limits.some, strong_rate=STRONG_RATE, some_rate=SOME_RATE, rates=rates)
@@ -46,11 +46,11 @@ def verdicts_of(answers: Sequence[HeldOutAnswers]) -> Verdicts:
 
 def nested_limits(answers: Sequence[HeldOutAnswers]) -> dict[int, Thresholds]:
     """Return for each fold the limits that the photographs of the others set."""
-    found = [said(each) for each in answers]
+    found = [decided(each) for each in answers]
     return {int(fold): _limits(answers, found, without=int(fold)) for fold in np.unique(answers[0].folds)}
 
 
-def said(answers: HeldOutAnswers) -> NDArray[np.bool_]:
+def decided(answers: HeldOutAnswers) -> NDArray[np.bool_]:
     """Return about which photographs something is said."""
     return answers.prepared & np.isfinite(answers.logits) & (answers.doubts <= 1)
 
@@ -62,7 +62,7 @@ def _limits(
     groups = []
     for each, here in zip(answers, found, strict=True):
         real = (each.labels == 0) & (each.folds != without)
-        if each.variant.held and (here & real).any():
+        if each.variant.guaranteed and (here & real).any():
             groups.append(each.logits[here & real].tolist())
     if not groups:
         raise UserError("of no real photograph of the sample anything can be said; give more --photographs")
@@ -78,13 +78,13 @@ def _rate(answers: HeldOutAnswers, here: NDArray[np.bool_], nested: dict[int, Th
     return Rate(
         variant=answers.variant.name,
         title=answers.variant.title,
-        held=answers.variant.held,
+        guaranteed=answers.variant.guaranteed,
         real=int(real.sum()),
         fake=int(fake.sum()),
         strong_false=int((above_strong & real).sum()),
         some_false=int((above_some & real).sum()),
         strong_found=int((above_strong & fake).sum()),
         some_found=int((above_some & fake).sum()),
-        unsaid_real=int((~here & real).sum()),
-        unsaid_fake=int((~here & fake).sum()),
+        undecided_real=int((~here & real).sum()),
+        undecided_fake=int((~here & fake).sum()),
     )

@@ -72,7 +72,7 @@ class BundleMaker:
             check_held_out(answers[0], self.inputs)
         content = self._models.content_of(self._parts)
         if self.gates is not None:
-            content["doubt"] = {DOUBT: self.gates.gate.content()}
+            content["doubt"] = {DOUBT: self.gates.gate.to_bytes()}
         manifest = self._manifest(verdicts_of(answers), self._milliseconds(content))
         self._check_readable(manifest, content)
         content[""] = {CARD: card_of(self.inputs.store, manifest, is_the_blend=self.inputs.is_the_blend).encode()}

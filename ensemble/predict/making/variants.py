@@ -24,7 +24,7 @@ class Variant:
 
     Attributes
     ----------
-    held : bool
+    guaranteed : bool
         Whether the limits of verdicts must hold their false-positive rates on it; of the others they are only measured.
     encode : callable
         From pixels of a training photograph to the bytes of a file.
@@ -34,7 +34,7 @@ class Variant:
 
     name: str
     title: str
-    held: bool
+    guaranteed: bool
     encode: Callable[[Pixels], bytes]
     aligned: bool = False
 
@@ -84,17 +84,17 @@ def _jpeg(quality: int) -> Callable[[Pixels], bytes]:
 
 
 VARIANTS: Final = (
-    Variant(AS_THEY_ARE, "as they are", held=True, encode=_png),
-    *(Variant(f"jpeg_{q}", f"saved again as JPEG {q}", held=True, encode=_jpeg(q)) for q in (95, 80, 65, 50)),
-    Variant("webp_80", "saved as WebP 80", held=True, encode=lambda p: saved(p, "WEBP", quality=80)),
-    Variant("resize_0.75", "resized to 3/4 and back", held=True, encode=_altered("resize_0.75")),
-    Variant("resize_1.5", "resized to 3/2 and back", held=True, encode=_altered("resize_1.5")),
-    Variant("screenshot", "screenshot at 5/4, JPEG 85", held=True, encode=scaled(1.25, 85), aligned=True),
-    Variant("twice", "twice the size, JPEG 90", held=True, encode=scaled(2, 90), aligned=True),
+    Variant(AS_THEY_ARE, "as they are", guaranteed=True, encode=_png),
+    *(Variant(f"jpeg_{q}", f"saved again as JPEG {q}", guaranteed=True, encode=_jpeg(q)) for q in (95, 80, 65, 50)),
+    Variant("webp_80", "saved as WebP 80", guaranteed=True, encode=lambda p: saved(p, "WEBP", quality=80)),
+    Variant("resize_0.75", "resized to 3/4 and back", guaranteed=True, encode=_altered("resize_0.75")),
+    Variant("resize_1.5", "resized to 3/2 and back", guaranteed=True, encode=_altered("resize_1.5")),
+    Variant("screenshot", "screenshot at 5/4, JPEG 85", guaranteed=True, encode=scaled(1.25, 85), aligned=True),
+    Variant("twice", "twice the size, JPEG 90", guaranteed=True, encode=scaled(2, 90), aligned=True),
     Variant("turned", "twice the size, turned by 10 degrees, JPEG 90", True, encode=turned(2, 10, 90), aligned=True),
-    Variant("twice_50", "twice the size, JPEG 50", held=True, encode=scaled(2, 50), aligned=True),
-    Variant("blur_1", "blurred by 1 px", held=False, encode=_altered("blur_1")),
-    Variant("noise_5", "noise of 5 levels", held=False, encode=_altered("noise_5")),
+    Variant("twice_50", "twice the size, JPEG 50", guaranteed=True, encode=scaled(2, 50), aligned=True),
+    Variant("blur_1", "blurred by 1 px", guaranteed=False, encode=_altered("blur_1")),
+    Variant("noise_5", "noise of 5 levels", guaranteed=False, encode=_altered("noise_5")),
 )
 # What the variants cover: of worse files nothing was tested.
 LOWEST_QUALITY: Final = 50  # of JPEG

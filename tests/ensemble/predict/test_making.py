@@ -21,16 +21,16 @@ from ensemble.predict.making.card import verdicts_section
 from ensemble.predict.making.gate import HELD_OUT_SHARE, fit_gates
 from ensemble.predict.making.held_out import HeldOutAnswers
 from ensemble.predict.making.linear import linear_model_file
-from ensemble.predict.making.rates import nested_limits, said, verdicts_of
+from ensemble.predict.making.rates import decided, nested_limits, verdicts_of
 from ensemble.predict.making.variants import VARIANTS, Variant
 
 RNG = np.random.default_rng(0)
 
 
-def answers(logits: np.ndarray, labels: np.ndarray, folds: np.ndarray, *, held: bool = True) -> HeldOutAnswers:
+def answers(logits: np.ndarray, labels: np.ndarray, folds: np.ndarray, *, guaranteed: bool = True) -> HeldOutAnswers:
     """Answers about one variant, all of which count."""
     count = len(logits)
-    variant = Variant("made_up", "made up", held, lambda _: b"")
+    variant = Variant("made_up", "made up", guaranteed, lambda _: b"")
     members, doubts, prepared = np.zeros((count, 1)), np.zeros(count), np.ones(count, bool)
     return HeldOutAnswers(variant, np.arange(count), labels, folds, logits.astype(float), members, doubts, prepared)
 
@@ -69,16 +69,16 @@ def test_nothing_is_counted_of_which_nothing_is_said() -> None:
     one.logits[:10] = np.nan
     one.doubts[10:20] = 1.5
     one.prepared[20:30] = False
-    assert not said(one)[:30].any()
-    assert said(one)[30:].all()
+    assert not decided(one)[:30].any()
+    assert decided(one)[30:].all()
     (rate,) = verdicts_of([one]).rates
-    assert (rate.real, rate.unsaid_real, rate.unsaid_fake, rate.some_found) == (50, 15, 15, 35)
+    assert (rate.real, rate.undecided_real, rate.undecided_fake, rate.some_found) == (50, 15, 15, 35)
 
 
 def test_variants_that_are_only_measured_set_no_limit() -> None:
     labels, folds = np.tile([0, 1], 100), np.repeat(np.arange(5), 40)
     clean = answers(np.where(labels == 1, 6.0, -6.0) + RNG.normal(0, 0.1, 200), labels, folds)
-    blurred = answers(np.full(200, 9.0), labels, folds, held=False)
+    blurred = answers(np.full(200, 9.0), labels, folds, guaranteed=False)
     verdicts = verdicts_of([clean, blurred])
     assert verdicts.some == 0.0
     assert [rate.some_false for rate in verdicts.rates] == [0, 100]
@@ -114,7 +114,7 @@ def test_the_gate_singles_out_what_lies_elsewhere(columns: np.ndarray) -> None:
 
 def test_a_gate_is_read_as_it_was_written(columns: np.ndarray) -> None:
     gate = DoubtGate.fit(columns)
-    np.testing.assert_allclose(DoubtGate.of_content(gate.content())(columns), gate(columns), rtol=1e-6)
+    np.testing.assert_allclose(DoubtGate.from_bytes(gate.to_bytes())(columns), gate(columns), rtol=1e-6)
 
 
 def test_where_all_photographs_are_alike_there_is_no_gate() -> None:

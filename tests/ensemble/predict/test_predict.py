@@ -44,13 +44,22 @@ def test_limits_are_no_larger_than_they_must_be(groups: list[list[float]], rate:
         assert any(sum(value >= lower for value in group) >= math.floor(rate * len(group)) for group in groups)
 
 
-def rate(title: str, real: int, strong: int, some: int, *, held: bool = True) -> Rate:
+def rate(title: str, real: int, strong: int, some: int, *, guaranteed: bool = True) -> Rate:
     counts = {"strong_false": strong, "some_false": some, "strong_found": 8, "some_found": 9}
-    return Rate(variant=title, title=title, held=held, real=real, fake=10, unsaid_real=0, unsaid_fake=0, **counts)
+    return Rate(
+        variant=title,
+        title=title,
+        guaranteed=guaranteed,
+        real=real,
+        fake=10,
+        undecided_real=0,
+        undecided_fake=0,
+        **counts,
+    )
 
 
 def test_the_worst_rate_of_those_that_hold_is_stated() -> None:
-    rates = (rate("clean", 200, 1, 2), rate("jpeg", 200, 0, 4), rate("blur", 200, 50, 90, held=False))
+    rates = (rate("clean", 200, 1, 2), rate("jpeg", 200, 0, 4), rate("blur", 200, 50, 90, guaranteed=False))
     verdicts = Verdicts(strong=3.0, some=1.0, strong_rate=0.005, some_rate=0.02, rates=rates)
     assert [verdict_of(value, verdicts) for value in (5.0, 3.0, 2.0, 0.9, -4.0)] == [STRONG, STRONG, SOME, NO, NO]
     strong, some = (false_positives(verdict, verdicts) for verdict in (STRONG, SOME))
@@ -61,8 +70,8 @@ def test_the_worst_rate_of_those_that_hold_is_stated() -> None:
     assert some.low < 0.02 < some.high
     assert false_positives(NO, verdicts) is None
     assert "2.0%" in in_words(SOME, verdicts)
-    unsaid = rate("webp", 200, 0, 3).model_copy(update={"unsaid_real": 140})
-    worse = false_positives(SOME, verdicts.model_copy(update={"rates": (*rates, unsaid)}))
+    undecided = rate("webp", 200, 0, 3).model_copy(update={"undecided_real": 140})
+    worse = false_positives(SOME, verdicts.model_copy(update={"rates": (*rates, undecided)}))
     assert worse is not None
     assert (worse.share, worse.real, worse.variant) == (3 / 60, 60, "webp"), "of those about which something was said"
 
