@@ -20,6 +20,8 @@ from ensemble.predict.predictor import load_bundle
 from tests import ROOT
 from tests.ensemble.predict.photographs.hostile import DECODED, hostile_files, saved, scene, tiff_of_noise
 
+pytestmark = pytest.mark.process  # seconds, most of them
+
 _LONGEST = 4.0  # seconds, on a machine that has other things to do
 _FORGOTTEN = re.compile(r"[A-Z][a-z]+(Error|Warning)\b|[Ee]rrno|PIL|\.py|0x|[/\\]|[\x00-\x1f]|^.{201}|^$")
 
