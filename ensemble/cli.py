@@ -40,8 +40,8 @@ def make_app(verb: str = "") -> typer.Typer:
     for name in [verb] if verb in VERBS else VERBS:
         try:
             module = importlib.import_module(VERBS[name])
-        except ModuleNotFoundError:
-            if verb in VERBS:
+        except ModuleNotFoundError as error:
+            if verb in VERBS or str(error.name).startswith(("ensemble", "members")):
                 raise
             continue  # a small installation, which predicts only: the help lists what it can do
         if hasattr(module, "app"):

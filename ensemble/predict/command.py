@@ -16,6 +16,7 @@ from ensemble.core.console.status import StatusLine
 from ensemble.core.console.text import plural
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import location
+from ensemble.core.storage.lock import only_writer
 from ensemble.predict.bundle.files import BundleFiles
 from ensemble.predict.bundle.manifest import Manifest
 from ensemble.predict.output import STDOUT, check_output, write_rows
@@ -66,12 +67,11 @@ def main(
         path = None if out == STDOUT else location(out)
         if isinstance(path, Path):
             unfinished = UnfinishedRows(path, [files.manifest.model_dump(mode="json"), [s.signature for s in sources]])
-            with unfinished.only_writer():
-                for _ in counted(unfinished.rows()):
-                    pass
-                if unfinished.done:
-                    status.start(f"going on after {unfinished.done:,} that are answered already")
-                unfinished.add_all(rows(sources[unfinished.done :]))
+            with only_writer(path, "predict", "-o"):
+                done = sum(1 for _ in counted(unfinished.rows()))
+                if done:
+                    status.start(f"going on after {done:,} that are answered already")
+                unfinished.add_all(rows(sources[done:]))
                 write_rows(path, unfinished.rows())
                 unfinished.remove()
         else:

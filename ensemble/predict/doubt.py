@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ensemble.core.arrays import Array
 
 DOUBT: Final = "doubt.safetensors"
-COMPONENTS: Final = 50
+_COMPONENTS: Final = 50
 _TINY: Final = 1e-6
 
 Columns = NDArray[np.float32]  # (n, columns)
@@ -39,14 +39,14 @@ class DoubtGate:
     components: Columns
 
     @classmethod
-    def fit(cls, columns: Columns, components: int = COMPONENTS) -> DoubtGate:
+    def fit(cls, columns: Columns) -> DoubtGate:
         """Fit on columns of training photographs."""
         from sklearn.decomposition import PCA  # takes a second, and asking about photographs does not need it
 
         mean, scale = columns.mean(axis=0, dtype=np.float64), columns.std(axis=0, dtype=np.float64)
         scale = np.where(scale > _TINY * np.abs(mean), scale, 1.0)
         table = ((columns - mean) / scale).astype(np.float32)
-        most = min(components, (min(table.shape) + 1) // 2)  # or nothing would be left beside them
+        most = min(_COMPONENTS, (min(table.shape) + 1) // 2)  # or nothing would be left beside them
         directions = PCA(most, svd_solver="randomized", random_state=0).fit(table).components_
         return cls(mean.astype(np.float32), scale.astype(np.float32), directions.astype(np.float32))
 

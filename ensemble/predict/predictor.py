@@ -204,11 +204,7 @@ def _content_of(photograph: Any) -> Read | Photograph:
     from ensemble.predict.photographs.sources import Source
 
     try:
-        path = (
-            photograph
-            if hasattr(photograph, "open") and hasattr(photograph, "name")
-            else location(os.fspath(photograph))
-        )
+        path = photograph if hasattr(photograph, "open") else location(os.fspath(photograph))
     except (TypeError, ValueError, ImportError):
         return lambda: f"a {type(photograph).__name__}, not a photograph, a path or an address that can be read"
     return Source(str(photograph), path).read

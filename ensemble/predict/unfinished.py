@@ -5,13 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from filelock import FileLock, Timeout
-
-from ensemble.core.errors import UserError
 from ensemble.core.storage.hashing import digest
 
 Row = dict[str, Any]
@@ -27,39 +23,11 @@ class UnfinishedRows:
         The output, which the finished rows are written to at last.
     made_from : list
         What the rows depend on, as JSON values; rows of anything else are not gone on with.
-
-    Attributes
-    ----------
-    done : int
-        Rows that are there already.
     """
 
     def __init__(self, out: Path, made_from: Sequence[Any]) -> None:
         self.path = out.with_name(f".{out.name}.unfinished")
         self._signature = json.dumps(digest(list(made_from))).encode() + b"\n"
-        self.done = sum(1 for _ in self.rows())
-
-    @contextmanager
-    def only_writer(self) -> Iterator[None]:
-        """Refuse a second run for the same output.
-
-        Raises
-        ------
-        UserError
-            Another one is running.
-        """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.path.with_name(f"{self.path.name}.lock"))
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise UserError(f"another run is writing {self.path.name[1:].removesuffix('.unfinished')}") from None
-        try:
-            self.done = sum(1 for _ in self.rows())
-            yield
-        finally:
-            lock.release()
-            Path(lock.lock_file).unlink(missing_ok=True)
 
     def add_all(self, rows: Iterator[Row]) -> None:
         """Add rows as they come, after those that are there."""
@@ -89,6 +57,7 @@ class UnfinishedRows:
         """Open the file behind its last whole row; a file of another question is begun again."""
         whole = sum(map(len, self._lines()))
         if not whole:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_bytes(self._signature)
         file = self.path.open("r+b")
         file.truncate(len(self._signature) + whole)

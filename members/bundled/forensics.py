@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from members.forensics.family import column_names, row_of
-from members.forensics.logdct import log_dct, log_dct_columns
-from members.forensics.photograph import Floats, Photograph, table_of
+from members.forensics.family import forensic_table
+from members.forensics.logdct import log_dct_table
+from members.forensics.photograph import Pixels
 
 Table = npt.NDArray[np.float32]
 
@@ -19,17 +20,14 @@ Table = npt.NDArray[np.float32]
 class _Columns:
     """Columns of photographs, of which several are computed side by side."""
 
-    def __init__(self, columns: int, row: Callable[[Photograph], Floats], threads: int) -> None:
-        self._columns, self._row, self._threads = columns, row, threads
+    def __init__(self, table: Callable[[Pixels], Table], threads: int) -> None:
+        self._table, self._threads = table, threads
 
-    def __call__(self, X: npt.NDArray[np.uint8]) -> Table:
+    def __call__(self, X: Pixels) -> Table:
         """Return columns float32 (n, columns) of uint8 (n, height, width, 3)."""
         parts = [X[rows] for rows in np.array_split(np.arange(len(X)), self._threads) if len(rows)]
         with ThreadPoolExecutor(self._threads) as pool:
-            return np.concatenate(list(pool.map(self._some, parts)))
-
-    def _some(self, photographs: npt.NDArray[np.uint8]) -> Table:
-        return table_of(photographs, self._columns, self._row)
+            return np.concatenate(list(pool.map(self._table, parts)))
 
 
 class BundledForensics(_Columns):
@@ -44,13 +42,11 @@ class BundledForensics(_Columns):
     """
 
     def __init__(self, files: Mapping[str, bytes], settings: Mapping[str, Any], threads: int) -> None:  # noqa: ARG002
-        families = tuple(settings["families"])
-        super().__init__(len(column_names(families)), lambda photograph: row_of(photograph, families), threads)
+        super().__init__(partial(forensic_table, names=tuple(settings["families"])), threads)
 
 
 class BundledLogDCT(_Columns):
     """The columns that `members.forensics.LogDCT` exported; `settings` has its `cell`."""
 
     def __init__(self, files: Mapping[str, bytes], settings: Mapping[str, Any], threads: int) -> None:  # noqa: ARG002
-        cell = int(settings["cell"])
-        super().__init__(len(log_dct_columns(cell)), lambda photograph: log_dct(photograph, cell), threads)
+        super().__init__(partial(log_dct_table, cell=int(settings["cell"])), threads)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import softmax
 
 from members.crops import views
 from members.graphs.cache import GRAPH
@@ -67,11 +68,7 @@ class BundledClassifier:
         copies = []
         for graph in self._graphs:
             seen = [graph(view)[LOGITS] for view in views(photographs, **self._views)]
-            copies.append(np.log(np.clip(_softmax(np.mean(seen, axis=0, dtype=np.float64)), SMALLEST_PROBABILITY, 1)))
-        return _softmax(np.mean(copies, axis=0))[:, 1]
-
-
-def _softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities: npt.NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
-    return probabilities
+            probabilities = softmax(np.mean(seen, axis=0, dtype=np.float64), axis=1)
+            copies.append(np.log(np.clip(probabilities, SMALLEST_PROBABILITY, 1)))
+        fake: npt.NDArray[np.float64] = softmax(np.mean(copies, axis=0), axis=1)[:, 1]
+        return fake

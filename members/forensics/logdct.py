@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import scipy.fft
 
-from members.forensics.photograph import CHANNELS, Floats, Photograph
+from members.forensics.photograph import CHANNELS, Floats, Photograph, Pixels, table_of
 
 REFERENCE_SIDE = 256
 FLOOR = 1e-2  # grey levels; keeps a flat plane's logarithm in the range of a photograph's
@@ -23,6 +24,11 @@ def log_dct(photograph: Photograph, cell: int) -> Floats:
     spectrum = scipy.fft.dctn(photograph.ycc, axes=(1, 2), norm="ortho")
     logs = np.log(np.abs(spectrum) + FLOOR)
     return _cell_means(_cell_means(logs, _cells(cell), axis=1), _cells(cell), axis=2).ravel()
+
+
+def log_dct_table(X: Pixels, cell: int) -> npt.NDArray[np.float32]:
+    """Compute the columns of photographs uint8 (n, height, width, 3): float32 (n, columns)."""
+    return table_of(X, len(log_dct_columns(cell)), lambda photograph: log_dct(photograph, cell))
 
 
 def _cells(cell: int) -> int:

@@ -13,8 +13,10 @@ from ensemble.core.storage.files import Location
 
 
 @contextmanager
-def only_writer(root: Location, what: str) -> Iterator[None]:
-    """Hold a store's lock for `what` ("train", "blend" and "robustness" do not exclude each other).
+def only_writer(root: Location, what: str, option: str = "--oof") -> Iterator[None]:
+    """Hold the lock of a store, or of another output, for `what`.
+
+    "train", "blend" and "robustness" do not exclude each other. `option` is the one that names another place.
 
     Raises
     ------
@@ -34,7 +36,7 @@ def only_writer(root: Location, what: str) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        raise UserError(f"another {what} is writing to {root}; wait for it, or give another --oof") from None
+        raise UserError(f"another {what} is writing to {root}; wait for it, or give another {option}") from None
     try:
         yield
     finally:

@@ -18,18 +18,17 @@ _HEAD = (
 
 def card_of(store: OofStore, manifest: Manifest, *, is_the_blend: bool) -> str:
     """Return the card as Markdown; that of the store is part of it if it is about the blend that was bundled."""
-    of_store = ""
     if is_the_blend:
         with suppress(OSError, UnicodeDecodeError):
             of_store = (store.root / MODEL_CARD).read_text(encoding="utf-8").rstrip()
-    members = ", ".join(member.name for member in manifest.members)
-    scores = manifest.scores
-    head = (
-        f"# {manifest.name}\n\nMembers: {members}, chosen among others by their out-of-fold log loss within a limit of "
-        f"time. Nested accuracy {scores.accuracy:.4f} ± {scores.standard_error:.4f} on {scores.n:,} photographs, a "
-        "little optimistic, since the members were chosen on the same rows."
+            return f"{of_store}\n\n{verdicts_section(manifest)}\n"
+    members, scores = ", ".join(member.name for member in manifest.members), manifest.scores
+    chosen = (
+        " The members were chosen among others by their out-of-fold log loss on the same rows, within a limit of time, "
+        "so that the accuracy is a little optimistic."
     )
-    return f"{of_store or head}\n\n{verdicts_section(manifest)}\n"
+    head = f"Members: {members}. Nested accuracy {scores.accuracy:.4f} ± {scores.standard_error:.4f} on {scores.n:,} "
+    return f"# {manifest.name}\n\n{head}photographs.{'' if is_the_blend else chosen}\n\n{verdicts_section(manifest)}\n"
 
 
 def verdicts_section(manifest: Manifest) -> str:

@@ -1,7 +1,7 @@
-"""Thresholds of verdicts that hold stated false-positive rates, and the rates that they were then measured to have.
+"""Limits of verdicts that hold stated false-positive rates, and the rates that they were then measured to have.
 
 The limits in the bundle are set on all held-out photographs. The rates stated beside them come from limits that were
-set on the photographs of other folds, so that no photograph helps to set the limit that it is counted by.
+set by the answers about photographs of other folds.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from typing import Final
 
 import numpy as np
@@ -38,6 +39,7 @@ from ensemble.store.columns import SPECTRA, read_columns
 from ensemble.stress.robustness.sample import sample_rows
 
 SCOPE: Final = Scope(lowest_quality=LOWEST_QUALITY, largest_scale=LARGEST_SCALE, largest_angle=LARGEST_ANGLE)
+DOUBT_FOLDER: Final = "doubt"
 _TIMED: Final = 16  # photographs
 _FACES: Final = 256  # training photographs whose faces are measured
 
@@ -68,35 +70,39 @@ class BundleMaker:
         with threads(self.cores):
             difference = check_against_store(self._own, self.inputs)
             self.status.start(f"the models agree with the store to {difference:.0e}")
-            answers = self.answers(VARIANTS)
-            check_held_out(answers[0], self.inputs)
-        content = self._models.content_of(self._parts)
+            first = self.answers(VARIANTS[:1])
+            check_held_out(first[0], self.inputs)
+            verdicts = verdicts_of([*first, *self.answers(VARIANTS[1:])])
+        parts, content = replace(self._parts, doubt=self._doubt), self._models.content_of(self._parts)
         if self.gates is not None:
-            content["doubt"] = {DOUBT: self.gates.gate.to_bytes()}
-        manifest = self._manifest(verdicts_of(answers), self._milliseconds(content))
-        self._check_readable(manifest, content)
+            content[DOUBT_FOLDER] = {DOUBT: self.gates.gate.to_bytes()}
+        manifest = self._manifest(parts, verdicts, self._milliseconds(parts, content))
         content[""] = {CARD: card_of(self.inputs.store, manifest, is_the_blend=self.inputs.is_the_blend).encode()}
         manifest = manifest.model_copy(update={"files": files_of(content)})
         write_bundle(path, manifest, content)
         return manifest
 
-    def _check_readable(self, manifest: Manifest, content: Content) -> None:
-        """Raise an error if the parts, read from their files, answer otherwise than those that were measured."""
-        pixels = np.asarray(self.inputs.pixels[np.arange(_TIMED)])
-        tables = self._own.tables(pixels)
-        read = BundledEnsemble(manifest, content, "the bundle", self.cores)(pixels)
-        np.testing.assert_allclose(read.members, self._own.members(pixels, tables), atol=1e-4)
-        if self.gates is not None and manifest.doubt is not None:
-            np.testing.assert_allclose(read.doubt, self.gates.gate(tables[manifest.doubt.features]), rtol=1e-4)
-
     def answers(self, variants: Sequence[Variant]) -> list[HeldOutAnswers]:
         """Return what is answered about variants of a sample of held-out photographs."""
+        possible = [variant for variant in variants if self.template is not None or not variant.aligned]
+        self.status.start(f"asking about {len(self._held_out.rows)} held-out photographs: {len(possible)} variants")
+        found = list[HeldOutAnswers]()
+        for variant in possible:
+            done = len(found) / len(possible)
+            update = partial(self._update, done, 1 / len(possible))
+            found.append(self._held_out.answers(variant, update))
+        return found
+
+    def _update(self, done: float, share: float, part: float) -> None:
+        self.status.update(done + share * part)
+
+    @cached_property
+    def _held_out(self) -> HeldOut:
         inputs, ledger = self.inputs, self.inputs.predictions.ledger
         everybody = self._parts_of(list(inputs.members))
         rows = sample_rows(ledger, self.photographs)
         rows = rows[inputs.honest.part_of[rows] >= 0]
-        gates, doubted = self.gates, self._doubted
-        held_out = HeldOut(
+        return HeldOut(
             BundledEnsemble(everybody, self._models.content, "the store", self.cores),
             Preparation(inputs.size, self.template, SCOPE),
             inputs.honest,
@@ -105,18 +111,10 @@ class BundleMaker:
             ledger.labels[rows],
             ledger.folds[rows],
             np.asarray(inputs.pixels[rows]),
-            gates,
-            None if doubted is None else everybody.places[doubted],
+            self.gates,
+            None if self._doubted is None else everybody.places[self._doubted],
             everybody.blend.columns,
         )
-        possible = [variant for variant in variants if self.template is not None or not variant.aligned]
-        self.status.start(f"asking about {len(rows)} held-out photographs, in {len(possible)} variants")
-        found = list[HeldOutAnswers]()
-        for variant in possible:
-            found.append(
-                held_out.answers(variant, lambda done: self.status.update((len(found) + done) / len(possible)))
-            )
-        return found
 
     @cached_property
     def gates(self) -> Gates | None:
@@ -175,12 +173,16 @@ class BundleMaker:
         widths = {key: self._own.columns(places[key], one).shape[1] for key in networks or places}
         return max(widths, key=widths.__getitem__, default=None)
 
-    def _manifest(self, verdicts: Verdicts, milliseconds: float) -> Manifest:
+    @property
+    def _doubt(self) -> Doubt | None:
+        if self.gates is None or self._doubted is None:
+            return None
+        place, threshold = self._parts.places[self._doubted], self.gates.threshold
+        return Doubt(features=place, threshold=threshold, held_out_share=HELD_OUT_SHARE, folder=DOUBT_FOLDER)
+
+    def _manifest(self, parts: EnsembleParts, verdicts: Verdicts, milliseconds: float) -> Manifest:
         """Return the manifest, without files."""
-        inputs, parts, doubt = self.inputs, self._parts, None
-        if self.gates is not None and self._doubted is not None:
-            place, share = parts.places[self._doubted], HELD_OUT_SHARE
-            doubt = Doubt(features=place, threshold=self.gates.threshold, held_out_share=share, folder="doubt")
+        inputs = self.inputs
         return Manifest(
             schema_number=SCHEMA,
             name=inputs.experiment.name,
@@ -196,7 +198,7 @@ class BundleMaker:
             scores=Scores.model_validate(inputs.manifest["nested"]),
             prior=float((inputs.predictions.ledger.labels == 1).mean()),
             verdicts=verdicts,
-            doubt=doubt,
+            doubt=parts.doubt,
             spectra=self._spectra(),
             milliseconds=milliseconds,
             store={key: inputs.manifest[key] for key in ("data_sha256", "folds_sha256", "submission_sha256")},
@@ -219,13 +221,21 @@ class BundleMaker:
             fake_range=bands["fake"],
         )
 
-    def _milliseconds(self, content: Content) -> float:
-        """Measure what a photograph costs on one thread, decoded already."""
+    def _milliseconds(self, parts: EnsembleParts, content: Content) -> float:
+        """Measure what a photograph costs on one thread, decoded already.
+
+        The parts are read from the files to be written; that they answer as those that were measured is checked.
+        """
         self.status.start("measuring the time that a photograph takes")
         pixels = np.asarray(self.inputs.pixels[np.arange(_TIMED)])
+        tables = self._own.tables(pixels)
         with threads(1):
-            own = BundledEnsemble(self._parts, content, "the bundle", 1)
-            own(pixels[:2])
+            finished = BundledEnsemble(parts, content, "the bundle", 1)
+            finished(pixels[:2])
             begun = time.perf_counter()
-            own(pixels)
-            return (time.perf_counter() - begun) / len(pixels) * 1000
+            found = finished(pixels)
+            seconds = time.perf_counter() - begun
+        np.testing.assert_allclose(found.members, self._own.members(pixels, tables), atol=1e-4)
+        if self.gates is not None and parts.doubt is not None:
+            np.testing.assert_allclose(found.doubt, self.gates.gate(tables[parts.doubt.features]), rtol=1e-4)
+        return 1000 * seconds / len(pixels)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ensemble.core.errors import UserError
-from ensemble.core.storage.files import Location, new_file, new_folder, remove_unfinished
+from ensemble.core.storage.files import Location, new_file, new_folder, put_back
 from ensemble.predict.bundle.files import Content
 from ensemble.predict.bundle.manifest import MANIFEST, File, Manifest
 
@@ -46,7 +46,7 @@ def files_of(content: Content) -> dict[str, File]:
 def write_bundle(path: Location, manifest: Manifest, content: Content) -> None:
     """Write the manifest and all files, in place of an older bundle."""
     if isinstance(path, Path):
-        remove_unfinished(path.parent, path.name)
+        put_back(path)  # an older bundle, if a process was killed while it replaced it
     text = manifest.model_dump_json(indent=1) + "\n"
     if path.suffix.lower() == ZIP:
         with new_file(path) as temporary:

@@ -37,7 +37,7 @@ class Source:
 
     @property
     def signature(self) -> list[Any]:
-        """Return what tells it from another photograph, and from itself after a change, as JSON values."""
+        """Return what identifies it, and changes with its content, as JSON values."""
         if not isinstance(self.path, Path):
             return [self.name, str(self.path)]
         with suppress(OSError):

@@ -135,10 +135,10 @@ def test_a_digest_made_chunk_by_chunk_is_that_of_the_whole(chunks: list[list[tup
 @pytest.mark.parametrize(
     ("path", "code"),
     [
-        ("members.cnn.ImageClassifier", "members:70f6139ac7b54ccf"),
-        ("members.embedding.FrozenEmbedding", "members:ea19afa312600756"),
+        ("members.cnn.ImageClassifier", "members:d1d7431a3afe2126"),
+        ("members.embedding.FrozenEmbedding", "members:5915ffa84b3c0179"),
         ("members.forensics.ForensicFeatures", "members:bf8386290c20014a"),
-        ("members.seeds.SeedAverage", "members:9b54e46930001d38"),
+        ("members.seeds.SeedAverage", "members:a5713b717b32c84c"),
     ],
 )
 def test_code_versions_stay_while_members_compute_the_same(path: str, code: str) -> None:
