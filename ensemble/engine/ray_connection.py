@@ -36,6 +36,7 @@ def why_not(error: Exception, address: str | None) -> str:
 def connect(address: str | None) -> None:
     """Connect to a cluster, or start a private Ray on this machine."""
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    os.environ.setdefault("RAY_TQDM_PATCH_PRINT", "0")  # or Ray's first message exchanges the built-in print
     if address:
         _check_reachable(address)
         with _stderr_kept() as said:

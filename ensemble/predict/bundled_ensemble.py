@@ -83,7 +83,7 @@ class BundledEnsemble:
         self._members, self._models, blend = parts.members, read, parts.blend
         self._blender, self._decision = _blender(blend, where), Decision(blend.temperature, blend.shift)
         self._columns = blend.columns
-        self._doubted = parts.doubt.features if parts.doubt else 0
+        self._gate_features = parts.doubt.features if parts.doubt else 0
         self._gate = _gate(content[parts.doubt.folder], where) if parts.doubt else None
 
     def __call__(self, photographs: Pixels) -> Logits:
@@ -93,16 +93,16 @@ class BundledEnsemble:
         seen = members if self._columns is None else np.concatenate([members, tables[self._columns]], axis=1)
         single = self._blender.columns_of(seen.astype(np.float32), len(self._members))
         blended = self._decision(self._blender.decision_function(single))
-        doubt = np.zeros(len(photographs)) if self._gate is None else self._gate(tables[self._doubted])
+        doubt = np.zeros(len(photographs)) if self._gate is None else self._gate(tables[self._gate_features])
         return Logits(members, blended, doubt)
 
     def tables(self, photographs: Pixels) -> list[NDArray[np.float32]]:
         """Return the columns of all features."""
-        return [self.columns(place, photographs) for place in range(len(self._features))]
+        return [self.columns(index, photographs) for index in range(len(self._features))]
 
-    def columns(self, place: int, photographs: Pixels) -> NDArray[np.float32]:
-        """Return the columns of the features at a place."""
-        found: NDArray[np.float32] = self._features[place](photographs)
+    def columns(self, index: int, photographs: Pixels) -> NDArray[np.float32]:
+        """Return the columns of one of the features."""
+        found: NDArray[np.float32] = self._features[index](photographs)
         return found
 
     def members(self, photographs: Pixels, tables: Sequence[Any]) -> Array:

@@ -70,7 +70,7 @@ def main(
             with only_writer(path, "predict", "-o"):
                 done = sum(1 for _ in counted(unfinished.rows()))
                 if done:
-                    status.start(f"going on after {done:,} that are answered already")
+                    status.start(f"going on after {done:,} that are answered already", done / len(sources))
                 unfinished.add_all(rows(sources[done:]))
                 write_rows(path, unfinished.rows())
                 unfinished.remove()

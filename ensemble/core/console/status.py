@@ -32,15 +32,15 @@ class StatusLine:
 
     def __init__(self, console: Console, every: float = _EVERY) -> None:
         self.console, self.every = console, every
-        self.step, self._started = "", time.monotonic()
+        self.step, self._started, self._before = "", time.monotonic(), 0.0
         self.fraction: float | None = None
         self._ended = threading.Event()
         self._status = Status("", console=console) if console.is_terminal else None
         self._thread = threading.Thread(target=self._show, daemon=True)
 
-    def start(self, step: str) -> None:
-        """Start the next step."""
-        self.step, self.fraction, self._started = step, None, time.monotonic()
+    def start(self, step: str, done: float = 0.0) -> None:
+        """Start the next step, of which a share was done by an earlier run."""
+        self.step, self.fraction, self._started, self._before = step, None, time.monotonic(), done
         self.console.print(step, markup=False)
 
     def update(self, fraction: float) -> None:
@@ -53,7 +53,8 @@ class StatusLine:
         fraction, passed = self.fraction, time.monotonic() - self._started
         if fraction is None:
             return f"{self.step}, {format_duration(passed)} so far"
-        left = f", about {format_duration(passed / fraction * (1 - fraction))} left" if fraction > _TOO_EARLY else ""
+        here = fraction - self._before
+        left = f", about {format_duration(passed / here * (1 - fraction))} left" if here > _TOO_EARLY else ""
         return f"{self.step}: {fraction:.0%}{left}"
 
     def __enter__(self) -> Self:

@@ -205,17 +205,17 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
         manifest = Manifest.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise UserError(f"{where}: {MANIFEST} is damaged or edited ({place}: {first['msg']})") from None
+        key = ".".join(map(str, first["loc"]))
+        raise UserError(f"{where}: {MANIFEST} is damaged or edited ({key}: {first['msg']})") from None
     _check(manifest, where)
     return manifest
 
 
 def _check(manifest: Manifest, where: str) -> None:
-    """Refuse places beyond the features, and files that are too large together."""
-    places = [member.features for member in manifest.members] + [manifest.blend.columns]
-    places += [manifest.doubt.features] if manifest.doubt else []
-    if any(place is not None and not 0 <= place < len(manifest.features) for place in places):
+    """Refuse indices beyond the features, and files that are too large together."""
+    indices = [member.features for member in manifest.members] + [manifest.blend.columns]
+    indices += [manifest.doubt.features] if manifest.doubt else []
+    if any(index is not None and not 0 <= index < len(manifest.features) for index in indices):
         raise UserError(f"{where}: {MANIFEST} is damaged or edited (it names features that it does not have)")
     if sum(file.bytes for file in manifest.files.values()) > _LARGEST_BUNDLE:
         raise UserError(f"{where}: the files of a bundle may have {_LARGEST_BUNDLE // 2**30} GiB together, not more")

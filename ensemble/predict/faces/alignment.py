@@ -62,7 +62,7 @@ def align(photograph: NDArray[np.uint8], face: Face, template: Template) -> Alig
             f"The face is too near to the border: {outside:.0%} of the aligned photograph would lie outside, and at "
             f"most {MOST_OUTSIDE:.0%} may."
         )
-    resample = _turned if to_template.factor.imag else _scaled
+    resample = _turned if to_template.angle else _scaled
     return Aligned(resample(photograph, to_template, template.size), to_template.scale, to_template.angle)
 
 

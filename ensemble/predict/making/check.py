@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -29,19 +28,18 @@ def check_against_store(ensemble: BundledEnsemble, inputs: StoreInputs) -> float
     rows = np.linspace(0, tests - 1, min(PHOTOGRAPHS, tests)).astype(int)
     pixels = np.asarray(inputs.pixels[rows + training])
     found = ensemble.members(pixels, ensemble.tables(pixels))
-    columns = [inputs.predictions.members.index(name) for name in inputs.names]
-    return _compare(found, inputs.predictions.test_logits[rows][:, columns], inputs.names)
+    return _compare(found, inputs.predictions.test_logits[rows], inputs)
 
 
 def check_held_out(answers: HeldOutAnswers, inputs: StoreInputs) -> None:
     """Raise a `UserError` if answers about photographs as they are differ from the out-of-fold predictions."""
+    _compare(answers.members, inputs.predictions.oof_logits[answers.rows], inputs)
+
+
+def _compare(found: Array, stored: Logits, inputs: StoreInputs) -> float:
     names = list(inputs.members)
     columns = [inputs.predictions.members.index(name) for name in names]
-    _compare(answers.members, inputs.predictions.oof_logits[answers.rows][:, columns], names)
-
-
-def _compare(found: Array, stored: Logits, names: Sequence[str]) -> float:
-    differences = np.abs(found - stored).max(axis=0)
+    differences = np.abs(found - stored[:, columns]).max(axis=0)
     worst = int(differences.argmax())  # of NaN the first
     if not differences[worst] <= TOLERANCE:
         raise UserError(

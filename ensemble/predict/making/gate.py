@@ -64,7 +64,7 @@ def _distances(gates: Sequence[DoubtGate], columns: NDArray[np.float32], folds: 
 
 def training_columns(
     request: TableRequest,
-    place: int,
+    index: int,
     ensemble: BundledEnsemble,
     pixels: Pixels,
     rows: NDArray[np.intp],
@@ -75,7 +75,7 @@ def training_columns(
     Parameters
     ----------
     request : TableRequest
-        The features; `place` is theirs in the ensemble.
+        The features, of that `index` in the ensemble.
     pixels : uint8 (photographs, height, width, 3)
         All photographs of the competition, the training rows first.
     """
@@ -84,4 +84,4 @@ def training_columns(
         values: NDArray[np.float32] = np.asarray(table.values()[rows])
         return values
     parts = [rows[start : start + _AT_ONCE] for start in range(0, len(rows), _AT_ONCE)]
-    return np.concatenate([ensemble.columns(place, np.asarray(pixels[part])) for part in parts])
+    return np.concatenate([ensemble.columns(index, np.asarray(pixels[part])) for part in parts])

@@ -1,7 +1,7 @@
 """What a store's models say about held-out photographs, as they are and altered, by the way of every later request.
 
 Each photograph is encoded to a file, decoded and prepared as a user's would be, answered by the models of the fold that
-it was held out of, blended by a blender that was not fitted on it, and doubted by a gate that did not see it.
+it was held out of, and blended by a blender that was not fitted on it; the gate did not see it either.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class HeldOut:
     pixels : uint8 (photographs, height, width, 3)
     names : list of str
         Members of the ensemble, in its order.
-    doubted, columns : int or None
-        Places of the features that gates and blenders read.
+    gate_features, blender_features : int or None
+        Indices of the features that gates and blenders read.
     """
 
     ensemble: BundledEnsemble
@@ -77,8 +77,8 @@ class HeldOut:
     folds: NDArray[np.int64]
     pixels: NDArray[np.uint8]
     gates: Gates | None
-    doubted: int | None
-    columns: int | None
+    gate_features: int | None
+    blender_features: int | None
 
     def answers(self, variant: Variant, on_progress: Callable[[float], None]) -> HeldOutAnswers:
         """Return what is answered about one variant; `on_progress` is called with the share that is done."""
@@ -114,9 +114,9 @@ class HeldOut:
         tables = self.ensemble.tables(pixels)
         members = self.ensemble.held_out(pixels, tables, self.folds[asked])
         logits = dict(zip(self.names, members.T, strict=True))
-        columns = None if self.columns is None else tables[self.columns]
+        columns = None if self.blender_features is None else tables[self.blender_features]
         found.members[asked] = members
         found.logits[asked] = self.blend(self.rows[asked], logits, columns)
         found.prepared[asked] = [not each.reason for _, each in here]
-        if self.gates is not None and self.doubted is not None:
-            found.doubts[asked] = self.gates.doubts(tables[self.doubted], self.folds[asked])
+        if self.gates is not None and self.gate_features is not None:
+            found.doubts[asked] = self.gates.doubts(tables[self.gate_features], self.folds[asked])

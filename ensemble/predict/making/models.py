@@ -47,13 +47,13 @@ class Models:
         """Return some members with the features that they and the blender read."""
         keys = [*(self.reads[name] for name in names), columns]
         features = [key for key in self.features if key in keys]
-        places = {key: place for place, key in enumerate(features)}
+        indices = {key: index for index, key in enumerate(features)}
         members = [
-            Member(name=name, features=None if key is None else places[key], folds=self.folds[name])
+            Member(name=name, features=None if key is None else indices[key], folds=self.folds[name])
             for name, key in ((name, self.reads[name]) for name in names)
         ]
-        blend = blend.model_copy(update={"columns": None if columns is None else places[columns]})
-        return EnsembleParts([self.features[key] for key in features], members, blend, places)
+        blend = blend.model_copy(update={"columns": None if columns is None else indices[columns]})
+        return EnsembleParts([self.features[key] for key in features], members, blend, indices)
 
     def content_of(self, parts: EnsembleParts) -> Content:
         """Return the files of some parts."""
@@ -63,12 +63,12 @@ class Models:
 
 @dataclass(frozen=True)
 class EnsembleParts:
-    """Parts of an ensemble before its gate is known; `places` are those of the features, by key."""
+    """Parts of an ensemble before its gate is known; `indices` are those of the features, by key."""
 
     features: list[Reader]
     members: list[Member]
     blend: Blend
-    places: dict[str, int]
+    indices: dict[str, int]
     doubt: Doubt | None = None
 
 

@@ -7,19 +7,20 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 
 from ensemble.blend.blenders.restored import restored
 from ensemble.core.console.status import StatusLine
+from ensemble.core.console.text import plural
 from ensemble.core.storage.files import Location
 from ensemble.core.threads import threads
-from ensemble.engine.recipes.build import build
-from ensemble.engine.recipes.code import features_key, versions
+from ensemble.engine.recipes.code import features_key, framework_code, versions
 from ensemble.engine.tasks.features import TableRequest
 from ensemble.predict.bundle.files import Content
-from ensemble.predict.bundle.manifest import CARD, SCHEMA, Doubt, Manifest, Scope, Scores, Spectra, Verdicts
+from ensemble.predict.bundle.manifest import CARD, SCHEMA, Doubt, Manifest, Scope, Scores, Verdicts
 from ensemble.predict.bundled_ensemble import BundledEnsemble
 from ensemble.predict.doubt import DOUBT
 from ensemble.predict.faces.mtcnn import FaceFinder, FacesNotAvailable
@@ -31,11 +32,11 @@ from ensemble.predict.making.held_out import HeldOut, HeldOutAnswers
 from ensemble.predict.making.inputs import StoreInputs
 from ensemble.predict.making.models import EnsembleParts, Models, add_features, export_models
 from ensemble.predict.making.rates import verdicts_of
+from ensemble.predict.making.spectra import mean_spectra
+from ensemble.predict.making.unfinished import UnfinishedAnswers
 from ensemble.predict.making.variants import LARGEST_ANGLE, LARGEST_SCALE, LOWEST_QUALITY, VARIANTS, Variant
 from ensemble.predict.making.writing import files_of, write_bundle
 from ensemble.predict.photographs.preparing import Preparation
-from ensemble.report.exhibits.spectra import curves_of_classes
-from ensemble.store.columns import SPECTRA, read_columns
 from ensemble.stress.robustness.sample import sample_rows
 
 SCOPE: Final = Scope(lowest_quality=LOWEST_QUALITY, largest_scale=LARGEST_SCALE, largest_angle=LARGEST_ANGLE)
@@ -67,12 +68,13 @@ class BundleMaker:
 
     def make(self, path: Location) -> Manifest:
         """Measure, and write the bundle."""
+        unfinished = UnfinishedAnswers(path, self._made_from) if isinstance(path, Path) else None
         with threads(self.cores):
-            difference = check_against_store(self._own, self.inputs)
+            difference = check_against_store(self._ensemble, self.inputs)
             self.status.start(f"the models agree with the store to {difference:.0e}")
-            first = self.answers(VARIANTS[:1])
+            first = self.answers(VARIANTS[:1], unfinished)
             check_held_out(first[0], self.inputs)
-            verdicts = verdicts_of([*first, *self.answers(VARIANTS[1:])])
+            verdicts = verdicts_of([*first, *self.answers(VARIANTS[1:], unfinished)])
         parts, content = replace(self._parts, doubt=self._doubt), self._models.content_of(self._parts)
         if self.gates is not None:
             content[DOUBT_FOLDER] = {DOUBT: self.gates.gate.to_bytes()}
@@ -80,30 +82,41 @@ class BundleMaker:
         content[""] = {CARD: card_of(self.inputs.store, manifest, is_the_blend=self.inputs.is_the_blend).encode()}
         manifest = manifest.model_copy(update={"files": files_of(content)})
         write_bundle(path, manifest, content)
+        if unfinished:
+            unfinished.remove()
         return manifest
 
-    def answers(self, variants: Sequence[Variant]) -> list[HeldOutAnswers]:
+    def answers(self, variants: Sequence[Variant], unfinished: UnfinishedAnswers | None = None) -> list[HeldOutAnswers]:
         """Return what is answered about variants of a sample of held-out photographs."""
         possible = [variant for variant in variants if self.template is not None or not variant.aligned]
-        self.status.start(f"asking about {len(self._held_out.rows)} held-out photographs: {len(possible)} variants")
-        found = list[HeldOutAnswers]()
+        known = {each.name: unfinished.read(each) for each in possible} if unfinished else {}
+        found = {name: answers for name, answers in known.items() if answers is not None}
+        step = f"predicting {plural(len(self._held_out.rows), 'held-out photograph')}, {len(possible)} variants"
+        self.status.start(f"{step}, {len(found)} of which are there" if found else step, len(found) / len(possible))
         for variant in possible:
-            done = len(found) / len(possible)
-            update = partial(self._update, done, 1 / len(possible))
-            found.append(self._held_out.answers(variant, update))
-        return found
+            if variant.name not in found:
+                update = partial(self._update, len(found), len(possible))
+                found[variant.name] = answers = self._held_out.answers(variant, update)
+                if unfinished:
+                    unfinished.write(answers)
+        return [found[variant.name] for variant in possible]
 
-    def _update(self, done: float, share: float, part: float) -> None:
-        self.status.update(done + share * part)
+    def _update(self, done: int, total: int, part: float) -> None:
+        self.status.update((done + part) / total)
+
+    @property
+    def _made_from(self) -> list[Any]:
+        inputs = self.inputs
+        members = [member.signature for member in inputs.members.values()]
+        return [framework_code(), versions(), inputs.manifest, members, self.photographs]
 
     @cached_property
     def _held_out(self) -> HeldOut:
         inputs, ledger = self.inputs, self.inputs.predictions.ledger
-        everybody = self._parts_of(list(inputs.members))
         rows = sample_rows(ledger, self.photographs)
         rows = rows[inputs.honest.part_of[rows] >= 0]
         return HeldOut(
-            BundledEnsemble(everybody, self._models.content, "the store", self.cores),
+            self._ensemble,
             Preparation(inputs.size, self.template, SCOPE),
             inputs.honest,
             list(inputs.members),
@@ -112,22 +125,22 @@ class BundleMaker:
             ledger.folds[rows],
             np.asarray(inputs.pixels[rows]),
             self.gates,
-            None if self._doubted is None else everybody.places[self._doubted],
-            everybody.blend.columns,
+            None if self._gate_features is None else self._all_parts.indices[self._gate_features],
+            self._all_parts.blend.columns,
         )
 
     @cached_property
     def gates(self) -> Gates | None:
         """The doubt gate, and one for each fold."""
-        if self._doubted is None:
+        if self._gate_features is None:
             return None
         self.status.start("fitting the doubt gate")
         inputs, ledger = self.inputs, self.inputs.predictions.ledger
         rows = sample_rows(ledger, MOST_ROWS)
         requests = [self._columns, *(member.request for member in inputs.members.values())]
-        request = next(each for each in requests if each is not None and each.key == self._doubted)
-        place, cache = self._parts.places[self._doubted], inputs.store.feature_cache
-        columns = training_columns(request, place, self._own, inputs.pixels, rows, cache)
+        request = next(each for each in requests if each is not None and each.key == self._gate_features)
+        index, cache = self._all_parts.indices[self._gate_features], inputs.store.feature_cache
+        columns = training_columns(request, index, self._ensemble, inputs.pixels, rows, cache)
         return fit_gates(columns, ledger.folds[rows], ledger.n_folds)
 
     @cached_property
@@ -155,30 +168,36 @@ class BundleMaker:
 
     @cached_property
     def _parts(self) -> EnsembleParts:
+        """Those of the bundle."""
         return self._parts_of(self.inputs.names)
 
     @cached_property
-    def _own(self) -> BundledEnsemble:
-        return BundledEnsemble(self._parts, self._models.content, "the store", self.cores)
+    def _all_parts(self) -> EnsembleParts:
+        """Those that held-out photographs need too."""
+        return self._parts_of(list(self.inputs.members))
 
     @cached_property
-    def _doubted(self) -> str | None:
+    def _ensemble(self) -> BundledEnsemble:
+        return BundledEnsemble(self._all_parts, self._models.content, "the store", self.cores)
+
+    @cached_property
+    def _gate_features(self) -> str | None:
         """The key of the features that the gate reads: of fixed networks if there are any, the most columns.
 
         Measured on faces: the more finely a network looks, the more altered photographs the gate singles out.
         """
-        places, features = self._parts.places, self._parts.features
-        networks = [key for key, place in places.items() if features[place].reader == "embedding"]
+        readers, indices = self._models.features, self._all_parts.indices
+        networks = [key for key in self._parts.indices if readers[key].reader == "embedding"]
         one = np.asarray(self.inputs.pixels[np.arange(1)])
-        widths = {key: self._own.columns(places[key], one).shape[1] for key in networks or places}
+        widths = {key: self._ensemble.columns(indices[key], one).shape[1] for key in networks or self._parts.indices}
         return max(widths, key=widths.__getitem__, default=None)
 
     @property
     def _doubt(self) -> Doubt | None:
-        if self.gates is None or self._doubted is None:
+        if self.gates is None or self._gate_features is None:
             return None
-        place, threshold = self._parts.places[self._doubted], self.gates.threshold
-        return Doubt(features=place, threshold=threshold, held_out_share=HELD_OUT_SHARE, folder=DOUBT_FOLDER)
+        index, threshold = self._parts.indices[self._gate_features], self.gates.threshold
+        return Doubt(features=index, threshold=threshold, held_out_share=HELD_OUT_SHARE, folder=DOUBT_FOLDER)
 
     def _manifest(self, parts: EnsembleParts, verdicts: Verdicts, milliseconds: float) -> Manifest:
         """Return the manifest, without files."""
@@ -199,26 +218,10 @@ class BundleMaker:
             prior=float((inputs.predictions.ledger.labels == 1).mean()),
             verdicts=verdicts,
             doubt=parts.doubt,
-            spectra=self._spectra(),
+            spectra=mean_spectra(inputs),
             milliseconds=milliseconds,
             store={key: inputs.manifest[key] for key in ("data_sha256", "folds_sha256", "submission_sha256")},
             files={},
-        )
-
-    def _spectra(self) -> Spectra | None:
-        """Return the mean spectra of the classes, if the store has them."""
-        inputs, recipe = self.inputs, self.inputs.experiment.report.spectra
-        stored = read_columns(inputs.store, inputs.predictions.ledger, recipe, SPECTRA)
-        if stored is None:
-            return None
-        frequencies = np.asarray(build(recipe).frequencies, dtype=np.float64)
-        means, bands = curves_of_classes(stored[0][:, : len(frequencies)], inputs.predictions.ledger.labels)
-        return Spectra(
-            frequencies=tuple(frequencies.tolist()),
-            real=means["real"],
-            fake=means["fake"],
-            real_range=bands["real"],
-            fake_range=bands["fake"],
         )
 
     def _milliseconds(self, parts: EnsembleParts, content: Content) -> float:
@@ -228,14 +231,16 @@ class BundleMaker:
         """
         self.status.start("measuring the time that a photograph takes")
         pixels = np.asarray(self.inputs.pixels[np.arange(_TIMED)])
-        tables = self._own.tables(pixels)
+        tables = self._ensemble.tables(pixels)
+        members = dict(zip(self.inputs.members, self._ensemble.members(pixels, tables).T, strict=True))
         with threads(1):
             finished = BundledEnsemble(parts, content, "the bundle", 1)
             finished(pixels[:2])
             begun = time.perf_counter()
             found = finished(pixels)
             seconds = time.perf_counter() - begun
-        np.testing.assert_allclose(found.members, self._own.members(pixels, tables), atol=1e-4)
-        if self.gates is not None and parts.doubt is not None:
-            np.testing.assert_allclose(found.doubt, self.gates.gate(tables[parts.doubt.features]), rtol=1e-4)
+        np.testing.assert_allclose(found.members.T, [members[name] for name in self.inputs.names], atol=1e-4)
+        if self.gates is not None and self._gate_features is not None:
+            columns = tables[self._all_parts.indices[self._gate_features]]
+            np.testing.assert_allclose(found.doubt, self.gates.gate(columns), rtol=1e-4)
         return 1000 * seconds / len(pixels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import io
 import time
 from contextlib import redirect_stdout
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ray.experimental import tqdm_ray
 
 from ensemble.config import load_experiment
 from ensemble.core.errors import UserError
@@ -67,6 +69,13 @@ def test_the_cnn_agrees(both: Both) -> None:
         one, two = (stored_predictions(store, "cnn", fold) for store in (inline, on_ray))
         assert list(one.columns) == list(two.columns)
         np.testing.assert_allclose(one["pred"], two["pred"], atol=1e-5)
+
+
+@pytest.mark.usefixtures("both")
+def test_messages_of_ray_leave_the_built_in_print_alone() -> None:
+    """Ray's own would be a library's, whose prints are kept from the screen."""
+    tqdm_ray.instance()  # as for each message
+    assert builtins.print.__module__ == "builtins"
 
 
 def test_a_failing_fold_leaves_the_others(both: Both) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -57,6 +57,7 @@ def _centre_of_dot(photograph: NDArray[np.uint8], near: complex) -> complex:
 
 @settings(max_examples=40)
 @given(scale=st.floats(0.35, 2.5), angle=st.floats(-180, 180), shift=st.complex_numbers(max_magnitude=4))
+@example(scale=2.221172796163506, angle=180.0, shift=2 + 1j)
 def test_landmarks_come_to_lie_on_those_of_the_template(scale: float, angle: float, shift: complex) -> None:
     factor = scale * np.exp(1j * np.radians(angle))
     side = int(1.6 * SIDE / scale) + 12
