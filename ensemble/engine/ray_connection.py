@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,7 +22,7 @@ _REACHABLE_SECONDS = 10
 _LONGEST_FOLDER = 40  # characters: Ray's sockets lie deep below it, and the path of a socket has at most 107
 
 
-def why_not(error: Exception, address: str | None) -> str:
+def _why_not(error: Exception, address: str | None) -> str:
     """Return why Ray does not start, and what to do, in one sentence."""
     reason = (str(error) or type(error).__name__).splitlines()[0]
     if address is None:
@@ -33,8 +35,25 @@ def why_not(error: Exception, address: str | None) -> str:
     return f"Ray cannot start ({reason}); is a Ray head running at RAY_ADDRESS={address}?"
 
 
-def connect(address: str | None) -> None:
-    """Connect to a cluster, or start a private Ray on this machine."""
+def connect() -> None:
+    """Connect to the cluster in RAY_ADDRESS, or start a private Ray on this machine.
+
+    Raises
+    ------
+    UserError
+        Ray does not start, or cannot be reached.
+    """
+    address, on_sigterm = os.environ.get("RAY_ADDRESS"), signal.getsignal(signal.SIGTERM)
+    try:
+        _connect(address)
+    except (OSError, RuntimeError, ValueError, RayError) as error:
+        raise UserError(_why_not(error, address)) from None
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, on_sigterm)  # Ray has installed its own, which aborts
+
+
+def _connect(address: str | None) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     os.environ.setdefault("RAY_TQDM_PATCH_PRINT", "0")  # or Ray's first message exchanges the built-in print
     if address:

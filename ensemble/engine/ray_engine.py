@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import signal
-import threading
 import time
 from collections.abc import Sequence
 from types import TracebackType
@@ -17,12 +15,11 @@ from numpy.typing import NDArray
 from ray.exceptions import NodeDiedError, OutOfMemoryError, RayError, RayTaskError
 
 from ensemble.core.console.progress import ProgressBoard
-from ensemble.core.errors import UserError
 from ensemble.core.storage.array_file import ArrayFile
 from ensemble.engine.base import Engine
 from ensemble.engine.capacity import Capacity
 from ensemble.engine.ray_arrays import BlocksOfArray, remove_files
-from ensemble.engine.ray_connection import connect, why_not
+from ensemble.engine.ray_connection import connect
 from ensemble.engine.ray_progress import ProgressReports, TaskProgress
 from ensemble.engine.resources import CPU, GPU, MEMORY, Amounts, total
 from ensemble.engine.retries import Attempt, worker_name
@@ -53,17 +50,9 @@ class RayEngine(Engine):
         self._progress: ProgressReports
 
     def __enter__(self) -> Self:
-        address = os.environ.get("RAY_ADDRESS")
-        self.grows = bool(address)
+        self.grows = bool(os.environ.get("RAY_ADDRESS"))
         self._capacity = Capacity(self.grows)
-        on_sigterm = signal.getsignal(signal.SIGTERM)
-        try:
-            connect(address)
-        except (OSError, RuntimeError, ValueError, RayError) as error:
-            raise UserError(why_not(error, address)) from None
-        finally:
-            if threading.current_thread() is threading.main_thread():
-                signal.signal(signal.SIGTERM, on_sigterm)  # Ray has installed its own, which aborts
+        connect()
         try:
             self._progress = ProgressReports()
         except BaseException:  # Ctrl-C too: nobody else would end the Ray that has just started

@@ -22,7 +22,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, location
-from ensemble.engine.ray_connection import connect, why_not
+from ensemble.engine.ray_connection import connect
 from ensemble.predict.bundle.files import BundleFiles
 from ensemble.predict.bundle.manifest import parse_manifest
 from ensemble.predict.photographs.sources import Source
@@ -75,11 +75,7 @@ def _everywhere(path: Location) -> str:
 
 @contextmanager
 def _connected() -> Iterator[None]:
-    address = os.environ.get("RAY_ADDRESS")
-    try:
-        connect(address)
-    except (OSError, RuntimeError, ValueError, RayError) as error:
-        raise UserError(why_not(error, address)) from None
+    connect()
     try:
         context = ray.data.DataContext.get_current()
         context.execution_options.preserve_order = True
