@@ -67,9 +67,12 @@ def in_words(verdict: str, verdicts: Verdicts) -> str:
 
 
 def limits_for(real: Sequence[Sequence[float]], rate: float) -> float:
-    """Return the smallest limit, at least zero, which no more than a share of each group of real photographs reaches.
+    """Return the smallest limit, at least zero, that another real photograph of each group reaches at a rate.
 
-    Between two of the logits it is interpolated, so that of groups of other sizes the same share is expected.
+    The conformal quantile (Bates et al., "Testing for outliers with conformal p-values", Annals of Statistics 2023): of
+    n photographs the one of rank r from above is exceeded by another one with probability r / (n + 1), so the rank is
+    rate * (n + 1); between two ranks the limit is interpolated. Of fewer than 1 / rate - 1 photographs no limit holds
+    the rate; then it lies above all of them.
 
     Parameters
     ----------
@@ -79,11 +82,11 @@ def limits_for(real: Sequence[Sequence[float]], rate: float) -> float:
     limit = 0.0
     for group in real:
         ordered = sorted(group, reverse=True)
-        allowed = rate * len(ordered)
-        first = int(allowed)
+        position = max(rate * (len(ordered) + 1) - 1, 0.0)
+        first = int(position)
         if first < len(ordered):
             second = ordered[min(first + 1, len(ordered) - 1)]
-            limit = max(limit, _above(ordered[first] + (allowed - first) * (second - ordered[first])))
+            limit = max(limit, _above(ordered[first] + (position - first) * (second - ordered[first])))
     return limit
 
 
