@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -20,6 +20,7 @@ from ensemble.core.threads import threads
 from ensemble.predict.answers import Answer
 from ensemble.predict.bundle.files import BundleFiles, Content
 from ensemble.predict.bundle.manifest import Manifest
+from ensemble.predict.bundle.readers import Part, read_part
 from ensemble.predict.bundled_ensemble import BundledEnsemble, Logits
 from ensemble.predict.faces.template import Template
 from ensemble.predict.photographs.decoding import Photograph, decode
@@ -33,8 +34,14 @@ Asked = tuple[str, Read | Photograph]
 
 
 @dataclass(frozen=True)
-class _Ready:
-    """A photograph that was decoded and prepared, and what its file is. Its own pixels, maybe many, are let go."""
+class Pending:
+    """A photograph that was decoded and prepared, and waits for the models. Its own pixels, maybe many, are let go.
+
+    Attributes
+    ----------
+    facts : dict
+        `width`, `height` and `format` of the file; empty if it could not be decoded.
+    """
 
     name: str
     prepared: Prepared
@@ -64,6 +71,7 @@ class Bundle:
     def __init__(self, manifest: Manifest, content: Content, where: str, threads: int | None = None) -> None:
         self.manifest, self.threads = manifest, threads or os.cpu_count() or 1
         self._ensemble = BundledEnsemble(manifest, content, where, self.threads)
+        self._spectrum = _spectrum_of(manifest, where)
         self._prepare = Preparation(manifest.size, _template(manifest, where), manifest.scope)
         self._check_shapes(where)
 
@@ -97,55 +105,61 @@ class Bundle:
         with ThreadPoolExecutor(self.threads) as pool:
             coming = self._start(asked, pool)
             while coming:
-                ready = [future.result() for future in coming]
+                pending = [future.result() for future in coming]
                 coming = self._start(asked, pool)  # decoded while the models compute
-                yield from self._answered(ready)
+                yield from self.compute(pending)
 
-    def _start(self, asked: Iterator[Asked], pool: ThreadPoolExecutor) -> list[Future[_Ready]]:
-        return [pool.submit(self._ready, name, content) for name, content in islice(asked, AT_ONCE)]
+    def _start(self, asked: Iterator[Asked], pool: ThreadPoolExecutor) -> list[Future[Pending]]:
+        return [pool.submit(self.prepare, name, content) for name, content in islice(asked, AT_ONCE)]
 
-    def _ready(self, name: str, content: Read | Photograph) -> _Ready:
+    def prepare(self, name: str, content: Read | Photograph) -> Pending:
         """Read, decode and prepare a photograph; an error of a library costs this one alone."""
         facts: dict[str, Any] = {}
         try:
             photograph = content if isinstance(content, Photograph) else _decoded(content())
             if isinstance(photograph, str):
-                return _Ready(name, Prepared(None, photograph), facts)
+                return Pending(name, Prepared(None, photograph), facts)
             height, width = photograph.pixels.shape[:2]
             facts = {"width": width, "height": height, "format": photograph.format}
-            return _Ready(name, self._prepare(photograph), facts)
+            return Pending(name, self._prepare(photograph), facts)
         except Exception as error:  # libraries document no list of what they raise
-            return _Ready(name, Prepared(None, f"it cannot be used ({type(error).__name__})"), facts)
+            return Pending(name, Prepared(None, f"it cannot be used ({type(error).__name__})"), facts)
 
-    def _answered(self, ready: list[_Ready]) -> Iterator[Answer]:
-        pixels = [each.prepared.pixels for each in ready if each.prepared.pixels is not None]
+    def spectrum(self, pending: Pending) -> list[float] | None:
+        """Return a photograph's spectrum at the manifest's frequencies; None where the bundle or it has none."""
+        spectra, pixels = self.manifest.spectra, pending.prepared.pixels
+        if self._spectrum is None or spectra is None or pixels is None:
+            return None
+        found: list[float] = self._spectrum(pixels[None])[0, : len(spectra.frequencies)].tolist()
+        return found
+
+    def compute(self, pending: Sequence[Pending]) -> list[Answer]:
+        """Return the answers about a few prepared photographs, from one call of each model."""
+        answers = {at: Answer(each.name, reason=each.prepared.reason, **each.facts) for at, each in enumerate(pending)}
+        pixels = {at: each.prepared.pixels for at, each in enumerate(pending) if each.prepared.pixels is not None}
         if pixels:
             with threads(self.threads):
-                logits = self._ensemble(np.stack(pixels))
-        row = 0
-        for each in ready:
-            if each.prepared.pixels is None:
-                yield Answer(each.name, reason=each.prepared.reason, **each.facts)
-            else:
-                yield self._answer(each, logits, row)
-                row += 1
+                logits = self._ensemble(np.stack(list(pixels.values())))
+            for row, at in enumerate(pixels):
+                answers[at] = self._answer(pending[at], logits, row)
+        return list(answers.values())
 
-    def _answer(self, ready: _Ready, logits: Logits, row: int) -> Answer:
+    def _answer(self, pending: Pending, logits: Logits, row: int) -> Answer:
         verdicts, gate = self.manifest.verdicts, self.manifest.doubt
         doubt = None if gate is None else float(logits.doubt[row]) / gate.threshold
         logit = float(logits.blended[row])
-        reason = ready.prepared.reason or _reason(logit, doubt)
+        reason = pending.prepared.reason or _reason(logit, doubt)
         verdict = CANNOT if reason else verdict_of(logit, verdicts)
         members = to_probabilities(logits.members[row])
         return Answer(
-            ready.name,
+            pending.name,
             verdict,
             reason,
             float(to_probabilities(logits.blended[row])) if math.isfinite(logit) else None,
             false_positives(verdict, verdicts),
             doubt,
             dict(zip(self.members, members.tolist(), strict=True)),
-            **ready.facts,
+            **pending.facts,
         )
 
 
@@ -178,6 +192,11 @@ def load_bundle(path: str | Path, threads: int | None = None) -> Bundle:
 
 def _decoded(read: bytes | str) -> Photograph | str:
     return read if isinstance(read, str) else decode(read)
+
+
+def _spectrum_of(manifest: Manifest, where: str) -> Part | None:
+    reader = manifest.spectra and manifest.spectra.reader
+    return read_part(reader, {}, 1, where) if reader else None
 
 
 def _template(manifest: Manifest, where: str) -> Template | None:

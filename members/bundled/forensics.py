@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from members.forensics.families.spectrum import curves
 from members.forensics.family import forensic_table
 from members.forensics.logdct import log_dct_table
-from members.forensics.photograph import Pixels
+from members.forensics.photograph import Photograph, Pixels
 
 Table = npt.NDArray[np.float32]
 
@@ -50,3 +51,14 @@ class BundledLogDCT(_Columns):
 
     def __init__(self, files: Mapping[str, bytes], settings: Mapping[str, Any], threads: int) -> None:  # noqa: ARG002
         super().__init__(partial(log_dct_table, cell=int(settings["cell"])), threads)
+
+
+class BundledSpectra(_Columns):
+    """The columns of `members.forensics.Spectra`: the curves of Y, Cb and Cr."""
+
+    def __init__(self, files: Mapping[str, bytes], settings: Mapping[str, Any], threads: int) -> None:  # noqa: ARG002
+        super().__init__(_curves, threads)
+
+
+def _curves(X: Pixels) -> Table:
+    return np.stack([curves(Photograph(photograph)) for photograph in X]).astype(np.float32)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-from members.forensics.families.spectrum import LOW, NYQUIST, RINGS_PER_CYCLE, log_power
+from members.forensics.families.spectrum import NYQUIST, RINGS_PER_CYCLE, curves, log_power
 from members.forensics.photograph import CHANNELS, Floats, Photograph, Pixels
-from members.forensics.rings import azimuthal_average
 from members.forensics.transformer import PhotographTransformer
 
 RINGS = NYQUIST + 1  # up to half a cycle a pixel: beyond it a photograph has corners only
@@ -23,6 +25,10 @@ class Spectra(PhotographTransformer):
     def frequencies(self) -> npt.NDArray[np.float64]:
         """Cycles a pixel of the columns of one plane: float64 (129,), from 0 to 0.5."""
         return np.arange(RINGS) / RINGS_PER_CYCLE
+
+    def export(self, folder: Path, size: tuple[int, int]) -> dict[str, Any]:  # noqa: ARG002  any size will do
+        """Write nothing; return the settings of a bundle's reader of these columns."""
+        return {"reader": "spectra"}
 
     def picture(self, photograph: Pixels) -> npt.NDArray[np.float32]:
         """Log10 of the windowed power of Y, squared grey levels, zero frequency in the middle: float32 (height, width).
@@ -42,5 +48,4 @@ class Spectra(PhotographTransformer):
         return [f"spectra/{channel}/azimuthal_{ring:03d}" for channel in CHANNELS for ring in range(RINGS)]
 
     def _row(self, photograph: Photograph) -> Floats:
-        curves = [azimuthal_average(plane, RINGS_PER_CYCLE, RINGS) for plane in log_power(photograph.ycc)]
-        return np.concatenate([curve - curve[LOW].mean() for curve in curves])
+        return curves(photograph)

@@ -59,7 +59,7 @@ class Member(Section):
 
     name: str
     features: int | None
-    """Place among the bundle's features; None where the models read photographs."""
+    """Index among the bundle's features; None where the models read photographs."""
     folds: Annotated[tuple[Reader, ...], Field(min_length=1)]
     """The models of all folds."""
 
@@ -72,7 +72,7 @@ class Blend(Section):
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     shift: Finite
     columns: int | None = None
-    """Place among the features of the columns that the blender reads beside the logits."""
+    """Index among the features of the columns that the blender reads beside the logits."""
 
 
 class Rate(Section):
@@ -132,6 +132,8 @@ class Scores(Section):
 class Spectra(Section):
     """Mean spectra of the classes, and the range of most photographs."""
 
+    reader: Reader | None = None
+    """What computes a photograph's own; its first columns are at the `frequencies`."""
     frequencies: tuple[Finite, ...]
     real: tuple[Finite, ...]
     fake: tuple[Finite, ...]

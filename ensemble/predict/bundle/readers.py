@@ -20,6 +20,7 @@ READERS: Final = {
     "classifier": "members.bundled.networks.BundledClassifier",
     "forensics": "members.bundled.forensics.BundledForensics",
     "log_dct": "members.bundled.forensics.BundledLogDCT",
+    "spectra": "members.bundled.forensics.BundledSpectra",
     "linear": "ensemble.predict.bundle.linear.LinearModel",
     "lightgbm": "ensemble.predict.bundle.trees.LightgbmModel",
 }

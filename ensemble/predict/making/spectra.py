@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
 from ensemble.engine.recipes.build import build
-from ensemble.predict.bundle.manifest import Spectra
+from ensemble.predict.bundle.manifest import Reader, Spectra
 from ensemble.predict.making.inputs import StoreInputs
 from ensemble.report.exhibits.spectra import curves_of_classes
 from ensemble.store.columns import SPECTRA, read_columns
@@ -17,12 +21,23 @@ def mean_spectra(inputs: StoreInputs) -> Spectra | None:
     stored = read_columns(inputs.store, ledger, recipe, SPECTRA)
     if stored is None:
         return None
-    frequencies = np.asarray(build(recipe).frequencies, dtype=np.float64)
+    transformer = build(recipe)
+    frequencies = np.asarray(transformer.frequencies, dtype=np.float64)
     means, bands = curves_of_classes(stored[0][:, : len(frequencies)], ledger.labels)
     return Spectra(
+        reader=_reader(transformer, inputs.size),
         frequencies=tuple(frequencies.tolist()),
         real=means["real"],
         fake=means["fake"],
         real_range=bands["real"],
         fake_range=bands["fake"],
     )
+
+
+def _reader(transformer: Any, size: tuple[int, int]) -> Reader | None:
+    """Return what computes such a spectrum in a bundle; None for a transformer that cannot be exported."""
+    if not hasattr(transformer, "export"):
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        settings = dict(transformer.export(Path(folder), size))
+    return Reader(reader=settings.pop("reader"), folder="spectra", settings=settings)

@@ -52,6 +52,12 @@ def log_power(planes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return decades(_power(planes) + np.float32(FLOOR))
 
 
+def curves(photograph: Photograph) -> Floats:
+    """Return the azimuthal averages alone, from 0 to half a cycle a pixel, of Y, Cb and Cr: (387,)."""
+    averages = [azimuthal_average(plane, RINGS_PER_CYCLE, NYQUIST + 1) for plane in log_power(photograph.ycc)]
+    return np.concatenate([average - average[LOW].mean() for average in averages])
+
+
 def _of_plane(power: Floats, logs: Floats) -> Floats:
     curve = azimuthal_average(logs, RINGS_PER_CYCLE, RINGS)
     level = curve[LOW].mean()
