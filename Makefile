@@ -15,7 +15,7 @@ MARKED := training or process or ray or browser or s3 or slow
 unexport PYTHONDONTWRITEBYTECODE  # the tests start many processes, each of which would compile the package again
 
 .DEFAULT_GOAL := help
-.PHONY: help submit check test test-all lint docs style types quick-tests tests all-tests bench bench-goals clean
+.PHONY: help submit play check test test-all lint docs style types quick-tests tests all-tests bench bench-goals clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -23,6 +23,10 @@ help:  ## show this list
 submit: $(VENV)/.installed $(if $(filter $(DEMO),$(DATA)),$(DEMO)/train.csv)  ## train CONFIG on DATA, blend, and print the leaderboard
 	$(BIN)/ensemble train "$(CONFIG)" --data "$(DATA)" --oof "$(OOF)" --engine $(ENGINE)
 	$(BIN)/ensemble blend "$(CONFIG)" --oof "$(OOF)"
+
+play: submit  ## a game for your own eyes, on the demo's drawn faces, at http://127.0.0.1:8000/play
+	$(BIN)/ensemble bundle "$(CONFIG)" --oof "$(OOF)" --out "$(OOF)/play.bundle" --photographs 100
+	$(BIN)/ensemble serve "$(OOF)/play.bundle" --play "$(OOF)/$(basename $(notdir $(CONFIG)))"
 
 $(DEMO)/train.csv: | $(VENV)/.installed
 	$(BIN)/ensemble demo $(DEMO)

@@ -25,6 +25,7 @@ VERBS = {
     "folds": "ensemble.store.folds_command",
     "bundle": "ensemble.predict.making.command",
     "predict": "ensemble.predict.command",
+    "serve": "ensemble.serve.command",
 }
 
 

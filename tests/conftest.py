@@ -100,6 +100,15 @@ def ray_address() -> str:
     return session_ray()
 
 
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """The system's Chromium."""
+    from tests.browser import chromium
+
+    with chromium() as running:
+        yield running
+
+
 @pytest.fixture
 def on_ray(ray_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let `--engine ray` lead to the Ray of the session."""

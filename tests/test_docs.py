@@ -24,7 +24,7 @@ from tests.documents import PAGES, SHELL, prose
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 OWN_PROGRAMS = ("ensemble", "python", "make", "ray")
-OTHER_PROGRAMS = {".", "cd", "docker", "export", "git", "kubectl", "pip", "ssh"}
+OTHER_PROGRAMS = {".", "cd", "curl", "docker", "export", "git", "kubectl", "pip", "ssh"}
 
 
 def test_the_readme_is_short() -> None:

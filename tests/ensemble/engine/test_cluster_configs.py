@@ -18,8 +18,10 @@ import ray.autoscaler
 import typer
 import yaml
 from ray.scripts.scripts import cli as ray_command
+from ray.serve.schema import ServeDeploySchema
 
 from ensemble.config import load_experiment
+from ensemble.serve.on_ray import build
 from ensemble.train import main as train
 from tests import ROOT
 
@@ -36,7 +38,7 @@ def read(path: Path) -> Document:
     return document
 
 
-LAUNCHER, RAYJOB = read(CLUSTER / "launcher.yaml"), read(CLUSTER / "rayjob.yaml")
+LAUNCHER, RAYJOB, RAYSERVICE = (read(CLUSTER / f"{name}.yaml") for name in ("launcher", "rayjob", "rayservice"))
 
 
 def pods(manifest: Document) -> list[Document]:
@@ -83,6 +85,22 @@ def test_kuberay_and_kubernetes_accept_the_manifest() -> None:
     for path in (("spec", "entrypoint"), (*cluster, "authOptions", "mode"), (*container, "resources", "limits")):
         with pytest.raises(jsonschema.ValidationError):
             validate_rayjob(misspelt(RAYJOB, path))
+
+
+def test_kuberay_kubernetes_and_ray_accept_the_service() -> None:
+    """The application is built, as Ray Serve does it; the bundle is read by replicas only."""
+    spec, definitions = RAYSERVICE["spec"], read(ROOT / "tests" / "schemas" / "rayjob.yaml")["$defs"]
+    assert set(spec) == {"serveConfigV2", "rayClusterConfig"}
+    cluster = spec["rayClusterConfig"]
+    jsonschema.validate(cluster, {"$ref": "#/$defs/cluster", "$defs": definitions})
+    for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
+        template = {"apiVersion": "v1", "kind": "PodTemplate", "template": group["template"]}
+        kubernetes_validate.validate(template, KUBERNETES, strict=True)
+    (application,) = ServeDeploySchema.model_validate(yaml.safe_load(spec["serveConfigV2"])).applications
+    assert application.import_path == f"{build.__module__}:{build.__name__}"
+    build(application.args)
+    with pytest.raises(TypeError, match="bundel"):
+        build({**application.args, "bundel": "faces.zip"})
 
 
 def test_commands_configs_and_options_exist() -> None:

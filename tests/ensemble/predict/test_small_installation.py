@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import venv
 from pathlib import Path
 
@@ -18,6 +19,13 @@ from tests import ROOT
 SERVE = ROOT / "configs" / "serve"
 MOST_MEGABYTES = 400
 
+_SERVED = """
+import sys
+from ensemble.serve.app import make_app
+from ensemble.serve.settings import Settings
+assert make_app(Settings(sys.argv[1])).openapi()["paths"]
+"""
+
 pytestmark = [pytest.mark.slow, pytest.mark.training]
 
 
@@ -28,9 +36,10 @@ def megabytes(folder: Path) -> float:
 
 
 def test_a_new_environment_answers_as_this_one_does(made: Path, competition_folder: Path, tmp_path: Path) -> None:
-    venv.create(tmp_path / "asking", with_pip=True)
+    venv.create(tmp_path / "asking", with_pip=False)
     python = tmp_path / "asking" / "bin" / "python"
-    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [sys.executable, "-m", "pip", "--python", python, "--quiet", "--disable-pip-version-check"]
+    install = [*pip, "install"]
     subprocess.run([*install, "-r", SERVE / "requirements.txt"], check=True, capture_output=True)
     source = tmp_path / "source"  # what the image copies; a build in the checkout would leave files there
     for name in ("ensemble", "members"):
@@ -46,6 +55,8 @@ def test_a_new_environment_answers_as_this_one_does(made: Path, competition_fold
     found = pd.read_csv(tmp_path / "answers.csv")
     expected = [answer.probability for answer in load_bundle(made).predict(sorted(asked.iterdir()))]
     np.testing.assert_allclose(found["probability"], expected, atol=1e-5)
+    served = subprocess.run([python, "-c", _SERVED, made], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert served.returncode == 0, served.stderr
     parquet = subprocess.run([*command[:-1], "a.parquet"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (parquet.returncode, parquet.stderr.count("\n")) == (2, 1)
     assert "parquet needs pyarrow" in parquet.stderr

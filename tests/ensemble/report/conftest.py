@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, Request
 
 from ensemble.blend.run import blend
 from ensemble.core.console.console import make_console
@@ -18,29 +17,12 @@ from ensemble.report.write import write_sections
 from ensemble.store.oof import OofStore
 from ensemble.stress.generators.run import leave_clusters_out
 from ensemble.stress.robustness.run import RobustnessRequest, robustness
+from tests.browser import DESK, PHONE, SIZES, THEMES  # noqa: F401  of all tests here
 from tests.ensemble.report.every_block import every_block
 from tests.ensemble.report.mixed import material, mixed  # noqa: F401  fixtures
 from tests.shared import built_once
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
-PHONE, DESK = (390, 844), (1440, 900)
-SIZES = pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-THEMES = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 GROUND = "getComputedStyle(document.body).backgroundColor"
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium."""
-    path = next((found for name in _NAMES if (found := shutil.which(name))), None)
-    if path is None:
-        why = f"no browser to look at pages with: install one of {', '.join(_NAMES)}"
-        pytest.fail(why) if os.environ.get("CI") else pytest.skip(why)
-    root = hasattr(os, "geteuid") and os.geteuid() == 0
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"] if root else [])
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,193 @@
+"""The API and the pages as an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from ensemble.core.storage.files import location
+from ensemble.predict.bundle.files import BundleFiles
+from ensemble.predict.bundle.manifest import CARD
+from ensemble.predict.predictor import Bundle, Pending
+from ensemble.serve.access import client_of
+from ensemble.serve.batches import Batches
+from ensemble.serve.game.pictures import pictures_of
+from ensemble.serve.game.routes import GameRoutes, play_page
+from ensemble.serve.headers import SafeHeaders
+from ensemble.serve.patches import changes, hidden
+from ensemble.serve.provenance.reading import Provenance, ProvenanceReader
+from ensemble.serve.rates import Rates
+from ensemble.serve.refusals import Refusal
+from ensemble.serve.results import Facts, Patches, Results, facts_of, result_of
+from ensemble.serve.settings import Settings
+from ensemble.serve.uploads import Upload, Uploads
+
+Details = tuple[list[float] | None, Provenance | None]
+
+_STATIC = Path(__file__).parent / "static"
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "Not a request that can be read."},
+    401: {"description": "No API key, or a wrong one."},
+    408: {"description": "It took too long to arrive."},
+    413: {"description": "Too large, or too many photographs."},
+    422: {"description": "The one photograph of the request cannot be read."},
+    429: {"description": "Too many photographs a minute; Retry-After has seconds."},
+    503: {"description": "Too much is waiting; Retry-After has seconds."},
+}
+
+
+def make_app(settings: Settings) -> FastAPI:
+    """Return the application for a bundle; the models are loaded here.
+
+    Raises
+    ------
+    UserError
+        There is no bundle, or it cannot be read.
+    """
+    files = BundleFiles(settings.location)
+    content = files.content()
+    bundle = Bundle(files.manifest, content, files.where, settings.threads)
+    card = content[""].get(CARD, b"").decode("utf-8", errors="replace")
+    game = GameRoutes(pictures_of(location(settings.play)), bundle, settings.secret) if settings.play else None
+    return _Server(settings, bundle, card, game).app()
+
+
+class _Server:
+    """A bundle, what waits for it, and the routes."""
+
+    def __init__(self, settings: Settings, bundle: Bundle, card: str, game: GameRoutes | None) -> None:
+        self.settings, self.bundle, self.card, self.game = settings, bundle, card, game
+        self.limits = settings.limits
+        self.uploads, self.rates = Uploads(self.limits), Rates(self.limits.per_minute)
+        self.batches = Batches(bundle, self.limits.waiting)
+        self.origins = ProvenanceReader()
+        self.facts = facts_of(bundle.manifest, self.limits, has_game=game is not None)
+
+    def app(self) -> FastAPI:
+        """Return the application."""
+        app = FastAPI(
+            title="Who took this photo?",
+            description="Evidence that photographs were generated, with measured error rates.",
+            version=self.bundle.manifest.versions.get("who-took-this-photo", "0"),
+            openapi_url="/v1/openapi.json",
+            docs_url=None,  # its page loads scripts from elsewhere
+            redoc_url=None,
+            lifespan=self._lifespan,
+        )
+        app.add_api_route("/v1/check", self.check, methods=["POST"], response_model=Results, responses=_ANSWERS)
+        app.add_api_route("/v1/patches", self.patches, methods=["POST"], response_model=Patches, responses=_ANSWERS)
+        app.add_api_route("/v1/ensemble", self.show_facts, methods=["GET"], response_model=Facts)
+        app.add_api_route("/v1/health", self.health, methods=["GET"])
+        app.add_api_route("/v1/card", self.show_card, methods=["GET"], response_class=PlainTextResponse)
+        app.add_api_route("/", self.page, methods=["GET"], include_in_schema=False)
+        if self.game:
+            app.include_router(self.game.router())
+            app.add_api_route("/play", play_page, methods=["GET"], include_in_schema=False)
+        app.mount("/static", StaticFiles(directory=_STATIC))
+        app.add_exception_handler(Refusal, _refused)
+        app.add_exception_handler(HTTPException, _not_found)
+        app.add_exception_handler(Exception, _failed)
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=self.settings.host_names, www_redirect=False)
+        app.add_middleware(SafeHeaders)
+        return app
+
+    @asynccontextmanager
+    async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG002  as ASGI calls it
+        yield
+        self.batches.close()
+
+    async def check(self, request: Request, details: bool = False) -> Results:
+        """Return the evidence that photographs were generated.
+
+        Send one photograph as the body, or several as the files of a form (multipart/form-data).
+        """
+        client = client_of(request, self.settings.key)
+        async with self.uploads.photographs(request) as photographs, self._in_time():
+            self.rates.take(client, len(photographs))
+            with self.batches.room(len(photographs)):
+                pending = await self.batches.prepare(photographs)
+                _refuse_unreadable(pending)
+                answers = await self.batches.compute(pending)
+                details_of = await self._details(photographs, pending) if details else [(None, None)] * len(pending)
+        results = [
+            result_of(answer, content, self.bundle.manifest, *more)
+            for answer, (_, content), more in zip(answers, photographs, details_of, strict=True)
+        ]
+        return Results(results=results, ensemble=self.facts.ensemble)
+
+    async def _details(self, photographs: list[Upload], pending: list[Pending]) -> list[Details]:
+        """Return the spectrum and the provenance of each photograph."""
+        spectra = self.batches.beside([partial(self.bundle.spectrum, each) for each in pending])
+        origins = asyncio.gather(*(self.origins.read(content) for _, content in photographs))
+        return list(zip(await spectra, await origins, strict=True))
+
+    async def patches(self, request: Request) -> Patches:
+        """Return how the answer about one photograph changes when a part of it is hidden.
+
+        It costs as much as three dozen photographs.
+        """
+        client = client_of(request, self.settings.key)
+        async with self.uploads.photographs(request) as photographs, self._in_time():
+            pending = await self.batches.prepare(photographs[:1])
+            _refuse_unreadable(pending)
+            asked = hidden(pending[0])
+            if not asked:
+                raise Refusal(422, f"{pending[0].name}: {pending[0].prepared.reason}")
+            self.rates.take(client, len(asked))
+            with self.batches.room(len(asked)):
+                return Patches(changes=changes(await self.batches.compute(asked)))
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self.limits.seconds):
+                yield
+        except TimeoutError:
+            raise Refusal(503, f"no answer within {self.limits.seconds:g} s; try again later", 5) from None
+
+    async def health(self) -> dict[str, Any]:
+        """Return that the server is up, and how many photographs wait."""
+        return {"status": "ok", "waiting": self.batches.waiting, "ensemble": self.facts.ensemble}
+
+    async def show_facts(self) -> Facts:
+        """Return what the ensemble was trained on, and what its verdicts were measured to do."""
+        return self.facts
+
+    async def show_card(self) -> str:
+        """Return the bundle's model card, as Markdown."""
+        return self.card
+
+    async def page(self) -> FileResponse:
+        """Return the page for checking photographs."""
+        return FileResponse(_STATIC / "index.html")
+
+
+def _refuse_unreadable(pending: list[Pending]) -> None:
+    """Refuse the one photograph of a request, if it cannot be read; among others it gets an answer with the reason."""
+    if len(pending) == 1 and not pending[0].facts:
+        raise Refusal(422, f"{pending[0].name}: {pending[0].prepared.reason}")
+
+
+async def _refused(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Refusal)  # noqa: S101  by the table of handlers
+    headers = {"Connection": "close"} if error.status in (408, 413) else {}  # its body has not been read
+    return JSONResponse({"error": error.reason}, error.status, {**error.headers, **headers})
+
+
+async def _not_found(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    return JSONResponse({"error": str(error.detail).lower()}, error.status_code, error.headers)
+
+
+async def _failed(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001  it is logged, without the photograph
+    return JSONResponse({"error": "the server made a mistake; try again, or report it"}, 500)

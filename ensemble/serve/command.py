@@ -1,0 +1,128 @@
+"""The command `ensemble serve`: a bundle as an API and as pages, on this machine or on Ray Serve."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+
+from ensemble.core.console.console import make_console
+from ensemble.core.console.options import BundleArgument
+from ensemble.core.errors import UserError
+from ensemble.core.storage.files import location
+from ensemble.predict.bundle.files import BundleFiles
+from ensemble.serve.access import LOOPBACK, host_names
+from ensemble.serve.game.pictures import pictures_of
+from ensemble.serve.limits import MEBIBYTE, Limits
+from ensemble.serve.settings import Settings
+
+_FILES = 65_536  # connections and files that may be open; systems begin with 1,024
+
+
+def main(
+    bundle: BundleArgument,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 for any that is free.")] = 8000,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes, each with a copy of the models; on Ray at most so many replicas.")
+    ] = 1,
+    engine: Annotated[
+        str, typer.Option(help="inline (processes of this machine), or ray (Ray Serve, on RAY_ADDRESS if it is set).")
+    ] = "inline",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads that compute, of each worker; default: all cores, shared out.")
+    ] = None,
+    api_key: Annotated[
+        str | None, typer.Option(envvar="ENSEMBLE_API_KEY", help="Key that requests must have. Better as the variable.")
+    ] = None,
+    name: Annotated[
+        list[str] | None, typer.Option(help="Name that the server is called by, such as check.example.org; repeatable.")
+    ] = None,
+    play: Annotated[
+        str | None, typer.Option(help="Pictures of the game: a store, or a folder of photographs with a table.")
+    ] = None,
+    most_photos: Annotated[int, typer.Option(min=1, help="Photographs of one request.")] = Limits.photographs,
+    most_mb: Annotated[int, typer.Option(min=1, help="MiB of one request.")] = Limits.request_bytes // MEBIBYTE,
+    per_minute: Annotated[int, typer.Option(min=1, help="Photographs of one client.")] = Limits.per_minute,
+    waiting: Annotated[int, typer.Option(min=1, help="Photographs that may wait.")] = Limits.waiting,
+    seconds: Annotated[float, typer.Option(min=0.1, help="That a request may take.")] = Limits.seconds,
+) -> None:
+    """Answer about photographs by an API and a page, at http://127.0.0.1:8000 if nothing else is given."""
+    if engine not in ("inline", "ray"):
+        raise UserError(f"--engine takes inline or ray, not {engine!r}")
+    limits = Limits(
+        photographs=most_photos,
+        request_bytes=most_mb * MEBIBYTE,
+        memory_bytes=max(Limits.memory_bytes, 2 * most_mb * MEBIBYTE),
+        waiting=max(waiting, most_photos),
+        seconds=seconds,
+        per_minute=per_minute,
+    )
+    cores = threads or max((os.cpu_count() or 1) // workers, 1)
+    settings = Settings(str(bundle), cores, api_key, host_names(host, tuple(name or ())), limits, play)
+    manifest = BundleFiles(settings.location).manifest  # a mistake is better noticed here than by every worker
+    if play:
+        pictures_of(location(play))
+    console = make_console(stderr=True)
+    listening = _listen(host, port)
+    port = listening.getsockname()[1]
+    address = f"http://{host if ':' not in host else f'[{host}]'}:{port}"
+    console.print(f"{manifest.name} answers at {address} (Ctrl-C ends it)", markup=False)
+    if host not in LOOPBACK and api_key is None:
+        console.print("Everybody who reaches this machine can ask: set ENSEMBLE_API_KEY.", markup=False)
+    with suppress(KeyboardInterrupt):  # as SIGTERM and Ctrl-C end it: then all that had begun is answered
+        if engine == "ray":
+            from ensemble.serve.on_ray import run  # a small installation has no Ray
+
+            listening.close()  # Ray listens itself
+            run(settings, host, port, workers)
+        else:
+            _run(settings, listening, workers)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((host, port))
+    except OSError as error:
+        found.close()
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(f"cannot listen on {host}:{port} ({reason}); give another --host or --port") from None
+    found.listen(1024)
+    found.set_inheritable(True)
+    return found
+
+
+def _run(settings: Settings, listening: socket.socket, workers: int) -> None:
+    """Serve until a signal ends it; what has begun is finished first."""
+    import uvicorn
+    from uvicorn.supervisors import Multiprocess
+
+    from ensemble.serve.protocol import BoundedProtocol
+    from ensemble.serve.worker import SETTINGS
+
+    os.environ[SETTINGS] = settings.to_json()
+    with suppress(ValueError, OSError):
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, _FILES) if hard > 0 else _FILES, hard))
+    config = uvicorn.Config(
+        "ensemble.serve.worker:app",
+        factory=True,
+        http=BoundedProtocol,
+        ws="none",
+        workers=workers,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=round(settings.limits.seconds) + 5,
+    )
+    if workers > 1:
+        Multiprocess(config, sockets=[listening]).run()
+    else:
+        uvicorn.Server(config).run(sockets=[listening])

@@ -1,0 +1,142 @@
+"""The game's part of the API. Nothing of a game is kept: the page counts, and asks for the score at the end."""
+
+from __future__ import annotations
+
+import hmac
+import io
+import random
+from functools import cache, partial
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import numpy as np
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import FileResponse
+from PIL import Image, ImageFilter
+from pydantic import BaseModel, Field
+
+from ensemble.predict.photographs.decoding import Photograph, decode
+from ensemble.predict.predictor import Bundle
+from ensemble.serve.game.pictures import Picture, Pictures
+from ensemble.serve.game.score import Round, Score, score_of
+from ensemble.serve.refusals import Refusal
+
+_PAGE: Final = Path(__file__).parent.parent / "static" / "play.html"
+_GAIN: Final = 6  # of the residual, which has a few grey levels
+_ENLARGED: Final = 3
+_MOST_ROUNDS: Final = 500
+_RANDOM: Final = random.SystemRandom()
+
+
+class Game(BaseModel):
+    """What can be played."""
+
+    pictures: list[str]
+    """Identifiers, as many of real ones as of generated ones, in a random order."""
+    most: int
+    """Pictures that a game may have."""
+    source: str
+    synthetic: bool
+
+
+class Truth(BaseModel):
+    """What is known of a picture."""
+
+    fake: bool
+    probability: float | None
+    """Of fake, by the ensemble, which had not seen the picture."""
+    spectrum: list[float] | None
+    """Log10 of the power at the frequencies of /v1/ensemble."""
+
+
+class Rounds(BaseModel):
+    """A game that was played."""
+
+    rounds: list[Round] = Field(min_length=1, max_length=_MOST_ROUNDS)
+
+
+class GameRoutes:
+    """Routes of the game.
+
+    Parameters
+    ----------
+    secret : str
+        From which the identifiers of pictures are made, the same in every worker.
+    """
+
+    def __init__(self, pictures: Pictures, bundle: Bundle, secret: str) -> None:
+        self._source, self._synthetic, self._bundle = pictures.source, pictures.synthetic, bundle
+        self._pictures = {_identifier(picture, secret): picture for picture in pictures.pictures}
+        self._kinds = [[name for name, each in self._pictures.items() if each.fake == kind] for kind in (False, True)]
+        self._truth = cache(partial(_truth_of, bundle))
+
+    def router(self) -> APIRouter:
+        """Return the routes."""
+        router = APIRouter(prefix="/v1/game")
+        router.add_api_route("", self.game, methods=["GET"])
+        router.add_api_route("/pictures/{identifier}", self.picture, methods=["GET"], response_class=Response)
+        router.add_api_route("/pictures/{identifier}/residual", self.residual, methods=["GET"], response_class=Response)
+        router.add_api_route("/pictures/{identifier}/truth", self.truth, methods=["GET"])
+        router.add_api_route("/score", self.score, methods=["POST"])
+        return router
+
+    def game(self, pictures: Annotated[int, Query(ge=2)] = 20) -> Game:
+        """Return pictures for a game of so many, or as many as there are."""
+        each = min(pictures // 2, *map(len, self._kinds))
+        chosen = [identifier for kind in self._kinds for identifier in _RANDOM.sample(kind, each)]
+        _RANDOM.shuffle(chosen)
+        most = 2 * min(map(len, self._kinds))
+        return Game(pictures=chosen, most=most, source=self._source, synthetic=self._synthetic)
+
+    def picture(self, identifier: str) -> Response:
+        """Return a picture's pixels, without what its file says besides."""
+        return _png(_decoded(self._found(identifier)).pixels)
+
+    def residual(self, identifier: str) -> Response:
+        """Return the finest structure of a picture's middle, amplified and enlarged."""
+        pixels = _decoded(self._found(identifier)).pixels
+        height, width = pixels.shape[:2]
+        middle = Image.fromarray(pixels).crop((width // 4, height // 4, width - width // 4, height - height // 4))
+        fine = np.asarray(middle, np.float32) - np.asarray(middle.filter(ImageFilter.GaussianBlur(1)), np.float32)
+        amplified = np.clip(128 + _GAIN * fine, 0, 255).astype(np.uint8)
+        return _png(amplified.repeat(_ENLARGED, axis=0).repeat(_ENLARGED, axis=1))
+
+    def truth(self, identifier: str) -> Truth:
+        """Return what is known of a picture: for after the answer."""
+        return self._truth(self._found(identifier))
+
+    def score(self, played: Rounds) -> Score:
+        """Return how well a game was played. Nothing of it is kept."""
+        return score_of(played.rounds)
+
+    def _found(self, identifier: str) -> Picture:
+        if identifier not in self._pictures:
+            raise Refusal(404, "there is no such picture")
+        return self._pictures[identifier]
+
+
+def play_page() -> FileResponse:
+    """Return the page of the game."""
+    return FileResponse(_PAGE)
+
+
+def _identifier(picture: Picture, secret: str) -> str:
+    return hmac.digest(secret.encode(), picture.content, "sha256").hex()[:16]
+
+
+def _decoded(picture: Picture) -> Photograph:
+    found = decode(picture.content)
+    if isinstance(found, str):
+        raise Refusal(404, f"the picture cannot be shown: {found}")
+    return found
+
+
+def _png(pixels: Any) -> Response:
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "PNG", compress_level=1)
+    return Response(file.getvalue(), media_type="image/png")
+
+
+def _truth_of(bundle: Bundle, picture: Picture) -> Truth:
+    pending = bundle.prepare("picture", lambda: picture.content)
+    return Truth(fake=picture.fake, probability=picture.probability, spectrum=bundle.spectrum(pending))

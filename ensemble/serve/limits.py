@@ -1,0 +1,42 @@
+"""What a server takes on: sizes, counts, times and rates. The defaults suit a machine of a few cores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+MEBIBYTE: Final = 2**20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of one worker process.
+
+    Attributes
+    ----------
+    photographs : int
+        Of one request.
+    request_bytes : int
+        Of one request.
+    memory_bytes : int
+        Of all requests that are read or answered at a time.
+    waiting : int
+        Photographs that may wait for the models.
+    seconds : float
+        That a request may take from its last byte to its answer.
+    upload_seconds : float
+        That a request may take to arrive.
+    per_minute : int
+        Photographs of one client.
+    connections : int
+        Open at a time.
+    """
+
+    photographs: int = 32
+    request_bytes: int = 64 * MEBIBYTE
+    memory_bytes: int = 512 * MEBIBYTE
+    waiting: int = 256
+    seconds: float = 30.0
+    upload_seconds: float = 60.0
+    per_minute: int = 600
+    connections: int = 2_000

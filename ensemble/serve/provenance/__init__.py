@@ -1,0 +1,1 @@
+"""What a file says of its origin: signed manifests (C2PA) and metadata. It never moves an answer."""

@@ -1,0 +1,93 @@
+"""What files say of their origin, each read by a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from contextlib import suppress
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict
+
+from ensemble.serve.provenance.child import SECONDS
+
+_AT_ONCE: Final = 2
+_MOST_OUTPUT: Final = 2**16  # bytes
+_CLAIMS: Final = "Everybody can write these, and remove them."
+_SAYS: Final = "It says that a machine made the picture, or a part of it."
+_SUMMARIES: Final = {
+    "none": "The file has no signed manifest. That says nothing: most cameras write none, most services remove it.",
+    "not read": "The file names a signed manifest, and this server has no c2pa-python to read it.",
+    "unreadable": "The file has what looks like a signed manifest, and it cannot be read. That says nothing.",
+    "trusted": "The file has a signed manifest. It belongs to this file, and its certificate is of the trust list.",
+    "valid": "The file has a signed manifest. It belongs to this file; who signed it is not verified.",
+    "invalid": "The file has a signed manifest that does not belong to it, or was changed. Mere editing does that.",
+}
+
+
+class Provenance(BaseModel):
+    """What a file says of its origin. It does not change the answer."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    manifest: str
+    """Of C2PA: none, not read, unreadable, invalid, valid or trusted."""
+    says_generated: bool
+    """Whether it says that a machine made the picture, or a part of it."""
+    summary: str
+    facts: list[tuple[str, str]]
+    """Titles and texts."""
+
+
+class ProvenanceReader:
+    """Starts the processes, a few at a time; belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._free = asyncio.Semaphore(_AT_ONCE)
+
+    async def read(self, content: bytes) -> Provenance:
+        """Return what a file says; if the process fails, that it cannot be read."""
+        async with self._free:
+            said = await _said(content)
+        manifest, facts, generated = said.get("manifest"), said.get("facts", []), bool(said.get("says_generated"))
+        manifest = manifest if manifest in _SUMMARIES else "unreadable"
+        summary = " ".join([_SUMMARIES[manifest], *[_SAYS] * generated, *[_CLAIMS] * bool(facts)])
+        return Provenance(manifest=manifest, says_generated=generated, summary=summary, facts=facts)
+
+
+async def _said(content: bytes) -> dict[str, Any]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-I",
+        "-m",
+        "ensemble.serve.provenance.child",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={},  # no secrets
+    )
+    try:
+        async with asyncio.timeout(2 * SECONDS):
+            sent = asyncio.ensure_future(_send(process, content))
+            assert process.stdout is not None  # noqa: S101  a pipe
+            answer = b""
+            while len(answer) < _MOST_OUTPUT and (part := await process.stdout.read(_MOST_OUTPUT)):
+                answer += part
+            await sent
+            found: dict[str, Any] = json.loads(answer)
+            return found
+    except (TimeoutError, ValueError, OSError):
+        return {}
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def _send(process: asyncio.subprocess.Process, content: bytes) -> None:
+    assert process.stdin is not None  # noqa: S101  a pipe
+    with suppress(BrokenPipeError, ConnectionResetError):
+        process.stdin.write(content)
+        await process.stdin.drain()
+    process.stdin.close()

@@ -1,0 +1,57 @@
+"""What a server was started with, in a form that its worker processes can be handed."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ensemble.core.storage.files import Location, location
+from ensemble.serve.limits import Limits
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of a server.
+
+    Attributes
+    ----------
+    bundle : str
+        Path or address.
+    threads : int or None
+        Threads that compute, of each worker; None for all cores.
+    key : str or None
+        The API key that requests must have.
+    host_names : list of str
+        Names that requests may call the server by.
+    limits : Limits
+        Of each worker.
+    play : str or None
+        Where the pictures of the game are.
+    secret : str
+        From which identifiers of pictures are made; nobody can guess from them which picture it is.
+    """
+
+    bundle: str
+    threads: int | None = None
+    key: str | None = None
+    host_names: list[str] = field(default_factory=lambda: ["*"])
+    limits: Limits = field(default_factory=Limits)
+    play: str | None = None
+    secret: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    @property
+    def location(self) -> Location:
+        """Where the bundle is."""
+        return location(self.bundle)
+
+    def to_json(self) -> str:
+        """Return the settings as text."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Settings:
+        """Return the settings that `to_json` has written."""
+        stored: dict[str, Any] = json.loads(text)
+        return cls(**{**stored, "limits": Limits(**stored["limits"])})

@@ -1,0 +1,90 @@
+// One answer on the page, from the template.
+import { bar, element, row } from "./dom.js";
+import { count, percent, priorOf, sliderOf, underPrior } from "./numbers.js";
+import { offerPatches } from "./patches.js";
+import { provenanceOf } from "./provenance.js";
+import { saveJson, savePage } from "./save.js";
+import { spectrumOf } from "./spectrum.js";
+
+const STRONG = "strong evidence of generation", SOME = "some evidence of generation", CANNOT = "cannot say";
+const USUAL = 0.01; // of pictures that people ask about; nobody knows it, and the slider says so
+
+export function answerOf(file, result, facts, ensemble, caution) {
+  const article = document.getElementById("answer").content.cloneNode(true).firstElementChild;
+  const part = (selector) => article.querySelector(selector);
+  article.classList.add({ [STRONG]: "strong", [SOME]: "some", [CANNOT]: "cannot" }[result.verdict] || "none");
+  showPhotograph(part, file, result);
+  part(".verdict").textContent = result.verdict;
+  part(".reason").textContent = result.reason && `${result.reason[0].toUpperCase()}${result.reason.slice(1)}.`;
+  part(".meaning").textContent = result.meaning;
+  article.setAttribute("aria-label", `${result.name}: ${result.verdict}`);
+  if (result.verdict === CANNOT || result.probability === null) {
+    for (const selector of [".prior", ".probability"]) part(selector).remove();
+  } else {
+    offerPrior(part, result, facts);
+  }
+  showMembers(part(".members"), result);
+  showSpectrum(part(".spectrum"), result, facts);
+  offerPatches(part(".patches"), file, result);
+  provenanceOf(part(".provenance"), result);
+  part(".html").addEventListener("click", () => savePage(article, file, result, ensemble, caution));
+  part(".json").addEventListener("click", () => saveJson(result, ensemble, caution));
+  part(".hash").textContent = `SHA-256 of the file ${result.sha256}; ensemble ${ensemble.name}, ${ensemble.sha256.slice(0, 12)}`;
+  return article;
+}
+
+function showPhotograph(part, file, result) {
+  const image = part("img");
+  image.src = URL.createObjectURL(file);
+  image.addEventListener("error", () => image.remove());
+  image.alt = `The photograph ${result.name}`;
+  const size = result.width ? `${result.width} × ${result.height} px, ${result.format}` : "cannot be read";
+  part("figcaption").textContent = `${result.name} (${size})`;
+}
+
+function offerPrior(part, result, facts) {
+  const slider = part(".prior input"), output = part(".prior output");
+  const show = () => {
+    const prior = priorOf(slider.value);
+    output.textContent = `${count(1000 * prior)} in a thousand`;
+    slider.setAttribute("aria-valuetext", output.textContent);
+    part(".odds").textContent = odds(result, facts, prior);
+    part(".probability").textContent =
+      `By the models alone, the probability that it is generated is ${percent(underPrior(result.probability, result.prior, prior))} ` +
+      `there; among the training photographs, of which ${percent(result.prior)} were, it is ${percent(result.probability)}.`;
+  };
+  slider.value = sliderOf(USUAL);
+  slider.addEventListener("input", show);
+  show();
+}
+
+/** Natural frequencies: what such an answer means where a share of all pictures is generated. */
+function odds(result, facts, prior) {
+  const clean = facts.verdicts.rates[0];
+  const fakes = 1000 * prior, reals = 1000 - fakes;
+  const start = `Of a thousand photographs, ${count(fakes)} are generated.`;
+  if (!result.false_positives) {
+    const missed = 1 - (clean.some_found + clean.undecided_fake) / clean.fake;
+    return `${start} About ${count(fakes * missed)} of these would show no evidence either.`;
+  }
+  const found = (result.verdict === STRONG ? clean.strong_found : clean.some_found) / clean.fake;
+  const hits = fakes * found, alarms = reals * result.false_positives.high;
+  return `${start} About ${count(hits)} of these would show as much evidence, and up to ${count(alarms)} of the real ones. ` +
+    `So of the photographs with such an answer ${percent(hits / (hits + alarms))} or more are generated.`;
+}
+
+function showMembers(table, result) {
+  const body = document.createElement("tbody");
+  for (const [name, value] of Object.entries(result.members)) {
+    const cell = document.createElement("td");
+    cell.append(bar(value));
+    body.append(row(element("th", name, { scope: "row" }), cell, element("td", percent(value))));
+  }
+  table.append(body);
+  table.hidden = !body.children.length;
+}
+
+function showSpectrum(details, result, facts) {
+  if (result.spectrum && facts.spectra) details.append(...spectrumOf(result.spectrum, facts.spectra));
+  else details.remove();
+}

@@ -1,0 +1,21 @@
+"""The application of a worker process, with the settings that the command has left in the environment."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from fastapi import FastAPI
+
+from ensemble.serve.app import make_app
+from ensemble.serve.protocol import BoundedProtocol
+from ensemble.serve.settings import Settings
+
+SETTINGS: Final = "ENSEMBLE_SERVE"  # name of the variable: processes that uvicorn starts get no arguments
+
+
+def app() -> FastAPI:
+    """Return the application."""
+    settings = Settings.from_json(os.environ[SETTINGS])
+    BoundedProtocol.most_connections = settings.limits.connections
+    return make_app(settings)

@@ -1,0 +1,184 @@
+"""The API as clients meet it: a real server, real requests."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import httpx2 as httpx
+import pytest
+
+from ensemble.predict.predictor import load_bundle
+from ensemble.predict.verdicts import CANNOT
+from tests.ensemble.predict.golden import GOLDEN
+from tests.ensemble.serve.conftest import BUNDLE, Server, photograph, serving
+
+pytestmark = pytest.mark.process
+SIDE = load_bundle(BUNDLE).manifest.size[0]
+
+
+def test_a_photograph_is_answered_as_on_the_command_line(server: Server) -> None:
+    content = photograph(3, SIDE)
+    response = server.check(content, params={"name": "a.png"})
+    assert response.status_code == 200, response.text
+    (result,) = response.json()["results"]
+    (expected,) = load_bundle(BUNDLE).predict([content])
+    assert result["name"] == "a.png"
+    assert result["sha256"] == hashlib.sha256(content).hexdigest()
+    assert result["verdict"] == expected.verdict
+    assert result["probability"] == pytest.approx(expected.probability, abs=1e-6)
+    assert result["members"] == pytest.approx(dict(expected.members), abs=1e-6)
+    assert (result["width"], result["height"], result["format"]) == (SIDE, SIDE, "PNG")
+    assert 0 < result["prior"] < 1
+    assert "No verdict is a proof" in response.json()["caution"]
+    assert response.json()["ensemble"]["name"] == load_bundle(BUNDLE).manifest.name
+
+
+def test_files_of_a_form_are_answered_in_order(server: Server) -> None:
+    contents = [photograph(seed, SIDE) for seed in range(7)]
+    files = [("files", (f"{number}.png", content)) for number, content in enumerate(contents)]
+    files.insert(3, ("files", ("text.png", b"no photograph")))
+    response = server.client.post("/v1/check", files=files)
+    assert response.status_code == 200, response.text
+    results = response.json()["results"]
+    assert [result["name"] for result in results] == [
+        "0.png",
+        "1.png",
+        "2.png",
+        "text.png",
+        "3.png",
+        "4.png",
+        "5.png",
+        "6.png",
+    ]
+    assert results[3]["verdict"] == CANNOT
+    assert "no photograph that can be read" in results[3]["reason"]
+    together = load_bundle(BUNDLE).predict(contents)
+    found = [result["probability"] for result in results if result["name"] != "text.png"]
+    assert found == pytest.approx([answer.probability for answer in together], abs=1e-6)
+
+
+def test_many_clients_get_their_own_answers(server: Server) -> None:
+    contents = [photograph(seed, SIDE) for seed in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        responses = list(pool.map(server.check, contents))
+    assert {response.status_code for response in responses} == {200}
+    found = [response.json()["results"][0] for response in responses]
+    assert [result["sha256"] for result in found] == [hashlib.sha256(content).hexdigest() for content in contents]
+    expected = [answer.probability for answer in load_bundle(BUNDLE).predict(contents)]
+    assert [result["probability"] for result in found] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "words"),
+    [
+        (b"", 422, "empty"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 422, "can be read (JPEG, PNG"),
+        (photograph(0, 64)[:200], 422, ""),
+        (photograph(0, 8), 422, "pixels"),
+        (photograph(0, SIDE, "JPEG")[:-300], 422, ""),
+    ],
+    ids=["empty", "svg", "a cut PNG", "tiny", "a cut JPEG"],
+)
+def test_what_is_no_photograph_is_refused_with_the_reason(
+    server: Server, content: bytes, status: int, words: str
+) -> None:
+    response = server.check(content)
+    assert response.status_code == status
+    assert words in response.json()["error"]
+    assert response.json()["error"].startswith("photograph: ")
+
+
+def test_requests_that_are_none_are_refused(server: Server) -> None:
+    assert server.client.get("/v1/check").status_code == 405
+    assert server.client.get("/nothing").json() == {"error": "not found"}
+    assert server.client.post("/v1/check", files={}, data={"a": "b"}).status_code in (400, 422)
+    form = {"content-type": "multipart/form-data"}
+    assert "boundary" in server.check(b"--x", headers=form).json()["error"]
+    form = {"content-type": "multipart/form-data; boundary=x"}
+    assert server.check(b"--x\r\nnonsense", headers=form).status_code == 400
+    many = [("files", (f"{number}.png", b"")) for number in range(33)]
+    response = server.client.post("/v1/check", files=many)
+    assert response.status_code == 400
+    assert "Too many files" in response.json()["error"]
+
+
+def test_every_response_is_safe_and_kept_by_nobody(server: Server) -> None:
+    for response in (server.client.get("/"), server.client.get("/v1/card"), server.check(b"")):
+        assert "default-src 'none'" in response.headers["content-security-policy"]
+        assert response.headers["cache-control"] == "no-store"
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert "server" not in response.headers
+
+
+def test_other_names_of_the_server_are_refused(server: Server) -> None:
+    """A page elsewhere may point its own name at this machine, and would then read what is answered."""
+    response = server.client.get("/v1/health", headers={"host": "evil.example"})
+    assert response.status_code == 400
+
+
+def test_the_schema_describes_what_is_answered(server: Server) -> None:
+    schema = server.client.get("/v1/openapi.json").json()
+    assert set(schema["paths"]) == {"/v1/check", "/v1/patches", "/v1/ensemble", "/v1/health", "/v1/card"}
+    assert "429" in schema["paths"]["/v1/check"]["post"]["responses"]
+
+
+def test_a_key_is_asked_for_where_there_is_one(tmp_path: Path) -> None:
+    with serving(tmp_path, ENSEMBLE_API_KEY="a secret") as server:
+        assert server.check(photograph(0, SIDE)).status_code == 401
+        assert server.check(photograph(0, SIDE), headers={"x-api-key": "another"}).status_code == 401
+        assert server.check(photograph(0, SIDE), headers={"x-api-key": "a secret"}).status_code == 200
+        assert server.check(photograph(0, SIDE), headers={"authorization": "Bearer a secret"}).status_code == 200
+        assert server.client.get("/v1/health").status_code == 200
+    assert "a secret" not in server.errors.read_text()
+
+
+def test_limits_are_said_in_the_answer(tmp_path: Path) -> None:
+    with serving(tmp_path, "--per-minute", 3, "--most-mb", 1, "--most-photos", 2) as server:
+        response = server.check(bytes(2**20 + 1))
+        assert response.status_code == 413
+        assert response.json()["error"] == "a request may have 1 MiB, not more"
+
+        def endless() -> object:
+            while True:
+                yield bytes(2**16)
+
+        with suppress(httpx.TransportError):  # it may never read the answer
+            assert server.check(endless()).status_code == 413  # type: ignore[arg-type]
+        assert server.check(iter([bytes(2**16)] * 64)).status_code == 413  # type: ignore[arg-type]  without a length
+        assert [server.check(photograph(0, SIDE)).status_code for _ in range(4)] == [200, 200, 200, 429]
+        response = server.check(photograph(0, SIDE))
+        assert 1 <= int(response.headers["retry-after"]) <= 60
+
+
+def test_what_was_begun_is_finished_when_the_server_ends(tmp_path: Path) -> None:
+    with serving(tmp_path) as server, ThreadPoolExecutor(1) as pool:
+        files = [("files", (f"{number}.png", photograph(number, SIDE))) for number in range(32)]
+        response = pool.submit(server.client.post, "/v1/check", files=files)
+        time.sleep(0.05)
+        server.process.send_signal(signal.SIGTERM)
+        assert response.result().status_code == 200
+        assert server.process.wait(30) == 0
+    assert server.errors.read_text().count("\n") == 1, "nothing but the address"
+
+
+def test_mistakes_are_said_in_a_sentence(tmp_path: Path) -> None:
+    def run(*arguments: object) -> str:
+        command = [sys.executable, "-m", "ensemble", "serve", *map(str, arguments)]
+        result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+        assert result.returncode == 2
+        return result.stderr
+
+    assert "there is no bundle nothing.bundle" in run("nothing.bundle")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert f"cannot listen on 127.0.0.1:{port}" in run(GOLDEN / "schema-1.zip", "--port", port)

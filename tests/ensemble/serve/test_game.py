@@ -1,0 +1,185 @@
+"""The game: its pictures, and a whole game in a real browser, by keys alone."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from axe_core_python.sync_playwright import Axe
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from ensemble.core.errors import UserError
+from ensemble.serve.game.pictures import pictures_of
+from ensemble.store.oof import OofStore
+from tests.browser import PHONE, SIZES, THEMES
+from tests.commands import run_here
+from tests.competitions import photograph as face
+from tests.ensemble.serve.conftest import Server, serving
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve pictures with a table."""
+    found = tmp_path_factory.mktemp("game")
+    with (found / "pictures.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["name", "target", "pred"])
+        for number in range(12):
+            fake = number % 3 == 0  # four of them
+            Image.fromarray(face(number, fake=fake)).save(found / f"{number}.png")
+            table.writerow([f"{number}.png", int(fake), 0.9 if fake else 0.2])
+    return found
+
+
+@pytest.fixture(scope="session")
+def game(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("serve-game"), "--play", folder) as running:
+        yield running
+
+
+def test_a_folder_gives_as_many_of_each_kind(folder: Path) -> None:
+    found = pictures_of(folder).pictures
+    assert [picture.fake for picture in found].count(True) == 4
+    assert len(found) == 8
+    assert {picture.probability for picture in found} == {0.9, 0.2}
+
+
+@pytest.mark.training
+def test_a_store_gives_photographs_with_out_of_fold_answers(trained: OofStore, tmp_path: Path) -> None:
+    store = OofStore(Path(shutil.copytree(trained.root, tmp_path / "small")))
+    shutil.rmtree(store.blend_folder, ignore_errors=True)
+    with pytest.raises(UserError, match="run ensemble blend"):
+        pictures_of(store.root)
+    assert run_here("blend", store.root, cwd=tmp_path).returncode == 0
+    found = pictures_of(store.root)
+    assert found.synthetic == store.facts()["synthetic"]
+    assert "out-of-fold" in found.source
+    assert len({picture.content for picture in found.pictures}) == len(found.pictures) > 10
+    assert all(picture.probability is not None and 0 <= picture.probability <= 1 for picture in found.pictures)
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("name,label\na.png,1\n", "only some of one kind"),
+        ("name\na.png\n", "needs a column name and a column target"),
+        ("name,target\na.png,fake\n", "row 2: target is 'fake'; write 1 for generated, 0 for real"),
+        ("name,target\na.png,1\nb.png,0\n", "names b.png, which is not in"),
+    ],
+)
+def test_tables_that_cannot_be_played_are_refused(tmp_path: Path, table: str, words: str) -> None:
+    Image.fromarray(face(0, fake=True)).save(tmp_path / "a.png")
+    (tmp_path / "t.csv").write_text(table)
+    with pytest.raises(UserError, match=re.escape(words)):
+        pictures_of(tmp_path)
+
+
+@pytest.mark.process
+def test_nothing_that_is_sent_says_which_kind_a_picture_is(game: Server) -> None:
+    first, second = (game.client.get("/v1/game", params={"pictures": 8}).json() for _ in range(2))
+    assert sorted(first["pictures"]) == sorted(second["pictures"])
+    assert first["most"] == 8
+    orders, kinds = set(), set()
+    for _ in range(20):
+        asked = game.client.get("/v1/game", params={"pictures": 8}).json()["pictures"]
+        truths = [game.client.get(f"/v1/game/pictures/{name}/truth").json()["fake"] for name in asked]
+        assert sum(truths) == 4
+        orders.add(tuple(asked))
+        kinds.add(truths[0])
+    assert len(orders) == 20
+    assert kinds == {True, False}
+    response = game.client.get(f"/v1/game/pictures/{first['pictures'][0]}")
+    assert response.headers["content-type"] == "image/png"
+    assert Image.open(io.BytesIO(response.content)).info == {}
+    assert game.client.get("/v1/game/pictures/nothing").status_code == 404
+
+
+@pytest.mark.process
+def test_a_residual_is_an_enlarged_picture(game: Server) -> None:
+    name = game.client.get("/v1/game").json()["pictures"][0]
+    pixels = np.asarray(Image.open(io.BytesIO(game.client.get(f"/v1/game/pictures/{name}/residual").content)))
+    assert pixels.shape == (48, 48, 3)
+    assert 60 < pixels.mean() < 190
+
+
+@pytest.fixture
+def page(browser: Browser, game: Server) -> Iterator[Page]:
+    context = browser.new_context(accept_downloads=True)
+    found, faults = context.new_page(), list[str]()
+    found.on("console", lambda message: faults.append(message.text))
+    found.on("pageerror", lambda error: faults.append(str(error)))
+    found.on("request", lambda request: request.url.startswith((game.address, "blob:")) or faults.append(request.url))
+    found.goto(game.address + "/play")
+    expect(found.locator("#source")).not_to_be_empty()
+    yield found
+    assert faults == []
+    context.close()
+
+
+@pytest.mark.process
+def test_a_game_is_played_by_keys_alone(page: Page, tmp_path: Path) -> None:
+    assert page.locator("[name=number]").count() == 0, "there are fewer pictures than ten"
+    page.locator("#choose button").focus()
+    page.keyboard.press("Enter")
+    for number in range(1, 9):
+        expect(page.locator("#count")).to_have_text(f"Picture {number} of 8")
+        expect(page.locator("#truth")).to_be_hidden()
+        page.keyboard.press("g" if number % 2 else "r")
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Enter")
+        expect(page.locator("#was")).to_contain_text("Right" if "right" in _class(page) else "Wrong")
+        expect(page.locator("#machine")).to_contain_text("The ensemble, which had not seen it, gave")
+        page.keyboard.press("Enter")
+    expect(page.locator("#result")).to_contain_text("of 8 right")
+    expect(page.locator("#numbers tr")).to_have_count(6)
+    expect(page.locator("#calibration tbody tr")).to_have_count(1)
+    with page.expect_download() as download:
+        page.locator("#save").click()
+    content = json.loads(Path(download.value.path()).read_text())
+    assert content["score"]["ensemble"]["value"] == 1.0
+    assert [each["sure"] for each in content["rounds"]] == [0.71] * 8
+
+
+def _class(page: Page) -> str:
+    expect(page.locator("#truth")).to_be_visible()
+    return page.locator("#truth").get_attribute("class") or ""
+
+
+@pytest.mark.process
+@SIZES
+@THEMES
+def test_the_game_can_be_read_by_everybody(page: Page, size: tuple[int, int], dark: bool) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.emulate_media(color_scheme="dark" if dark else "light")
+
+    def look() -> None:
+        found = Axe().run(page)
+        assert [rule["id"] for rule in found["violations"] if rule["impact"] in ("serious", "critical")] == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+
+    look()
+    page.locator("#choose button").click()
+    expect(page.locator("#picture")).to_be_visible()
+    look()
+    if size == PHONE:
+        assert page.locator("#judge button").bounding_box()["y"] < 1.3 * size[1], "little is scrolled"  # type: ignore[index]
+    page.locator("[name=kind]").first.check()
+    page.locator("#judge button").click()
+    page.locator("#lesson summary").click()
+    expect(page.locator("#lesson svg")).to_be_visible()
+    look()
+    for _ in range(7):
+        page.locator("#next").click()
+        page.locator("[name=kind]").first.check()
+        page.locator("#judge button").click()
+    page.locator("#next").click()
+    expect(page.locator("#result")).to_be_visible()
+    look()

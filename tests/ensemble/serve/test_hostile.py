@@ -1,0 +1,113 @@
+"""Clients and files that mean no good: nobody else waits for them, and the server stays as it is."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ensemble.predict.predictor import load_bundle
+from tests.ensemble.predict.photographs.hostile import DECODED, EITHER, hostile_files
+from tests.ensemble.serve.conftest import BUNDLE, Server, photograph, serving
+
+pytestmark = pytest.mark.process
+SIDE = load_bundle(BUNDLE).manifest.size[0]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One that waits a second for uploads."""
+    with serving(tmp_path_factory.mktemp("hostile"), "--per-minute", 1_000_000) as running:
+        yield running
+
+
+def connected(server: Server) -> socket.socket:
+    host, _, port = server.address.removeprefix("http://").partition(":")
+    return socket.create_connection((host, int(port)), timeout=30)
+
+
+def head(length: int) -> bytes:
+    return f"POST /v1/check HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n".encode()
+
+
+def is_well(server: Server) -> None:
+    begun = time.monotonic()
+    assert server.check(photograph(1, SIDE)).status_code == 200
+    assert time.monotonic() - begun < 5
+    assert server.process.poll() is None
+
+
+def test_slow_clients_hold_up_nobody(server: Server) -> None:
+    with ExitStack() as stack:
+        for _ in range(100):
+            client = stack.enter_context(connected(server))
+            client.sendall(head(1_000_000) + b"a few bytes")
+        is_well(server)
+
+
+def test_half_requests_and_wrong_lengths_cost_themselves_only(server: Server) -> None:
+    for content in (
+        b"POST /v1/check HT",
+        b"\x00\xff" * 500,
+        head(10) + b"more than ten bytes" * 50,
+        head(-1),
+        b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 20_000,
+        b"POST /v1/check HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ):
+        with connected(server) as client:
+            client.sendall(content)
+            client.settimeout(0.2)
+            try:
+                client.recv(4096)
+            except (TimeoutError, ConnectionResetError):
+                continue
+    is_well(server)
+
+
+@pytest.mark.slow
+def test_a_thousand_connections_are_borne(server: Server) -> None:
+    process = psutil.Process(server.process.pid)
+    before = process.memory_info().rss
+    with ExitStack() as stack:
+        for number in range(1_000):
+            client = stack.enter_context(connected(server))
+            if number % 2:
+                client.sendall(head(1_000)[:-10])
+        is_well(server)
+        assert process.memory_info().rss - before < 100 * 2**20
+    is_well(server)
+
+
+def test_a_connection_that_asks_nothing_is_closed(server: Server) -> None:
+    with connected(server) as client:
+        assert client.recv(1) == b"", "closed from the other side"
+
+
+@pytest.mark.slow
+def test_the_table_of_hostile_files(server: Server) -> None:
+    """Those that can be read are answered, the others are refused with the reason, each within seconds."""
+    process = psutil.Process(server.process.pid)
+    for name, content, expected in hostile_files():
+        begun = time.monotonic()
+        response = server.check(content)
+        assert time.monotonic() - begun < 10, name
+        allowed = {DECODED: {200}, EITHER: {200, 422}}.get(expected, {413, 422})
+        assert response.status_code in allowed, (name, response.text)
+    assert process.memory_info().rss < 2 * 2**30
+    is_well(server)
+
+
+def test_nothing_of_a_photograph_is_written(tmp_path: Path) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    with serving(tmp_path, TMPDIR=str(temporary)) as server:
+        content = photograph(5, SIDE) + bytes(3 * 2**20)  # larger than what forms usually keep in memory
+        response = server.client.post("/v1/check?details=true", files={"files": ("secret-name.png", content)})
+        assert response.status_code == 200, response.text
+        assert list(temporary.iterdir()) == []
+    assert "secret-name" not in server.errors.read_text()

@@ -1,0 +1,213 @@
+"""The page for checking photographs, in a real browser."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_core_python.sync_playwright import Axe
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from ensemble.predict.predictor import load_bundle
+from tests.browser import DESK, PHONE, SIZES, THEMES
+from tests.competitions import photograph as face
+from tests.ensemble.serve.conftest import BUNDLE, Server
+
+pytestmark = pytest.mark.process
+Opener = Callable[..., "Opened"]
+
+
+@dataclass
+class Opened:
+    """An opened page, and what it did that it should not."""
+
+    page: Page
+    faults: list[str] = field(default_factory=list)
+
+    def give(self, *photographs: Path) -> None:
+        """Choose photographs, and wait for the answers."""
+        before = self.page.locator(".answer").count()
+        self.page.set_input_files("#files", list(photographs))
+        expect(self.page.locator(".answer")).to_have_count(before + len(photographs), timeout=30_000)
+
+
+@pytest.fixture
+def open_page(browser: Browser, server: Server) -> Iterator[Opener]:
+    contexts, opened = [], []
+
+    def open_at(path: str = "/", size: tuple[int, int] = DESK, dark: bool = False) -> Opened:
+        scheme = "dark" if dark else "light"
+        context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, accept_downloads=True
+        )
+        contexts.append(context)
+        found = Opened(context.new_page())
+        opened.append(found)
+        found.page.on("console", lambda message: found.faults.append(message.text))
+        found.page.on("pageerror", lambda error: found.faults.append(str(error)))
+        ours = (server.address, "blob:", "data:")
+        found.page.on("request", lambda request: request.url.startswith(ours) or found.faults.append(request.url))
+        found.page.goto(server.address + path)
+        expect(found.page.locator("#tested tbody tr")).not_to_have_count(0)
+        return found
+
+    yield open_at
+    for each in opened:
+        assert each.faults == [], "nothing on the console, and nothing asked for elsewhere"
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """A real and a generated one, whose answers are known to the golden bundle."""
+    folder = tmp_path_factory.mktemp("photographs")
+    paths = [folder / "real.png", folder / "fake.png"]
+    for number, path in enumerate(paths):
+        Image.fromarray(face(900 + number, fake=number == 1)).save(path)
+    return paths
+
+
+def test_a_photograph_is_answered_with_all_that_belongs_to_it(open_page: Opener, photographs: list[Path]) -> None:
+    opened = open_page()
+    opened.give(photographs[1])
+    answer, (expected,) = opened.page.locator(".answer"), load_bundle(BUNDLE).predict([photographs[1]])
+    expect(answer.locator(".verdict")).to_have_text(expected.verdict)
+    expect(answer.locator(".members tbody tr")).to_have_count(3)
+    expect(answer.locator("figcaption")).to_contain_text("fake.png (32")
+    expect(answer.locator(".hash")).to_contain_text("SHA-256")
+    expect(answer.locator(".spectrum svg")).to_have_count(1)
+    expect(answer.locator(".provenance")).to_contain_text("no signed manifest")
+    assert not answer.locator(".spectrum").evaluate("details => details.open")
+    assert "is real" not in opened.page.content().lower()
+
+
+def test_the_slider_moves_the_probability_and_not_the_verdict(open_page: Opener, photographs: list[Path]) -> None:
+    opened = open_page()
+    opened.give(photographs[1])
+    slider, words = opened.page.locator(".prior input"), opened.page.locator(".probability")
+    verdict = opened.page.locator(".verdict").text_content()
+    expect(opened.page.locator(".prior output")).to_have_text("10 in a thousand")
+    few = words.text_content()
+    slider.focus()
+    opened.page.keyboard.press("End")
+    expect(opened.page.locator(".prior output")).to_have_text("999 in a thousand")
+    assert words.text_content() != few
+    assert opened.page.locator(".verdict").text_content() == verdict
+    assert slider.get_attribute("aria-valuetext") == "999 in a thousand"
+
+
+def test_many_photographs_are_answered_and_one_that_is_none_says_why(
+    open_page: Opener, photographs: list[Path], tmp_path: Path
+) -> None:
+    text = tmp_path / "text.png"
+    text.write_text("no photograph")
+    opened = open_page()
+    opened.give(*photographs, text)
+    expect(opened.page.locator("#status")).to_have_text("Answered: 3 photographs.")
+    last = opened.page.locator(".answer.cannot").last
+    expect(last.locator(".reason")).to_contain_text("can be read")
+    expect(last.locator(".prior")).to_have_count(0)
+
+
+def test_an_error_is_said_where_screen_readers_hear_it(open_page: Opener, tmp_path: Path) -> None:
+    text = tmp_path / "text.png"
+    text.write_text("no photograph")
+    opened = open_page()
+    opened.page.set_input_files("#files", text)
+    expect(opened.page.get_by_role("alert")).to_contain_text("can be read")
+    opened.faults = [fault for fault in opened.faults if "422" not in fault]  # the browser logs the status itself
+
+
+@pytest.mark.parametrize("way", ["drop", "paste"])
+def test_photographs_can_be_dropped_and_pasted(open_page: Opener, photographs: list[Path], way: str) -> None:
+    opened = open_page()
+    opened.page.evaluate(
+        """([way, bytes]) => {
+            const data = new DataTransfer();
+            data.items.add(new File([new Uint8Array(bytes)], "given.png", {type: "image/png"}));
+            const options = {bubbles: true, cancelable: true, dataTransfer: data, clipboardData: data};
+            const event = way === "drop" ? new DragEvent("drop", options) : new ClipboardEvent("paste", options);
+            document.getElementById("drop").dispatchEvent(event);
+        }""",
+        [way, list(photographs[0].read_bytes())],
+    )
+    expect(opened.page.locator(".answer figcaption")).to_contain_text("given.png")
+
+
+def test_keys_alone_are_enough(open_page: Opener, photographs: list[Path]) -> None:
+    opened = open_page()
+    keyboard = opened.page.keyboard
+    keyboard.press("Tab")
+    assert opened.page.evaluate("document.activeElement.className") == "skip"
+    for _ in range(5):
+        keyboard.press("Tab")
+        if opened.page.evaluate("document.activeElement.id") == "files":
+            break
+    with opened.page.expect_file_chooser() as chooser:
+        keyboard.press("Enter")
+    chooser.value.set_files(photographs[1])
+    expect(opened.page.locator(".answer")).to_have_count(1)
+    assert opened.page.evaluate("document.activeElement.className").startswith("answer")
+    keyboard.press("Tab")
+    assert opened.page.evaluate("document.activeElement.type") == "range"
+    keyboard.press("Tab")
+    keyboard.press("Enter")
+    assert opened.page.locator(".spectrum").evaluate("details => details.open")
+
+
+def test_the_map_is_computed_on_request_with_its_warning(open_page: Opener, photographs: list[Path]) -> None:
+    opened = open_page()
+    opened.give(photographs[1])
+    patches = opened.page.locator(".patches")
+    assert not patches.evaluate("details => details.open")
+    patches.locator("summary").click()
+    expect(patches.locator(".warning")).to_be_visible()
+    expect(patches.locator("canvas")).to_have_count(0)
+    patches.locator("button").click()
+    expect(patches.locator("canvas")).to_be_visible()
+
+
+def test_an_answer_can_be_saved(open_page: Opener, photographs: list[Path], tmp_path: Path) -> None:
+    opened = open_page()
+    opened.give(photographs[1])
+
+    def saved(button: str) -> Path:
+        with opened.page.expect_download() as download:
+            opened.page.locator(button).click()
+        path = tmp_path / download.value.suggested_filename
+        download.value.save_as(path)
+        return path
+
+    content: dict[str, Any] = json.loads(saved(".json").read_text())
+    assert content["name"] == "fake.png"
+    assert "No verdict is a proof" in content["caution"]
+    path = saved(".html")
+    assert path.name == "fake-answer.html"
+    opened.page.goto(path.as_uri())
+    expect(opened.page.locator(".verdict")).to_have_text(content["verdict"])
+    assert opened.page.locator("img").evaluate("image => image.naturalWidth") == 32
+    opened.faults = [fault for fault in opened.faults if not fault.startswith("file:")]
+
+
+@SIZES
+@THEMES
+def test_the_page_can_be_read_by_everybody(
+    open_page: Opener, photographs: list[Path], size: tuple[int, int], dark: bool
+) -> None:
+    opened = open_page(size=size, dark=dark)
+    opened.give(*photographs)
+    for summary in opened.page.locator(".answer summary").all():
+        summary.click()
+    found = Axe().run(opened.page)
+    assert len(found["passes"]) > 20
+    assert [rule["id"] for rule in found["violations"] if rule["impact"] in ("serious", "critical")] == []
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    if size == PHONE:
+        heights = opened.page.locator("button:visible").evaluate_all("all => all.map(e => e.offsetHeight)")
+        assert min(heights) >= 40
