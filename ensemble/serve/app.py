@@ -111,9 +111,9 @@ class _Server:
 
         Send one photograph as the body, or several as the files of a form (multipart/form-data).
         """
-        client = client_of(request, self.settings.key)
+        client = self._client(request)
         async with self.uploads.photographs(request) as photographs, self._in_time():
-            self.rates.take(client, len(photographs))
+            self.rates.take(client, len(photographs) - 1)
             with self.batches.room(len(photographs)):
                 pending = await self.batches.prepare(photographs)
                 _refuse_unreadable(pending)
@@ -124,6 +124,12 @@ class _Server:
             for answer, (_, content), more in zip(answers, photographs, details_of, strict=True)
         ]
         return Results(results=results, ensemble=self.facts.ensemble)
+
+    def _client(self, request: Request) -> str:
+        """Return who asks, with one photograph counted: who may send none is refused before it is sent."""
+        client = client_of(request, self.settings.key)
+        self.rates.take(client, 1)
+        return client
 
     async def _details(self, photographs: list[Upload], pending: list[Pending]) -> list[Details]:
         """Return the spectrum and the provenance of each photograph."""
@@ -136,14 +142,14 @@ class _Server:
 
         It costs as much as three dozen photographs.
         """
-        client = client_of(request, self.settings.key)
+        client = self._client(request)
         async with self.uploads.photographs(request) as photographs, self._in_time():
             pending = await self.batches.prepare(photographs[:1])
             _refuse_unreadable(pending)
             asked = hidden(pending[0])
             if not asked:
                 raise Refusal(422, f"{pending[0].name}: {pending[0].prepared.reason}")
-            self.rates.take(client, len(asked))
+            self.rates.take(client, len(asked) - 1)
             with self.batches.room(len(asked)):
                 return Patches(changes=changes(await self.batches.compute(asked)))
 

@@ -23,7 +23,7 @@ from ensemble.core.threads import threads
 from ensemble.predict.bundle.files import BundleFiles
 from ensemble.predict.bundled_ensemble import BundledEnsemble
 from ensemble.predict.photographs.decoding import Photograph, decode
-from ensemble.predict.predictor import AT_ONCE, Bundle
+from ensemble.predict.predictor import AT_ONCE, load_bundle
 
 CONFIG = "configs/cpu.yaml"
 CORES = psutil.cpu_count() or 1
@@ -54,7 +54,7 @@ def bundle_of(folder: Path, members: str) -> Path:
 
 def speeds(path: Path, encoded: list[bytes]) -> dict[str, float]:
     """Return photographs a second of the whole and of the parts alone, the best of several rounds each."""
-    bundle, files = Bundle(path, CORES), BundleFiles(path)
+    bundle, files = load_bundle(path, CORES), BundleFiles(path)
     parts = BundledEnsemble(files.manifest, files.content(), str(path), CORES)
     pixels = np.stack([photograph.pixels for photograph in map(decode, encoded) if isinstance(photograph, Photograph)])
     whole, bare = [], []

@@ -26,8 +26,7 @@ import httpx2 as httpx
 import numpy as np
 import psutil
 
-from ensemble.predict.bundle.files import BundleFiles
-from ensemble.predict.predictor import Bundle, load_bundle
+from ensemble.predict.predictor import load_bundle
 from tests.benchmarks.predict import CORES, bundle_of, run
 
 CLIENTS, REQUESTS, MANY = (1, 8, 32), 192, 10_000
@@ -90,7 +89,7 @@ def probability(answer: httpx.Response) -> float:
 
 def throughput(bundle: Path, contents: Sequence[bytes]) -> dict[str, float]:
     """Photographs a second of the batched model and of the server, and latencies."""
-    loaded, files = Bundle(BundleFiles(bundle).manifest, BundleFiles(bundle).content(), "", CORES), {}
+    loaded, files = load_bundle(bundle, CORES), dict[str, float]()
     loaded.predict(contents[:16])
     batched = []
     for _ in range(2):

@@ -37,6 +37,7 @@ _OTHERS: Final = {
     "print": "scanned from a print",
     "humanEdits": "edited by people",
 }
+_MARKS: Final = (b"Exif", b"eXIf", b"EXIF", b"II*\0", b"MM\0*", b"xap/1.0", b"xmp", b"XMP", b"tEXt", b"zTXt", b"iTXt")
 _GENERATORS: Final = {  # key of a PNG text: who writes it
     "parameters": "Stable Diffusion web UI",
     "prompt": "ComfyUI",
@@ -45,6 +46,11 @@ _GENERATORS: Final = {  # key of a PNG text: who writes it
     "sd-metadata": "InvokeAI",
     "Dream": "InvokeAI",
 }
+
+
+def may_have_facts(content: bytes) -> bool:
+    """Return whether a file has anything in which it could say something."""
+    return any(mark in content for mark in _MARKS)
 
 
 def facts_of(content: bytes, photograph: Image.Image) -> Iterator[Fact]:

@@ -11,6 +11,8 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict
 
 from ensemble.serve.provenance.child import SECONDS
+from ensemble.serve.provenance.credentials import may_have_manifest
+from ensemble.serve.provenance.metadata import may_have_facts
 
 _AT_ONCE: Final = 2
 _MOST_OUTPUT: Final = 2**16  # bytes
@@ -48,12 +50,17 @@ class ProvenanceReader:
 
     async def read(self, content: bytes) -> Provenance:
         """Return what a file says; if the process fails, that it cannot be read."""
+        if not (may_have_manifest(content) or may_have_facts(content)):
+            return _provenance({"manifest": "none"})
         async with self._free:
-            said = await _said(content)
-        manifest, facts, generated = said.get("manifest"), said.get("facts", []), bool(said.get("says_generated"))
-        manifest = manifest if manifest in _SUMMARIES else "unreadable"
-        summary = " ".join([_SUMMARIES[manifest], *[_SAYS] * generated, *[_CLAIMS] * bool(facts)])
-        return Provenance(manifest=manifest, says_generated=generated, summary=summary, facts=facts)
+            return _provenance(await _said(content))
+
+
+def _provenance(said: dict[str, Any]) -> Provenance:
+    manifest, facts, generated = said.get("manifest"), said.get("facts", []), bool(said.get("says_generated"))
+    manifest = manifest if manifest in _SUMMARIES else "unreadable"
+    summary = " ".join([_SUMMARIES[manifest], *[_SAYS] * generated, *[_CLAIMS] * bool(facts)])
+    return Provenance(manifest=manifest, says_generated=generated, summary=summary, facts=facts)
 
 
 async def _said(content: bytes) -> dict[str, Any]:
