@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
@@ -24,13 +25,13 @@ from ensemble.serve.batches import Batches
 from ensemble.serve.game.pictures import pictures_of
 from ensemble.serve.game.routes import GameRoutes, play_page
 from ensemble.serve.headers import SafeHeaders
-from ensemble.serve.patches import changes, hidden
+from ensemble.serve.patches import CELLS, changes, hidden
 from ensemble.serve.provenance.reading import Provenance, ProvenanceReader
 from ensemble.serve.rates import Rates
 from ensemble.serve.refusals import Refusal
 from ensemble.serve.results import Facts, Patches, Results, facts_of, result_of
 from ensemble.serve.settings import Settings
-from ensemble.serve.uploads import Upload, Uploads
+from ensemble.serve.uploads import Upload, Uploads, let_finish
 
 Details = tuple[list[float] | None, Provenance | None]
 
@@ -96,6 +97,7 @@ class _Server:
         app.mount("/static", StaticFiles(directory=_STATIC))
         app.add_exception_handler(Refusal, _refused)
         app.add_exception_handler(HTTPException, _not_found)
+        app.add_exception_handler(RequestValidationError, _misspelt)
         app.add_exception_handler(Exception, _failed)
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=self.settings.host_names, www_redirect=False)
         app.add_middleware(SafeHeaders)
@@ -144,13 +146,13 @@ class _Server:
         """
         client = self._client(request)
         async with self.uploads.photographs(request) as photographs, self._in_time():
-            pending = await self.batches.prepare(photographs[:1])
-            _refuse_unreadable(pending)
-            asked = hidden(pending[0])
-            if not asked:
-                raise Refusal(422, f"{pending[0].name}: {pending[0].prepared.reason}")
-            self.rates.take(client, len(asked) - 1)
-            with self.batches.room(len(asked)):
+            self.rates.take(client, CELLS * CELLS)
+            with self.batches.room(CELLS * CELLS + 1):
+                pending = await self.batches.prepare(photographs[:1])
+                _refuse_unreadable(pending)
+                asked = hidden(pending[0])
+                if not asked:
+                    raise Refusal(422, f"{pending[0].name}: {pending[0].prepared.reason}")
                 return Patches(changes=changes(await self.batches.compute(asked)))
 
     @asynccontextmanager
@@ -184,10 +186,18 @@ def _refuse_unreadable(pending: list[Pending]) -> None:
         raise Refusal(422, f"{pending[0].name}: {pending[0].prepared.reason}")
 
 
-async def _refused(_: Request, error: Exception) -> JSONResponse:
+async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Refusal)  # noqa: S101  by the table of handlers
-    headers = {"Connection": "close"} if error.status in (408, 413) else {}  # its body has not been read
+    await let_finish(request)
+    headers = {"Connection": "close"} if error.status in (408, 413) else {}  # there may be more of its body
     return JSONResponse({"error": error.reason}, error.status, {**error.headers, **headers})
+
+
+async def _misspelt(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))
+    return JSONResponse({"error": f"{where}: {first['msg'][:1].lower()}{first['msg'][1:]}"}, 400)
 
 
 async def _not_found(_: Request, error: Exception) -> JSONResponse:

@@ -41,12 +41,7 @@ class Uploads:
         """
         body = _Body(request, self)
         try:
-            photographs = await self._within_time(body)
-        except Refusal:
-            await _let_finish(request)
-            raise
-        else:
-            yield photographs
+            yield await self._within_time(body)
         finally:
             self._in_use -= body.bytes
 
@@ -104,7 +99,7 @@ class _Body:
             yield chunk
 
 
-async def _let_finish(request: Request) -> None:
+async def let_finish(request: Request) -> None:
     """Read on for a moment: many clients read no answer before all is sent, and see a broken connection instead."""
     with suppress(TimeoutError, ClientDisconnect, RuntimeError):
         async with asyncio.timeout(_LINGER):

@@ -27,6 +27,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "whole_story": ("whole_story",),
     "scale": ("scale",),
     "predict": ("predict",),
+    "serve": ("serve",),
 }
 
 

@@ -110,6 +110,12 @@ def test_requests_that_are_none_are_refused(server: Server) -> None:
     assert "Too many files" in response.json()["error"]
 
 
+def test_options_that_cannot_be_read_are_named(server: Server) -> None:
+    response = server.check(photograph(0, SIDE), params={"details": "perhaps"})
+    assert response.status_code == 400
+    assert response.json()["error"].startswith("query.details: input should be a valid boolean")
+
+
 def test_every_response_is_safe_and_kept_by_nobody(server: Server) -> None:
     for response in (server.client.get("/"), server.client.get("/v1/card"), server.check(b"")):
         assert "default-src 'none'" in response.headers["content-security-policy"]
@@ -158,6 +164,14 @@ def test_limits_are_said_in_the_answer(tmp_path: Path) -> None:
         )
         response = server.check(photograph(0, SIDE))
         assert 1 <= int(response.headers["retry-after"]) <= 60
+
+
+def test_who_is_refused_reads_why_also_in_the_middle_of_a_large_upload(tmp_path: Path) -> None:
+    with serving(tmp_path, "--per-minute", 1, ENSEMBLE_API_KEY="a secret") as server:
+        for headers, status in (({}, 401), ({"x-api-key": "a secret"}, 422), ({"x-api-key": "a secret"}, 429)):
+            begun = time.monotonic()
+            assert server.check(bytes(20 * 2**20), headers=headers).status_code == status
+            assert time.monotonic() - begun < 1.5, "nobody waits for what has come already"
 
 
 def test_what_was_begun_is_finished_when_the_server_ends(tmp_path: Path) -> None:

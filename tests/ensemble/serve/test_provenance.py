@@ -8,6 +8,7 @@ import io
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import c2pa
@@ -38,7 +39,8 @@ def read(content: bytes) -> Provenance:
     async def reading() -> Provenance:
         return await ProvenanceReader().read(content)
 
-    return asyncio.run(reading())
+    with ThreadPoolExecutor(1) as thread:  # the browser of other tests may have left a loop in this one
+        return thread.submit(asyncio.run, reading()).result()
 
 
 @cache
