@@ -78,7 +78,10 @@ class Bundle:
     def _check_shapes(self, where: str) -> None:
         """Ask about a blank photograph, so that parts which do not fit together are noticed at once."""
         try:
-            self._ensemble(np.zeros((1, *self.manifest.size, 3), np.uint8))
+            blank = np.zeros((1, *self.manifest.size, 3), np.uint8)
+            self._ensemble(blank)
+            if self.manifest.spectra is not None and self._spectrum is not None:
+                assert self._spectrum(blank).shape[1] >= len(self.manifest.spectra.frequencies)  # noqa: S101
         except Exception as error:  # of any library
             reason = " ".join(str(error).split())[:200]
             raise UserError(f"{where}: its parts do not fit together ({type(error).__name__}: {reason})") from None

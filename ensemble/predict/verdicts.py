@@ -49,6 +49,40 @@ def false_positives(verdict: str, verdicts: Verdicts) -> FalsePositives | None:
     return FalsePositives(alarms / real, *wilson_interval(alarms, real), variant=title, real=real)
 
 
+@dataclass(frozen=True)
+class Weight:
+    """How often a verdict is given: bounds by the worst of the variants that the limits hold for.
+
+    Attributes
+    ----------
+    fakes : float
+        Lower end of the 95 % interval of the share of fakes that get exactly this verdict.
+    reals : float
+        Upper end of that of real photographs.
+    """
+
+    fakes: float
+    reals: float
+
+
+def weight_of(verdict: str, verdicts: Verdicts) -> Weight | None:
+    """Return how often fakes and real photographs get a verdict; None where that was not measured."""
+    counts = [_exactly(rate, verdict) for rate in verdicts.rates if rate.guaranteed]
+    fakes = [wilson_interval(count, of)[0] for count, of, _, _ in counts if of]
+    reals = [wilson_interval(count, of)[1] for _, _, count, of in counts if of]
+    return Weight(min(fakes), max(reals)) if fakes and reals and verdict != CANNOT else None
+
+
+def _exactly(rate: Rate, verdict: str) -> tuple[int, int, int, int]:
+    """Return fakes with exactly this verdict, fakes about which something is said, and the same of real ones."""
+    fakes, reals = rate.fake - rate.undecided_fake, rate.real - rate.undecided_real
+    if verdict == STRONG:
+        return rate.strong_found, fakes, rate.strong_false, reals
+    if verdict == SOME:
+        return rate.some_found - rate.strong_found, fakes, rate.some_false - rate.strong_false, reals
+    return fakes - rate.some_found, fakes, reals - rate.some_false, reals
+
+
 def _alarms(rate: Rate, verdict: str) -> int:
     return rate.strong_false if verdict == STRONG else rate.some_false
 
@@ -58,8 +92,10 @@ def in_words(verdict: str, verdicts: Verdicts) -> str:
     found = false_positives(verdict, verdicts)
     if verdict == CANNOT:
         return "Nothing can be said about this photograph."
-    if found is None:
+    if verdict == NO:
         return "No evidence was found. That does not show that a camera took it."
+    if found is None:
+        return "How often real photographs get as much evidence was not measured."
     return (
         f"Of {found.real} held-out real photographs, {found.share:.1%} had as much evidence (95 % interval "
         f"{found.low:.1%} to {found.high:.1%}; {found.variant}, the worst of the variants that the limits hold for)."

@@ -19,8 +19,10 @@ def client_of(request: Request, key: str | None) -> str:
     Raises
     ------
     Refusal
-        The server has a key, and the request does not.
+        The server has a key, and the request does not; or a page from elsewhere has sent it.
     """
+    if request.headers.get("sec-fetch-site") == "cross-site":  # a page elsewhere, by the browser's own word
+        raise Refusal(403, "another page may not ask this server")
     address = request.client.host if request.client else ""
     if key is None:
         return address

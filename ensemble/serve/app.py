@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
@@ -92,7 +92,7 @@ class _Server:
         app.add_api_route("/v1/card", self.show_card, methods=["GET"], response_class=PlainTextResponse)
         app.add_api_route("/", self.page, methods=["GET"], include_in_schema=False)
         if self.game:
-            app.include_router(self.game.router())
+            app.include_router(self.game.router(), dependencies=[Depends(self._count)])
             app.add_api_route("/play", play_page, methods=["GET"], include_in_schema=False)
         app.mount("/static", StaticFiles(directory=_STATIC))
         app.add_exception_handler(Refusal, _refused)
@@ -126,6 +126,10 @@ class _Server:
             for answer, (_, content), more in zip(answers, photographs, details_of, strict=True)
         ]
         return Results(results=results, ensemble=self.facts.ensemble)
+
+    def _count(self, request: Request) -> None:
+        """Count a request of the game, which needs no key: its pictures are for everybody who plays."""
+        self.rates.take(client_of(request, None), 1)
 
     def _client(self, request: Request) -> str:
         """Return who asks, with one photograph counted: who may send none is refused before it is sent."""
@@ -189,7 +193,7 @@ def _refuse_unreadable(pending: list[Pending]) -> None:
 async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Refusal)  # noqa: S101  by the table of handlers
     await let_finish(request)
-    headers = {"Connection": "close"} if error.status in (408, 413) else {}  # there may be more of its body
+    headers = {} if error.status in (404, 422) else {"Connection": "close"}  # there may be more of its body
     return JSONResponse({"error": error.reason}, error.status, {**error.headers, **headers})
 
 

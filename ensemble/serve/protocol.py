@@ -18,7 +18,7 @@ class BoundedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
         super().connection_made(transport)
-        self._silence = self.loop.call_later(_SECONDS, self._give_up)
+        self._wait()
         if len(self.connections) > self.most_connections:
             transport.close()
 
@@ -27,6 +27,15 @@ class BoundedProtocol(H11Protocol):
         self._silence.cancel()
         super().connection_lost(exc)
 
-    def _give_up(self) -> None:
-        if self.cycle is None:  # not even one request has come
+    def on_response_complete(self) -> None:
+        """Begin to wait for the next request."""
+        self._silence.cancel()
+        self._wait()
+        super().on_response_complete()
+
+    def _wait(self) -> None:
+        self._silence = self.loop.call_later(_SECONDS, self._give_up, self.cycle)
+
+    def _give_up(self, last: object) -> None:
+        if self.cycle is last and (self.cycle is None or self.cycle.response_complete):  # no request since
             self.transport.close()

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from ensemble.core.storage.hashing import digest
 from ensemble.predict.answers import Answer
 from ensemble.predict.bundle.manifest import Manifest, Scores, Spectra, Verdicts
-from ensemble.predict.verdicts import in_words
+from ensemble.predict.verdicts import in_words, weight_of
 from ensemble.serve.limits import MEBIBYTE, Limits
 from ensemble.serve.provenance.reading import Provenance
 
@@ -38,6 +38,15 @@ class FalsePositiveRate(Section):
     variant: str
 
 
+class VerdictWeight(Section):
+    """How often exactly this verdict is given, by the worst of the variants that the limits hold for."""
+
+    fakes: float
+    """To fakes like those of training: lower end of the 95 % interval."""
+    reals: float
+    """To real photographs: upper end."""
+
+
 class Result(Section):
     """The answer about one photograph."""
 
@@ -55,6 +64,8 @@ class Result(Section):
     prior: float
     false_positives: FalsePositiveRate | None
     """Null where the verdict accuses nobody."""
+    weight: VerdictWeight | None
+    """How often this verdict is given; null where nothing is said."""
     doubt: float | None
     """Distance from the training photographs, in units of the limit: above 1 nothing is said."""
     members: dict[str, float]
@@ -152,7 +163,7 @@ def result_of(
     provenance: Provenance | None = None,
 ) -> Result:
     """Return an answer as the API gives it."""
-    rate = answer.false_positives
+    rate, weight = answer.false_positives, weight_of(answer.verdict, manifest.verdicts)
     return Result(
         name=answer.name,
         sha256=hashlib.sha256(content).hexdigest(),
@@ -165,6 +176,7 @@ def result_of(
         and FalsePositiveRate(
             share=rate.share, low=rate.low, high=rate.high, photographs=rate.real, variant=rate.variant
         ),
+        weight=weight and VerdictWeight(fakes=weight.fakes, reals=weight.reals),
         doubt=answer.doubt,
         members=dict(answer.members),
         width=answer.width,

@@ -64,7 +64,7 @@ def _doubt(manifest: Manifest) -> str:
     if manifest.doubt is None:
         return ""
     share = manifest.doubt.held_out_share
-    return f"of pictures further from the training photographs than {share:.1%} of the held-out ones, "
+    return f"of pictures further from the training photographs than {1 - share:.1%} of the held-out ones, "
 
 
 def _row(rate: Rate) -> str:

@@ -12,6 +12,7 @@ from ensemble.core.console.console import make_console, say, verbs
 from ensemble.core.console.options import BundleArgument, OofOption, StoreArgument, StoredDataOption
 from ensemble.core.console.status import StatusLine
 from ensemble.core.storage.files import location
+from ensemble.core.storage.lock import only_writer
 from ensemble.predict.bundle.files import BundleFiles
 from ensemble.predict.info import info_lines
 
@@ -23,7 +24,7 @@ def make(
     oof: OofOption = Path("oof"),
     photographs: Annotated[
         int, typer.Option(min=0, help="How many training photographs the error rates are measured on; 0 for all.")
-    ] = 400,
+    ] = 500,
     max_ms_per_photo: Annotated[
         float | None,
         typer.Option(min=0, help="Keep the best members that answer within so many milliseconds on one thread."),
@@ -40,7 +41,7 @@ def make(
     path = location(out or f"{experiment.name}.bundle")
     check_target(path)
     console = make_console()
-    with StatusLine(console) as status:
+    with StatusLine(console) as status, only_writer(path, "bundle", "-o"):
         inputs = open_inputs(found, experiment, data, status, max_ms_per_photo)
         manifest = BundleMaker(inputs, photographs, status).make(path)
     console.print("\n".join(info_lines(manifest)), markup=False)

@@ -41,7 +41,9 @@ def verdicts_of(answers: Sequence[HeldOutAnswers]) -> Verdicts:
     found = [decided(each) for each in answers]
     limits, nested = _limits(answers, found), nested_limits(answers)
     rates = tuple(_rate(each, here, nested) for each, here in zip(answers, found, strict=True))
-    return Verdicts(strong=limits.strong, some=limits.some, strong_rate=STRONG_RATE, some_rate=SOME_RATE, rates=rates)
+    least = min(filter(None, (rate.real - rate.undecided_real for rate in rates if rate.guaranteed)))
+    strong, some = (max(rate, 1 / (least + 1)) for rate in (STRONG_RATE, SOME_RATE))  # of fewer no limit holds less
+    return Verdicts(strong=limits.strong, some=limits.some, strong_rate=strong, some_rate=some, rates=rates)
 
 
 def nested_limits(answers: Sequence[HeldOutAnswers]) -> dict[int, Thresholds]:

@@ -17,10 +17,11 @@ from ensemble.core.console.status import StatusLine
 from ensemble.core.console.text import plural
 from ensemble.core.storage.files import Location
 from ensemble.core.threads import threads
-from ensemble.engine.recipes.code import features_key, framework_code, versions
+from ensemble.engine.recipes.code import code_version, features_key, framework_code, versions
 from ensemble.engine.tasks.features import TableRequest
 from ensemble.predict.bundle.files import Content
 from ensemble.predict.bundle.manifest import CARD, SCHEMA, Doubt, Manifest, Scope, Scores, Verdicts
+from ensemble.predict.bundle.readers import READERS
 from ensemble.predict.bundled_ensemble import BundledEnsemble
 from ensemble.predict.doubt import DOUBT
 from ensemble.predict.faces.mtcnn import FaceFinder, FacesNotAvailable
@@ -41,6 +42,10 @@ from ensemble.stress.robustness.sample import sample_rows
 
 SCOPE: Final = Scope(lowest_quality=LOWEST_QUALITY, largest_scale=LARGEST_SCALE, largest_angle=LARGEST_ANGLE)
 DOUBT_FOLDER: Final = "doubt"
+_OF_THE_BLEND: Final = (  # keys of blend.json; others, such as seconds, differ from run to run
+    "members", "without", "chosen", "elected", "decision_rule", "elected_rules", "blender", "decision",
+    "columns_sha256", "predictions_sha256", "data_sha256", "folds_sha256",
+)  # fmt: skip
 _TIMED: Final = 16  # photographs
 _FACES: Final = 256  # training photographs whose faces are measured
 
@@ -68,11 +73,11 @@ class BundleMaker:
 
     def make(self, path: Location) -> Manifest:
         """Measure, and write the bundle."""
-        unfinished = UnfinishedAnswers(path, self._made_from) if isinstance(path, Path) else None
+        unfinished = UnfinishedAnswers(path, self.made_from) if isinstance(path, Path) else None
         with threads(self.cores):
             difference = check_against_store(self._ensemble, self.inputs)
             self.status.start(f"the models agree with the store to {difference:.0e}")
-            first = self.answers(VARIANTS[:1], unfinished)
+            first = self.answers(VARIANTS[:1])  # kept by nobody, since they are checked
             check_held_out(first[0], self.inputs)
             verdicts = verdicts_of([*first, *self.answers(VARIANTS[1:], unfinished)])
         parts, content = replace(self._parts, doubt=self._doubt), self._models.content_of(self._parts)
@@ -91,7 +96,9 @@ class BundleMaker:
         possible = [variant for variant in variants if self.template is not None or not variant.aligned]
         known = {each.name: unfinished.read(each) for each in possible} if unfinished else {}
         found = {name: answers for name, answers in known.items() if answers is not None}
-        step = f"predicting {plural(len(self._held_out.rows), 'held-out photograph')}, {len(possible)} variants"
+        step = (
+            f"predicting {plural(len(self._held_out.rows), 'held-out photograph')}, {plural(len(possible), 'variant')}"
+        )
         self.status.start(f"{step}, {len(found)} of which are there" if found else step, len(found) / len(possible))
         for variant in possible:
             if variant.name not in found:
@@ -105,10 +112,21 @@ class BundleMaker:
         self.status.update((done + part) / total)
 
     @property
-    def _made_from(self) -> list[Any]:
-        inputs = self.inputs
-        members = [member.signature for member in inputs.members.values()]
-        return [framework_code(), versions(), inputs.manifest, members, self.photographs]
+    def made_from(self) -> list[Any]:
+        """What answers about held-out photographs depend on, as JSON values."""
+        inputs, template = self.inputs, self.template
+        return [
+            {name: code_version(path) for name, path in READERS.items()},
+            framework_code(),
+            versions(),
+            {key: inputs.manifest.get(key) for key in _OF_THE_BLEND},
+            list(inputs.manifest["blenders"]),
+            inputs.experiment.blend.model_dump(mode="json"),
+            [member.signature for member in inputs.members.values()],
+            self._columns and self._columns.key,
+            template and template.to_json(),
+            self.photographs,
+        ]
 
     @cached_property
     def _held_out(self) -> HeldOut:

@@ -40,4 +40,6 @@ def _reader(transformer: Any, size: tuple[int, int]) -> Reader | None:
         return None
     with tempfile.TemporaryDirectory() as folder:
         settings = dict(transformer.export(Path(folder), size))
+        if any(Path(folder).iterdir()):  # a network, say: too much for a picture beside an answer
+            return None
     return Reader(reader=settings.pop("reader"), folder="spectra", settings=settings)

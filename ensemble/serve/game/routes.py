@@ -24,6 +24,7 @@ from ensemble.serve.refusals import Refusal
 _PAGE: Final = Path(__file__).parent.parent / "static" / "play.html"
 _GAIN: Final = 6  # of the residual, which has a few grey levels
 _ENLARGED: Final = 3
+_MOST_SIDE: Final = 192  # pixels of the middle
 _MOST_ROUNDS: Final = 500
 _RANDOM: Final = random.SystemRandom()
 
@@ -95,8 +96,8 @@ class GameRoutes:
     def residual(self, identifier: str) -> Response:
         """Return the finest structure of a picture's middle, amplified and enlarged."""
         pixels = _decoded(self._found(identifier)).pixels
-        height, width = pixels.shape[:2]
-        middle = Image.fromarray(pixels).crop((width // 4, height // 4, width - width // 4, height - height // 4))
+        top, left = (max(side // 4, (side - _MOST_SIDE) // 2) for side in pixels.shape[:2])
+        middle = Image.fromarray(pixels[top : pixels.shape[0] - top, left : pixels.shape[1] - left])
         fine = np.asarray(middle, np.float32) - np.asarray(middle.filter(ImageFilter.GaussianBlur(1)), np.float32)
         amplified = np.clip(128 + _GAIN * fine, 0, 255).astype(np.uint8)
         return _png(amplified.repeat(_ENLARGED, axis=0).repeat(_ENLARGED, axis=1))

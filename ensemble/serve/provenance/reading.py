@@ -21,6 +21,7 @@ _SAYS: Final = "It says that a machine made the picture, or a part of it."
 _SUMMARIES: Final = {
     "none": "The file has no signed manifest. That says nothing: most cameras write none, most services remove it.",
     "not read": "The file names a signed manifest, and this server has no c2pa-python to read it.",
+    "failed": "What the file says of its origin could not be read in time. That says nothing.",
     "unreadable": "The file has what looks like a signed manifest, and it cannot be read. That says nothing.",
     "trusted": "The file has a signed manifest. It belongs to this file, and its certificate is of the trust list.",
     "valid": "The file has a signed manifest. It belongs to this file; who signed it is not verified.",
@@ -34,7 +35,7 @@ class Provenance(BaseModel):
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     manifest: str
-    """Of C2PA: none, not read, unreadable, invalid, valid or trusted."""
+    """Of C2PA: none, not read, failed, unreadable, invalid, valid or trusted."""
     says_generated: bool
     """Whether it says that a machine made the picture, or a part of it."""
     summary: str
@@ -58,7 +59,7 @@ class ProvenanceReader:
 
 def _provenance(said: dict[str, Any]) -> Provenance:
     manifest, facts, generated = said.get("manifest"), said.get("facts", []), bool(said.get("says_generated"))
-    manifest = manifest if manifest in _SUMMARIES else "unreadable"
+    manifest = manifest if manifest in _SUMMARIES else "failed"
     summary = " ".join([_SUMMARIES[manifest], *[_SAYS] * generated, *[_CLAIMS] * bool(facts)])
     return Provenance(manifest=manifest, says_generated=generated, summary=summary, facts=facts)
 

@@ -15,17 +15,18 @@ export function answerOf(file, result, facts, ensemble, caution) {
   article.classList.add({ [STRONG]: "strong", [SOME]: "some", [CANNOT]: "cannot" }[result.verdict] || "none");
   showPhotograph(part, file, result);
   part(".verdict").textContent = result.verdict;
+  part(".synthetic").hidden = !ensemble.synthetic;
   part(".reason").textContent = result.reason && `${result.reason[0].toUpperCase()}${result.reason.slice(1)}.`;
   part(".meaning").textContent = result.meaning;
   article.setAttribute("aria-label", `${result.name}: ${result.verdict}`);
   if (result.verdict === CANNOT || result.probability === null) {
-    for (const selector of [".prior", ".probability"]) part(selector).remove();
+    for (const selector of [".prior", ".probability", ".members", ".patches"]) part(selector).remove();
   } else {
-    offerPrior(part, result, facts);
+    offerPrior(part, result);
+    showMembers(part(".members"), result);
+    offerPatches(part(".patches"), file, result, facts);
   }
-  showMembers(part(".members"), result);
   showSpectrum(part(".spectrum"), result, facts);
-  offerPatches(part(".patches"), file, result);
   provenanceOf(part(".provenance"), result);
   part(".html").addEventListener("click", () => savePage(article, file, result, ensemble, caution));
   part(".json").addEventListener("click", () => saveJson(result, ensemble, caution));
@@ -42,13 +43,13 @@ function showPhotograph(part, file, result) {
   part("figcaption").textContent = `${result.name} (${size})`;
 }
 
-function offerPrior(part, result, facts) {
+function offerPrior(part, result) {
   const slider = part(".prior input"), output = part(".prior output");
   const show = () => {
     const prior = priorOf(slider.value);
     output.textContent = `${count(1000 * prior)} in a thousand`;
     slider.setAttribute("aria-valuetext", output.textContent);
-    part(".odds").textContent = odds(result, facts, prior);
+    part(".odds").textContent = odds(result, prior);
     part(".probability").textContent =
       `By the models alone, the probability that it is generated is ${percent(underPrior(result.probability, result.prior, prior))} ` +
       `there; among the training photographs, of which ${percent(result.prior)} were, it is ${percent(result.probability)}.`;
@@ -59,18 +60,16 @@ function offerPrior(part, result, facts) {
 }
 
 /** Natural frequencies: what such an answer means where a share of all pictures is generated. */
-function odds(result, facts, prior) {
-  const clean = facts.verdicts.rates[0];
+export function odds({ verdict, weight }, prior) {
   const fakes = 1000 * prior, reals = 1000 - fakes;
   const start = `Of a thousand photographs, ${count(fakes)} are generated.`;
-  if (!result.false_positives) {
-    const missed = 1 - (clean.some_found + clean.undecided_fake) / clean.fake;
-    return `${start} About ${count(fakes * missed)} of these would show no evidence either.`;
+  if (!weight) return start;
+  if (verdict !== STRONG && verdict !== SOME) {
+    return `${start} At least ${count(fakes * weight.fakes)} of these show no evidence either, more of generators unlike those of training.`;
   }
-  const found = (result.verdict === STRONG ? clean.strong_found : clean.some_found) / clean.fake;
-  const hits = fakes * found, alarms = reals * result.false_positives.high;
-  return `${start} About ${count(hits)} of these would show as much evidence, and up to ${count(alarms)} of the real ones. ` +
-    `So of the photographs with such an answer ${percent(hits / (hits + alarms))} or more are generated.`;
+  const hits = fakes * weight.fakes, alarms = reals * weight.reals;
+  return `${start} If their generators are like those of training, ${count(hits)} of them or more get this answer, and up to ` +
+    `${count(alarms)} of the real ones. Then of the photographs with this answer at least ${percent(hits / (hits + alarms))} are generated.`;
 }
 
 function showMembers(table, result) {

@@ -20,8 +20,9 @@ function showTested() {
   const { scores, size, verdicts } = facts;
   const faces = facts.finds_faces ? "In photographs of other sizes the face is found and brought to this size." : "Photographs of other sizes are refused.";
   byId("trained").textContent =
-    `Trained on photographs of ${size[1]} × ${size[0]} px. ${faces} On ${scores.n.toLocaleString("en")} photographs that it had not seen, ` +
-    `${percent(scores.accuracy, 1)} ± ${(100 * scores.standard_error).toFixed(1)} points of its decisions were right; ${percent(facts.prior)} of them were generated.`;
+    `Trained on photographs of ${size[1]} × ${size[0]} px. ${faces} If it had to choose between two, it would be right about ` +
+    `${percent(scores.accuracy, 1)} of ${scores.n.toLocaleString("en")} photographs that it had not seen, ${percent(facts.prior)} of them ` +
+    "generated. The answers here accuse less readily. Of held-out photographs, all counted:";
   const head = document.createElement("thead"), body = document.createElement("tbody");
   head.append(row(...["Photographs", "Real, some or strong evidence", "Fakes, some or strong evidence", "Cannot say"].map((text) => element("th", text, { scope: "col" }))));
   for (const rate of verdicts.rates) {

@@ -2,11 +2,7 @@
 import { send } from "./send.js";
 import { element } from "./dom.js";
 
-export function offerPatches(details, file, result) {
-  if (result.probability === null) {
-    details.remove();
-    return;
-  }
+export function offerPatches(details, file, result, facts) {
   const button = details.querySelector("button"), wait = details.querySelector(".wait");
   button.addEventListener("click", async () => {
     button.disabled = true;
@@ -14,7 +10,9 @@ export function offerPatches(details, file, result) {
     try {
       const found = await send("/v1/patches", file);
       wait.textContent = "Orange parts count toward generated, blue parts against it.";
-      button.replaceWith(mapOf(file, result, found.changes));
+      const map = mapOf(file, result, facts, found.changes);
+      button.replaceWith(map);
+      map.focus();
     } catch (error) {
       wait.textContent = error.message;
       button.disabled = false;
@@ -22,10 +20,11 @@ export function offerPatches(details, file, result) {
   });
 }
 
-function mapOf(file, result, changes) {
-  const square = result.width === result.height;
-  const box = element("div", "", { className: "map" });
-  if (square) box.append(element("img", "", { src: URL.createObjectURL(file), alt: "" }));
+function mapOf(file, result, facts, changes) {
+  // Of other sizes the models saw a part of the picture, which would not lie below the cells.
+  const whole = result.height === facts.size[0] && result.width === facts.size[1];
+  const box = element("div", "", { className: "map", tabIndex: -1 });
+  if (whole) box.append(element("img", "", { src: URL.createObjectURL(file), alt: "" }));
   const canvas = element("canvas", "", { width: changes[0].length, height: changes.length });
   canvas.setAttribute("role", "img");
   const most = Math.max(...changes.flat().map(Math.abs), 0.1);
@@ -36,6 +35,6 @@ function mapOf(file, result, changes) {
     context.fillRect(x, y, 1, 1);
   }));
   box.append(canvas);
-  if (!square) canvas.style.position = "static"; // the face was cut out: the picture would not lie below it
+  if (!whole) canvas.style.position = "static";
   return box;
 }

@@ -6,7 +6,7 @@ import { spectrumOf } from "./spectrum.js";
 const byId = (id) => document.getElementById(id);
 const SECTIONS = ["start", "round", "end"];
 const WORDS = [[55, "guessing"], [70, "rather unsure"], [85, "fairly sure"], [95, "sure"], [101, "certain"]];
-let game = null, facts = null, rounds = [], begun = 0;
+let game = null, facts = null, rounds = [], begun = 0, asking = false;
 
 async function fetched(path, options) {
   const response = await fetch(path, options);
@@ -71,8 +71,10 @@ function howSure() {
 
 async function answer() {
   const picture = game.pictures[rounds.length], seconds = (performance.now() - begun) / 1000;
-  const truth = await fetched(`/v1/game/pictures/${picture}/truth`);
   const saidFake = document.querySelector("[name=kind]:checked").value === "fake";
+  if (asking) return;
+  asking = true;
+  const truth = await fetched(`/v1/game/pictures/${picture}/truth`).finally(() => { asking = false; });
   const right = saidFake === truth.fake, kind = truth.fake ? "A machine made it" : "A camera took it";
   rounds.push({
     fake: truth.fake, said_fake: saidFake, sure: Number(byId("sure").value) / 100, probability: truth.probability, seconds,

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from rich.console import Console
 
 from ensemble.core.console.status import StatusLine
@@ -33,6 +33,7 @@ from ensemble.predict.making.unfinished import UnfinishedAnswers
 from ensemble.predict.making.variants import VARIANTS, Variant
 from ensemble.predict.predictor import load_bundle
 from ensemble.store.oof import OofStore
+from members.forensics import Spectra
 from tests.commands import run_here
 from tests.competitions import write_config
 from tests.conftest import train_inline
@@ -225,13 +226,19 @@ def test_a_store_without_a_blend_cannot_be_bundled(trained: OofStore, tmp_path: 
 
 
 def test_a_bit_that_is_flipped_within_a_zip_is_noticed(tmp_path: Path) -> None:
-    golden = (GOLDEN / "schema-1.zip").read_bytes()
-    for place in range(200, len(golden), 7_919):
+    """Or it belongs to nothing that is read, such as dates, and the answers are the same."""
+    golden, blank, refused = (GOLDEN / "schema-1.zip").read_bytes(), np.zeros((32, 32, 3), np.uint8), 0
+    (expected,) = load_bundle(GOLDEN / "schema-1.zip").predict([blank])
+    places = range(200, len(golden), 7_919)
+    for place in places:
         content = bytearray(golden)
         content[place] ^= 0x10
         (tmp_path / "faces.bundle").write_bytes(content)
-        with suppress(UserError):  # some bits belong to nothing that is read, such as dates
-            load_bundle(tmp_path / "faces.bundle")
+        try:
+            assert load_bundle(tmp_path / "faces.bundle").predict([blank]) == [expected]
+        except UserError:
+            refused += 1
+    assert refused > len(places) / 2
 
 
 def test_something_else_is_not_overwritten(bundled_store: OofStore, tmp_path: Path) -> None:
@@ -284,14 +291,37 @@ def test_an_interrupted_bundling_goes_on(
         make()
     assert not (tmp_path / "faces.bundle").exists()
     manifest = make()
-    assert predicted[3:] == [predicted[2], *predicted[4:]]
-    assert len(set(predicted[4:]) & set(predicted[:3])) == 0, "what was measured is not measured again"
+    assert predicted[3:5] == [predicted[0], predicted[2]], "photographs as they are, which are checked, then the rest"
+    assert predicted[1] not in predicted[3:], "what was measured is not measured again"
     assert manifest.verdicts == BundleFiles(made).manifest.verdicts
     assert [path.name for path in tmp_path.iterdir()] == ["faces.bundle"]
 
 
-def test_answers_of_other_photographs_are_not_gone_on_with(tmp_path: Path) -> None:
-    """A file that is damaged is none."""
+def test_what_answers_are_made_from_is_the_same_each_time_and_changes_with_the_models(
+    bundled_store: OofStore, competition_folder: Path
+) -> None:
+    """Also where the blend of fewer members is made anew each time."""
+    status = StatusLine(Console(file=StringIO()))
+
+    def made_from(limit: float | None = None, **changes: Any) -> list[Any]:
+        inputs = open_inputs(bundled_store, bundled_store.experiment(), competition_folder, status, limit)
+        manifest = {**inputs.manifest, **changes}
+        return BundleMaker(replace(inputs, manifest=manifest), 400, status).made_from
+
+    assert made_from() == made_from()
+    assert made_from(1e6) == made_from(1e6)
+    assert made_from() != made_from(decision={"temperature": 2.0, "shift": 0.0})
+    assert made_from() != made_from(predictions_sha256={})
+
+
+def test_a_spectrum_is_that_of_the_training_photographs(made: Path, competition_folder: Path) -> None:
+    bundle, path = load_bundle(made), sorted((competition_folder / "train").iterdir())[0]
+    found = bundle.spectrum(bundle.prepare("a", path.read_bytes))
+    (expected,) = Spectra().transform(np.asarray(Image.open(path).convert("RGB"))[None])
+    np.testing.assert_allclose(found, expected[:129], atol=1e-4)
+
+
+def test_answers_of_other_photographs_and_damaged_ones_are_not_gone_on_with(tmp_path: Path) -> None:
     zeros, variant = np.zeros(3), VARIANTS[0]
     answers = HeldOutAnswers(variant, np.arange(3), np.arange(3), np.arange(3), zeros, zeros[:, None], zeros, zeros < 1)
     unfinished = UnfinishedAnswers(tmp_path / "faces.bundle", [400])
@@ -300,7 +330,9 @@ def test_answers_of_other_photographs_are_not_gone_on_with(tmp_path: Path) -> No
     found = unfinished.read(variant)
     assert found is not None
     assert vars(found).keys() == vars(answers).keys()
-    assert found.prepared.dtype == bool
+    for name, array in vars(answers).items():
+        if name != "variant":
+            np.testing.assert_array_equal(vars(found)[name], array, strict=True)
     assert UnfinishedAnswers(tmp_path / "faces.bundle", [200]).read(variant) is None
     (path,) = unfinished.folder.iterdir()
     path.write_bytes(path.read_bytes()[:-1])

@@ -15,12 +15,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from ensemble.core.metrics.intervals import wilson_interval
 from ensemble.core.storage.lock import only_writer
 from ensemble.predict.bundle.manifest import MANIFEST, Rate, Verdicts
 from ensemble.predict.photographs.sources import Source
 from ensemble.predict.predictor import Bundle, load_bundle
 from ensemble.predict.unfinished import UnfinishedRows
-from ensemble.predict.verdicts import CANNOT, NO, SOME, STRONG, false_positives, in_words, limits_for, verdict_of
+from ensemble.predict.verdicts import (
+    CANNOT,
+    NO,
+    SOME,
+    STRONG,
+    false_positives,
+    in_words,
+    limits_for,
+    verdict_of,
+    weight_of,
+)
 from tests.commands import run_here, run_process
 from tests.competitions import photograph
 
@@ -67,6 +78,17 @@ def rate(title: str, real: int, strong: int, some: int, *, guaranteed: bool = Tr
         undecided_fake=0,
         **counts,
     )
+
+
+def test_the_weight_of_a_verdict_is_of_exactly_that_verdict_on_the_worst_variant() -> None:
+    rates = (rate("clean", 200, 1, 5), rate("blur", 200, 50, 90, guaranteed=False))
+    verdicts = Verdicts(strong=3.0, some=1.0, strong_rate=0.005, some_rate=0.02, rates=rates)
+    for verdict, fakes, reals in ((STRONG, 8, 1), (SOME, 1, 4), (NO, 1, 195)):
+        weight = weight_of(verdict, verdicts)
+        assert weight is not None
+        assert weight.fakes == pytest.approx(wilson_interval(fakes, 10)[0])
+        assert weight.reals == pytest.approx(wilson_interval(reals, 200)[1])
+    assert weight_of(CANNOT, verdicts) is None
 
 
 def test_the_worst_rate_of_those_that_hold_is_stated() -> None:
