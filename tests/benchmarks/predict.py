@@ -96,6 +96,17 @@ def listed(folder: Path, photographs: list[Path], count: int) -> Path:
     return path
 
 
+def print_report(figures: dict[str, Any], goals: dict[str, tuple[float, str]]) -> None:
+    """Print a line for each figure, and all as JSON."""
+    report = {}
+    for name, value in figures.items():
+        goal, sign = goals.get(name, (None, ""))
+        met = goal is None or (value >= goal if sign == ">=" else value <= goal)
+        report[name] = {"value": float(value), "goal": goal, "met": bool(met)}
+        print(f"{name:32} {value:10.3f}   {sign} {goal if goal is not None else '-'}")  # noqa: T201
+    print(json.dumps({"figures": report, "absent": []}))  # noqa: T201
+
+
 def main() -> None:
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as temporary:
@@ -119,13 +130,7 @@ def main() -> None:
             ]
             figures |= {f"gib_{engine}_{FEW}": peaks[0], f"gib_{engine}_{MANY}": peaks[1]}
             figures[f"memory_growth_{engine}"] = peaks[1] / peaks[0]
-    report = {}
-    for name, value in figures.items():
-        goal, sign = GOALS.get(name, (None, ""))
-        met = goal is None or (value >= goal if sign == ">=" else value <= goal)
-        report[name] = {"value": value, "goal": goal, "met": met}
-        print(f"{name:32} {value:10.3f}   {sign} {goal if goal is not None else '-'}")  # noqa: T201
-    print(json.dumps({"figures": report, "absent": []}))  # noqa: T201
+    print_report(figures, GOALS)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ competition. The rival is the same bundle called by `Bundle.predict` in one proc
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -27,7 +26,7 @@ import numpy as np
 import psutil
 
 from ensemble.predict.predictor import load_bundle
-from tests.benchmarks.predict import CORES, bundle_of, run
+from tests.benchmarks.predict import CORES, bundle_of, print_report, run
 
 CLIENTS, REQUESTS, MANY = (1, 8, 32), 192, 10_000
 GOALS = {
@@ -151,13 +150,7 @@ def main() -> None:
         cheap = bundle_of(folder, "boosted_forensics")
         figures |= killed_worker(cheap, contents[:32])
         figures |= memory(cheap, contents)
-    report = {}
-    for name, value in figures.items():
-        goal, sign = GOALS.get(name, (None, ""))
-        met = goal is None or (value >= goal if sign == ">=" else value <= goal)
-        report[name] = {"value": float(value), "goal": goal, "met": bool(met)}
-        print(f"{name:32} {value:10.3f}   {sign} {goal if goal is not None else '-'}")  # noqa: T201
-    print(json.dumps({"figures": report, "absent": []}))  # noqa: T201
+    print_report(figures, GOALS)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How well somebody tells real from generated: accuracy, sensitivity, bias, and how sure they were when right.
+"""How well somebody knows real from generated: accuracy, sensitivity, bias, and how sure they were when right.
 
 Sensitivity d' and criterion c are those of signal detection (Green and Swets, 1966), with the log-linear correction of
 Hautus (1995) that keeps them finite, and intervals by the variance of Gourevitch and Galanter (1967).
