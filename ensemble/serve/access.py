@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
 from starlette.requests import Request
 
 from ensemble.serve.refusals import Refusal
 
-LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
+LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+_ANY: Final = "*"
+_OF_ONE_CLIENT: Final = 64  # bits: who has an address of IPv6 has all that begin with the same ones
 _BEARER: Final = "bearer "
 
 
@@ -23,7 +27,7 @@ def client_of(request: Request, key: str | None) -> str:
     """
     if request.headers.get("sec-fetch-site") == "cross-site":  # a page elsewhere, by the browser's own word
         raise Refusal(403, "another page may not ask this server")
-    address = request.client.host if request.client else ""
+    address = _address(request.client.host if request.client else "")
     if key is None:
         return address
     given = request.headers.get("x-api-key") or _after_bearer(request.headers.get("authorization", ""))
@@ -36,11 +40,35 @@ def _after_bearer(header: str) -> str:
     return header[len(_BEARER) :] if header.lower().startswith(_BEARER) else ""
 
 
-def host_names(host: str, others: tuple[str, ...]) -> list[str]:
+def _address(host: str) -> str:
+    try:
+        address = ip_address(host)
+    except ValueError:  # of a proxy that says another name
+        return host
+    if isinstance(address, IPv6Address):
+        return str(address.ipv4_mapped or ip_network((address, _OF_ONE_CLIENT), strict=False))
+    return host
+
+
+def host_names(host: str, others: Sequence[str]) -> list[str]:
     """Return the names that requests may call the server by: others come from pages that point their name here.
 
     A server that listens on all addresses answers to any name, unless names are given.
     """
-    if others:
-        return [*LOOPBACK, *others]
-    return ["*"] if host in ("0.0.0.0", "::") else [*LOOPBACK, host]  # noqa: S104  compared, not bound
+    if not others and host in ("0.0.0.0", "::"):  # noqa: S104  compared, not bound
+        return [_ANY]
+    return [name.lower() for name in (*LOOPBACK, *(others or (host,)))]
+
+
+def check_name(request: Request, names: Sequence[str]) -> None:
+    """Refuse a request that calls the server by another name.
+
+    Raises
+    ------
+    Refusal
+        The name is none of `names`.
+    """
+    name = request.headers.get("host", "").lower()
+    name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
+    if _ANY not in names and name not in names:
+        raise Refusal(400, "the server is called by another name; those that it answers to are given by --name")

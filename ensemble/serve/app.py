@@ -14,22 +14,21 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from ensemble.core.storage.files import location
 from ensemble.predict.bundle.files import BundleFiles
 from ensemble.predict.bundle.manifest import CARD
 from ensemble.predict.predictor import Bundle, Pending
-from ensemble.serve.access import client_of
+from ensemble.serve.access import check_name, client_of
 from ensemble.serve.batches import Batches
 from ensemble.serve.game.pictures import pictures_of
 from ensemble.serve.game.routes import GameRoutes, play_page
-from ensemble.serve.headers import SafeHeaders
+from ensemble.serve.headers import HEADERS, SafeHeaders
 from ensemble.serve.patches import CELLS, changes, hidden
 from ensemble.serve.provenance.reading import Provenance, ProvenanceReader
 from ensemble.serve.rates import Rates
 from ensemble.serve.refusals import Refusal
-from ensemble.serve.results import Facts, Patches, Results, facts_of, result_of
+from ensemble.serve.results import Facts, Patches, Result, Results, facts_of, result_of
 from ensemble.serve.settings import Settings
 from ensemble.serve.uploads import Upload, Uploads, let_finish
 
@@ -84,6 +83,7 @@ class _Server:
             docs_url=None,  # its page loads scripts from elsewhere
             redoc_url=None,
             lifespan=self._lifespan,
+            dependencies=[Depends(self._check_name)],
         )
         app.add_api_route("/v1/check", self.check, methods=["POST"], response_model=Results, responses=_ANSWERS)
         app.add_api_route("/v1/patches", self.patches, methods=["POST"], response_model=Patches, responses=_ANSWERS)
@@ -99,7 +99,6 @@ class _Server:
         app.add_exception_handler(HTTPException, _not_found)
         app.add_exception_handler(RequestValidationError, _misspelt)
         app.add_exception_handler(Exception, _failed)
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=self.settings.host_names, www_redirect=False)
         app.add_middleware(SafeHeaders)
         return app
 
@@ -115,17 +114,26 @@ class _Server:
         """
         client = self._client(request)
         async with self.uploads.photographs(request) as photographs, self._in_time():
-            self.rates.take(client, len(photographs) - 1)
+            self.rates.take(client, len(photographs) - 1, 1)
             with self.batches.room(len(photographs)):
                 pending = await self.batches.prepare(photographs)
                 _refuse_unreadable(pending)
-                answers = await self.batches.compute(pending)
-                details_of = await self._details(photographs, pending) if details else [(None, None)] * len(pending)
-        results = [
-            result_of(answer, content, self.bundle.manifest, *more)
-            for answer, (_, content), more in zip(answers, photographs, details_of, strict=True)
+                return Results(results=await self._results(photographs, pending, details), ensemble=self.facts.ensemble)
+
+    async def _results(self, photographs: list[Upload], pending: list[Pending], details: bool) -> list[Result]:
+        async with asyncio.TaskGroup() as tasks:  # what is given up is given up whole
+            answers = tasks.create_task(self.batches.compute(pending))
+            more = tasks.create_task(self._details(photographs, pending)) if details else None
+        calls = [
+            partial(result_of, answer, content, self.bundle.manifest, *each)
+            for answer, (_, content), each in zip(
+                answers.result(), photographs, more.result() if more else [(None, None)] * len(pending), strict=True
+            )
         ]
-        return Results(results=results, ensemble=self.facts.ensemble)
+        return await self.batches.beside(calls)
+
+    def _check_name(self, request: Request) -> None:
+        check_name(request, self.settings.host_names)
 
     def _count(self, request: Request) -> None:
         """Count a request of the game, which needs no key: its pictures are for everybody who plays."""
@@ -139,9 +147,11 @@ class _Server:
 
     async def _details(self, photographs: list[Upload], pending: list[Pending]) -> list[Details]:
         """Return the spectrum and the provenance of each photograph."""
-        spectra = self.batches.beside([partial(self.bundle.spectrum, each) for each in pending])
-        origins = asyncio.gather(*(self.origins.read(content) for _, content in photographs))
-        return list(zip(await spectra, await origins, strict=True))
+        spectra, origins = await asyncio.gather(
+            self.batches.beside([partial(self.bundle.spectrum, each) for each in pending]),
+            self.origins.read([content for _, content in photographs]),
+        )
+        return list(zip(spectra, origins, strict=True))
 
     async def patches(self, request: Request) -> Patches:
         """Return how the answer about one photograph changes when a part of it is hidden.
@@ -150,7 +160,7 @@ class _Server:
         """
         client = self._client(request)
         async with self.uploads.photographs(request) as photographs, self._in_time():
-            self.rates.take(client, CELLS * CELLS)
+            self.rates.take(client, CELLS * CELLS, 1)
             with self.batches.room(CELLS * CELLS + 1):
                 pending = await self.batches.prepare(photographs[:1])
                 _refuse_unreadable(pending)
@@ -210,4 +220,5 @@ async def _not_found(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _failed(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001  it is logged, without the photograph
-    return JSONResponse({"error": "the server made a mistake; try again, or report it"}, 500)
+    # It comes from outside of SafeHeaders.
+    return JSONResponse({"error": "the server made a mistake; try again, or report it"}, 500, HEADERS)

@@ -51,6 +51,8 @@ class Batches:
         Refusal
             Too many would wait.
         """
+        if photographs > self._most:  # to try again later would not help
+            raise Refusal(413, f"it counts as {photographs:,} photographs, and {self._most:,} may wait")
         if self.waiting + photographs > self._most:
             raise Refusal(503, "too many photographs are waiting; try again later", self.waiting * self._seconds)
         self.waiting += photographs

@@ -6,6 +6,7 @@ import os
 import resource
 import socket
 from contextlib import suppress
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -71,16 +72,18 @@ def main(
     listening = _listen(host, port)
     port = listening.getsockname()[1]
     address = f"http://{host if ':' not in host else f'[{host}]'}:{port}"
-    console.print(f"{manifest.name} answers at {address} (Ctrl-C ends it)", markup=False)
+    ready = f"{manifest.name} answers at {address} (Ctrl-C ends it)"
     if host not in LOOPBACK and api_key is None:
-        console.print("Everybody who reaches this machine can ask: set ENSEMBLE_API_KEY.", markup=False)
+        ready += "\nEverybody who reaches this machine can ask: set ENSEMBLE_API_KEY."
+    say_ready = partial(console.print, ready, markup=False)
     with suppress(KeyboardInterrupt):  # as SIGTERM and Ctrl-C end it: then all that had begun is answered
         if engine == "ray":
             from ensemble.serve.on_ray import run  # a small installation has no Ray
 
             listening.close()  # Ray listens itself
-            run(settings, host, port, workers)
+            run(settings, host, port, workers, say_ready)
         else:
+            say_ready()  # who asks from now on waits for the workers
             _run(settings, listening, workers)
 
 
@@ -100,8 +103,9 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _run(settings: Settings, listening: socket.socket, workers: int) -> None:
-    """Serve until a signal ends it; what has begun is finished first."""
+    """Serve until a signal ends it; what has begun is finished first. A worker that ends is started again."""
     import uvicorn
+    from uvicorn.config import STARTUP_FAILURE
     from uvicorn.supervisors import Multiprocess
 
     from ensemble.serve.protocol import BoundedProtocol
@@ -121,8 +125,9 @@ def _run(settings: Settings, listening: socket.socket, workers: int) -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=round(settings.limits.seconds) + 5,
+        timeout_worker_healthcheck=30,
     )
-    if workers > 1:
-        Multiprocess(config, sockets=[listening]).run()
-    else:
-        uvicorn.Server(config).run(sockets=[listening])
+    supervisor = Multiprocess(config, sockets=[listening])
+    supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        raise UserError("the server could not be started")

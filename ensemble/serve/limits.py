@@ -19,7 +19,7 @@ class Limits:
     request_bytes : int
         Of one request.
     memory_bytes : int
-        Of all requests that are read or answered at a time.
+        Of the bodies of all requests that are read or answered at a time; forms are in memory twice for a moment.
     waiting : int
         Photographs that may wait for the models.
     seconds : float

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
@@ -52,8 +53,8 @@ def build(arguments: dict[str, Any]) -> serve.Application:
     return application(Settings(**{"key": key, **others}, limits=limits), int(arguments.get("replicas", 1)))
 
 
-def run(settings: Settings, host: str, port: int, replicas: int) -> None:
-    """Serve until a signal ends it, on the cluster in RAY_ADDRESS or on a private Ray.
+def run(settings: Settings, host: str, port: int, replicas: int, say_ready: Callable[[], None]) -> None:
+    """Serve until a signal ends it, on the cluster in RAY_ADDRESS or on a private Ray; then call `say_ready`.
 
     Raises
     ------
@@ -65,6 +66,7 @@ def run(settings: Settings, host: str, port: int, replicas: int) -> None:
     try:
         serve.start(http_options={"host": host, "port": port})
         serve.run(application(settings, replicas), name=_NAME, route_prefix="/")
+        say_ready()
         threading.Event().wait()
     except RuntimeError as error:
         raise UserError(f"the replicas do not start ({' '.join(str(error).split())[:300]})") from None

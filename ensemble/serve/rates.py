@@ -18,14 +18,23 @@ class Rates:
         self._per_minute = per_minute
         self._clients = OrderedDict[str, tuple[float, float]]()  # photographs that may come, and since when
 
-    def take(self, client: str, photographs: int) -> None:
+    def take(self, client: str, photographs: int, before: int = 0) -> None:
         """Count photographs of a client.
+
+        Parameters
+        ----------
+        before : int
+            Photographs of the same request that were counted before.
 
         Raises
         ------
         Refusal
-            They are more than it may send now.
+            They are more than it may send now, or ever.
         """
+        if photographs + before > self._per_minute:  # to try again later would not help
+            raise Refusal(
+                413, f"it counts as {photographs + before:,} photographs, and {self._per_minute:,} a minute may come"
+            )
         now = time.monotonic()
         allowed, since = self._clients.pop(client, (float(self._per_minute), now))
         allowed = min(allowed + (now - since) * self._per_minute / 60, self._per_minute)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Final
 
 from fastapi import FastAPI
+from uvicorn.config import STARTUP_FAILURE
 
+from ensemble.core.console.console import make_console
+from ensemble.core.errors import UserError
 from ensemble.serve.app import make_app
 from ensemble.serve.protocol import BoundedProtocol
 from ensemble.serve.settings import Settings
@@ -18,4 +22,8 @@ def app() -> FastAPI:
     """Return the application."""
     settings = Settings.from_json(os.environ[SETTINGS])
     BoundedProtocol.most_connections = settings.limits.connections
-    return make_app(settings)
+    try:
+        return make_app(settings)
+    except UserError as error:
+        make_console(stderr=True).print(str(error), markup=False)
+        sys.exit(STARTUP_FAILURE)  # or it would be started again, and fail again

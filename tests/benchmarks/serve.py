@@ -6,7 +6,6 @@ competition. The rival is the same bundle called by `Bundle.predict` in one proc
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import signal
@@ -51,6 +50,11 @@ def serving(bundle: Path, *options: object) -> Iterator[tuple[psutil.Process, st
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(60)
+
+
+def workers_of(process: psutil.Process) -> list[psutil.Process]:
+    """Return the processes of a server that answer."""
+    return [child for child in process.children() if "spawn_main" in " ".join(child.cmdline())]
 
 
 def load(
@@ -116,8 +120,7 @@ def killed_worker(bundle: Path, contents: Sequence[bytes]) -> dict[str, float]:
     with serving(bundle, "--workers", 2) as (process, address), ThreadPoolExecutor(1) as pool:
         loading = pool.submit(load, address, list(contents) * 20, 8, 20)
         time.sleep(1.5)
-        workers = [child for child in process.children() if "spawn_main" in " ".join(child.cmdline())]
-        os.kill(workers[0].pid, signal.SIGKILL)
+        workers_of(process)[0].kill()
         answers, _, _ = loading.result()
         kinds = Counter("answered" if is_answer(answer) else "lost" for answer in answers)
         wrong = sum(
@@ -131,11 +134,12 @@ def killed_worker(bundle: Path, contents: Sequence[bytes]) -> dict[str, float]:
 def memory(bundle: Path, contents: Sequence[bytes]) -> dict[str, float]:
     """Memory of the server after a fifth of many requests, and after all."""
     with serving(bundle) as (process, address):
+        (worker,) = workers_of(process)
         sizes = []
         for _ in range(5):
             answers, _, _ = load(address, [contents[n % len(contents)] for n in range(MANY // 5)], 8)
             assert all(map(is_answer, answers))
-            sizes.append(process.memory_info().rss / 2**20)
+            sizes.append(worker.memory_info().rss / 2**20)
     return {"mib_after_2000": sizes[0], "mib_after_10000": sizes[-1], "memory_growth": sizes[-1] / sizes[0]}
 
 

@@ -21,7 +21,7 @@ def wilson_interval(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
     share, reach = right / n, z * z / n
     centre = (share + reach / 2) / (1 + reach)
     half = z * math.sqrt(share * (1 - share) / n + reach / (4 * n)) / (1 + reach)
-    return max(centre - half, 0.0), min(centre + half, 1.0)
+    return max(centre - half, 0.0) if right else 0.0, min(centre + half, 1.0) if right < n else 1.0
 
 
 def proportion_variance(hits: NDArray[np.bool_]) -> float:

@@ -18,11 +18,15 @@ MOST: Final = 200  # pictures of each kind that a server keeps
 _NAMES: Final = ("name", "path", "file")
 _LABELS: Final = ("target", "label", "fake")
 _PROBABILITIES: Final = ("pred", "probability")
+_OWN: Final = (
+    "Pictures that were put together by those who run this server; what is real and what the ensemble says of them is "
+    "as they have written it."
+)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture whose truth is known; `probability` of fake is the ensemble's, which had not seen it."""
+    """A picture whose truth is known; `probability` of fake is the ensemble's."""
 
     content: bytes
     fake: bool
@@ -37,11 +41,16 @@ class Pictures:
     ----------
     source : str
         Where they are from, in a sentence for players.
+    synthetic : bool
+        Whether the real ones were drawn by a program too.
+    unseen : bool
+        Whether the ensemble's answers are known to be by models that had not seen the pictures.
     """
 
     pictures: list[Picture]
     source: str
-    synthetic: bool = False
+    synthetic: bool
+    unseen: bool
 
 
 def pictures_of(path: Location) -> Pictures:
@@ -85,10 +94,11 @@ def _of_folder(folder: Path) -> Pictures:
     pictures = []
     for row in chosen:
         name, fake, probability = rows[row]
-        if not (folder / name).is_file():
+        path = folder / name
+        if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
             raise UserError(f"{tables[0]} names {name}, which is not in {folder}")
-        pictures.append(Picture((folder / name).read_bytes(), fake, probability))
-    return Pictures(pictures, "Pictures that were put together by those who run this server.")
+        pictures.append(Picture(path.read_bytes(), fake, probability))
+    return Pictures(pictures, _OWN, synthetic=False, unseen=False)
 
 
 def _rows(table: Path) -> list[tuple[str, bool, float | None]]:
@@ -103,9 +113,21 @@ def _rows(table: Path) -> list[tuple[str, bool, float | None]]:
         for number, row in enumerate(reader, 2):
             if row[label] not in ("0", "1"):
                 raise UserError(f"{table}, row {number}: {label} is {row[label]!r}; write 1 for generated, 0 for real")
-            known = probability and row[probability]
-            rows.append((row[name], row[label] == "1", float(known) if known else None))
+            known = row[probability] if probability else ""
+            rows.append((row[name], row[label] == "1", _probability(known, f"{table}, row {number}")))
         return rows
+
+
+def _probability(text: str, where: str) -> float | None:
+    if not text:
+        return None
+    try:
+        found = float(text)
+    except ValueError:
+        found = float("nan")
+    if not 0 <= found <= 1:
+        raise UserError(f"{where}: the probability of fake is {text!r}; write a number from 0 to 1, or nothing")
+    return found
 
 
 def _column(titles: Sequence[str], known: Sequence[str]) -> str | None:

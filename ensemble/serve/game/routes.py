@@ -38,6 +38,9 @@ class Game(BaseModel):
     """Pictures that a game may have."""
     source: str
     synthetic: bool
+    """Whether the real ones were drawn by a program too."""
+    unseen: bool
+    """Whether the ensemble's answers are known to be by models that had not seen the pictures."""
 
 
 class Truth(BaseModel):
@@ -45,7 +48,7 @@ class Truth(BaseModel):
 
     fake: bool
     probability: float | None
-    """Of fake, by the ensemble, which had not seen the picture."""
+    """Of fake, by the ensemble."""
     spectrum: list[float] | None
     """Log10 of the power at the frequencies of /v1/ensemble."""
 
@@ -66,7 +69,7 @@ class GameRoutes:
     """
 
     def __init__(self, pictures: Pictures, bundle: Bundle, secret: str) -> None:
-        self._source, self._synthetic, self._bundle = pictures.source, pictures.synthetic, bundle
+        self._origin = pictures
         self._pictures = {_identifier(picture, secret): picture for picture in pictures.pictures}
         self._kinds = [[name for name, each in self._pictures.items() if each.fake == kind] for kind in (False, True)]
         self._truth = cache(partial(_truth_of, bundle))
@@ -87,7 +90,8 @@ class GameRoutes:
         chosen = [identifier for kind in self._kinds for identifier in _RANDOM.sample(kind, each)]
         _RANDOM.shuffle(chosen)
         most = 2 * min(map(len, self._kinds))
-        return Game(pictures=chosen, most=most, source=self._source, synthetic=self._synthetic)
+        origin = self._origin
+        return Game(pictures=chosen, most=most, source=origin.source, synthetic=origin.synthetic, unseen=origin.unseen)
 
     def picture(self, identifier: str) -> Response:
         """Return a picture's pixels, without what its file says besides."""

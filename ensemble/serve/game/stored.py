@@ -46,7 +46,7 @@ def pictures_of_store(path: Location) -> Pictures:
     for name, content in contents.items():
         fake, probability = known[name]
         pictures.append(Picture(content, bool(fake), float(probability) if np.isfinite(probability) else None))
-    return Pictures(pictures, source, synthetic)
+    return Pictures(pictures, source, synthetic, unseen=True)
 
 
 def _contents(store: OofStore, names: list[str], labels: np.ndarray) -> tuple[dict[str, bytes], str]:

@@ -1,7 +1,8 @@
 """The process that reads what a file says of its origin: the file on stdin, JSON on stdout.
 
-Parsers of metadata and manifests are large, and the files are strangers': here a fault costs this process alone. It can
-open nothing, neither files nor connections, and has little time and memory.
+Parsers of metadata and manifests are large, and the files are strangers': here a fault costs this process alone. It
+gives up the right to open files and connections, and has little time and memory. That holds what a parser can be led to
+do, such as to fetch an address. It is no prison for a program: the operating system's means for that are yours to add.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from PIL import Image
 from ensemble.predict.photographs.bare import FORMATS
 from ensemble.serve.provenance import credentials, metadata
 
-SECONDS: Final = 5
+_SECONDS: Final = 5  # of a processor
 _MEMORY: Final = 2 * 2**30
 _MOST_FACTS: Final = 40
+_SAME: Final = {"MPO": "JPEG"}  # several photographs in a file, of which the first is a JPEG
 
 
 def main() -> None:
@@ -38,35 +40,45 @@ def main() -> None:
 
 def _confine() -> None:
     """Give up the right to open anything: of what is open already only the pipes are left."""
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+    limits = {
+        resource.RLIMIT_CPU: _SECONDS,
+        resource.RLIMIT_AS: _MEMORY,
+        resource.RLIMIT_CORE: 0,  # it would hold the photograph
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_NOFILE: 0,
+    }
+    for limit, most in limits.items():
+        resource.setrlimit(limit, (most, most))
 
 
 def _said(content: bytes, has_manifest: bool) -> dict[str, Any]:
-    facts: list[metadata.Fact] = []
-    mime, state, generated = "application/octet-stream", "none", False
+    facts, kinds = list[metadata.Fact](), set[str]()
+    mime, state = "application/octet-stream", "none"
     # Of any decoder: then there is nothing to be said.
     with suppress(Exception), Image.open(io.BytesIO(content), formats=FORMATS) as photograph:
-        mime = Image.MIME.get(photograph.format or "", mime)
-        facts += metadata.facts_of(content, photograph)
+        mime = Image.MIME.get(_SAME.get(str(photograph.format), str(photograph.format)), mime)
+        facts += metadata.facts_of(photograph)
+        kinds |= metadata.source_types(photograph)
     if has_manifest:
         state, store = _signed(content, mime)
-        facts = [*credentials.facts_of(store), *facts] if store else facts
-        generated = credentials.says_generated(store)
+        facts = [*credentials.facts_of(store), *facts]
+        kinds |= credentials.source_types(store)
     facts = [fact for fact in facts if fact[1]][:_MOST_FACTS]
-    return {"manifest": state, "says_generated": generated, "facts": facts}
+    return {"manifest": state, "says_generated": bool(kinds & metadata.GENERATED.keys()), "facts": facts}
 
 
 def _signed(content: bytes, mime: str) -> tuple[str, dict[str, Any]]:
-    """Return the state of the manifest, and what is in it."""
+    """Return the state of the manifest, and what is in it: nothing if it does not belong to the file."""
     try:
         store = credentials.read_manifest(content, mime)
     except ImportError:
         return "not read", {}
     except Exception:  # of c2pa's errors only the texts differ
         return "unreadable", {}
-    return ("none", {}) if store is None else (str(store.get("validation_state", "Invalid")).lower(), store)
+    if store is None:
+        return "none", {}
+    state = str(store.get("validation_state", "Invalid")).lower()
+    return state, {} if state == "invalid" else store
 
 
 if __name__ == "__main__":

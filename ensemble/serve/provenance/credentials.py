@@ -7,18 +7,14 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ensemble.serve.provenance.metadata import GENERATED, LONGEST, Fact, source_type
+from ensemble.serve.provenance.metadata import LONGEST, Fact, meaning_of
 
 # A manifest may name addresses: of itself, of a list of revoked certificates. None of them is called.
 _SETTINGS: Final = {
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
     "core": {"allowed_network_hosts": []},
 }
-_STATES: Final = {
-    "Trusted": "the signature is valid, and its certificate is of the trust list",
-    "Valid": "the signature is valid; who signed it is not verified, since this server has no trust list",
-    "Invalid": "the manifest does not belong to this file, or the signature is wrong",
-}
+_SIGNERS: Final = {"Trusted": "Signed by", "Valid": "Names as its signer (not verified)"}
 
 
 def may_have_manifest(content: bytes) -> bool:
@@ -40,25 +36,26 @@ def read_manifest(content: bytes, mime: str) -> dict[str, Any] | None:
 
 
 def facts_of(store: dict[str, Any]) -> Iterator[Fact]:
-    """Yield what the active manifest says, as titles and texts."""
-    manifest = store.get("manifests", {}).get(store.get("active_manifest"), {})
-    state = str(store.get("validation_state", "Invalid"))
-    yield "Manifest", _STATES.get(state, state)
+    """Yield what the active manifest says, and what was done to the pictures that it was made from."""
+    manifests = store.get("manifests") or {}
+    active = store.get("active_manifest")
+    manifest = manifests.get(active, {})
     signature = manifest.get("signature_info") or {}
     if signed := [str(signature[key]) for key in ("common_name", "issuer", "time") if signature.get(key)]:
-        yield "Signed by", ", ".join(signed)[:LONGEST]
+        yield _SIGNERS.get(str(store.get("validation_state")), "Names as its signer"), ", ".join(signed)[:LONGEST]
     makers = [str(each.get("name", "")) for each in manifest.get("claim_generator_info") or []]
     if maker := ", ".join(filter(None, makers)) or str(manifest.get("claim_generator") or ""):
         yield "Written by", maker[:LONGEST]
-    for action, kind in _actions(manifest):
-        text = action.removeprefix("c2pa.")
-        yield "Action", f"{text}: {kind} ({source_type(kind)})" if kind else text
+    for name, each in manifests.items():
+        for action, kind in _actions(each):
+            text = action.removeprefix("c2pa.")
+            title = "Action" if name == active else "Action on a picture that it was made from"
+            yield title, f"{text}: {kind} ({meaning_of(kind)})" if kind else text
 
 
-def says_generated(store: dict[str, Any]) -> bool:
-    """Return whether the active manifest says that a machine made the picture, or a part of it."""
-    manifest = store.get("manifests", {}).get(store.get("active_manifest"), {})
-    return any(kind in GENERATED for _, kind in _actions(manifest))
+def source_types(store: dict[str, Any]) -> set[str]:
+    """Return the digital source types of the picture, and of the pictures that it was made from."""
+    return {kind for manifest in (store.get("manifests") or {}).values() for _, kind in _actions(manifest) if kind}
 
 
 def _actions(manifest: dict[str, Any]) -> Iterator[tuple[str, str]]:

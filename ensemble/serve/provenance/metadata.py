@@ -53,25 +53,34 @@ def may_have_facts(content: bytes) -> bool:
     return any(mark in content for mark in _MARKS)
 
 
-def facts_of(content: bytes, photograph: Image.Image) -> Iterator[Fact]:
+def facts_of(photograph: Image.Image) -> Iterator[Fact]:
     """Yield what the metadata says, as titles and texts."""
     for title, tags in _EXIF.items():
         values = [text for tag in tags if (text := _text(_exif_of(photograph).get(tag)))]
         if values:
             yield title, " ".join(values)
-    for kind in sorted({found.decode() for found in _SOURCE_TYPE.findall(content)}):
-        yield "IPTC digital source type", f"{kind} ({source_type(kind)})"
+    for kind in sorted(source_types(photograph)):
+        yield "IPTC digital source type", f"{kind} ({meaning_of(kind)})"
     for title, pattern in (("Made with", _XMP_TOOL), ("Credit", _XMP_CREDIT)):
-        if found := pattern.search(content):
+        if found := pattern.search(_xmp_of(photograph)):
             yield title, _text(found[1].decode("utf-8", errors="replace"))
     for key, text in photograph.info.items():
         if key in _GENERATORS and isinstance(text, str):
             yield f"Text “{key}”", f"as {_GENERATORS[key]} writes it: {_text(text)}"
 
 
-def source_type(kind: str) -> str:
+def source_types(photograph: Image.Image) -> set[str]:
+    """Return the digital source types that the XMP names."""
+    return {found.decode() for found in _SOURCE_TYPE.findall(_xmp_of(photograph))}
+
+
+def meaning_of(kind: str) -> str:
     """Return what a digital source type means."""
     return GENERATED.get(kind) or _OTHERS.get(kind, "of IPTC's vocabulary")
+
+
+def _xmp_of(photograph: Image.Image) -> bytes:
+    return bytes(photograph.info.get("xmp", b""))
 
 
 def _exif_of(photograph: Image.Image) -> dict[int, Any]:

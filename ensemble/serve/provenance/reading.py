@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
-from ensemble.serve.provenance.child import SECONDS
 from ensemble.serve.provenance.credentials import may_have_manifest
 from ensemble.serve.provenance.metadata import may_have_facts
 
 _AT_ONCE: Final = 2
+_SECONDS: Final = 10.0  # for the files of one request: nobody waits longer for what says little
 _MOST_OUTPUT: Final = 2**16  # bytes
 _CLAIMS: Final = "Everybody can write these, and remove them."
 _SAYS: Final = "It says that a machine made the picture, or a part of it."
@@ -24,8 +25,9 @@ _SUMMARIES: Final = {
     "failed": "What the file says of its origin could not be read in time. That says nothing.",
     "unreadable": "The file has what looks like a signed manifest, and it cannot be read. That says nothing.",
     "trusted": "The file has a signed manifest. It belongs to this file, and its certificate is of the trust list.",
-    "valid": "The file has a signed manifest. It belongs to this file; who signed it is not verified.",
-    "invalid": "The file has a signed manifest that does not belong to it, or was changed. Mere editing does that.",
+    "valid": "The file has a signed manifest that belongs to it. Anybody may have signed it, under any name.",
+    "invalid": "The file has a signed manifest that does not belong to it, or was changed. Mere editing does that. "
+    "What it says is not shown.",
 }
 
 
@@ -49,12 +51,23 @@ class ProvenanceReader:
     def __init__(self) -> None:
         self._free = asyncio.Semaphore(_AT_ONCE)
 
-    async def read(self, content: bytes) -> Provenance:
-        """Return what a file says; if the process fails, that it cannot be read."""
-        if not (may_have_manifest(content) or may_have_facts(content)):
+    async def read(self, contents: Sequence[bytes]) -> list[Provenance]:
+        """Return what each file says; of those that are not read within some seconds, that they could not be read."""
+        until = asyncio.get_running_loop().time() + _SECONDS
+        return await asyncio.gather(*(self._read(content, until) for content in contents))
+
+    async def _read(self, content: bytes, until: float) -> Provenance:
+        if not await asyncio.to_thread(_may_say_something, content):
             return _provenance({"manifest": "none"})
-        async with self._free:
-            return _provenance(await _said(content))
+        try:
+            async with asyncio.timeout_at(until), self._free:
+                return _provenance(await _said(content))
+        except TimeoutError:
+            return _provenance({})
+
+
+def _may_say_something(content: bytes) -> bool:
+    return may_have_manifest(content) or may_have_facts(content)
 
 
 def _provenance(said: dict[str, Any]) -> Provenance:
@@ -75,19 +88,19 @@ async def _said(content: bytes) -> dict[str, Any]:
         stderr=asyncio.subprocess.DEVNULL,
         env={},  # no secrets
     )
+    sent = asyncio.create_task(_send(process, content))
     try:
-        async with asyncio.timeout(2 * SECONDS):
-            sent = asyncio.ensure_future(_send(process, content))
-            assert process.stdout is not None  # noqa: S101  a pipe
-            answer = b""
-            while len(answer) < _MOST_OUTPUT and (part := await process.stdout.read(_MOST_OUTPUT)):
-                answer += part
-            await sent
-            found: dict[str, Any] = json.loads(answer)
-            return found
-    except (TimeoutError, ValueError, OSError):
+        assert process.stdout is not None  # noqa: S101  a pipe
+        answer = b""
+        while len(answer) < _MOST_OUTPUT and (part := await process.stdout.read(_MOST_OUTPUT)):
+            answer += part
+        await sent
+        found: dict[str, Any] = json.loads(answer)
+        return found
+    except (ValueError, OSError):
         return {}
     finally:
+        sent.cancel()
         with suppress(ProcessLookupError):
             process.kill()
         await process.wait()

@@ -1,5 +1,5 @@
 // One answer on the page, from the template.
-import { bar, element, row } from "./dom.js";
+import { bar, element, row, show } from "./dom.js";
 import { count, percent, priorOf, sliderOf, underPrior } from "./numbers.js";
 import { offerPatches } from "./patches.js";
 import { provenanceOf } from "./provenance.js";
@@ -19,6 +19,7 @@ export function answerOf(file, result, facts, ensemble, caution) {
   part(".reason").textContent = result.reason && `${result.reason[0].toUpperCase()}${result.reason.slice(1)}.`;
   part(".meaning").textContent = result.meaning;
   article.setAttribute("aria-label", `${result.name}: ${result.verdict}`);
+  for (const each of article.querySelectorAll(".of")) each.append(element("span", ` (${result.name})`, { className: "hear" }));
   if (result.verdict === CANNOT || result.probability === null) {
     for (const selector of [".prior", ".probability", ".members", ".patches"]) part(selector).remove();
   } else {
@@ -36,7 +37,7 @@ export function answerOf(file, result, facts, ensemble, caution) {
 
 function showPhotograph(part, file, result) {
   const image = part("img");
-  image.src = URL.createObjectURL(file);
+  show(image, file);
   image.addEventListener("error", () => image.remove());
   image.alt = `The photograph ${result.name}`;
   const size = result.width ? `${result.width} × ${result.height} px, ${result.format}` : "cannot be read";
@@ -44,19 +45,19 @@ function showPhotograph(part, file, result) {
 }
 
 function offerPrior(part, result) {
-  const slider = part(".prior input"), output = part(".prior output");
-  const show = () => {
+  const slider = part(".prior input"), share = part(".prior .share");
+  const weigh = () => {
     const prior = priorOf(slider.value);
-    output.textContent = `${count(1000 * prior)} in a thousand`;
-    slider.setAttribute("aria-valuetext", output.textContent);
+    share.textContent = `${count(1000 * prior)} in a thousand`;
+    slider.setAttribute("aria-valuetext", share.textContent);
     part(".odds").textContent = odds(result, prior);
     part(".probability").textContent =
       `By the models alone, the probability that it is generated is ${percent(underPrior(result.probability, result.prior, prior))} ` +
       `there; among the training photographs, of which ${percent(result.prior)} were, it is ${percent(result.probability)}.`;
   };
   slider.value = sliderOf(USUAL);
-  slider.addEventListener("input", show);
-  show();
+  slider.addEventListener("input", weigh);
+  weigh();
 }
 
 /** Natural frequencies: what such an answer means where a share of all pictures is generated. */

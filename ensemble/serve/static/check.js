@@ -2,26 +2,27 @@
 import { answerOf } from "./answer.js";
 import { element, row } from "./dom.js";
 import { percent } from "./numbers.js";
-import { NeedsKey, send, setKey } from "./send.js";
+import { NeedsKey, Refused, packed, send, setKey } from "./send.js";
 
 const byId = (id) => document.getElementById(id);
 const status = byId("status"), error = byId("error"), results = byId("results"), drop = byId("drop");
-let facts = null, waiting = Promise.resolve();
+const started = start();
+let waiting = started, unanswered = [];
 
 async function start() {
-  facts = await (await fetch("/v1/ensemble")).json();
+  const facts = await (await fetch("/v1/ensemble")).json();
   byId("synthetic").hidden = !facts.ensemble.synthetic;
   byId("to-game").hidden = !facts.has_game;
-  byId("limits").textContent = `Up to ${facts.photographs} at a time, ${facts.megabytes} MiB together.`;
-  showTested();
+  byId("limits").textContent = `Up to ${facts.photographs} are asked about at a time.`;
+  showTested(facts);
+  return facts;
 }
 
-function showTested() {
-  const { scores, size, verdicts } = facts;
-  const faces = facts.finds_faces ? "In photographs of other sizes the face is found and brought to this size." : "Photographs of other sizes are refused.";
+function showTested({ finds_faces, prior, scores, size, verdicts }) {
+  const faces = finds_faces ? "In photographs of other sizes the face is found and brought to this size." : "Photographs of other sizes are refused.";
   byId("trained").textContent =
     `Trained on photographs of ${size[1]} × ${size[0]} px. ${faces} If it had to choose between two, it would be right about ` +
-    `${percent(scores.accuracy, 1)} of ${scores.n.toLocaleString("en")} photographs that it had not seen, ${percent(facts.prior)} of them ` +
+    `${percent(scores.accuracy, 1)} of ${scores.n.toLocaleString("en")} photographs that it had not seen, ${percent(prior)} of them ` +
     "generated. The answers here accuse less readily. Of held-out photographs, all counted:";
   const head = document.createElement("thead"), body = document.createElement("tbody");
   head.append(row(...["Photographs", "Real, some or strong evidence", "Fakes, some or strong evidence", "Cannot say"].map((text) => element("th", text, { scope: "col" }))));
@@ -41,45 +42,76 @@ function give(files) {
   if (photographs.length) waiting = waiting.then(() => ask(photographs));
 }
 
+/** Ask again about those that had no answer. */
+function giveAgain() {
+  give(unanswered.splice(0));
+  byId("again-row").hidden = true;
+}
+
 async function ask(photographs) {
-  error.textContent = "";
+  const facts = await started, answered = [];
   const many = photographs.length === 1 ? photographs[0].name : `${photographs.length} photographs`;
+  error.textContent = "";
   status.textContent = `Asking about ${many} …`;
   drop.setAttribute("aria-busy", "true");
-  try {
-    const parts = [];
-    for (let i = 0; i < photographs.length; i += facts.photographs) parts.push(photographs.slice(i, i + facts.photographs));
-    let done = 0;
-    for (const part of parts) {
-      show(part, await send("/v1/check?details=true", part));
-      done += part.length;
-      status.textContent = done < photographs.length ? `${done} of ${photographs.length} are answered …` : `Answered: ${many}.`;
+  for (const part of packed(photographs, facts)) {
+    try {
+      answered.push(...show(part, await send("/v1/check?details=true", part, sayWait), facts, answered.at(-1)?.article));
+    } catch (reason) {
+      sayRefused(reason, part);
     }
-  } catch (reason) {
-    status.textContent = "";
-    error.textContent = reason.message;
-    if (reason instanceof NeedsKey) {
-      byId("key-row").hidden = false;
-      byId("key").focus();
-    }
-  } finally {
-    drop.removeAttribute("aria-busy");
+    if (answered.length) status.textContent = `${answered.length} of ${photographs.length} are answered …`;
+  }
+  status.textContent = answered.length ? `Answered: ${summary(answered, many)}.` : "";
+  drop.removeAttribute("aria-busy");
+}
+
+const sayWait = (seconds) => { status.textContent = `The server has much to do: asking again in ${seconds} s …`; };
+
+/** Say why photographs have no answer, and offer to ask again where that can help. */
+function sayRefused(reason, part) {
+  const name = part.length === 1 && !reason.message.startsWith(part[0].name) ? `${part[0].name}: ` : "";
+  if (!error.textContent.includes(reason.message)) error.textContent += `${error.textContent && " "}${name}${reason.message}`;
+  if (reason instanceof Refused) return;
+  unanswered.push(...part);
+  byId("again-row").hidden = false;
+  byId("again").textContent = `Ask again about ${unanswered.length === 1 ? unanswered[0].name : `${unanswered.length} photographs`}`;
+  if (reason instanceof NeedsKey) {
+    byId("key-row").hidden = false;
+    byId("key").focus();
   }
 }
 
-function show(photographs, found) {
-  const made = found.results.map((result, i) => answerOf(photographs[i], result, facts, found.ensemble, found.caution));
-  results.prepend(...made);
+/** Show answers after the last one of those that were given together, or before all others. */
+function show(photographs, found, facts, last) {
+  const made = found.results.map((result, i) => ({ result, article: answerOf(photographs[i], result, facts, found.ensemble, found.caution) }));
+  const articles = made.map(({ article }) => article);
   results.hidden = false;
-  made[0].focus({ preventScroll: true });
-  made[0].scrollIntoView({ block: "nearest" });
+  if (last) {
+    last.after(...articles);
+  } else {
+    results.prepend(...articles);
+    articles[0].focus({ preventScroll: true });
+    articles[0].scrollIntoView({ block: "nearest" });
+  }
+  return made;
+}
+
+function summary(answered, many) {
+  if (answered.length === 1) return many;
+  const counts = new Map();
+  for (const { result } of answered) counts.set(result.verdict, (counts.get(result.verdict) || 0) + 1);
+  return `${many}; ${[...counts].map(([verdict, number]) => `${number} “${verdict}”`).join(", ")}`;
 }
 
 byId("files").addEventListener("change", (event) => {
   give(event.target.files);
   event.target.value = ""; // or the same file could not be given again
 });
-byId("form").addEventListener("submit", (event) => event.preventDefault());
+byId("form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  giveAgain();
+});
 byId("key").addEventListener("input", (event) => setKey(event.target.value));
 addEventListener("paste", (event) => give(event.clipboardData?.files ?? []));
 for (const name of ["dragover", "dragleave", "drop"]) {
@@ -89,4 +121,4 @@ for (const name of ["dragover", "dragleave", "drop"]) {
     if (name === "drop") give(event.dataTransfer.files);
   });
 }
-start().catch(() => { error.textContent = "The server cannot be reached. Is it still running?"; });
+started.catch(() => { error.textContent = "The server cannot be reached. Is it still running?"; });

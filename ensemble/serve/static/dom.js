@@ -13,6 +13,13 @@ export function drawn(tag, attributes, ...children) {
   return made;
 }
 
+/** Show a file's picture, and let go of it once it is shown. */
+export function show(image, file) {
+  const address = URL.createObjectURL(file);
+  for (const end of ["load", "error"]) image.addEventListener(end, () => URL.revokeObjectURL(address), { once: true });
+  image.src = address;
+}
+
 export function row(...cells) {
   const made = document.createElement("tr");
   made.append(...cells);

@@ -1,6 +1,7 @@
 // The game: one picture at a time. All is counted here, and nothing is kept.
 import { element, bar, row } from "./dom.js";
 import { percent } from "./numbers.js";
+import { save } from "./save.js";
 import { spectrumOf } from "./spectrum.js";
 
 const byId = (id) => document.getElementById(id);
@@ -75,13 +76,13 @@ async function answer() {
   if (asking) return;
   asking = true;
   const truth = await fetched(`/v1/game/pictures/${picture}/truth`).finally(() => { asking = false; });
-  const right = saidFake === truth.fake, kind = truth.fake ? "A machine made it" : "A camera took it";
+  const right = saidFake === truth.fake;
   rounds.push({
     fake: truth.fake, said_fake: saidFake, sure: Number(byId("sure").value) / 100, probability: truth.probability, seconds,
   });
   byId("judge").hidden = true;
   byId("truth").className = right ? "right" : "wrong";
-  byId("was").textContent = `${right ? "Right" : "Wrong"}: ${game.synthetic ? kind.replace("A camera took it", "It is of the “real” kind") : kind}.`;
+  byId("was").textContent = `${right ? "Right" : "Wrong"}: ${known(truth)}.`;
   byId("machine").textContent = truth.probability === null ? "" : opinion(truth);
   byId("next").textContent = rounds.length === game.pictures.length ? "To the result" : "Next picture";
   showLesson(picture, truth);
@@ -89,9 +90,16 @@ async function answer() {
   byId("was").focus();
 }
 
+/** What is known of a picture, and by whom. */
+function known({ fake }) {
+  if (!game.unseen) return `by the list of this server it is ${fake ? "generated" : "real"}`;
+  if (fake) return "a machine made it";
+  return game.synthetic ? "it is of the “real” kind" : "a camera took it";
+}
+
 function opinion({ fake, probability }) {
   const right = (probability >= 0.5) === fake;
-  return `The ensemble, which had not seen it, gave ${percent(probability)} that it is generated, and was ${right ? "right" : "wrong"}.`;
+  return `The ensemble${game.unseen ? ", which had not seen it," : ""} gave ${percent(probability)} that it is generated, and was ${right ? "right" : "wrong"}.`;
 }
 
 function showLesson(picture, truth) {
@@ -129,7 +137,8 @@ async function end() {
     cell.append(bar(bin.correct / bin.pictures));
     return row(element("th", `${percent(bin.sure)} sure`, { scope: "row" }), element("td", `${bin.correct} of ${bin.pictures}`), cell);
   }));
-  byId("save").onclick = () => save({ score, rounds, source: game.source, synthetic: game.synthetic });
+  const about = { source: game.source, synthetic: game.synthetic };
+  byId("save").onclick = () => save("game.json", "application/json", JSON.stringify({ score, rounds, ...about }, null, 1));
   show("end", "result");
 }
 
@@ -146,12 +155,6 @@ function confidence(score) {
   return points > 0
     ? `On average you were ${points} points surer than you were right: most people are.`
     : `On average you were right ${-points} points more often than you were sure.`;
-}
-
-function save(content) {
-  const link = element("a", "", { href: URL.createObjectURL(new Blob([JSON.stringify(content, null, 1)], { type: "application/json" })), download: "game.json" });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
 addEventListener("keydown", (event) => {

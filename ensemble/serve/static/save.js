@@ -13,17 +13,17 @@ export function saveJson(result, ensemble, caution) {
 }
 
 export async function savePage(article, file, result, ensemble, caution) {
-  const body = document.createElement("body"), title = element("title", `${result.name}: ${result.verdict}`);
-  const copy = article.cloneNode(true);
-  for (const left of copy.querySelectorAll("button, input, .patches, .wait")) left.remove();
+  const page = document.implementation.createHTMLDocument(`${result.name}: ${result.verdict}`); // loads nothing
+  const copy = page.importNode(article, true);
+  for (const left of copy.querySelectorAll("button, input, .patches, .wait, .hear")) left.remove();
   const image = copy.querySelector("img");
   if (image) image.src = await thumbnail(file);
   const asked = `Asked ${now()}; ensemble ${ensemble.name} of ${ensemble.created}, ${ensemble.sha256}.`;
-  body.append(copy, element("p", caution), element("p", asked, { className: "note" }));
+  page.body.append(copy, element("p", caution), element("p", asked, { className: "note" }));
   save(`${stem(result)}.html`, "text/html", `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-${title.outerHTML}<style>${STYLE}</style></head>${body.outerHTML}</html>`);
+${page.querySelector("title").outerHTML}<style>${STYLE}</style></head>${page.body.outerHTML}</html>`);
 }
 
 const now = () => new Date().toISOString().slice(0, 16).replace("T", " ") + " UTC";
@@ -41,7 +41,8 @@ async function thumbnail(file) {
   }
 }
 
-function save(name, type, content) {
+/** Hand a file to the person who looks at the page. */
+export function save(name, type, content) {
   const link = element("a", "", { href: URL.createObjectURL(new Blob([content], { type })), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);

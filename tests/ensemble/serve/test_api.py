@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -126,8 +127,10 @@ def test_every_response_is_safe_and_kept_by_nobody(server: Server) -> None:
 
 def test_other_names_of_the_server_are_refused(server: Server) -> None:
     """A page elsewhere may point its own name at this machine, and would then read what is answered."""
-    response = server.client.get("/v1/health", headers={"host": "evil.example"})
-    assert response.status_code == 400
+    for path in ("/v1/health", "/", "/v1/card"):
+        response = server.client.get(path, headers={"host": "evil.example"})
+        assert response.status_code == 400
+        assert "called by another name" in response.json()["error"]
 
 
 def test_the_schema_describes_what_is_answered(server: Server) -> None:
@@ -164,6 +167,20 @@ def test_limits_are_said_in_the_answer(tmp_path: Path) -> None:
         )
         response = server.check(photograph(0, SIDE))
         assert 1 <= int(response.headers["retry-after"]) <= 60
+        response = server.client.post("/v1/patches", content=photograph(0, SIDE))
+        assert response.status_code == 429, "it was counted as one before"
+
+
+def test_what_can_never_be_answered_is_not_put_off(tmp_path: Path) -> None:
+    with serving(tmp_path, "--per-minute", 30, "--waiting", 32) as server:
+        response = server.client.post("/v1/patches", content=photograph(0, SIDE))
+        assert response.status_code == 413
+        assert response.json()["error"] == "it counts as 37 photographs, and 30 a minute may come"
+        assert "retry-after" not in response.headers
+    with serving(tmp_path, "--waiting", 32) as server:
+        response = server.client.post("/v1/patches", content=photograph(0, SIDE))
+        assert response.status_code == 413
+        assert response.json()["error"] == "it counts as 37 photographs, and 32 may wait"
 
 
 def test_who_is_refused_reads_why_also_in_the_middle_of_a_large_upload(tmp_path: Path) -> None:
@@ -183,6 +200,49 @@ def test_what_was_begun_is_finished_when_the_server_ends(tmp_path: Path) -> None
         assert response.result().status_code == 200
         assert server.process.wait(30) == 0
     assert server.errors.read_text().count("\n") == 1, "nothing but the address"
+
+
+def answered(server: Server, content: bytes) -> float:
+    """Ask until there is an answer: of a killed worker clients have to expect a broken connection, or 503."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        with suppress(httpx.TransportError):
+            response = server.check(content)
+            if response.status_code != 503:
+                assert response.status_code == 200, response.text
+                return float(response.json()["results"][0]["probability"])
+        time.sleep(0.05)
+    raise AssertionError("never answered")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_killed_worker_costs_no_answer(tmp_path: Path, workers: int) -> None:
+    contents = [photograph(seed, SIDE) for seed in range(40)]
+    expected = [answer.probability for answer in load_bundle(BUNDLE).predict(contents)]
+    with serving(tmp_path, "--workers", workers) as server, ThreadPoolExecutor(4) as pool:
+        first = server.workers()[0]
+        answers = [pool.submit(answered, server, content) for content in contents]
+        answers[4].result()
+        first.kill()
+        assert [answer.result() for answer in answers] == pytest.approx(expected, abs=1e-6)
+        while len(server.workers()) < workers:
+            time.sleep(0.1)
+        assert first not in server.workers(), "another one took its place"
+
+
+def test_a_damaged_bundle_is_refused_by_the_worker(tmp_path: Path) -> None:
+    with zipfile.ZipFile(BUNDLE) as intact, zipfile.ZipFile(tmp_path / "bad.zip", "w") as damaged:
+        for name in intact.namelist():
+            content = bytearray(intact.read(name))
+            if name.endswith(".safetensors"):
+                content[len(content) // 2] ^= 1
+            damaged.writestr(name, bytes(content))
+    command = [sys.executable, "-m", "ensemble", "serve", tmp_path / "bad.zip", "--port", "0"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "bad.zip" in result.stderr
+    assert "damaged" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_mistakes_are_said_in_a_sentence(tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ def test_a_store_gives_photographs_with_out_of_fold_answers(trained: OofStore, t
     assert run_here("blend", store.root, cwd=tmp_path).returncode == 0
     found = pictures_of(store.root)
     assert found.synthetic == store.facts()["synthetic"]
+    assert found.unseen
     assert "out-of-fold" in found.source
     assert len({picture.content for picture in found.pictures}) == len(found.pictures) > 10
     assert all(picture.probability is not None and 0 <= picture.probability <= 1 for picture in found.pictures)
@@ -73,13 +74,19 @@ def test_a_store_gives_photographs_with_out_of_fold_answers(trained: OofStore, t
         ("name\na.png\n", "needs a column name and a column target"),
         ("name,target\na.png,fake\n", "row 2: target is 'fake'; write 1 for generated, 0 for real"),
         ("name,target\na.png,1\nb.png,0\n", "names b.png, which is not in"),
+        ("name,target\na.png,1\n../out.png,0\n", "names ../out.png, which is not in"),
+        ("name,target,pred\na.png,1,nan\n", "row 2: the probability of fake is 'nan'; write a number from 0 to 1"),
+        ("name,target,pred\na.png,1,often\n", "row 2: the probability of fake is 'often'"),
     ],
 )
 def test_tables_that_cannot_be_played_are_refused(tmp_path: Path, table: str, words: str) -> None:
-    Image.fromarray(face(0, fake=True)).save(tmp_path / "a.png")
-    (tmp_path / "t.csv").write_text(table)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for path in (folder / "a.png", tmp_path / "out.png"):
+        Image.fromarray(face(0, fake=True)).save(path)
+    (folder / "t.csv").write_text(table)
     with pytest.raises(UserError, match=re.escape(words)):
-        pictures_of(tmp_path)
+        pictures_of(folder)
 
 
 @pytest.mark.process
@@ -136,7 +143,8 @@ def test_a_game_is_played_by_keys_alone(page: Page, tmp_path: Path) -> None:
         page.keyboard.press("ArrowRight")
         page.keyboard.press("Enter")
         expect(page.locator("#was")).to_contain_text("Right" if "right" in _class(page) else "Wrong")
-        expect(page.locator("#machine")).to_contain_text("The ensemble, which had not seen it, gave")
+        expect(page.locator("#was")).to_contain_text("by the list of this server it is")
+        expect(page.locator("#machine")).to_contain_text("The ensemble gave")
         page.keyboard.press("Enter")
     expect(page.locator("#result")).to_contain_text("of 8 right")
     expect(page.locator("#numbers tr")).to_have_count(6)

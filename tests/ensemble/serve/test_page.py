@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from axe_core_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from ensemble.predict.predictor import load_bundle
 from tests.browser import DESK, PHONE, SIZES, THEMES
 from tests.competitions import photograph as face
-from tests.ensemble.serve.conftest import BUNDLE, Server
+from tests.ensemble.serve.conftest import BUNDLE, Server, serving
 
 pytestmark = pytest.mark.process
 Opener = Callable[..., "Opened"]
@@ -92,11 +92,11 @@ def test_the_slider_moves_the_probability_and_not_the_verdict(open_page: Opener,
     opened.give(photographs[1])
     slider, words = opened.page.locator(".prior input"), opened.page.locator(".probability")
     verdict = opened.page.locator(".verdict").text_content()
-    expect(opened.page.locator(".prior output")).to_have_text("10 in a thousand")
+    expect(opened.page.locator(".prior .share")).to_have_text("10 in a thousand")
     few = words.text_content()
     slider.focus()
     opened.page.keyboard.press("End")
-    expect(opened.page.locator(".prior output")).to_have_text("999 in a thousand")
+    expect(opened.page.locator(".prior .share")).to_have_text("999 in a thousand")
     assert words.text_content() != few
     assert opened.page.locator(".verdict").text_content() == verdict
     assert slider.get_attribute("aria-valuetext") == "999 in a thousand"
@@ -109,7 +109,12 @@ def test_many_photographs_are_answered_and_one_that_is_none_says_why(
     text.write_text("no photograph")
     opened = open_page()
     opened.give(*photographs, text)
-    expect(opened.page.locator("#status")).to_have_text("Answered: 3 photographs.")
+    expect(opened.page.locator("#status")).to_contain_text("Answered: 3 photographs; ")
+    expect(opened.page.locator("#status")).to_contain_text("1 “cannot say”")
+    names = opened.page.locator(".answer figcaption").all_text_contents()
+    assert [name.partition(" ")[0] for name in names] == ["real.png", "fake.png", "text.png"]
+    button = opened.page.get_by_role("button", name="Save as JSON (fake.png)")
+    expect(button).to_have_count(1)
     last = opened.page.locator(".answer.cannot").last
     expect(last.locator(".reason")).to_contain_text("can be read")
     expect(last.locator(".prior")).to_have_count(0)
@@ -122,6 +127,82 @@ def test_an_error_is_said_where_screen_readers_hear_it(open_page: Opener, tmp_pa
     opened.page.set_input_files("#files", text)
     expect(opened.page.get_by_role("alert")).to_contain_text("can be read")
     opened.faults = [fault for fault in opened.faults if "422" not in fault]  # the browser logs the status itself
+
+
+def test_a_busy_server_is_asked_again(open_page: Opener, photographs: list[Path]) -> None:
+    opened, asked = open_page(), []
+
+    def busy(route: Route) -> None:
+        asked.append(route)
+        if len(asked) > 1:
+            route.continue_()
+        else:
+            route.fulfill(status=503, headers={"Retry-After": "1"}, json={"error": "too much is waiting"})
+
+    opened.page.route("**/v1/check*", busy)
+    opened.page.set_input_files("#files", photographs[0])
+    expect(opened.page.locator("#status")).to_have_text("The server has much to do: asking again in 1 s …")
+    expect(opened.page.locator(".answer")).to_have_count(1)
+    expect(opened.page.locator("#error")).to_be_empty()
+    opened.faults = [fault for fault in opened.faults if "503" not in fault]
+
+
+def test_what_had_no_answer_can_be_asked_again(open_page: Opener, photographs: list[Path]) -> None:
+    opened = open_page()
+    opened.page.route("**/v1/check*", lambda route: route.abort())
+    opened.page.set_input_files("#files", photographs)
+    expect(opened.page.get_by_role("alert")).to_contain_text("The server cannot be reached")
+    opened.page.unroute("**/v1/check*")
+    opened.page.get_by_role("button", name="Ask again about 2 photographs").click()
+    expect(opened.page.locator(".answer")).to_have_count(2)
+    expect(opened.page.locator("#error")).to_be_empty()
+    expect(opened.page.locator("#again")).to_be_hidden()
+    opened.faults = [fault for fault in opened.faults if "ERR_FAILED" not in fault]
+
+
+def test_a_key_is_asked_for_and_used(browser: Browser, photographs: list[Path], tmp_path: Path) -> None:
+    with serving(tmp_path, ENSEMBLE_API_KEY="a secret") as server:
+        page = browser.new_page()
+        page.goto(server.address)
+        page.set_input_files("#files", photographs[0])
+        expect(page.locator("#key")).to_be_focused()
+        expect(page.get_by_role("alert")).to_contain_text("asks for an API key")
+        page.keyboard.type("a secret")
+        page.keyboard.press("Enter")
+        expect(page.locator(".answer")).to_have_count(1)
+        page.close()
+
+
+def test_files_are_sent_as_many_at_a_time_as_the_server_takes(open_page: Opener) -> None:
+    found = open_page().page.evaluate(
+        """async () => {
+            const { packed } = await import("/static/send.js");
+            const sizes = [100, 400, 300, 300, 900, 1500, 1, 1, 1, 1, 1].map((size) => ({ size: size * 1024 }));
+            return packed(sizes, { photographs: 3, megabytes: 1 }).map((part) => part.map(({ size }) => size / 1024));
+        }"""
+    )
+    assert found == [[100, 400, 300], [300], [900], [1500], [1, 1, 1], [1, 1]]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "prior", "words"),
+    [
+        ("strong evidence of generation", 0.5, "400 of them or more get this answer, and up to 5.0 of the real ones"),
+        ("strong evidence of generation", 0.5, "at least 98.8 % are generated"),
+        ("strong evidence of generation", 0.001, "at least 7 % are generated"),
+        ("no evidence of generation", 0.01, "At least 8.0 of these show no evidence either"),
+    ],
+)
+def test_what_a_verdict_means_under_a_share_of_fakes(open_page: Opener, verdict: str, prior: float, words: str) -> None:
+    """Natural frequencies: 0.8 of 500 fakes are 400, and 400 / 405 is 98.8 %; 0.8 of one, beside 9.99, is 7 %."""
+    found = open_page().page.evaluate(
+        """async ([verdict, prior]) => {
+            const { odds } = await import("/static/answer.js");
+            return odds({ verdict, weight: { fakes: 0.8, reals: 0.01 } }, prior);
+        }""",
+        [verdict, prior],
+    )
+    assert words in found
 
 
 @pytest.mark.parametrize("way", ["drop", "paste"])

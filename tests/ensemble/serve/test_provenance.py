@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from PIL import Image, PngImagePlugin
 
+from ensemble.serve.provenance import reading
 from ensemble.serve.provenance.metadata import LONGEST
 from ensemble.serve.provenance.reading import Provenance, ProvenanceReader
 
@@ -37,7 +38,8 @@ def picture(kind: str = "JPEG", **options: object) -> bytes:
 
 def read(content: bytes) -> Provenance:
     async def reading() -> Provenance:
-        return await ProvenanceReader().read(content)
+        (found,) = await ProvenanceReader().read([content])
+        return found
 
     with ThreadPoolExecutor(1) as thread:  # the browser of other tests may have left a loop in this one
         return thread.submit(asyncio.run, reading()).result()
@@ -89,15 +91,20 @@ def signer_info() -> c2pa.C2paSignerInfo:
 _ORGANISATION = x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Tests")
 
 
-def signed(content: bytes, source_type: str) -> bytes:
-    """The file with a manifest that says what it is."""
-    actions = {"actions": [{"action": "c2pa.created", "digitalSourceType": source_type}]}
+def signed(content: bytes, source_type: str, made_from: bytes = b"") -> bytes:
+    """The file with a manifest that says what it is, and maybe which file it was made from."""
+    created = {"action": "c2pa.created", "digitalSourceType": source_type}
+    opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": ["before"]}}
+    actions = {"actions": [opened if made_from else created]}
     manifest = {
         "claim_generator_info": [{"name": "A camera of tests", "version": "1"}],
         "assertions": [{"label": "c2pa.actions.v2", "data": actions}],
     }
     target = io.BytesIO()
     builder = c2pa.Builder(json.dumps(manifest))
+    if made_from:
+        ingredient = {"title": "before", "relationship": "parentOf", "label": "before"}
+        builder.add_ingredient(json.dumps(ingredient), "image/jpeg", io.BytesIO(made_from))
     builder.sign(c2pa.Signer.from_info(signer_info()), "image/jpeg", io.BytesIO(content), target)
     return target.getvalue()
 
@@ -118,17 +125,43 @@ def test_a_signed_manifest_is_read(source_type: str, generated: bool, words: str
     assert found.manifest == "valid", "and not trusted: nobody knows who signed it"
     assert found.says_generated == generated
     assert words in facts["Action"]
-    assert "A signer" in facts["Signed by"]
+    assert "A signer" in facts["Names as its signer (not verified)"]
     assert "A camera of tests" in facts["Written by"]
     assert ("a machine made the picture" in found.summary) == generated
-    assert "not verified" in found.summary
+    assert "under any name" in found.summary
+
+
+def test_what_a_picture_was_made_from_counts() -> None:
+    made = signed(picture(), GENERATED)
+    found = read(signed(picture(quality=80), "", made))
+    assert found.manifest == "valid"
+    assert found.says_generated
+    titles = [title for title, _ in found.facts]
+    assert titles.count("Action") == 1
+    assert titles.count("Action on a picture that it was made from") == 1
+
+
+def test_several_photographs_in_a_file_are_read_as_the_first() -> None:
+    file = io.BytesIO()
+    first, second = (Image.open(io.BytesIO(picture(quality=quality))) for quality in (90, 80))
+    first.save(file, "MPO", save_all=True, append_images=[second])
+    with Image.open(io.BytesIO(signed(file.getvalue(), CAPTURED))) as photograph:
+        assert photograph.format == "MPO"
+    assert read(signed(file.getvalue(), CAPTURED)).manifest == "valid"
+
+
+def test_nobody_waits_for_what_cannot_be_read_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_SECONDS", 0.01)
+    found = read(signed(picture(), GENERATED))
+    assert (found.manifest, found.facts, found.says_generated) == ("failed", [], False)
+    assert "could not be read in time" in found.summary
 
 
 def test_a_manifest_of_another_picture_is_invalid() -> None:
     content = bytearray(signed(picture(quality=90), CAPTURED))
     content[-200] ^= 0x10  # of the pixels
     found = read(bytes(content))
-    assert found.manifest == "invalid"
+    assert (found.manifest, found.facts) == ("invalid", [])
     assert "does not belong to it" in found.summary
 
 
@@ -146,7 +179,9 @@ def test_metadata_is_said_with_who_may_have_written_it() -> None:
     exif = Image.Exif()
     exif[0x010F], exif[0x0110], exif[0x0131] = "Maker", "Model 1", "Editor 2\n\x1b[31mred"
     xmp = f'<x:xmpmeta Iptc4xmpExt:DigitalSourceType="{GENERATED}" xmp:CreatorTool="Painter 3"/>'.encode()
-    facts = dict(read(picture(exif=exif, xmp=xmp)).facts)
+    found = read(picture(exif=exif, xmp=xmp))
+    assert found.says_generated
+    facts = dict(found.facts)
     assert facts["Camera"] == "Maker Model 1"
     assert facts["Software"] == "Editor 2 [31mred"
     assert facts["IPTC digital source type"] == "trainedAlgorithmicMedia (made by a trained model)"
