@@ -12,7 +12,8 @@ from starlette.requests import Request
 from ensemble.serve.refusals import Refusal
 
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
-_ANY: Final = "*"
+ANY: Final = ("0.0.0.0", "::")  # noqa: S104  compared, not bound
+_ANY_NAME: Final = "*"
 _OF_ONE_CLIENT: Final = 64  # bits: who has an address of IPv6 has all that begin with the same ones
 _BEARER: Final = "bearer "
 
@@ -55,8 +56,8 @@ def host_names(host: str, others: Sequence[str]) -> list[str]:
 
     A server that listens on all addresses answers to any name, unless names are given.
     """
-    if not others and host in ("0.0.0.0", "::"):  # noqa: S104  compared, not bound
-        return [_ANY]
+    if not others and host in ANY:
+        return [_ANY_NAME]
     return [name.lower() for name in (*LOOPBACK, *(others or (host,)))]
 
 
@@ -70,5 +71,5 @@ def check_name(request: Request, names: Sequence[str]) -> None:
     """
     name = request.headers.get("host", "").lower()
     name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
-    if _ANY not in names and name not in names:
+    if _ANY_NAME not in names and name not in names:
         raise Refusal(400, "the server is called by another name; those that it answers to are given by --name")

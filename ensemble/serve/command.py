@@ -16,7 +16,7 @@ from ensemble.core.console.options import BundleArgument
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import location
 from ensemble.predict.bundle.files import BundleFiles
-from ensemble.serve.access import LOOPBACK, host_names
+from ensemble.serve.access import ANY, LOOPBACK, host_names
 from ensemble.serve.game.pictures import pictures_of
 from ensemble.serve.limits import MEBIBYTE, Limits
 from ensemble.serve.settings import Settings
@@ -71,7 +71,8 @@ def main(
     console = make_console(stderr=True)
     listening = _listen(host, port)
     port = listening.getsockname()[1]
-    address = f"http://{host if ':' not in host else f'[{host}]'}:{port}"
+    name_of_host = _reachable(host)
+    address = f"http://{name_of_host if ':' not in name_of_host else f'[{name_of_host}]'}:{port}"
     ready = f"{manifest.name} answers at {address} (Ctrl-C ends it)"
     if host not in LOOPBACK and api_key is None:
         ready += "\nEverybody who reaches this machine can ask: set ENSEMBLE_API_KEY."
@@ -85,6 +86,18 @@ def main(
         else:
             say_ready()  # who asks from now on waits for the workers
             _run(settings, listening, workers)
+
+
+def _reachable(host: str) -> str:
+    """Return what others call this machine by: its own address where it listens on all."""
+    if host not in ANY:
+        return host
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        try:
+            asking.connect(("192.0.2.1", 9))  # an address for documentation; nothing is sent
+        except OSError:  # no network
+            return socket.gethostname()
+        return str(asking.getsockname()[0])
 
 
 def _listen(host: str, port: int) -> socket.socket:

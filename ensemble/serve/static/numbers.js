@@ -16,7 +16,7 @@ export const sliderOf = (prior) => log(prior) / Math.LN10;
 export function percent(value, digits = 0) {
   if (value > 0 && value < 0.001) return "below 0.1 %";
   if (value < 1 && value > 0.999) return "above 99.9 %";
-  const places = value < 0.02 || value > 0.98 ? 1 : digits;
+  const places = (value > 0 && value < 0.02) || (value < 1 && value > 0.98) ? 1 : digits;
   return `${(100 * value).toFixed(places)} %`;
 }
 

@@ -137,9 +137,19 @@ async function end() {
     cell.append(bar(bin.correct / bin.pictures));
     return row(element("th", `${percent(bin.sure)} sure`, { scope: "row" }), element("td", `${bin.correct} of ${bin.pictures}`), cell);
   }));
+  byId("seen").replaceChildren(...rounds.map(seen));
   const about = { source: game.source, synthetic: game.synthetic };
   byId("save").onclick = () => save("game.json", "application/json", JSON.stringify({ score, rounds, ...about }, null, 1));
   show("end", "result");
+}
+
+/** One picture of the game, and what was said of it. */
+function seen({ fake, said_fake, sure }, at) {
+  const word = (generated) => (generated ? "generated" : "real"), right = fake === said_fake;
+  const item = element("li", "", { className: right ? "right" : "wrong" }), text = element("p", `You: ${word(said_fake)}, ${percent(sure)} sure`);
+  text.prepend(element("strong", `${right ? "✓" : "✗"} ${word(fake)}`));
+  item.append(element("img", "", { src: `/v1/game/pictures/${game.pictures[at]}`, alt: "", loading: "lazy" }), text);
+  return item;
 }
 
 function summary(score) {
