@@ -97,8 +97,9 @@ def in_words(verdict: str, verdicts: Verdicts) -> str:
     if found is None:
         return "How often real photographs get as much evidence was not measured."
     return (
-        f"Of {found.real} held-out real photographs, {found.share:.1%} had as much evidence (95 % interval "
-        f"{found.low:.1%} to {found.high:.1%}; {found.variant}, the worst of the variants that the limits hold for)."
+        f"Of {found.real} held-out real photographs about which something was said, {found.share:.1%} had as much "
+        f"evidence (95 % interval {found.low:.1%} to {found.high:.1%}; {found.variant}, the worst of the variants that "
+        "the limits hold for)."
     )
 
 

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ensemble.serve.refusals import Refusal
 
@@ -18,23 +21,22 @@ _OF_ONE_CLIENT: Final = 64  # bits: who has an address of IPv6 has all that begi
 _BEARER: Final = "bearer "
 
 
-def client_of(request: Request, key: str | None) -> str:
-    """Return who asks: the address; or, where the server has a key, that it is known.
+def client_of(request: Request) -> str:
+    """Return the address of who asks; of IPv6 the network, all of whose addresses are one client's."""
+    return _address(request.client.host if request.client else "")
+
+
+def check_key(request: Request, key: str) -> None:
+    """Refuse a request without the key.
 
     Raises
     ------
     Refusal
-        The server has a key, and the request does not; or a page from elsewhere has sent it.
+        The key is missing, or another one.
     """
-    if request.headers.get("sec-fetch-site") == "cross-site":  # a page elsewhere, by the browser's own word
-        raise Refusal(403, "another page may not ask this server")
-    address = _address(request.client.host if request.client else "")
-    if key is None:
-        return address
     given = request.headers.get("x-api-key") or _after_bearer(request.headers.get("authorization", ""))
     if not hmac.compare_digest(given.encode(), key.encode()):
         raise Refusal(401, "this server asks for an API key, in the header X-API-Key or as Authorization: Bearer")
-    return address
 
 
 def _after_bearer(header: str) -> str:
@@ -61,15 +63,32 @@ def host_names(host: str, others: Sequence[str]) -> list[str]:
     return [name.lower() for name in (*LOOPBACK, *(others or (host,)))]
 
 
-def check_name(request: Request, names: Sequence[str]) -> None:
-    """Refuse a request that calls the server by another name.
+class KnownNames:
+    """Middleware that refuses requests by other names than those given, and of pages from elsewhere."""
 
-    Raises
-    ------
-    Refusal
-        The name is none of `names`.
-    """
-    name = request.headers.get("host", "").lower()
-    name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
-    if _ANY_NAME not in names and name not in names:
-        raise Refusal(400, "the server is called by another name; those that it answers to are given by --name")
+    def __init__(self, app: ASGIApp, names: Sequence[str]) -> None:
+        self._app, self._names = app, names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        refusal = self._refusal(Headers(scope=scope)) if scope["type"] == "http" else None
+        answer = self._app if refusal is None else JSONResponse({"error": refusal}, 403)
+        await answer(scope, receive, send)
+
+    def _refusal(self, headers: Headers) -> str | None:
+        called = headers.get("host", "").lower()
+        if not self._knows(called):
+            return "the server is called by another name; those that it answers to are given by --name"
+        origin = headers.get("origin", "").lower().partition("://")[2] if "origin" in headers else called
+        if headers.get("sec-fetch-site") in ("cross-site", "same-site") or (
+            origin != called and (_ANY_NAME in self._names or not self._knows(origin))
+        ):
+            return (
+                "a page from elsewhere may not ask this server; of its own page behind a proxy, --name gives the name"
+            )
+        return None
+
+    def _knows(self, called: str) -> bool:
+        """Return whether a name, with or without a port, is one of the server's."""
+        name = called[1:].partition("]")[0] if called.startswith("[") else called.partition(":")[0]
+        return _ANY_NAME in self._names or name in self._names

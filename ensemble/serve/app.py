@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Request, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
+from fastapi.security import APIKeyHeader
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
@@ -19,7 +20,7 @@ from ensemble.core.storage.files import location
 from ensemble.predict.bundle.files import BundleFiles
 from ensemble.predict.bundle.manifest import CARD
 from ensemble.predict.predictor import Bundle, Pending
-from ensemble.serve.access import check_name, client_of
+from ensemble.serve.access import KnownNames, check_key, client_of
 from ensemble.serve.batches import Batches
 from ensemble.serve.game.pictures import pictures_of
 from ensemble.serve.game.routes import GameRoutes, play_page
@@ -35,11 +36,18 @@ from ensemble.serve.uploads import Upload, Uploads, let_finish
 Details = tuple[list[float] | None, Provenance | None]
 
 _STATIC = Path(__file__).parent / "static"
+_FILE = {"type": "string", "format": "binary"}
+_FORM = {"type": "object", "properties": {"files": {"type": "array", "items": _FILE}}}
+_BODY = {
+    "required": True,
+    "content": {"multipart/form-data": {"schema": _FORM}, "application/octet-stream": {"schema": _FILE}},
+}
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     400: {"description": "Not a request that can be read."},
     401: {"description": "No API key, or a wrong one."},
+    403: {"description": "By another name of the server, or by a page from elsewhere."},
     408: {"description": "It took too long to arrive."},
-    413: {"description": "Too large, or too many photographs."},
+    413: {"description": "Too large, or more photographs than are ever taken."},
     422: {"description": "The one photograph of the request cannot be read."},
     429: {"description": "Too many photographs a minute; Retry-After has seconds."},
     503: {"description": "Too much is waiting; Retry-After has seconds."},
@@ -83,10 +91,13 @@ class _Server:
             docs_url=None,  # its page loads scripts from elsewhere
             redoc_url=None,
             lifespan=self._lifespan,
-            dependencies=[Depends(self._check_name)],
         )
-        app.add_api_route("/v1/check", self.check, methods=["POST"], response_model=Results, responses=_ANSWERS)
-        app.add_api_route("/v1/patches", self.patches, methods=["POST"], response_model=Patches, responses=_ANSWERS)
+        asked: dict[str, Any] = {"methods": ["POST"], "responses": _ANSWERS, "openapi_extra": {"requestBody": _BODY}}
+        asked["dependencies"] = (
+            [Security(APIKeyHeader(name="X-API-Key", auto_error=False))] if self.settings.key else []
+        )
+        app.add_api_route("/v1/check", self.check, response_model=Results, **asked)
+        app.add_api_route("/v1/patches", self.patches, response_model=Patches, **asked)
         app.add_api_route("/v1/ensemble", self.show_facts, methods=["GET"], response_model=Facts)
         app.add_api_route("/v1/health", self.health, methods=["GET"])
         app.add_api_route("/v1/card", self.show_card, methods=["GET"], response_class=PlainTextResponse)
@@ -99,6 +110,7 @@ class _Server:
         app.add_exception_handler(HTTPException, _not_found)
         app.add_exception_handler(RequestValidationError, _misspelt)
         app.add_exception_handler(Exception, _failed)
+        app.add_middleware(KnownNames, names=self.settings.host_names)
         app.add_middleware(SafeHeaders)
         return app
 
@@ -107,13 +119,13 @@ class _Server:
         yield
         self.batches.close()
 
-    async def check(self, request: Request, details: bool = False) -> Results:
+    async def check(self, request: Request, details: bool = False, name: str = "photograph") -> Results:
         """Return the evidence that photographs were generated.
 
-        Send one photograph as the body, or several as the files of a form (multipart/form-data).
+        Send one photograph as the body, with its name as a parameter, or several as the files of a form.
         """
         client = self._client(request)
-        async with self.uploads.photographs(request) as photographs, self._in_time():
+        async with self.uploads.photographs(request, name) as photographs, self._in_time():
             self.rates.take(client, len(photographs) - 1, 1)
             with self.batches.room(len(photographs)):
                 pending = await self.batches.prepare(photographs)
@@ -132,17 +144,16 @@ class _Server:
         ]
         return await self.batches.beside(calls)
 
-    def _check_name(self, request: Request) -> None:
-        check_name(request, self.settings.host_names)
-
-    def _count(self, request: Request) -> None:
+    async def _count(self, request: Request) -> None:
         """Count a request of the game, which needs no key: its pictures are for everybody who plays."""
-        self.rates.take(client_of(request, None), 1)
+        self.rates.take(client_of(request), 1)
 
     def _client(self, request: Request) -> str:
         """Return who asks, with one photograph counted: who may send none is refused before it is sent."""
-        client = client_of(request, self.settings.key)
+        client = client_of(request)
         self.rates.take(client, 1)
+        if self.settings.key is not None:
+            check_key(request, self.settings.key)
         return client
 
     async def _details(self, photographs: list[Upload], pending: list[Pending]) -> list[Details]:
@@ -162,7 +173,9 @@ class _Server:
         async with self.uploads.photographs(request) as photographs, self._in_time():
             self.rates.take(client, CELLS * CELLS, 1)
             with self.batches.room(CELLS * CELLS + 1):
-                pending = await self.batches.prepare(photographs[:1])
+                if len(photographs) > 1:
+                    raise Refusal(400, f"a map is of one photograph, and there are {len(photographs)}")
+                pending = await self.batches.prepare(photographs)
                 _refuse_unreadable(pending)
                 asked = hidden(pending[0])
                 if not asked:

@@ -22,6 +22,7 @@ from ensemble.serve.refusals import Refusal
 _SMOOTHING = 0.2  # of the seconds that a photograph takes
 
 T = TypeVar("T")
+Waiting = tuple[Pending, "asyncio.Future[Answer]"]
 
 
 class Batches:
@@ -37,7 +38,7 @@ class Batches:
         self._bundle, self._most = bundle, most
         self._threads = ThreadPoolExecutor(bundle.threads, "prepare")
         self._models = ThreadPoolExecutor(1, "models")
-        self._queue = deque[tuple[Pending, asyncio.Future[Answer]]]()
+        self._queue = deque[Waiting]()
         self._computing: asyncio.Task[None] | None = None
         self._seconds = bundle.manifest.milliseconds / 1000
         self.waiting = 0
@@ -83,22 +84,31 @@ class Batches:
     async def _compute(self) -> None:
         """Answer batch after batch until nothing waits."""
         loop = asyncio.get_running_loop()
-        while self._queue:
-            batch = [self._queue.popleft() for _ in range(min(AT_ONCE, len(self._queue)))]
-            batch = [(pending, future) for pending, future in batch if not future.done()]  # others were given up
-            begun = time.monotonic()
-            computed = loop.run_in_executor(self._models, self._bundle.compute, [pending for pending, _ in batch])
-            (answers,) = await asyncio.gather(computed, return_exceptions=True)
-            for number, (_, future) in enumerate(batch):
-                if future.done():  # given up meanwhile
-                    continue
-                if isinstance(answers, BaseException):  # of any library: nobody may wait for ever
-                    future.set_exception(answers)
-                else:
-                    future.set_result(answers[number])
-            each = (time.monotonic() - begun) / max(len(batch), 1)
-            self._seconds += _SMOOTHING * (each - self._seconds)
-        self._computing = None
+        try:
+            while batch := self._next_batch():
+                begun = time.monotonic()
+                computed = loop.run_in_executor(self._models, self._bundle.compute, [pending for pending, _ in batch])
+                (answers,) = await asyncio.gather(computed, return_exceptions=True)
+                for number, (_, future) in enumerate(batch):
+                    if future.done():  # given up meanwhile
+                        continue
+                    if isinstance(answers, BaseException):  # of any library: nobody may wait for ever
+                        future.set_exception(answers)
+                    else:
+                        future.set_result(answers[number])
+                each = (time.monotonic() - begun) / len(batch)
+                self._seconds += _SMOOTHING * (each - self._seconds)
+        finally:
+            self._computing = None
+
+    def _next_batch(self) -> list[Waiting]:
+        """Take the first photographs from the queue, without those that were given up."""
+        batch: list[Waiting] = []
+        while self._queue and len(batch) < AT_ONCE:
+            pending, future = self._queue.popleft()
+            if not future.done():
+                batch.append((pending, future))
+        return batch
 
     def close(self) -> None:
         """End the threads."""

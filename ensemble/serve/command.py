@@ -58,8 +58,7 @@ def main(
     limits = Limits(
         photographs=most_photos,
         request_bytes=most_mb * MEBIBYTE,
-        memory_bytes=max(Limits.memory_bytes, 2 * most_mb * MEBIBYTE),
-        waiting=max(waiting, most_photos),
+        waiting=waiting,
         seconds=seconds,
         per_minute=per_minute,
     )
@@ -71,8 +70,8 @@ def main(
     console = make_console(stderr=True)
     listening = _listen(host, port)
     port = listening.getsockname()[1]
-    name_of_host = _reachable(host)
-    address = f"http://{name_of_host if ':' not in name_of_host else f'[{name_of_host}]'}:{port}"
+    called = name[0] if name else _reachable(host)
+    address = f"http://{called if ':' not in called else f'[{called}]'}:{port}"
     ready = f"{manifest.name} answers at {address} (Ctrl-C ends it)"
     if host not in LOOPBACK and api_key is None:
         ready += "\nEverybody who reaches this machine can ask: set ENSEMBLE_API_KEY."
@@ -116,12 +115,11 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _run(settings: Settings, listening: socket.socket, workers: int) -> None:
-    """Serve until a signal ends it; what has begun is finished first. A worker that ends is started again."""
+    """Serve until a signal ends it; what has begun is finished first."""
     import uvicorn
-    from uvicorn.config import STARTUP_FAILURE
-    from uvicorn.supervisors import Multiprocess
 
     from ensemble.serve.protocol import BoundedProtocol
+    from ensemble.serve.supervisor import Supervisor
     from ensemble.serve.worker import SETTINGS
 
     os.environ[SETTINGS] = settings.to_json()
@@ -137,10 +135,10 @@ def _run(settings: Settings, listening: socket.socket, workers: int) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=round(settings.limits.seconds) + 5,
+        timeout_graceful_shutdown=round(settings.limits.upload_seconds + settings.limits.seconds) + 5,
         timeout_worker_healthcheck=30,
     )
-    supervisor = Multiprocess(config, sockets=[listening])
+    supervisor = Supervisor(config, sockets=[listening])
     supervisor.run()
-    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+    if supervisor.has_failed:
         raise UserError("the server could not be started")

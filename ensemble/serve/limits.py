@@ -40,3 +40,8 @@ class Limits:
     upload_seconds: float = 60.0
     per_minute: int = 600
     connections: int = 2_000
+
+    @property
+    def at_once(self) -> int:
+        """Photographs of one request that no other limit stands against."""
+        return min(self.photographs, self.per_minute, self.waiting)

@@ -51,6 +51,12 @@ class BoundedProtocol(H11Protocol):
     def _wait(self) -> None:
         self._silence = self.loop.call_later(_SECONDS, self._give_up, self.cycle)
 
-    def _give_up(self, last: object) -> None:
-        if self.cycle is last and (self.cycle is None or self.cycle.response_complete):  # no request since
-            self.transport.abort() if self.transport.get_write_buffer_size() else self.transport.close()
+    def _give_up(self, last: object, unread: bool = False) -> None:
+        if self.cycle is not last or (self.cycle is not None and not self.cycle.response_complete):
+            return  # there was a request since
+        if not self.transport.get_write_buffer_size():
+            self.transport.close()
+        elif unread:
+            self.transport.abort()
+        else:  # the answer is still being read
+            self._silence = self.loop.call_later(_READING, self._give_up, last, True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from ensemble.core.storage.hashing import digest
 from ensemble.predict.answers import Answer
 from ensemble.predict.bundle.manifest import Manifest, Scores, Spectra, Verdicts
-from ensemble.predict.verdicts import in_words, weight_of
+from ensemble.predict.verdicts import CANNOT, NO, SOME, STRONG, in_words, weight_of
 from ensemble.serve.limits import MEBIBYTE, Limits
 from ensemble.serve.provenance.reading import Provenance
 
@@ -18,6 +18,14 @@ CAUTION: Final = (
     "No verdict is a proof, and none says that a photograph is real. Do not act on one alone: ask where the picture "
     "comes from, and look at other copies of it."
 )
+
+
+_EVIDENCE: Final[dict[str, Literal["strong", "some", "none", "unknown"]]] = {
+    STRONG: "strong",
+    SOME: "some",
+    NO: "none",
+    CANNOT: "unknown",
+}
 
 
 class Section(BaseModel):
@@ -53,6 +61,8 @@ class Result(Section):
     name: str
     sha256: str
     """Of the file."""
+    evidence: Literal["strong", "some", "none", "unknown"]
+    """The verdict in a word, for programs; unknown where nothing can be said."""
     verdict: str
     """Strong evidence, some evidence or no evidence of generation, or: cannot say."""
     reason: str
@@ -149,7 +159,7 @@ def facts_of(manifest: Manifest, limits: Limits, *, has_game: bool) -> Facts:
         scores=manifest.scores,
         verdicts=manifest.verdicts,
         spectra=manifest.spectra and manifest.spectra.model_copy(update={"reader": None}),
-        photographs=limits.photographs,
+        photographs=limits.at_once,
         megabytes=limits.request_bytes // MEBIBYTE,
         has_game=has_game,
     )
@@ -167,6 +177,7 @@ def result_of(
     return Result(
         name=answer.name,
         sha256=hashlib.sha256(content).hexdigest(),
+        evidence=_EVIDENCE[answer.verdict],
         verdict=answer.verdict,
         reason=answer.reason,
         meaning=in_words(answer.verdict, manifest.verdicts),

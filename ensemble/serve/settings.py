@@ -7,6 +7,7 @@ import secrets
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, location
 from ensemble.serve.limits import Limits
 
@@ -40,6 +41,10 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     play: str | None = None
     secret: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    def __post_init__(self) -> None:
+        if self.key == "":
+            raise UserError("the API key is empty; give one, or unset ENSEMBLE_API_KEY")
 
     @property
     def location(self) -> Location:

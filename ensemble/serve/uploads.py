@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
@@ -15,11 +17,15 @@ from ensemble.serve.refusals import Refusal
 Upload = tuple[str, bytes]  # name, content
 _LONGEST_NAME = 200
 _LINGER = 2.0  # seconds
-_FORM = "multipart/form-data"
+_SMALL, _SMALL_SECONDS = 2**17, 10.0
+_FORM = b"multipart/form-data"
 
 
 class _InMemory(MultiPartParser):
-    """Form whose files never go to a temporary file."""
+    """Form whose files never go to a temporary file.
+
+    It is given no charset: a client could name one that takes minutes to decode.
+    """
 
     spool_max_size = 2**40
 
@@ -31,15 +37,17 @@ class Uploads:
         self._limits, self._in_use = limits, 0
 
     @asynccontextmanager
-    async def photographs(self, request: Request) -> AsyncIterator[list[Upload]]:
+    async def photographs(self, request: Request, name: str = "photograph") -> AsyncIterator[list[Upload]]:
         """Yield the photographs of a request; their memory counts as used until the block ends.
+
+        `name` is that of a photograph which is the body itself.
 
         Raises
         ------
         Refusal
             It is too large, too slow, or holds no photographs.
         """
-        body = _Body(request, self)
+        body = _Body(request, self, name[:_LONGEST_NAME])
         try:
             yield await self._within_time(body)
         finally:
@@ -61,11 +69,14 @@ class Uploads:
         stated = request.headers.get("content-length", "0")
         if stated.isdigit():
             self.check_size(int(stated))
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
-            name = request.query_params.get("name", "photograph")
-            return [(name[:_LONGEST_NAME], b"".join([chunk async for chunk in body.chunks()]))]
-        most = self._limits.photographs
-        form = await _InMemory(request.headers, body.chunks(), max_files=most, max_fields=10).parse()
+        kind, options = parse_options_header(request.headers.get("content-type", ""))
+        if kind != _FORM:
+            return [(body.name, b"".join([chunk async for chunk in body.chunks()]))]
+        if b"boundary" not in options:
+            raise Refusal(400, "the form names no boundary between its parts")
+        headers = Headers(raw=[(b"content-type", _FORM + b"; boundary=" + options[b"boundary"])])
+        most = self._limits.at_once
+        form = await _InMemory(headers, body.chunks(), max_files=most, max_fields=10, max_part_size=1_024).parse()
         files = [value for _, value in form.multi_items() if not isinstance(value, str)]
         if not files:
             raise Refusal(400, "the form has no files; send photographs as files, in fields of any name")
@@ -79,15 +90,37 @@ class Uploads:
     def use(self, size: int) -> None:
         """Count bytes that are held from now on."""
         self._in_use += size
-        if self._in_use > self._limits.memory_bytes:
+        if self._in_use > max(self._limits.memory_bytes, self._limits.request_bytes):
             raise Refusal(503, "too much is being sent at a time; try again later", 1)
+
+
+async def small_body(request: Request) -> bytes:
+    """Return the body of a request that holds no photographs.
+
+    Raises
+    ------
+    Refusal
+        It is too large or too slow.
+    """
+    content = bytearray()
+    try:
+        async with asyncio.timeout(_SMALL_SECONDS):
+            async for chunk in request.stream():
+                content += chunk
+                if len(content) > _SMALL:
+                    raise Refusal(413, f"this request may have {_SMALL // 1_024} KiB, not more")
+    except TimeoutError:
+        raise Refusal(408, f"the request took longer than {_SMALL_SECONDS:g} s to arrive") from None
+    except ClientDisconnect:
+        raise Refusal(400, "the request ended before its body did") from None
+    return bytes(content)
 
 
 class _Body:
     """The body of a request, and how much of it has come."""
 
-    def __init__(self, request: Request, uploads: Uploads) -> None:
-        self.request, self.bytes = request, 0
+    def __init__(self, request: Request, uploads: Uploads, name: str) -> None:
+        self.request, self.name, self.bytes = request, name, 0
         self._uploads = uploads
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -31,18 +30,27 @@ _SUMMARIES: Final = {
 }
 
 
-class Provenance(BaseModel):
-    """What a file says of its origin. It does not change the answer."""
+class Said(BaseModel):
+    """What the process writes."""
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
-    manifest: str
-    """Of C2PA: none, not read, failed, unreadable, invalid, valid or trusted."""
-    says_generated: bool
-    """Whether it says that a machine made the picture, or a part of it."""
-    summary: str
-    facts: list[tuple[str, str]]
+    manifest: Literal["none", "not read", "failed", "unreadable", "invalid", "valid", "trusted"]
+    """State of the signed manifest (C2PA)."""
+    says_generated: bool = False
+    """Whether the file says that a machine made the picture, or a part of it."""
+    facts: list[tuple[str, str]] = []
     """Titles and texts."""
+
+
+class Provenance(Said):
+    """What a file says of its origin. It does not change the answer."""
+
+    summary: str
+    """In a few sentences."""
+
+
+_FAILED: Final = Said(manifest="failed")
 
 
 class ProvenanceReader:
@@ -58,26 +66,32 @@ class ProvenanceReader:
 
     async def _read(self, content: bytes, until: float) -> Provenance:
         if not await asyncio.to_thread(_may_say_something, content):
-            return _provenance({"manifest": "none"})
+            return _provenance(Said(manifest="none"))
         try:
             async with asyncio.timeout_at(until), self._free:
                 return _provenance(await _said(content))
         except TimeoutError:
-            return _provenance({})
+            return _provenance(_FAILED)
 
 
 def _may_say_something(content: bytes) -> bool:
     return may_have_manifest(content) or may_have_facts(content)
 
 
-def _provenance(said: dict[str, Any]) -> Provenance:
-    manifest, facts, generated = said.get("manifest"), said.get("facts", []), bool(said.get("says_generated"))
-    manifest = manifest if manifest in _SUMMARIES else "failed"
-    summary = " ".join([_SUMMARIES[manifest], *[_SAYS] * generated, *[_CLAIMS] * bool(facts)])
-    return Provenance(manifest=manifest, says_generated=generated, summary=summary, facts=facts)
+def _provenance(said: Said) -> Provenance:
+    summary = " ".join([_SUMMARIES[said.manifest], *[_SAYS] * said.says_generated, *[_CLAIMS] * bool(said.facts)])
+    return Provenance(summary=summary, **said.model_dump())
 
 
-async def _said(content: bytes) -> dict[str, Any]:
+async def _said(content: bytes) -> Said:
+    """Return what the process writes; that it failed, whatever went wrong: it would not be worth the answer."""
+    try:
+        return Said.model_validate_json(await _written(content))
+    except (ValueError, OSError):
+        return _FAILED
+
+
+async def _written(content: bytes) -> bytes:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-I",
@@ -95,10 +109,7 @@ async def _said(content: bytes) -> dict[str, Any]:
         while len(answer) < _MOST_OUTPUT and (part := await process.stdout.read(_MOST_OUTPUT)):
             answer += part
         await sent
-        found: dict[str, Any] = json.loads(answer)
-        return found
-    except (ValueError, OSError):
-        return {}
+        return answer
     finally:
         sent.cancel()
         with suppress(ProcessLookupError):

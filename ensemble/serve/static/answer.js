@@ -6,13 +6,13 @@ import { provenanceOf } from "./provenance.js";
 import { saveJson, savePage } from "./save.js";
 import { spectrumOf } from "./spectrum.js";
 
-const STRONG = "strong evidence of generation", SOME = "some evidence of generation", CANNOT = "cannot say";
-const USUAL = 0.01; // of pictures that people ask about; nobody knows it, and the slider says so
+const CLASSES = { strong: "strong", some: "some", none: "none", unknown: "cannot" };
+const START = 0.01; // of pictures that people ask about: nobody knows it, and the page says so
 
 export function answerOf(file, result, facts, ensemble, caution) {
   const article = document.getElementById("answer").content.cloneNode(true).firstElementChild;
   const part = (selector) => article.querySelector(selector);
-  article.classList.add({ [STRONG]: "strong", [SOME]: "some", [CANNOT]: "cannot" }[result.verdict] || "none");
+  article.classList.add(CLASSES[result.evidence]);
   showPhotograph(part, file, result);
   part(".verdict").textContent = result.verdict;
   part(".synthetic").hidden = !ensemble.synthetic;
@@ -20,7 +20,7 @@ export function answerOf(file, result, facts, ensemble, caution) {
   part(".meaning").textContent = result.meaning;
   article.setAttribute("aria-label", `${result.name}: ${result.verdict}`);
   for (const each of article.querySelectorAll(".of")) each.append(element("span", ` (${result.name})`, { className: "hear" }));
-  if (result.verdict === CANNOT || result.probability === null) {
+  if (result.evidence === "unknown" || result.probability === null) {
     for (const selector of [".prior", ".probability", ".members", ".patches"]) part(selector).remove();
   } else {
     offerPrior(part, result);
@@ -55,22 +55,22 @@ function offerPrior(part, result) {
       `By the models alone, the probability that it is generated is ${percent(underPrior(result.probability, result.prior, prior))} ` +
       `there; among the training photographs, of which ${percent(result.prior)} were, it is ${percent(result.probability)}.`;
   };
-  slider.value = sliderOf(USUAL);
+  slider.value = sliderOf(START);
   slider.addEventListener("input", weigh);
   weigh();
 }
 
 /** Natural frequencies: what such an answer means where a share of all pictures is generated. */
-export function odds({ verdict, weight }, prior) {
+export function odds({ evidence, weight }, prior) {
   const fakes = 1000 * prior, reals = 1000 - fakes;
-  const start = `Of a thousand photographs, ${count(fakes)} are generated.`;
+  const start = `Of a thousand photographs about which something can be said, ${count(fakes)} are generated.`;
   if (!weight) return start;
-  if (verdict !== STRONG && verdict !== SOME) {
+  if (evidence === "none") {
     return `${start} At least ${count(fakes * weight.fakes)} of these show no evidence either, more of generators unlike those of training.`;
   }
   const hits = fakes * weight.fakes, alarms = reals * weight.reals;
   return `${start} If their generators are like those of training, ${count(hits)} of them or more get this answer, and up to ` +
-    `${count(alarms)} of the real ones. Then of the photographs with this answer at least ${percent(hits / (hits + alarms))} are generated.`;
+    `${count(alarms)} of the real ones. Then of the photographs with this answer at least ${percent(hits / (hits + alarms))} are generated: by the bounds of 95 % intervals.`;
 }
 
 function showMembers(table, result) {

@@ -2,15 +2,23 @@
 import { answerOf } from "./answer.js";
 import { element, row } from "./dom.js";
 import { percent } from "./numbers.js";
-import { NeedsKey, Refused, packed, send, setKey } from "./send.js";
+import { NeedsKey, Refused, fetched, packed, send, setKey } from "./send.js";
 
 const byId = (id) => document.getElementById(id);
 const status = byId("status"), error = byId("error"), results = byId("results"), drop = byId("drop");
-const started = start();
-let waiting = started, unanswered = [];
+let known = null, waiting = Promise.resolve(), asking = 0, unanswered = [], refusals = new Set();
+
+/** What is to be known of the ensemble; asked for again where that failed. */
+function theFacts() {
+  known ??= start().catch((reason) => {
+    known = null;
+    throw reason;
+  });
+  return known;
+}
 
 async function start() {
-  const facts = await (await fetch("/v1/ensemble")).json();
+  const facts = await fetched("/v1/ensemble");
   byId("synthetic").hidden = !facts.ensemble.synthetic;
   byId("to-game").hidden = !facts.has_game;
   byId("limits").textContent = `Up to ${facts.photographs} are asked about at a time.`;
@@ -19,7 +27,7 @@ async function start() {
 }
 
 function showTested({ finds_faces, prior, scores, size, verdicts }) {
-  const faces = finds_faces ? "In photographs of other sizes the face is found and brought to this size." : "Photographs of other sizes are refused.";
+  const faces = finds_faces ? "In photographs of other sizes the face is found and brought to this size." : "Of photographs of other sizes nothing is said.";
   byId("trained").textContent =
     `Trained on photographs of ${size[1]} × ${size[0]} px. ${faces} If it had to choose between two, it would be right about ` +
     `${percent(scores.accuracy, 1)} of ${scores.n.toLocaleString("en")} photographs that it had not seen, ${percent(prior)} of them ` +
@@ -33,13 +41,16 @@ function showTested({ finds_faces, prior, scores, size, verdicts }) {
       element("td", of(rate.some_found, rate.fake)), element("td", of(rate.undecided_real + rate.undecided_fake, rate.real + rate.fake)),
     ));
   }
-  byId("tested").append(head, body);
+  byId("tested").replaceChildren(head, body);
 }
 
 /** Answer about files after those that were given before. */
 function give(files) {
   const photographs = [...files].filter((file) => file instanceof File);
-  if (photographs.length) waiting = waiting.then(() => ask(photographs));
+  if (!photographs.length) return;
+  if (!asking) sayRefusals(new Set());
+  asking += 1;
+  waiting = waiting.then(() => ask(photographs)).catch((reason) => sayRefused(reason, photographs)).finally(() => { asking -= 1; });
 }
 
 /** Ask again about those that had no answer. */
@@ -48,10 +59,14 @@ function giveAgain() {
   byId("again-row").hidden = true;
 }
 
-async function ask(photographs) {
-  const facts = await started, answered = [];
+async function ask(given) {
+  const facts = await theFacts(), answered = [], photographs = [];
+  for (const file of given) {
+    if (await canBeRead(file)) photographs.push(file);
+    else sayRefused(new Refused("It cannot be read: a folder, or a file that has gone."), [file]);
+  }
+  if (!photographs.length) return;
   const many = photographs.length === 1 ? photographs[0].name : `${photographs.length} photographs`;
-  error.textContent = "";
   status.textContent = `Asking about ${many} …`;
   drop.setAttribute("aria-busy", "true");
   for (const part of packed(photographs, facts)) {
@@ -68,10 +83,17 @@ async function ask(photographs) {
 
 const sayWait = (seconds) => { status.textContent = `The server has much to do: asking again in ${seconds} s …`; };
 
+const canBeRead = (file) => file.slice(0, 1).arrayBuffer().then(() => true, () => false);
+
+function sayRefusals(them) {
+  refusals = them;
+  error.textContent = [...refusals].join(" ");
+}
+
 /** Say why photographs have no answer, and offer to ask again where that can help. */
 function sayRefused(reason, part) {
   const name = part.length === 1 && !reason.message.startsWith(part[0].name) ? `${part[0].name}: ` : "";
-  if (!error.textContent.includes(reason.message)) error.textContent += `${error.textContent && " "}${name}${reason.message}`;
+  sayRefusals(refusals.add(`${name}${reason.message}`));
   if (reason instanceof Refused) return;
   unanswered.push(...part);
   byId("again-row").hidden = false;
@@ -121,4 +143,4 @@ for (const name of ["dragover", "dragleave", "drop"]) {
     if (name === "drop") give(event.dataTransfer.files);
   });
 }
-started.catch(() => { error.textContent = "The server cannot be reached. Is it still running?"; });
+theFacts().catch((reason) => { error.textContent = reason.message; });

@@ -2,19 +2,13 @@
 import { element, bar, row } from "./dom.js";
 import { percent } from "./numbers.js";
 import { save } from "./save.js";
+import { fetched } from "./send.js";
 import { spectrumOf } from "./spectrum.js";
 
 const byId = (id) => document.getElementById(id);
 const SECTIONS = ["start", "round", "end"];
 const WORDS = [[55, "guessing"], [70, "rather unsure"], [85, "fairly sure"], [95, "sure"], [101, "certain"]];
 let game = null, facts = null, rounds = [], begun = 0, asking = false;
-
-async function fetched(path, options) {
-  const response = await fetch(path, options);
-  const content = await response.json();
-  if (!response.ok) throw new Error(content.error || `The server answered ${response.status}.`);
-  return content;
-}
 
 /** Call something that may fail, and say so where it is heard. */
 const guarded = (call) => async (event) => {

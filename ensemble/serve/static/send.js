@@ -2,6 +2,7 @@
 
 const BESIDE = 1024; // bytes of a form for each file, besides its content
 const TRIES = 5;
+const GONE = "The server cannot be reached. Is it still running?";
 let key = "";
 export const setKey = (value) => { key = value; };
 
@@ -40,13 +41,21 @@ export async function send(path, files, sayWait = () => {}) {
   }
 }
 
+/** The answer to a request without photographs. */
+export async function fetched(path, options) {
+  const response = await fetch(path, options).catch(() => { throw new Error(GONE); });
+  const content = await response.json().catch(() => ({}));
+  if (!response.ok) throw reasonOf(response.status, content.error || `The server answered ${response.status}`);
+  return content;
+}
+
 async function asked(path, files) {
   const form = new FormData();
   for (const file of files) form.append("files", file, file.name || "pasted");
   try {
     return await fetch(path, { method: "POST", body: form, headers: key ? { "X-API-Key": key } : {} });
   } catch {
-    throw new Error("The server cannot be reached, or a file has gone. Is the server still running?");
+    throw new Error(GONE);
   }
 }
 

@@ -82,9 +82,9 @@ def test_many_clients_get_their_own_answers(server: Server) -> None:
     [
         (b"", 422, "empty"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 422, "can be read (JPEG, PNG"),
-        (photograph(0, 64)[:200], 422, ""),
+        (photograph(0, 64)[:200], 422, "truncated"),
         (photograph(0, 8), 422, "pixels"),
-        (photograph(0, SIDE, "JPEG")[:-300], 422, ""),
+        (photograph(0, SIDE, "JPEG")[:-300], 422, "truncated"),
     ],
     ids=["empty", "svg", "a cut PNG", "tiny", "a cut JPEG"],
 )
@@ -100,7 +100,13 @@ def test_what_is_no_photograph_is_refused_with_the_reason(
 def test_requests_that_are_none_are_refused(server: Server) -> None:
     assert server.client.get("/v1/check").status_code == 405
     assert server.client.get("/nothing").json() == {"error": "not found"}
-    assert server.client.post("/v1/check", files={}, data={"a": "b"}).status_code in (400, 422)
+    fields = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--x--\r\n'
+    response = server.check(fields, headers={"content-type": "multipart/form-data; boundary=x"})
+    assert response.status_code == 400
+    assert "the form has no files" in response.json()["error"]
+    two = [("files", (f"{number}.png", photograph(number, SIDE))) for number in range(2)]
+    response = server.client.post("/v1/patches", files=two)
+    assert (response.status_code, response.json()["error"]) == (400, "a map is of one photograph, and there are 2")
     form = {"content-type": "multipart/form-data"}
     assert "boundary" in server.check(b"--x", headers=form).json()["error"]
     form = {"content-type": "multipart/form-data; boundary=x"}
@@ -127,16 +133,21 @@ def test_every_response_is_safe_and_kept_by_nobody(server: Server) -> None:
 
 def test_other_names_of_the_server_are_refused(server: Server) -> None:
     """A page elsewhere may point its own name at this machine, and would then read what is answered."""
-    for path in ("/v1/health", "/", "/v1/card"):
+    for path in ("/v1/health", "/", "/v1/card", "/static/check.js", "/v1/openapi.json", "/nothing"):
         response = server.client.get(path, headers={"host": "evil.example"})
-        assert response.status_code == 400
+        assert response.status_code == 403
+        assert "default-src 'none'" in response.headers["content-security-policy"]
         assert "called by another name" in response.json()["error"]
 
 
 def test_the_schema_describes_what_is_answered(server: Server) -> None:
     schema = server.client.get("/v1/openapi.json").json()
     assert set(schema["paths"]) == {"/v1/check", "/v1/patches", "/v1/ensemble", "/v1/health", "/v1/card"}
-    assert "429" in schema["paths"]["/v1/check"]["post"]["responses"]
+    check = schema["paths"]["/v1/check"]["post"]
+    assert "429" in check["responses"]
+    assert set(check["requestBody"]["content"]) == {"multipart/form-data", "application/octet-stream"}
+    assert {parameter["name"] for parameter in check["parameters"]} == {"details", "name"}
+    assert "security" not in check, "this one asks for no key"
 
 
 def test_a_key_is_asked_for_where_there_is_one(tmp_path: Path) -> None:
@@ -146,6 +157,8 @@ def test_a_key_is_asked_for_where_there_is_one(tmp_path: Path) -> None:
         assert server.check(photograph(0, SIDE), headers={"x-api-key": "a secret"}).status_code == 200
         assert server.check(photograph(0, SIDE), headers={"authorization": "Bearer a secret"}).status_code == 200
         assert server.client.get("/v1/health").status_code == 200
+        schema = server.client.get("/v1/openapi.json").json()
+        assert schema["paths"]["/v1/check"]["post"]["security"] == [{"APIKeyHeader": []}]
     assert "a secret" not in server.errors.read_text()
 
 
@@ -171,8 +184,31 @@ def test_limits_are_said_in_the_answer(tmp_path: Path) -> None:
         assert response.status_code == 429, "it was counted as one before"
 
 
+def test_too_much_at_a_time_is_put_off(tmp_path: Path) -> None:
+    """Of 33 photographs at a time one more waits than may; which of the two requests comes first is open."""
+    many = [("files", (f"{number}.png", photograph(number, SIDE))) for number in range(32)]
+    with serving(tmp_path, "--waiting", 32) as server, ThreadPoolExecutor(4) as pool:
+        sent = [pool.submit(server.client.post, "/v1/check", files=many) for _ in range(8)]
+        responses = [response.result() for response in sent]
+        assert {response.status_code for response in responses} == {200, 503}
+        refused = next(response for response in responses if response.status_code == 503)
+        assert int(refused.headers["retry-after"]) >= 1
+        assert "too many photographs are waiting" in refused.json()["error"]
+
+
+def test_an_answer_that_takes_too_long_is_put_off(tmp_path: Path) -> None:
+    with serving(tmp_path, "--seconds", 0.1) as server:
+        response = server.client.post("/v1/patches", content=photograph(0, SIDE))
+        many = [("files", (f"{number}.png", photograph(number, SIDE))) for number in range(32)]
+        while response.status_code == 200:  # a fast machine
+            response = server.client.post("/v1/check?details=true", files=many)
+        assert response.status_code == 503
+        assert "no answer within 0.1 s" in response.json()["error"]
+
+
 def test_what_can_never_be_answered_is_not_put_off(tmp_path: Path) -> None:
     with serving(tmp_path, "--per-minute", 30, "--waiting", 32) as server:
+        assert server.client.get("/v1/ensemble").json()["photographs"] == 30
         response = server.client.post("/v1/patches", content=photograph(0, SIDE))
         assert response.status_code == 413
         assert response.json()["error"] == "it counts as 37 photographs, and 30 a minute may come"
@@ -184,7 +220,7 @@ def test_what_can_never_be_answered_is_not_put_off(tmp_path: Path) -> None:
 
 
 def test_who_is_refused_reads_why_also_in_the_middle_of_a_large_upload(tmp_path: Path) -> None:
-    with serving(tmp_path, "--per-minute", 1, ENSEMBLE_API_KEY="a secret") as server:
+    with serving(tmp_path, "--per-minute", 2, ENSEMBLE_API_KEY="a secret") as server:
         for headers, status in (({}, 401), ({"x-api-key": "a secret"}, 422), ({"x-api-key": "a secret"}, 429)):
             begun = time.monotonic()
             assert server.check(bytes(20 * 2**20), headers=headers).status_code == status
@@ -230,6 +266,19 @@ def test_a_killed_worker_costs_no_answer(tmp_path: Path, workers: int) -> None:
         assert first not in server.workers(), "another one took its place"
 
 
+def test_workers_end_with_their_supervisor(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        (worker,) = server.workers()
+        server.process.kill()
+        worker.wait(20)
+
+
+def test_a_closed_terminal_ends_the_server(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        server.process.send_signal(signal.SIGHUP)
+        assert server.process.wait(30) == 0
+
+
 def test_a_damaged_bundle_is_refused_by_the_worker(tmp_path: Path) -> None:
     with zipfile.ZipFile(BUNDLE) as intact, zipfile.ZipFile(tmp_path / "bad.zip", "w") as damaged:
         for name in intact.namelist():
@@ -253,6 +302,7 @@ def test_mistakes_are_said_in_a_sentence(tmp_path: Path) -> None:
         return result.stderr
 
     assert "there is no bundle nothing.bundle" in run("nothing.bundle")
+    assert "the API key is empty" in run(BUNDLE, "--api-key", "")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -70,6 +70,20 @@ def test_half_requests_and_wrong_lengths_cost_themselves_only(server: Server) ->
     is_well(server)
 
 
+def test_a_form_that_takes_long_to_decode_holds_up_nobody(server: Server) -> None:
+    """Text in Punycode takes a time that grows with the square of its length: the client's word for it is not taken."""
+    field = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n' + b"b" * 300 + b"-" + b"a" * 300 + b"\r\n"
+    image = photograph(2, SIDE)
+    file = b'--x\r\nContent-Disposition: form-data; name="f"; filename="a.png"\r\n\r\n' + image + b"\r\n--x--\r\n"
+    for charset in ("punycode", "undefined", "nonsense"):
+        kind = {"content-type": f"multipart/form-data; charset={charset}; boundary=x"}
+        assert server.check(field + file, headers=kind).status_code == 200
+        begun = time.monotonic()
+        long = field.replace(b"b", b"b" * 1_000).replace(b"a" * 300, b"a" * 300_000)
+        assert server.check(long + file, headers=kind).status_code == 400
+        assert time.monotonic() - begun < 2
+
+
 @pytest.mark.slow
 def test_a_thousand_connections_are_borne(server: Server) -> None:
     (process,) = server.workers()

@@ -23,5 +23,5 @@ def test_replicas_answer_as_the_bundle_does(tmp_path: Path) -> None:
         found = [answer.json()["results"][0]["probability"] for answer in answers]
         assert found == pytest.approx(expected, abs=1e-6)
         assert "default-src 'none'" in server.client.get("/").headers["content-security-policy"]
-        assert server.client.get("/v1/health", headers={"host": "evil.example"}).status_code == 400
+        assert server.client.get("/v1/health", headers={"host": "evil.example"}).status_code == 403
     assert server.process.returncode == 0

@@ -160,6 +160,30 @@ def test_what_had_no_answer_can_be_asked_again(open_page: Opener, photographs: l
     opened.faults = [fault for fault in opened.faults if "ERR_FAILED" not in fault]
 
 
+def test_every_refused_file_is_named_and_the_others_are_answered(
+    open_page: Opener, photographs: list[Path], tmp_path: Path
+) -> None:
+    opened = open_page()
+    opened.page.evaluate(
+        """bytes => {
+            const data = new DataTransfer();
+            data.items.add(new File([new Uint8Array(bytes)], "good.png", {type: "image/png"}));
+            for (const name of ["one.png", "two.png"]) data.items.add(new File(["x"], name));
+            const event = new DragEvent("drop", {bubbles: true, cancelable: true});
+            const files = [...data.files];
+            const gone = () => ({ arrayBuffer: () => Promise.reject(new Error("gone")) });
+            for (const file of files.slice(1)) file.slice = gone;
+            Object.defineProperty(event, "dataTransfer", {value: { files }});
+            document.getElementById("drop").dispatchEvent(event);
+        }""",
+        list(photographs[0].read_bytes()),
+    )
+    expect(opened.page.locator(".answer")).to_have_count(1)
+    expect(opened.page.locator("#error")).to_contain_text("one.png: It cannot be read")
+    expect(opened.page.locator("#error")).to_contain_text("two.png: It cannot be read")
+    expect(opened.page.locator("#again")).to_be_hidden()
+
+
 def test_a_key_is_asked_for_and_used(browser: Browser, photographs: list[Path], tmp_path: Path) -> None:
     with serving(tmp_path, ENSEMBLE_API_KEY="a secret") as server:
         page = browser.new_page()
@@ -185,22 +209,24 @@ def test_files_are_sent_as_many_at_a_time_as_the_server_takes(open_page: Opener)
 
 
 @pytest.mark.parametrize(
-    ("verdict", "prior", "words"),
+    ("evidence", "prior", "words"),
     [
-        ("strong evidence of generation", 0.5, "400 of them or more get this answer, and up to 5.0 of the real ones"),
-        ("strong evidence of generation", 0.5, "at least 98.8 % are generated"),
-        ("strong evidence of generation", 0.001, "at least 7 % are generated"),
-        ("no evidence of generation", 0.01, "At least 8.0 of these show no evidence either"),
+        ("strong", 0.5, "400 of them or more get this answer, and up to 5.0 of the real ones"),
+        ("strong", 0.5, "at least 98.8 % are generated"),
+        ("strong", 0.001, "at least 7 % are generated"),
+        ("none", 0.01, "At least 8.0 of these show no evidence either"),
     ],
 )
-def test_what_a_verdict_means_under_a_share_of_fakes(open_page: Opener, verdict: str, prior: float, words: str) -> None:
+def test_what_a_verdict_means_under_a_share_of_fakes(
+    open_page: Opener, evidence: str, prior: float, words: str
+) -> None:
     """Natural frequencies: 0.8 of 500 fakes are 400, and 400 / 405 is 98.8 %; 0.8 of one, beside 9.99, is 7 %."""
     found = open_page().page.evaluate(
-        """async ([verdict, prior]) => {
+        """async ([evidence, prior]) => {
             const { odds } = await import("/static/answer.js");
-            return odds({ verdict, weight: { fakes: 0.8, reals: 0.01 } }, prior);
+            return odds({ evidence, weight: { fakes: 0.8, reals: 0.01 } }, prior);
         }""",
-        [verdict, prior],
+        [evidence, prior],
     )
     assert words in found
 

@@ -64,7 +64,7 @@ def test_an_answer_that_nobody_reads_is_given_up(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_slow_reader_gets_the_whole_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "_READING", 5.0)
+    monkeypatch.setattr(protocol, "_SECONDS", 0.3)
     with serving() as (_, port), socket.create_connection(("127.0.0.1", port), timeout=20) as client:
         client.sendall(REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
         time.sleep(1)

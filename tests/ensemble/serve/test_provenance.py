@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import io
 import json
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -166,13 +167,21 @@ def test_a_manifest_of_another_picture_is_invalid() -> None:
 
 
 def test_a_manifest_that_lies_elsewhere_is_not_fetched() -> None:
-    """By a server that would notice: there is none, and no error either."""
+    """By a server that would notice."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    listening.settimeout(0.5)
+    port = listening.getsockname()[1]
     xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-    xmp += (
-        b'<rdf:Description xmlns:dcterms="http://purl.org/dc/terms/" dcterms:provenance="http://127.0.0.1:9/m.c2pa"/>'
-    )
-    found = read(picture(xmp=xmp + b"</rdf:RDF></x:xmpmeta>"))
-    assert found.manifest in ("none", "unreadable")
+    xmp += b'<rdf:Description xmlns:dcterms="http://purl.org/dc/terms/" dcterms:provenance="http://127.0.0.1:'
+    content = picture(xmp=xmp + str(port).encode() + b'/m.c2pa"/></rdf:RDF></x:xmpmeta>')
+    assert read(content).manifest in ("none", "unreadable")
+    with pytest.raises(TimeoutError):
+        listening.accept()
+    listening.close()
+    reader = "import io, sys; from ensemble.serve.provenance.credentials import read_manifest as read"
+    program = f"{reader}; print(read(sys.stdin.buffer.read(), 'image/jpeg'))"
+    result = subprocess.run([sys.executable, "-c", program], input=content, capture_output=True, check=False)
+    assert b"Connection" not in result.stderr, "nor does it where it could"
 
 
 def test_metadata_is_said_with_who_may_have_written_it() -> None:

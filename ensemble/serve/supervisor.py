@@ -1,0 +1,62 @@
+"""The process that keeps the workers: one that ends, by a photograph or a lack of memory, is started again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
+from threading import Thread
+from typing import Final
+
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+_READY: Final = "ENSEMBLE_SERVE_READY"  # name of a variable: whether a worker of this server ever was
+_PAUSE: Final = 5.0  # seconds before a worker that could not start is started again
+
+
+class Supervisor(Multiprocess):
+    """uvicorn's, which gives up where the first workers cannot start, and only then; and ends with its terminal."""
+
+    def keep_subprocess_alive(self) -> None:
+        """Start workers again that have ended."""
+        if _READY not in os.environ and any(process.is_ready() for process in self.processes):
+            os.environ[_READY] = "1"  # workers that are started from now on see it
+        super().keep_subprocess_alive()
+
+    def handle_hup(self) -> None:
+        """End, as the terminal was closed."""
+        self.handle_term()
+
+    def handle_quit(self) -> None:
+        """End."""
+        self.handle_term()
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it has ended because no worker could start."""
+        return any(process.exitcode == STARTUP_FAILURE for process in self.processes)
+
+
+def end_with_parent() -> None:
+    """End this worker by SIGTERM when its supervisor is gone: it would keep the port."""
+    supervisor = parent_process()
+    if supervisor is None:  # on Ray, or in a test
+        return
+
+    def watch() -> None:
+        wait([supervisor.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    Thread(target=watch, daemon=True).start()
+
+
+def end_as_failed() -> None:
+    """End this worker, which cannot start; if others could before, another one tries again soon."""
+    if _READY in os.environ:
+        time.sleep(_PAUSE)
+        sys.exit(1)
+    sys.exit(STARTUP_FAILURE)
