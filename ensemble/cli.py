@@ -23,6 +23,7 @@ VERBS = {
     "robustness": "ensemble.stress.robustness.command",
     "generators": "ensemble.stress.generators.command",
     "folds": "ensemble.store.folds_command",
+    "tune": "ensemble.grow.tune_command",
     "bundle": "ensemble.predict.making.command",
     "predict": "ensemble.predict.command",
     "serve": "ensemble.serve.command",

@@ -128,6 +128,37 @@ class Resources(Settings):
         return value
 
 
+class Interval(Settings):
+    """Numbers among which `ensemble tune` searches: whole ones if both ends are."""
+
+    low: int | float = Field(allow_inf_nan=False)
+    """Smallest value."""
+    high: int | float = Field(allow_inf_nan=False)
+    """Largest value."""
+    log: bool = False
+    """Whether to search evenly over powers of ten, as for a strength of regularisation."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Interval:
+        if self.low >= self.high:
+            raise ValueError(f"low ({self.low}) must be below high ({self.high})")
+        if self.log and self.low <= 0:
+            raise ValueError("with log: true, low must be above 0")
+        return self
+
+    @property
+    def whole(self) -> bool:
+        """Whether only whole numbers are tried."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+
+class Choices(Settings):
+    """Values among which `ensemble tune` searches."""
+
+    choices: tuple[Any, ...] = Field(min_length=2)
+    """Values of any kind that YAML has."""
+
+
 class MemberSettings(Settings):
     """Base learner: a classifier, with or without stateless features in front of it."""
 
@@ -146,11 +177,13 @@ class MemberSettings(Settings):
     """Resources of a chunk of photographs whose features are computed."""
     value: float = Field(1, gt=0, allow_inf_nan=False)
     """Expected worth beside a member of value 1: `train --budget` takes the most valuable members that fit."""
+    tune: dict[str, Interval | Choices] = {}
+    """What `ensemble tune` searches: settings by their path, such as `model.alpha`, with an interval or choices."""
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """Settings that determine the predictions: all but the name, the resources and the value."""
-        return self.model_dump(mode="json", exclude={"name", "resources", "features_resources", "value"})
+        """Settings that determine the predictions: all but the name, the resources, the value and the search."""
+        return self.model_dump(mode="json", exclude={"name", "resources", "features_resources", "value", "tune"})
 
 
 class BlendSettings(Settings):
@@ -197,8 +230,8 @@ class Experiment(Settings):
     """How to read the competition's files."""
     folds: FoldSettings = FoldSettings()
     """How to split the training rows into folds."""
-    members: tuple[MemberSettings, ...] = Field(min_length=1)
-    """The base learners, at least one."""
+    members: tuple[MemberSettings, ...] = ()
+    """The base learners. Without any the blend is of imported predictions."""
     blend: BlendSettings = BlendSettings()
     """Which blenders compete, and how long they search."""
     report: ReportSettings = ReportSettings()

@@ -17,6 +17,7 @@ from ensemble.report.sections.photographs import photographs
 from ensemble.report.sections.stress.audits import audits
 from ensemble.report.sections.stress.generators import generators
 from ensemble.report.sections.stress.robustness import robustness
+from ensemble.report.sections.tuning import tuning
 
 SectionMaker = Callable[[Material], Section | None]
 SECTIONS: dict[str, SectionMaker] = {
@@ -28,6 +29,7 @@ SECTIONS: dict[str, SectionMaker] = {
     "Robustness": robustness,
     "Unseen generators": generators,
     "Audits": audits,
+    "Tuning": tuning,
     "Cost": cost,
     "Members, one by one": members,
     "Model card": card,

@@ -27,7 +27,8 @@ def report_signature(material: Material) -> str:
     predictions = material.predictions
     seen = [predictions.hashes, predictions.left_out, predictions.partial, predictions.ledger.sha256]
     spectra = [material.experiment.report.spectra.model_dump(mode="json"), _stamp(root / SPECTRA)]
-    return digest([material.store.name, seen, read, spectra, framework_code()])
+    tuned = sorted(_hash(path) for path in root.glob("tune/*/result.json"))
+    return digest([material.store.name, seen, read, spectra, tuned, framework_code()])
 
 
 def member_signature(material: Material, column: int) -> str:

@@ -1,4 +1,4 @@
-"""`ensemble folds export`: write the ledger as a table, for members that are trained elsewhere."""
+"""`ensemble folds`: cut the ledger without training, and write it as a table for members that are trained elsewhere."""
 
 from __future__ import annotations
 
@@ -8,11 +8,32 @@ from typing import Annotated
 import pandas as pd
 import typer
 
+from ensemble.competition.dataset import Competition
+from ensemble.config import load_experiment
 from ensemble.core.console.console import make_console, say, verbs
-from ensemble.core.console.options import OofOption, StoreArgument
+from ensemble.core.console.options import ConfigArgument, DataOption, OofOption, StoreArgument
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, location, new_file
-from ensemble.store.opening import find_store
+from ensemble.core.storage.lock import only_writer
+from ensemble.folds.ledger import FoldLedger
+from ensemble.store.oof import OofStore
+from ensemble.store.opening import facts_of, find_store, prepare, write_photograph_hashes
+
+
+def cut(config: ConfigArgument, data: DataOption = Path("data"), oof: OofOption = Path("oof")) -> None:
+    """Cut and sign the folds of an experiment without training. A store that has them is left as it is."""
+    experiment, board = load_experiment(config), ProgressBoard()
+    store = OofStore(oof / experiment.name)
+    with only_writer(store.root, "train"):
+        competition = Competition.open(data, experiment.data)
+        for line in competition.lines():
+            board.log(line)
+        _, ledger = prepare(experiment, competition, store, board)
+        store.begin(experiment, ledger, competition.sample, facts_of(competition))
+        write_photograph_hashes(store, competition)
+    board.log(f"{store.root}: {_summary(ledger)}")
+    board.log(f"to train on them elsewhere: ensemble folds export {store.root}")
 
 
 def export(
@@ -30,8 +51,11 @@ def export(
     ledger = find_store(store, oof, say)[0].ledger()
     with new_file(output) as temporary:
         write(ledger.table, temporary)
-    rows = f"{len(ledger.table)} rows in {ledger.n_folds} folds"
-    make_console().print(f"{output}: {rows}, ledger {ledger.sha256[:12]}", markup=False)
+    make_console().print(f"{output}: {_summary(ledger)}", markup=False)
+
+
+def _summary(ledger: FoldLedger) -> str:
+    return f"{len(ledger.table)} rows in {ledger.n_folds} folds, ledger {ledger.sha256[:12]}"
 
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:
@@ -44,4 +68,4 @@ def _write_parquet(table: pd.DataFrame, path: Path) -> None:
 
 _WRITERS = {".csv": _write_csv, ".parquet": _write_parquet}
 
-app = verbs({"export": export}, "The folds that all members share.")
+app = verbs({"cut": cut, "export": export}, "The folds that all members share.")

@@ -51,7 +51,8 @@ def find_store(
         raise UserError(f"there is no store, config or name {named}; {_known_stores(oof)}")
     if not store.exists():
         raise UserError(
-            f"{store.root} is no store of a trained experiment; run ensemble train first; {_known_stores(oof)}"
+            f"{store.root} is no store of an experiment; run ensemble train (or ensemble folds cut) first; "
+            f"{_known_stores(oof)}"
         )
     return store, config or store.experiment()
 

@@ -38,6 +38,11 @@ class Plan:
 
 def choose_members(experiment: Experiment, names: str) -> list[MemberSettings]:
     """Return the members to train: all, or those named."""
+    if not experiment.members:
+        raise UserError(
+            f"{experiment.name} has no members to train; for imported predictions run ensemble folds cut, and then "
+            "ensemble blend import"
+        )
     requested = [name.strip() for name in names.split(",") if name.strip()]
     known = {member.name: member for member in experiment.members}
     unknown = [name for name in requested if name not in known]

@@ -29,7 +29,7 @@ MODEL = "model: {use: lightgbm.LGBMClassifier}"
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("name: x\nmembers: []", "members"),
+        ("name: x\nmembers: {}", "members"),
         ("name: [", "not valid YAML"),
         (
             f"name: x\nfold: {{}}\nmembers: [{{name: a, {MODEL}}}]",

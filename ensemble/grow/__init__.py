@@ -1,0 +1,1 @@
+"""Ensembles that get better by themselves: members with tuned settings, and more of them."""

@@ -1,0 +1,147 @@
+"""The study of a search: which settings are tried next, which trials are given up, and what became of each.
+
+Optuna keeps it, in SQLite or in any storage that several drivers reach. Its sampler is seeded anew for each trial, so
+that a search that was interrupted goes on as it would have.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import optuna
+from optuna.trial import TrialState
+
+from ensemble.blend.blenders.studies import quiet_optuna
+from ensemble.config import MemberSettings
+from ensemble.grow.space import Values, current_values, distributions, from_optuna, to_optuna
+
+_RANDOM: Final = 8  # trials before the sampler learns from them
+_FIRST: Final = 5  # finished trials before others are given up
+_OWNER, _CAUSE = "owner", "cause"  # attributes of a trial
+_WORDS: Final = {
+    TrialState.WAITING: "waiting",
+    TrialState.RUNNING: "interrupted",
+    TrialState.COMPLETE: "finished",
+    TrialState.PRUNED: "given up",
+    TrialState.FAIL: "failed",
+}
+_ENDED: Final = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+
+class Search:
+    """A study of one member.
+
+    Parameters
+    ----------
+    storage : str
+        Address of an Optuna storage, such as sqlite:///study.db.
+    name : str
+        Of the study.
+    owner : str
+        Name of this driver's folds: interrupted trials of an owner are finished by it alone.
+    """
+
+    def __init__(self, member: MemberSettings, storage: str, name: str, owner: str, seed: int = 0) -> None:
+        self._member, self._owner, self._seed = member, owner, seed
+        with quiet_optuna():
+            self._study = optuna.create_study(
+                storage=storage,
+                study_name=name,
+                load_if_exists=True,
+                direction="minimize",
+                pruner=optuna.pruners.MedianPruner(n_startup_trials=_FIRST),
+            )
+            self._study.enqueue_trial(to_optuna(member, current_values(member)), skip_if_exists=True)
+        self._interrupted = self._of_state(TrialState.RUNNING)
+
+    @property
+    def study(self) -> optuna.Study:
+        """The study of Optuna."""
+        return self._study
+
+    def __len__(self) -> int:
+        """Return how many trials have ended, by any driver."""
+        return len(self._study.get_trials(deepcopy=False, states=_ENDED))
+
+    def counts(self) -> dict[str, int]:
+        """Return how many trials were finished, given up, and failed."""
+        states = [trial.state for trial in self._study.get_trials(deepcopy=False)]
+        names = ("finished", "given_up", "failed")
+        return {name: states.count(state) for name, state in zip(names, _ENDED, strict=True)}
+
+    def next(self) -> optuna.Trial:
+        """Return the next trial: one that was interrupted, or one with new settings."""
+        if self._interrupted:
+            return optuna.Trial(self._study, self._interrupted.pop(0)._trial_id)  # the number is no identifier
+        number = len(self._study.get_trials(deepcopy=False))
+        with quiet_optuna():
+            self._study.sampler = optuna.samplers.TPESampler(
+                seed=self._seed + number, n_startup_trials=_RANDOM, multivariate=True, constant_liar=True
+            )
+            trial = self._study.ask(fixed_distributions=distributions(self._member))
+        trial.set_user_attr(_OWNER, self._owner)
+        return trial
+
+    def values(self, trial: optuna.Trial | optuna.trial.FrozenTrial) -> Values:
+        """Return the settings of a trial."""
+        return from_optuna(self._member, trial.params)
+
+    def is_hopeless(self, trial: optuna.Trial, fold: int, loss: float) -> bool:
+        """Note the loss of a trial up to a fold, and return whether the trial is worse than most others were there."""
+        with quiet_optuna():
+            trial.report(loss, fold)
+            return trial.should_prune()
+
+    def finish(self, trial: optuna.Trial, loss: float) -> None:
+        """Note the loss of a trial on all folds."""
+        self._tell(trial, loss)
+
+    def give_up(self, trial: optuna.Trial) -> None:
+        """Note that a trial was given up."""
+        self._tell(trial, state=TrialState.PRUNED)
+
+    def fail(self, trial: optuna.Trial, cause: str) -> None:
+        """Note that a trial failed, and why."""
+        trial.set_user_attr(_CAUSE, cause)
+        self._tell(trial, state=TrialState.FAIL)
+
+    def best(self) -> optuna.trial.FrozenTrial | None:
+        """Return the finished trial of least loss, the first of equal ones; None if none is finished."""
+        finished = self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return min(finished, key=lambda trial: (trial.value, trial.number), default=None)
+
+    def configured(self) -> optuna.trial.FrozenTrial | None:
+        """Return the trial of the member as it is in the config; None if it is not finished."""
+        wanted = to_optuna(self._member, current_values(self._member))
+        finished = self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return next((trial for trial in finished if trial.params == wanted), None)
+
+    def table(self) -> list[dict[str, Any]]:
+        """Return all trials as plain data: number, state, loss, values, losses up to each fold, cause of a failure."""
+        return [
+            {
+                "trial": trial.number,
+                "state": _WORDS[trial.state],
+                "loss": trial.value,
+                "values": self.values(trial),
+                "losses": list(trial.intermediate_values.values()),
+                "cause": trial.user_attrs.get(_CAUSE, ""),
+            }
+            for trial in self._study.get_trials(deepcopy=False)
+        ]
+
+    def importances(self) -> dict[str, float]:
+        """Return the share of the variance of the losses that each setting explains (fANOVA, Hutter et al., 2014)."""
+        if len(self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))) < 2:
+            return {}
+        with quiet_optuna():
+            evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+            return dict(optuna.importance.get_param_importances(self._study, evaluator=evaluator))
+
+    def _of_state(self, state: TrialState) -> list[optuna.trial.FrozenTrial]:
+        trials = self._study.get_trials(deepcopy=False, states=(state,))
+        return [trial for trial in trials if trial.user_attrs.get(_OWNER) == self._owner]
+
+    def _tell(self, trial: optuna.Trial, value: float | None = None, state: TrialState | None = None) -> None:
+        with quiet_optuna():
+            self._study.tell(trial, value, state)

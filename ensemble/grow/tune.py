@@ -1,0 +1,235 @@
+"""A search for the settings of one member, on folds of its own, and what is left of its gain on the store's folds.
+
+The search sees the training photographs alone, cut by another seed. The predictions that a blend is judged by are not
+looked at before the search has ended. Its rows are the same, though: on the store's folds a tuned member is still a
+little better than on photographs that nobody has.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ensemble.competition.dataset import Competition
+from ensemble.config import Experiment, MemberSettings
+from ensemble.core.arrays import Pixels
+from ensemble.core.console.progress import ProgressBoard
+from ensemble.core.console.text import plural
+from ensemble.core.errors import UserError
+from ensemble.core.metrics.scores import log_loss
+from ensemble.core.storage.files import Location, write_text
+from ensemble.core.storage.hashing import digest
+from ensemble.core.storage.lock import only_writer
+from ensemble.core.yaml import dump_yaml
+from ensemble.engine.choose import engine_maker
+from ensemble.engine.recipes.code import recipe_code
+from ensemble.folds.ledger import FoldLedger
+from ensemble.grow.space import current_values, with_values
+from ensemble.store.context import RunContext
+from ensemble.store.oof import OofStore
+from ensemble.store.opening import facts_of, prepare, write_photograph_hashes
+from ensemble.store.predictions import load_predictions
+from ensemble.training.budget import Limits
+from ensemble.training.checks import check_members
+from ensemble.training.execute import Training, train_folds
+from ensemble.training.plan import plan_folds
+from ensemble.training.run_log import RunLog
+
+if TYPE_CHECKING:
+    from ensemble.grow.search import Search
+
+FOLDER: Final = "tune"  # of the store
+RESULT, TRIALS, BEST, STUDY = "result.json", "trials.json", "best.yaml", "study.db"
+_CHECK: Final = "check"  # store of the best settings on the store's folds
+_NAMES: Final = ("best", "as-configured")  # of members in it
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for.
+
+    Attributes
+    ----------
+    most : int or None
+        Trials, those of earlier runs included.
+    storage : str or None
+        Address of an Optuna storage that several drivers share; default: a file in the store.
+    """
+
+    limits: Limits
+    most: int | None = None
+    storage: str | None = None
+
+
+def tune(
+    experiment: Experiment, member: MemberSettings, data: Location, store: OofStore, engine_name: str, asked: Asked
+) -> dict[str, Any]:
+    """Search for better settings of a member, and write what was found into the store's folder `tune/<member>`.
+
+    Returns the content of `result.json`.
+
+    Raises
+    ------
+    UserError
+        The member has nothing to search, or no trial was finished.
+    """
+    current_values(member)  # a mistake in the space is an error before anything runs
+    make_engine, board = engine_maker(engine_name), ProgressBoard()
+    check_members([member])
+    own = OofStore(store.root / FOLDER / member.name, store.feature_cache)
+    with only_writer(own.root, "tune"):
+        competition = Competition.open(data, experiment.data)
+        pixels, ledger = _folds_of(experiment, competition, store, board)
+        pixels = competition.decode() if pixels is None else pixels
+        inner = _begin(experiment, competition, own, ledger)
+        with make_engine() as engine:
+            context = RunContext(competition, ledger, store, engine, board)
+            search = _search(replace(context, ledger=inner, store=own), member, pixels, asked, experiment.folds.seed)
+            result = _outcome(search, member)
+            if result["best"] != result["configured"]:
+                result["ledger"] = _check(context, own, member, search, pixels, asked)
+        _write(own, member, result, search)
+    for line in lines(result, own):
+        board.log(line)
+    return result
+
+
+def inner_ledger(ledger: FoldLedger, experiment: Experiment) -> FoldLedger:
+    """Return folds of the same rows and groups, cut by another seed."""
+    table, folds = ledger.table, experiment.folds
+    other = folds.model_copy(update={"seed": folds.seed + 1})
+    return FoldLedger.cut(list(table["name"]), ledger.labels, list(table["group"]), other)
+
+
+def lines(result: dict[str, Any], own: OofStore) -> list[str]:
+    """Return what a search has found, in words."""
+    inner, ledger, trials = result["inner"], result["ledger"], result["trials"]
+    counts = f"{plural(trials['finished'], 'trial')} finished, {trials['given_up']} given up, {trials['failed']} failed"
+    if result["best"] == result["configured"]:
+        return [f"{counts}: none is better than the settings of the config, log loss {inner['best']:.4f}"]
+    found = [
+        f"{counts}; the best is trial {result['best']}",
+        f"log loss on the folds of the search: {inner['best']:.4f}, as configured {inner['configured']:.4f}",
+    ]
+    if ledger:
+        before, after = (inner["configured"] - inner["best"], ledger["configured"] - ledger["best"])
+        found.append(
+            f"log loss on the store's folds, which the search has not seen: {ledger['best']:.4f}, as configured "
+            f"{ledger['configured']:.4f}; of a gain of {before:.4f}, {after:.4f} is left"
+        )
+    else:
+        found.append("there was no time to score it on the store's folds: run the same command again")
+    return [*found, f"the member with these settings: {own.root / BEST}"]
+
+
+def _folds_of(
+    experiment: Experiment, competition: Competition, store: OofStore, board: ProgressBoard
+) -> tuple[Pixels | None, FoldLedger]:
+    """Return the photographs, if they were decoded, and the folds of the store, which are cut now if need be."""
+    with only_writer(store.root, "train"):
+        pixels, ledger = prepare(experiment, competition, store, board)
+        if not store.exists():
+            store.begin(experiment, ledger, competition.sample, facts_of(competition))
+            write_photograph_hashes(store, competition)
+    return pixels, ledger
+
+
+def _begin(experiment: Experiment, competition: Competition, own: OofStore, ledger: FoldLedger) -> FoldLedger:
+    """Begin the store of the trials, with its folds."""
+    inner = inner_ledger(ledger, experiment)
+    folds = experiment.folds.model_copy(update={"seed": inner.seed})
+    own.begin(experiment.model_copy(update={"folds": folds}), inner, competition.sample, facts_of(competition))
+    return inner
+
+
+def _search(context: RunContext, member: MemberSettings, pixels: Pixels, asked: Asked, seed: int) -> Search:
+    """Try settings until the time or the number of trials is up."""
+    from ensemble.grow.search import Search  # takes a second; a mistake in the config need not wait for it
+    from ensemble.grow.trials import Trials
+
+    root, board = context.store.root, context.board
+    made_of = _made_of(member, context.ledger)
+    storage = asked.storage or f"sqlite:///{root / STUDY}"
+    search = Search(member, storage, f"{member.name} {made_of}", str(root), seed)
+    earlier = f"; {plural(len(search), 'trial')} ended in earlier runs" if len(search) else ""
+    board.log(
+        f"searching {', '.join(member.tune)} of {member.name} on {context.ledger.n_folds} folds of their own{earlier}"
+    )
+    Trials(context, member, search, pixels, asked.limits, f"trial-{made_of}", asked.most).run()
+    return search
+
+
+def _made_of(member: MemberSettings, ledger: FoldLedger) -> str:
+    """Identify what trials must share to be of one study."""
+    values = with_values(member, dict.fromkeys(member.tune), member.name)
+    space = {path: each.model_dump(mode="json") for path, each in member.tune.items()}
+    return digest([values.recipe, recipe_code(member.recipe), space, ledger.sha256])[:12]
+
+
+def _outcome(search: Search, member: MemberSettings) -> dict[str, Any]:
+    """Return the best trial beside the configured one.
+
+    Raises
+    ------
+    UserError
+        One of them is missing.
+    """
+    best, configured = search.best(), search.configured()
+    if best is None or configured is None:
+        causes = sorted({trial["cause"] for trial in search.table()} - {""})
+        why = (
+            f"every trial failed: {causes[0]}"
+            if causes
+            else "no trial was finished in time; run the same command again"
+        )
+        raise UserError(f"member {member.name}: {why}")
+    return {
+        "member": member.name,
+        "trials": search.counts(),
+        "best": best.number,
+        "configured": configured.number,
+        "values": {"best": search.values(best), "configured": search.values(configured)},
+        "inner": {"best": best.value, "configured": configured.value},
+        "ledger": {},
+        "importances": search.importances(),
+    }
+
+
+def _check(
+    context: RunContext, own: OofStore, member: MemberSettings, search: Search, pixels: Pixels, asked: Asked
+) -> dict[str, float]:
+    """Return the log losses of the best and the configured settings on the store's folds; empty if time was short."""
+    best = search.best()
+    assert best is not None  # noqa: S101  `_outcome` has refused
+    members = [
+        with_values(member, values, name) for name, values in zip(_NAMES, (search.values(best), {}), strict=True)
+    ]
+    store = OofStore(own.root / _CHECK, context.store.feature_cache)
+    store.begin(own.experiment(), context.ledger, context.competition.sample, facts_of(context.competition))
+    context.board.log("scoring the best settings, and those of the config, on the store's folds")
+    context = replace(context, store=store)
+    plan = plan_folds(members, context.ledger, context.competition, store)
+    context.engine.deadline = asked.limits.budget.deadline
+    train_folds(Training(context, plan, pixels, Limits(asked.limits.timeout)), RunLog(store))
+    plan = plan_folds(members, context.ledger, context.competition, store)
+    if plan.missing:
+        return {}
+    predictions = load_predictions(store, own.experiment().model_copy(update={"members": tuple(members)}))
+    losses = {
+        name: float(log_loss(predictions.oof_logits[:, column].astype(np.float64), context.ledger.labels).mean())
+        for column, name in enumerate(predictions.members)
+    }
+    return {"best": losses[_NAMES[0]], "configured": losses[_NAMES[1]]}
+
+
+def _write(own: OofStore, member: MemberSettings, result: dict[str, Any], search: Search) -> None:
+    """Write the result, the trials, and the member with its best settings, to be put into a config."""
+    write_text(own.root / TRIALS, json.dumps(search.table(), indent=1) + "\n")
+    write_text(own.root / RESULT, json.dumps(result, indent=1) + "\n")
+    tuned = with_values(member, result["values"]["best"], member.name)
+    space = {path: each.model_dump(mode="json") for path, each in member.tune.items()}
+    entry = {**tuned.model_dump(mode="json", exclude_defaults=True), "tune": space}
+    write_text(own.root / BEST, dump_yaml({"members": [entry]}))

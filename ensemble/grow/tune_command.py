@@ -1,0 +1,49 @@
+"""The command `ensemble tune`: better settings of one member."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ensemble.config import load_experiment
+from ensemble.core.console.options import ConfigArgument, DataOption, EngineOption, OofOption
+from ensemble.core.console.progress import ProgressBoard
+from ensemble.core.errors import UserError
+from ensemble.grow.tune import Asked, tune
+from ensemble.report.publish import update_report
+from ensemble.store.oof import RECORD, OofStore
+from ensemble.training.budget import Limits
+from ensemble.training.plan import choose_members
+
+
+def main(
+    config: ConfigArgument,
+    member: Annotated[str, typer.Option(help="The member to tune.")],
+    data: DataOption = Path("data"),
+    oof: OofOption = Path("oof"),
+    engine: EngineOption = "ray",
+    budget: Annotated[str | None, typer.Option(help="Be done in that time, such as 1h.")] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Trials, with those of earlier runs; default: as many as fit.")
+    ] = None,
+    timeout: Annotated[str | None, typer.Option(help="End a fold that runs longer, such as 90s.")] = None,
+    storage: Annotated[
+        str | None, typer.Option(help="Address of an Optuna storage that several drivers share; default: a file.")
+    ] = None,
+) -> None:
+    """Search for better settings of a member, on folds of their own; the same command goes on with the search."""
+    started = time.monotonic()
+    if budget is None and trials is None:
+        raise UserError("say when to end: --budget 1h, --trials 50, or both")
+    experiment = load_experiment(config)
+    chosen = choose_members(experiment, member)
+    if len(chosen) != 1:
+        raise UserError(f"--member takes one member, not {member}")
+    asked = Asked(Limits.parse(timeout, budget, started, option="--"), trials, storage)
+    store = OofStore(oof / experiment.name)
+    tune(experiment, chosen[0], data, store, engine, asked)
+    if any(store.root.glob(f"members/*/fold-*/{RECORD}")):
+        update_report(store, experiment, ProgressBoard().log)

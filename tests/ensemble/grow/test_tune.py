@@ -1,0 +1,202 @@
+"""A search: honest folds, trials that are neither lost nor run twice, failures that end nothing, and budgets."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+
+from ensemble.core.metrics.scores import log_loss
+from ensemble.grow.tune import inner_ledger
+from ensemble.store.oof import OofStore
+from ensemble.store.predictions import load_predictions
+from tests.commands import Result, run_here, run_process
+from tests.competitions import write_competition
+
+pytestmark = pytest.mark.training
+CONFIG = """name: small
+folds: {n_folds: 3}
+members:
+  - name: linear
+    features: {use: members.forensics.LogDCT, cell: 16}
+    model:
+      use: sklearn.pipeline.Pipeline
+      steps:
+        - [scale, {use: sklearn.preprocessing.StandardScaler}]
+        - [logistic, {use: sklearn.linear_model.LogisticRegression, C: 0.01, max_iter: 300}]
+    tune: {model.steps.1.1.C: {low: 1e-4, high: 100, log: true}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_competition(tmp_path / "data", train=60)
+    (tmp_path / "small.yaml").write_text(CONFIG)
+    return tmp_path
+
+
+def tune(folder: Path, *options: object, oof: str = "oof") -> Result:
+    found = run_here(
+        "tune", "small.yaml", "--member", "linear", "--engine", "inline", "--oof", oof, *options, cwd=folder
+    )
+    assert found.returncode == 0, found.stderr
+    return found
+
+
+def result_of(folder: Path, name: str = "result", oof: str = "oof") -> Any:
+    return json.loads((folder / oof / "small" / "tune" / "linear" / f"{name}.json").read_text())
+
+
+def test_a_search_finds_better_settings_and_says_what_is_left_of_the_gain(folder: Path) -> None:
+    said = tune(folder, "--trials", 12).stdout
+    result = result_of(folder)
+    assert sum(result["trials"].values()) == 12
+    assert result["inner"]["best"] < result["inner"]["configured"]
+    assert f"{result['ledger']['best']:.4f}, as configured {result['ledger']['configured']:.4f}" in said
+    assert list(result["importances"]) == ["model.steps.1.1.C"]
+    trials = result_of(folder, "trials")
+    assert trials[0]["values"] == {"model.steps.1.1.C": 0.01}, "the search begins with the config"
+    assert result["inner"]["configured"] == trials[0]["loss"]
+    best = next(trial for trial in trials if trial["trial"] == result["best"])
+    assert best["loss"] == min(trial["loss"] for trial in trials if trial["state"] == "finished")
+    study = folder / "oof" / "small" / "tune" / "linear" / "study.db"
+    assert len(optuna.load_study(study_name=None, storage=f"sqlite:///{study}").trials) == 12
+
+
+def test_the_search_has_folds_of_its_own(folder: Path) -> None:
+    tune(folder, "--trials", 2)
+    store = OofStore(folder / "oof" / "small")
+    ledger, own = store.ledger(), OofStore(store.root / "tune" / "linear")
+    assert own.ledger().sha256 == inner_ledger(ledger, store.experiment()).sha256 != ledger.sha256
+    assert (own.ledger().folds != ledger.folds).any()
+    assert own.ledger().table["group"].tolist() == ledger.table["group"].tolist()
+    assert not (store.root / "members").exists(), "nothing is added to what a blend reads"
+    trials = result_of(folder, "trials")
+    names = sorted(path.name for path in (own.root / "members").iterdir())
+    experiment = own.experiment()
+    member = experiment.members[0].model_copy(update={"name": names[0]})
+    predictions = load_predictions(own, experiment.model_copy(update={"members": (member,)}))
+    loss = log_loss(predictions.oof_logits[:, 0].astype(np.float64), own.ledger().labels).mean()
+    assert loss == pytest.approx(trials[0]["loss"], rel=1e-5)
+
+
+def test_the_tuned_member_can_be_put_into_a_config(folder: Path) -> None:
+    tune(folder, "--trials", 6)
+    best = (folder / "oof" / "small" / "tune" / "linear" / "best.yaml").read_text()
+    (folder / "tuned.yaml").write_text(f"name: tuned\nfolds: {{n_folds: 3}}\n{best}")
+    assert run_here("train", "tuned.yaml", "--engine", "inline", cwd=folder).returncode == 0
+    store = OofStore(folder / "oof" / "tuned")
+    logits = load_predictions(store).oof_logits[:, 0].astype(np.float64)
+    expected = result_of(folder)["ledger"]["best"]
+    assert log_loss(logits, store.ledger().labels).mean() == pytest.approx(expected, rel=1e-5)
+
+
+def test_more_trials_go_on_with_those_of_before(folder: Path) -> None:
+    tune(folder, "--trials", 5)
+    five = result_of(folder, "trials")
+    said = tune(folder, "--trials", 9).stdout
+    assert "5 trials ended in earlier runs" in said
+    assert result_of(folder, "trials")[:5] == five
+    assert "trial 4:" not in said
+    tune(folder, "--trials", 9, oof="again")
+    assert result_of(folder, oof="again") == result_of(folder), "as without a break"
+
+
+def test_another_space_is_another_study(folder: Path) -> None:
+    tune(folder, "--trials", 3)
+    (folder / "small.yaml").write_text(CONFIG.replace("high: 100", "high: 10"))
+    assert "earlier runs" not in tune(folder, "--trials", 3).stdout
+
+
+def test_a_trial_that_fails_ends_nothing(folder: Path) -> None:
+    (folder / "small.yaml").write_text(CONFIG.replace("low: 1e-4", "low: -50.0").replace(", log: true", ""))
+    said = tune(folder, "--trials", 12).stdout
+    trials = result_of(folder, "trials")
+    failed = [trial for trial in trials if trial["state"] == "failed"]
+    assert 0 < len(failed) < 12
+    assert all("must be a float in the range" in trial["cause"] for trial in failed)
+    assert f"{len(failed)} failed" in said
+
+
+def test_mistakes_are_said_before_anything_runs(folder: Path) -> None:
+    def refused(*options: object) -> str:
+        found = run_here("tune", "small.yaml", *options, cwd=folder)
+        assert found.returncode == 2
+        return found.stderr
+
+    assert "say when to end: --budget 1h, --trials 50" in refused("--member", "linear")
+    assert "did you mean linear?" in refused("--member", "liner", "--trials", 1)
+    (folder / "small.yaml").write_text(CONFIG.partition("    tune:")[0])
+    assert "member linear has nothing to search" in refused("--member", "linear", "--trials", 1)
+    assert not (folder / "oof").exists()
+
+
+def test_a_budget_is_kept(folder: Path) -> None:
+    tune(folder, "--trials", 1)  # the photographs' features are cached
+    started = time.monotonic()
+    said = tune(folder, "--budget", "16s").stdout
+    assert 5 < time.monotonic() - started < 17
+    assert "s left" in said
+    assert result_of(folder)["ledger"], "there was time for the last step"
+
+
+@pytest.mark.process
+@pytest.mark.slow
+def test_killed_at_any_moment_it_goes_on_as_it_would_have(folder: Path) -> None:
+    """Twenty kills: no trial that has ended is lost, no fold is trained twice, and what is found is the same."""
+    options = ("tune", "small.yaml", "--member", "linear", "--engine", "inline", "--trials", 30)
+    assert run_process(*options, "--oof", "undisturbed", cwd=folder).returncode == 0
+    command = [sys.executable, "-m", "ensemble", *map(str, options), "--oof", "killed"]
+    rng, ended, folds = np.random.default_rng(0), list[Any](), dict[Path, float]()
+    for _ in range(20):
+        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(float(rng.uniform(2, 5)))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        root = folder / "killed" / "small" / "tune" / "linear"
+        if (root / "study.db").exists():
+            now = _ended(root)
+            assert now[: len(ended)] == ended
+            ended = now
+        stored = {path: path.stat().st_mtime for path in (root / "members").rglob("fold.json")}
+        assert all(stored[path] == written for path, written in folds.items()), "trained twice"
+        folds = stored
+    assert run_process(*options, "--oof", "killed", cwd=folder).returncode == 0
+    assert _without_causes(result_of(folder, "trials", "killed")) == _without_causes(
+        result_of(folder, "trials", "undisturbed")
+    )
+    assert result_of(folder, oof="killed")["ledger"] == result_of(folder, oof="undisturbed")["ledger"]
+
+
+def _ended(root: Path) -> list[Any]:
+    copy = root.parent / "copy.db"
+    shutil.copy(root / "study.db", copy)
+    try:
+        study = optuna.load_study(study_name=None, storage=f"sqlite:///{copy}")
+    except KeyError:  # killed before there was a study
+        return []
+    return [(trial.number, trial.value, trial.params) for trial in study.trials if trial.state.is_finished()]
+
+
+def _without_causes(trials: list[Any]) -> list[Any]:
+    return [{key: value for key, value in trial.items() if key != "cause"} for trial in trials]
+
+
+@pytest.mark.process
+@pytest.mark.ray
+@pytest.mark.slow
+def test_trials_run_side_by_side_on_ray(folder: Path) -> None:
+    found = run_process("tune", "small.yaml", "--member", "linear", "--trials", 10, cwd=folder)
+    assert found.returncode == 0, found.stderr
+    result = result_of(folder)
+    assert sum(result["trials"].values()) == 10
+    assert result["ledger"]["best"] <= result["ledger"]["configured"]
