@@ -18,7 +18,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from ensemble.cli import make_app
-from ensemble.config import Experiment, Recipe
+from ensemble.config.experiment import Experiment
+from ensemble.config.settings import Recipe
 
 ROOT = Path(__file__).parents[1]
 INCLUDED = re.compile(r"^The text of this page is \[.*?\]\(\.\./(.*?)\)\.$", re.MULTILINE)

@@ -18,7 +18,8 @@ from rich.console import Console
 
 from ensemble.blend.run import blend as blend_predictions
 from ensemble.competition.submission import read_submission, submission_target
-from ensemble.config import Experiment, load_experiment
+from ensemble.config.experiment import Experiment
+from ensemble.config.reading import load_experiment
 from ensemble.core.errors import UserError
 from ensemble.core.metrics.scores import Scores, to_probabilities
 from ensemble.core.storage.files import Location, local_copy, location

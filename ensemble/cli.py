@@ -24,6 +24,8 @@ VERBS = {
     "generators": "ensemble.stress.generators.command",
     "folds": "ensemble.store.folds_command",
     "tune": "ensemble.grow.tune_command",
+    "grow": "ensemble.grow.grow_command",
+    "update": "ensemble.grow.update_command",
     "bundle": "ensemble.predict.making.command",
     "predict": "ensemble.predict.command",
     "serve": "ensemble.serve.command",

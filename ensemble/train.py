@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -12,7 +13,10 @@ import numpy as np
 import typer
 
 from ensemble.competition.dataset import Competition
-from ensemble.config import Experiment, MemberSettings, Recipe, load_experiment
+from ensemble.config.experiment import Experiment
+from ensemble.config.members import MemberSettings
+from ensemble.config.reading import load_experiment
+from ensemble.config.settings import Recipe
 from ensemble.core.arrays import Pixels
 from ensemble.core.console.console import run
 from ensemble.core.console.options import ConfigArgument, DataOption, EngineOption, MembersOption, OofOption
@@ -25,15 +29,17 @@ from ensemble.engine.choose import engine_maker
 from ensemble.engine.features.table import FeatureTable
 from ensemble.engine.recipes.build import build
 from ensemble.engine.tasks.failures import Failure
+from ensemble.folds.ledger import FoldLedger
 from ensemble.report.publish import publish
 from ensemble.store.columns import SPECTRA, columns_missing, make_columns, write_columns
 from ensemble.store.context import RunContext
 from ensemble.store.oof import COLUMNS, RECORD, SUBMISSION, OofStore
 from ensemble.store.opening import facts_of, prepare, write_photograph_hashes
+from ensemble.store.repeats import cut_of, ledger_of_cut
 from ensemble.training.budget import UNLIMITED, Limits
 from ensemble.training.checks import check_members
 from ensemble.training.execute import Training, train_folds
-from ensemble.training.plan import choose_members, plan_folds
+from ensemble.training.plan import Plan, choose_members, plan_folds
 from ensemble.training.run_log import RunLog
 
 if TYPE_CHECKING:
@@ -80,33 +86,78 @@ def train(
         for line in competition.lines():
             board.log(line)
         pixels, ledger = prepare(experiment, competition, store, board)
-        plan = plan_folds(members, ledger, competition, store)
-        check_members(plan.members)  # finished ones were checked when they were trained
-        store.begin(experiment, ledger, competition.sample, facts_of(competition))
-        write_photograph_hashes(store, competition)
-        for line in plan.reasons:
+        cuts = [
+            _begin(experiment, members, competition, store, ledger, number)
+            for number in range(experiment.folds.repeats)
+        ]
+        missing, finished = (sum(len(getattr(cut.plan, kind)) for cut in cuts) for kind in ("missing", "finished"))
+        for line in (reason for cut in cuts for reason in cut.plan.reasons):
             board.log(line)
         complete, columns = True, _columns_to_make(experiment, competition, store)
-        if plan.missing or columns:
-            board.log(f"{plural(len(plan.missing), 'fold')} to train, {len(plan.finished):,} finished already")
+        if missing or columns:
+            board.log(f"{plural(missing, 'fold')} to train, {finished:,} finished already")
             live = _live_blend(experiment, store, board)
             with make_engine() as engine:
                 engine.deadline = limits.budget.deadline
-                context = RunContext(competition, ledger, store, engine, board)
                 pixels = competition.decode() if pixels is None else pixels
-                training = Training(context, plan, pixels, limits, live.fold_stored)
-                if columns and limits.budget.limited:  # which counts members alone
-                    make_columns(columns, context, pixels)
-                elif columns:
-                    training.compute_first(columns, partial(_write_columns, context, columns, COLUMNS))
-                audits = _audit(training, experiment, pixels) if plan.missing else []
-                complete = train_folds(training, run_log)
-                for thread in audits:
-                    thread.join()
+                for number, cut in enumerate(cuts):
+                    context = RunContext(competition, cut.ledger, cut.store, engine, board)
+                    training = Training(context, cut.plan, pixels, limits, live.fold_stored)
+                    if number == 0:
+                        complete &= _train_first_cut(training, run_log, experiment, columns)
+                    elif cut.plan.missing:
+                        board.log(f"the folds cut again, {number + 1} of {len(cuts)}")
+                        complete &= train_folds(training, RunLog(cut.store))
             live.refresh()
         else:
-            board.log(f"nothing to do: all {plural(len(plan.finished), 'fold')} of {store.root} are finished")
+            board.log(f"nothing to do: all {plural(finished, 'fold')} of {store.root} are finished")
         _publish(experiment, competition, store, board)
+    return complete
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """A cut of the folds: its store, and what is to be done."""
+
+    store: OofStore
+    ledger: FoldLedger
+    plan: Plan
+
+
+def _begin(
+    experiment: Experiment,
+    members: list[MemberSettings],
+    competition: Competition,
+    store: OofStore,
+    ledger: FoldLedger,
+    number: int,
+) -> _Cut:
+    """Begin the store of a cut, the first of which is that of the experiment."""
+    own, folds = cut_of(store, number), ledger_of_cut(ledger, number)
+    plan = plan_folds(members, folds, competition, own)
+    check_members(plan.members)  # finished ones were checked when they were trained
+    own.begin(experiment, folds, competition.sample, facts_of(competition))
+    write_photograph_hashes(own, competition)
+    return _Cut(own, folds, plan)
+
+
+def _train_first_cut(training: Training, run_log: RunLog, experiment: Experiment, columns: Recipe | None) -> bool:
+    """Train, with what is made of the photographs once: columns for blenders, and the audits."""
+    context, pixels = training.context, training.pixels
+    if any(member.pseudo_labels for member in training.plan.members):
+        from ensemble.audit.pseudo_labels import check_pseudo_labels  # most runs need not wait for it
+        from ensemble.audit.run import Subject
+
+        subject = Subject(context.competition, context.ledger, experiment, context.store)
+        check_pseudo_labels(training.plan.members, subject, context.engine, context.board, pixels)
+    if columns and training.limits.budget.limited:  # which counts members alone
+        make_columns(columns, context, pixels)
+    elif columns:
+        training.compute_first(columns, partial(_write_columns, context, columns, COLUMNS))
+    audits = _audit(training, experiment, pixels) if training.plan.missing else []
+    complete = train_folds(training, run_log)
+    for thread in audits:
+        thread.join()
     return complete
 
 

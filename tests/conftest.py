@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from ensemble.config import load_experiment
+from ensemble.config.reading import load_experiment
 from ensemble.core.storage.files import Location
 from ensemble.store.oof import OofStore
 from ensemble.train import train

@@ -16,7 +16,9 @@ from scipy.ndimage import gaussian_filter
 from ensemble.audit.run import Subject, audit
 from ensemble.competition.dataset import Competition
 from ensemble.competition.rows import SampleTable, TrainTable
-from ensemble.config import Experiment, MemberSettings, Recipe
+from ensemble.config.experiment import Experiment
+from ensemble.config.members import MemberSettings
+from ensemble.config.settings import Recipe
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.engine.inline import InlineEngine
 from ensemble.store.checks import Check

@@ -18,7 +18,7 @@ import typer
 from docs.reference import PAGES as SITE
 from docs.reference import configuration, on_page_markdown, settings, verbs
 from ensemble.cli import make_app
-from ensemble.config import Experiment
+from ensemble.config.experiment import Experiment
 from tests import ROOT
 from tests.documents import PAGES, SHELL, prose
 

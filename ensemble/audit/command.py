@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.text import Text
 
 from ensemble.competition.dataset import Competition
-from ensemble.config import Experiment, load_experiment
+from ensemble.config.experiment import Experiment
+from ensemble.config.reading import load_experiment
 from ensemble.core.arrays import Pixels
 from ensemble.core.console.options import ConfigArgument, DataOption, EngineOption, OofOption
 from ensemble.core.console.progress import ProgressBoard

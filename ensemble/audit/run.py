@@ -15,7 +15,7 @@ from ensemble.audit.files import copies, formats, header, names
 from ensemble.audit.files.copies import Pair
 from ensemble.audit.learned import adversarial, drift, permutation
 from ensemble.competition.dataset import Competition
-from ensemble.config import Experiment
+from ensemble.config.experiment import Experiment
 from ensemble.core.arrays import Pixels
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.console.text import sentence

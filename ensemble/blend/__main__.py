@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from ensemble.competition.submission import submission_target
-from ensemble.config import Experiment
+from ensemble.config.experiment import Experiment
 from ensemble.core.console.console import make_console, say, start, verbs
 from ensemble.core.console.options import STORE_HELP, OofOption, StoreArgument
 from ensemble.core.metrics.scores import correct_probabilities

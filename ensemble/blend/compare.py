@@ -21,7 +21,7 @@ from ensemble.blend.evaluation.prior import PriorShift, estimate_prior
 from ensemble.blend.evaluation.threshold import CALIBRATION, Rule, as_it_is, place_decision
 from ensemble.blend.evaluation.worth import Worth, worth
 from ensemble.blend.inputs import Inputs
-from ensemble.config import BlendSettings
+from ensemble.config.experiment import BlendSettings
 from ensemble.core.arrays import Array
 from ensemble.core.metrics.decisions import correct_count, correct_logits
 from ensemble.store.predictions import member_cost

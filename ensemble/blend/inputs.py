@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.blend.evaluation.nested import Problem
-from ensemble.config import Experiment
+from ensemble.config.experiment import Experiment
 from ensemble.core.arrays import Logits
 from ensemble.core.errors import UserError
 from ensemble.core.storage.hashing import file_sha256

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from ensemble.blend.run import blend
-from ensemble.config import Experiment
+from ensemble.config.experiment import Experiment
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.console.text import plural
 from ensemble.core.storage.lock import only_writer

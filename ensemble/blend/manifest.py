@@ -18,7 +18,7 @@ from ensemble.blend.evaluation.worth import Worth
 from ensemble.blend.guard import Guard
 from ensemble.blend.inputs import Inputs, test_logits_of
 from ensemble.competition.submission import DECIMALS, submission_text
-from ensemble.config import Experiment
+from ensemble.config.experiment import Experiment
 from ensemble.core.arrays import Logits
 from ensemble.core.console.text import first_few
 from ensemble.core.errors import UserError

@@ -13,7 +13,7 @@ from ensemble.blend.inputs import Inputs, load_inputs
 from ensemble.blend.manifest import manifest
 from ensemble.blend.page import blend_page
 from ensemble.competition.submission import write_submission
-from ensemble.config import Experiment
+from ensemble.config.experiment import Experiment
 from ensemble.core.metrics.scores import to_probabilities
 from ensemble.core.storage.files import Location, new_folder, remove_unfinished, write_text
 from ensemble.core.storage.hashing import file_sha256

@@ -15,7 +15,7 @@ from ensemble.competition.layout import Layout, find_layout
 from ensemble.competition.rows import MISSING, Problems, Reading, SampleTable, TrainTable, read_sample, read_train
 from ensemble.competition.tables import Table, read_table
 from ensemble.competition.tree import Files, FileTree
-from ensemble.config import DataSettings
+from ensemble.config.experiment import DataSettings
 from ensemble.core.console.text import first_few, plain, plural
 from ensemble.core.errors import InputProblems, UserError
 from ensemble.core.storage.array_file import ArrayFile

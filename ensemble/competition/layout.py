@@ -12,7 +12,7 @@ from ensemble.competition.columns import Split, names_photographs
 from ensemble.competition.kinds import TABLE_SUFFIXES, is_picture
 from ensemble.competition.tables import read_table
 from ensemble.competition.tree import FileTree, parents
-from ensemble.config import DataSettings
+from ensemble.config.experiment import DataSettings
 from ensemble.core.console.text import first_few, plain
 from ensemble.core.errors import UserError
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ensemble.competition.columns import Split, existing, find_labels, find_names, find_prediction, unknown_rows
 from ensemble.competition.matching import Matching
 from ensemble.competition.tables import Table
-from ensemble.config import DataSettings
+from ensemble.config.experiment import DataSettings
 from ensemble.core.arrays import Labels
 from ensemble.core.console.text import first_few, plain, plural
 

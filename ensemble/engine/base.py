@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from numpy.typing import NDArray
 
-from ensemble.config import MemberSettings, Resources
+from ensemble.config.members import MemberSettings, Resources
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.storage.array_file import ArrayFile
 from ensemble.engine.resources import CPU, GPU, Amounts, Job, fits, format_resources, makespan, requested, total

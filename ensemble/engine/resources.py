@@ -6,7 +6,7 @@ import heapq
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from ensemble.config import Resources
+from ensemble.config.members import Resources
 
 CPU, GPU, MEMORY = "CPU", "GPU", "memory"  # as Ray calls them; memory is in GiB here
 Amounts = Mapping[str, float]

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ensemble.config import FoldSettings
+from ensemble.config.experiment import FoldSettings
 from ensemble.core.console.text import first_few, plural
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, local_copy, new_file, write_text
@@ -66,6 +66,11 @@ class FoldLedger:
         ledger = cls(table, settings.n_folds, settings.seed, settings.near_duplicate_distance)
         ledger.check()
         return ledger
+
+    def cut_again(self, seed: int) -> FoldLedger:
+        """Return a cut of the same rows and groups by another seed."""
+        settings = FoldSettings(n_folds=self.n_folds, seed=seed % 2**31, near_duplicate_distance=self.distance)
+        return FoldLedger.cut(list(self.table["name"]), self.labels, list(self.table["group"]), settings)
 
     def with_folds(self, folds: NDArray[np.int64], algorithm: str) -> FoldLedger:
         """Return a ledger of the same rows with other folds (rows,), in the order of the table, named by `algorithm`.

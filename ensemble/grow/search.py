@@ -12,7 +12,7 @@ import optuna
 from optuna.trial import TrialState
 
 from ensemble.blend.blenders.studies import quiet_optuna
-from ensemble.config import MemberSettings
+from ensemble.config.members import MemberSettings
 from ensemble.grow.space import Values, current_values, distributions, from_optuna, to_optuna
 
 _RANDOM: Final = 8  # trials before the sampler learns from them

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ensemble.config import Choices, Interval, MemberSettings
+from ensemble.config.members import Choices, Interval, MemberSettings
 from ensemble.core.console.text import did_you_mean
 from ensemble.core.errors import UserError
 

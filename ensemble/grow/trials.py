@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import optuna
 
-from ensemble.config import MemberSettings
+from ensemble.config.members import MemberSettings
 from ensemble.core.arrays import Array, Pixels
 from ensemble.core.console.durations import format_duration
 from ensemble.core.console.text import plural

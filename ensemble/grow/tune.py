@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from ensemble.audit.pseudo_labels import check_pseudo_labels
+from ensemble.audit.run import Subject
 from ensemble.competition.dataset import Competition
-from ensemble.config import Experiment, MemberSettings
+from ensemble.config.experiment import Experiment
+from ensemble.config.members import MemberSettings
 from ensemble.core.arrays import Pixels
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.console.text import plural
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
 FOLDER: Final = "tune"  # of the store
 RESULT, TRIALS, BEST, STUDY = "result.json", "trials.json", "best.yaml", "study.db"
 _CHECK: Final = "check"  # store of the best settings on the store's folds
+_FAR: Final = 1_000_000  # from the seeds of the store's own folds
 _NAMES: Final = ("best", "as-configured")  # of members in it
 
 
@@ -87,6 +91,7 @@ def tune(
         inner = _begin(experiment, competition, own, ledger)
         with make_engine() as engine:
             context = RunContext(competition, ledger, store, engine, board)
+            check_pseudo_labels([member], Subject(competition, ledger, experiment, store), engine, board, pixels)
             search = _search(replace(context, ledger=inner, store=own), member, pixels, asked, experiment.folds.seed)
             result = _outcome(search, member)
             if result["best"] != result["configured"]:
@@ -97,11 +102,9 @@ def tune(
     return result
 
 
-def inner_ledger(ledger: FoldLedger, experiment: Experiment) -> FoldLedger:
-    """Return folds of the same rows and groups, cut by another seed."""
-    table, folds = ledger.table, experiment.folds
-    other = folds.model_copy(update={"seed": folds.seed + 1})
-    return FoldLedger.cut(list(table["name"]), ledger.labels, list(table["group"]), other)
+def inner_ledger(ledger: FoldLedger) -> FoldLedger:
+    """Return folds of the same rows and groups that no cut of the store has."""
+    return ledger.cut_again(ledger.seed + _FAR)
 
 
 def lines(result: dict[str, Any], own: OofStore) -> list[str]:
@@ -139,8 +142,8 @@ def _folds_of(
 
 def _begin(experiment: Experiment, competition: Competition, own: OofStore, ledger: FoldLedger) -> FoldLedger:
     """Begin the store of the trials, with its folds."""
-    inner = inner_ledger(ledger, experiment)
-    folds = experiment.folds.model_copy(update={"seed": inner.seed})
+    inner = inner_ledger(ledger)
+    folds = experiment.folds.model_copy(update={"seed": inner.seed, "repeats": 1})
     own.begin(experiment.model_copy(update={"folds": folds}), inner, competition.sample, facts_of(competition))
     return inner
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ensemble.config import load_experiment
+from ensemble.config.reading import load_experiment
 from ensemble.core.console.options import ConfigArgument, DataOption, EngineOption, OofOption
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.errors import UserError

@@ -10,7 +10,7 @@ import pandas as pd
 from rich.console import Console
 
 from ensemble.competition.dataset import Competition
-from ensemble.config import Experiment
+from ensemble.config.experiment import Experiment
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import new_file, write_text
 from ensemble.report.exhibits.stored import store_photographs

@@ -15,7 +15,7 @@ from ensemble.store.columns import SPECTRA
 
 _READ = (  # what sections read beside the predictions, relative to the store
     "blend/blend.json", "audit/audit.json", "robustness/robustness.json", "generators/generators.json", "runs.json",
-    "data.json", "robustness/robustness.parquet", "generators/generators.parquet", EXHIBITS,
+    "data.json", "robustness/robustness.parquet", "generators/generators.parquet", EXHIBITS, "grow.json",
 )  # fmt: skip
 _HEAD = 4096  # bytes of a page in which its signature is
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 
 from ensemble.competition.dataset import Competition
-from ensemble.config import Recipe
+from ensemble.config.settings import Recipe
 from ensemble.core.arrays import Pixels
 from ensemble.core.storage.files import local_copy, new_file
 from ensemble.core.storage.hashing import digest

@@ -9,7 +9,7 @@ import pandas as pd
 import typer
 
 from ensemble.competition.dataset import Competition
-from ensemble.config import load_experiment
+from ensemble.config.reading import load_experiment
 from ensemble.core.console.console import make_console, say, verbs
 from ensemble.core.console.options import ConfigArgument, DataOption, OofOption, StoreArgument
 from ensemble.core.console.progress import ProgressBoard

@@ -12,7 +12,8 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from ensemble.competition.rows import SampleTable
-from ensemble.config import Experiment, load_experiment
+from ensemble.config.experiment import Experiment
+from ensemble.config.reading import load_experiment
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, new_folder, remove_unfinished, write_text
 from ensemble.core.storage.hashing import file_sha256

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from ensemble.competition.dataset import Competition
-from ensemble.config import DataSettings, Experiment, load_experiment
+from ensemble.config.experiment import DataSettings, Experiment
+from ensemble.config.reading import load_experiment
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.console.text import first_few
 from ensemble.core.errors import UserError
 from ensemble.core.storage.array_file import ArrayFile
 from ensemble.core.storage.files import Location, location, move_folder, write_text
+from ensemble.folds.extend import is_extension_of
 from ensemble.folds.ledger import ALGORITHM, FoldLedger
 from ensemble.store.oof import STORE_MARKERS, OofStore
 
@@ -116,7 +118,7 @@ def known_ledger(experiment: Experiment, competition: Competition, store: OofSto
         return None
     folds = experiment.folds
     same = (ledger.n_folds, ledger.seed, ledger.distance) == (folds.n_folds, folds.seed, folds.near_duplicate_distance)
-    return ledger if same_data and same and ledger.algorithm == ALGORITHM else None
+    return ledger if same_data and same and is_extension_of(ledger.algorithm, ALGORITHM) else None
 
 
 def competition_of(store: OofStore, settings: DataSettings, data: Location | None = None) -> Competition:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ensemble.config import Experiment
+from ensemble.config.experiment import Experiment
 from ensemble.core.arrays import Array, Logits
 from ensemble.core.console.text import first_few
 from ensemble.core.errors import UserError
@@ -19,7 +20,9 @@ from ensemble.core.metrics.scores import to_logits, to_probabilities
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.oof import OofStore
 from ensemble.store.record import PREDICTIONS, FoldRecord
+from ensemble.store.repeats import averaged, cut_of
 
+Spread = list[tuple[float, float]]
 BY_REQUEST = "by request"  # why a member is left out
 
 
@@ -45,6 +48,8 @@ class Predictions:
         `member/fold-k` to the sha256 of its predictions.
     records : dict
         `member/fold-k` to its record.
+    spreads : dict
+        Accuracy and log loss of each member in each cut of the folds; empty where there is one cut.
     """
 
     members: list[str]
@@ -55,6 +60,7 @@ class Predictions:
     partial: dict[str, str]
     hashes: dict[str, str]
     records: dict[str, FoldRecord]
+    spreads: dict[str, Spread] = field(default_factory=dict)
 
     def probabilities(self, column: int) -> Array:
         """Return out-of-fold probabilities (training rows,) of one member; NaN where a fold is missing."""
@@ -84,8 +90,9 @@ class Predictions:
             test_logits=self.test_logits.T[kept].T,
             left_out=self.left_out | dict.fromkeys(names, BY_REQUEST),
             partial={name: folds for name, folds in self.partial.items() if name in members},
-            hashes={fold: sha256 for fold, sha256 in self.hashes.items() if fold.rpartition("/")[0] in members},
-            records={fold: record for fold, record in self.records.items() if fold.rpartition("/")[0] in members},
+            hashes={fold: sha256 for fold, sha256 in self.hashes.items() if fold.partition("/")[0] in members},
+            records={fold: record for fold, record in self.records.items() if fold.partition("/")[0] in members},
+            spreads={name: spread for name, spread in self.spreads.items() if name in members},
         )
 
     def record(self, member: str, fold: int) -> FoldRecord | None:
@@ -96,13 +103,26 @@ class Predictions:
 def load_predictions(store: OofStore, experiment: Experiment | None = None) -> Predictions:
     """Read every member of an experiment (default: the one that the store was last trained for), and those imported.
 
+    Where the experiment repeats its folds, logits are the means over the cuts that are there.
+
     Raises
     ------
     UserError
         No member has a fold, or a fold was made on other folds or data than the store's (its rows are named).
     """
+    experiment = experiment or store.experiment()
+    first, others = _load_cut(store, experiment), list[Predictions]()
+    for number in range(1, experiment.folds.repeats):
+        cut = cut_of(store, number)
+        with suppress(UserError):  # no member has a fold there yet
+            if cut.exists():
+                others.append(_load_cut(cut, experiment))
+    return averaged(first, others) if others else first
+
+
+def _load_cut(store: OofStore, experiment: Experiment) -> Predictions:
     reader = _Reader(store)
-    members: dict[str, dict[str, Any] | None] = {m.name: m.recipe for m in (experiment or store.experiment()).members}
+    members: dict[str, dict[str, Any] | None] = {member.name: member.recipe for member in experiment.members}
     members |= {name: None for name in store.imported() if name not in members}  # any recipe
     oof, test = reader.matrices(len(members))
     found: list[str] = []

@@ -67,7 +67,7 @@ def made_from(
 
 def predictions_sha256(predictions: Predictions, member: str) -> str | None:
     """Return a hash of all folds of a member; None if it has none."""
-    folds = {fold: sha for fold, sha in predictions.hashes.items() if fold.rpartition("/")[0] == member}
+    folds = {fold: sha for fold, sha in predictions.hashes.items() if fold.partition("/")[0] == member}
     return digest(folds) if folds else None
 
 

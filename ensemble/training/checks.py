@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ensemble.config import MemberSettings
+from ensemble.config.members import MemberSettings
 from ensemble.core.console.text import did_you_mean
 from ensemble.core.errors import UserError
 from ensemble.engine.recipes.build import build_features, build_model

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 from functools import partial
 
-from ensemble.config import MemberSettings, Recipe
+from ensemble.config.members import MemberSettings
+from ensemble.config.settings import Recipe
 from ensemble.core.arrays import Pixels
 from ensemble.core.console.durations import format_duration
 from ensemble.core.errors import UserError
@@ -50,7 +51,8 @@ class Training:
         limits: Limits = UNLIMITED,
         on_stored: Callable[[], None] = lambda: None,
     ) -> None:
-        self.context, self.plan, self.limits, self.on_stored = context, plan, limits, on_stored
+        self.context, self.plan, self.pixels = context, plan, pixels
+        self.limits, self.on_stored = limits, on_stored
         self.speeds = speeds_of(context.store, [member.name for member in plan.members], context.ledger.n_folds)
         self._noted: set[str] = set()
         self.pipeline = Pipeline(context.engine, context.board, self._urgency)

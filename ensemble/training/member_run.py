@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ensemble.config import MemberSettings
+from ensemble.config.members import MemberSettings
 from ensemble.engine.tasks.base import PHOTOGRAPHS
 from ensemble.engine.tasks.features import TableRequest
 from ensemble.engine.tasks.fold import FoldTask

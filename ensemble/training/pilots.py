@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.config import MemberSettings
+from ensemble.config.members import MemberSettings
 from ensemble.engine.pipeline import Pipeline
 from ensemble.engine.tasks.base import FOLDS, LABELS, PHOTOGRAPHS, Outcome
 from ensemble.engine.tasks.pilot import PilotTask

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ensemble.competition.dataset import Competition
-from ensemble.config import Experiment, MemberSettings
+from ensemble.config.experiment import Experiment
+from ensemble.config.members import MemberSettings
 from ensemble.core.console.text import did_you_mean
 from ensemble.core.errors import UserError
 from ensemble.engine.recipes.code import features_key, recipe_code

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from ensemble.config import MemberSettings, Recipe
+from ensemble.config.members import MemberSettings
+from ensemble.config.settings import Recipe
 from ensemble.engine.resources import Job
 from ensemble.training.budget import Budget
 from ensemble.training.member_run import MemberRun
@@ -61,17 +62,19 @@ def by_gain(
     config gives, halved, cut to a third, ... where one, two, ... of the same kind are `finished` or come before: a
     blend gains from members that err differently. Equal ones keep the order of the config.
     """
-    kinds = Counter(_kind(member) for member in finished)
+    kinds = Counter(kind_of(member) for member in finished)
     left, found = list(members), []
     while left:
-        best = max(left, key=lambda m: (m.name in started, m.value / (1 + kinds[_kind(m)])))  # the first of equal ones
+        best = max(
+            left, key=lambda m: (m.name in started, m.value / (1 + kinds[kind_of(m)]))
+        )  # the first of equal ones
         left.remove(best)
-        kinds[_kind(best)] += 1
+        kinds[kind_of(best)] += 1
         found.append(best)
     return found
 
 
-def _kind(member: MemberSettings) -> tuple[str, str]:
+def kind_of(member: MemberSettings) -> tuple[str, str]:
     """Return what members of one kind share: their features and their sort of model."""
     return (member.features.use if member.features else "", member.model.use)
 

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from ensemble.config import load_experiment
+from ensemble.config.reading import load_experiment
 from ensemble.store.oof import OofStore
 from tests.competitions import write_competition
 

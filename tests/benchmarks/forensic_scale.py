@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.config import Recipe
+from ensemble.config.settings import Recipe
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.engine.features.cache import CHUNK
 from ensemble.engine.features.tables import compute_features

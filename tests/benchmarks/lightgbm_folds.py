@@ -26,7 +26,7 @@ from sklearn.ensemble import StackingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import PredefinedSplit
 
-from ensemble.config import MemberSettings
+from ensemble.config.members import MemberSettings
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.engine.pipeline import Pipeline
 from ensemble.engine.ray_engine import RayEngine

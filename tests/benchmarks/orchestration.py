@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from ensemble.config import MemberSettings, load_experiment
+from ensemble.config.members import MemberSettings
+from ensemble.config.reading import load_experiment
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.engine.base import Engine
 from ensemble.engine.choose import engine_maker

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.competition.dataset import Competition
-from ensemble.config import load_experiment
+from ensemble.config.reading import load_experiment
 from ensemble.engine.recipes.build import build_features, import_object
 from ensemble.engine.recipes.saving import load_model
 from ensemble.store.oof import OofStore

@@ -30,7 +30,8 @@ from rich.console import Console
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from ensemble.competition.rows import SampleTable
-from ensemble.config import FoldSettings, MemberSettings
+from ensemble.config.experiment import FoldSettings
+from ensemble.config.members import MemberSettings
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.engine.base import Engine
 from ensemble.engine.choose import engine_maker

@@ -36,7 +36,7 @@ def plain_script(data: Path) -> float:
 import numpy as np
 from pathlib import Path
 from ensemble.competition.dataset import Competition
-from ensemble.config import load_experiment
+from ensemble.config.reading import load_experiment
 from ensemble.engine.recipes.build import build_features, build_model
 from sklearn.model_selection import StratifiedKFold
 competition, experiment = Competition.open(Path({str(data)!r})), load_experiment(Path({str(CONFIG)!r}))

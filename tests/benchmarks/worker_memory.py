@@ -21,7 +21,7 @@ import numpy as np
 import psutil
 import ray
 
-from ensemble.config import load_experiment
+from ensemble.config.reading import load_experiment
 from ensemble.store.oof import OofStore
 from ensemble.train import train
 from tests.competitions import write_competition

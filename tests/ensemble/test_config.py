@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ensemble.config import load_experiment
+from ensemble.config.reading import load_experiment
 from ensemble.core.errors import UserError
 from ensemble.engine.recipes.build import build_model
 from ensemble.engine.recipes.code import recipe_code

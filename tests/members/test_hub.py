@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ensemble.config import MemberSettings, load_experiment
+from ensemble.config.members import MemberSettings
+from ensemble.config.reading import load_experiment
 from members.backbones import check_network
 from members.embedding import FrozenEmbedding
 from tests.competitions import LINEAR, write_config

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ensemble.blend.blenders.base import Blender
 from ensemble.blend.blenders.boosted import BoostedStacking
+from ensemble.blend.blenders.forward import ForwardSelection
 from ensemble.blend.blenders.greedy import BaggedGreedy, GreedyLogLoss, GreedySelection
 from ensemble.blend.blenders.logistic import LogisticStacking, NonNegativeLogistic
 from ensemble.blend.blenders.search import CmaWeights
 from ensemble.blend.blenders.simple import MeanOfLogits, SingleBest
-from ensemble.config import BlendSettings
+from ensemble.config.experiment import BlendSettings
 
 SEARCHING = (CmaWeights.title, LogisticStacking.title, BoostedStacking.title)  # with Optuna
 
@@ -25,6 +26,7 @@ def blenders(settings: BlendSettings, members: int) -> list[Blender]:
         GreedyLogLoss(settings.rounds),
         BaggedGreedy(settings.rounds, seed=settings.seed),
         NonNegativeLogistic(),
+        ForwardSelection(),
         CmaWeights(settings.trials, settings.seed),
         LogisticStacking(max(settings.trials // 5, 1), settings.seed),  # one parameter is found sooner
         BoostedStacking(members, max(settings.trials // 10, 1), settings.seed),  # a trial costs more

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.config import Recipe
+from ensemble.config.settings import Recipe
 from ensemble.core.arrays import Pixels
 from ensemble.core.console.durations import format_duration
 from ensemble.core.console.progress import ProgressBoard

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.config import MemberSettings, Recipe
+from ensemble.config.members import MemberSettings
+from ensemble.config.settings import Recipe
 from ensemble.core.console.text import did_you_mean
 from ensemble.core.errors import UserError
 

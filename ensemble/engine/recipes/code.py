@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import ensemble
-from ensemble.config import Recipe
+from ensemble.config.settings import Recipe
 from ensemble.core.errors import UserError
 from ensemble.core.storage.hashing import digest, file_sha256
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.competition.labels import meaning_of
-from ensemble.config import Resources
+from ensemble.config.members import Resources
 from ensemble.core.console.durations import format_duration
 from ensemble.core.storage.array_file import ArrayFile
 from ensemble.engine.tasks.failures import Cancelled, Failure

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.config import Recipe, Resources
+from ensemble.config.members import Resources
+from ensemble.config.settings import Recipe
 from ensemble.core.console.text import sentence
 from ensemble.core.storage.array_file import ArrayFile
 from ensemble.core.threads import threads

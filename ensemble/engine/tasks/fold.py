@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.competition.images import RowView
-from ensemble.config import MemberSettings, Resources
+from ensemble.config.members import MemberSettings, PseudoLabels, Resources
 from ensemble.core.console.text import sentence
 from ensemble.core.threads import threads
 from ensemble.engine.recipes.build import build_model
@@ -123,6 +123,8 @@ class FoldTask(Task):
                 model.on_progress = _checked(report)
             started = time.time()
             model.fit(_rows(model, table, training), labels[training])
+            if self.member.pseudo_labels is not None:
+                model = self._refitted(model, table, labels, training)
             fitted = time.time()
             heldout = _predict(model, table, held_out)
             test = _predict(model, table, np.arange(len(labels), len(table)))
@@ -145,6 +147,39 @@ class FoldTask(Task):
             history=_history(model),
             output=str(output),
         )
+
+    def _refitted(self, model: Any, table: Any, labels: NDArray[np.int64], training: NDArray[np.intp]) -> Any:
+        """Return a model that has learned test rows too, with the labels that the fitted one is sure of."""
+        settings = self.member.pseudo_labels
+        assert settings is not None  # noqa: S101  as the caller knows
+        test = np.arange(len(labels), len(table))
+        rows, pseudo = pseudo_labelled(_predict(model, table, test), settings, len(training))
+        if not len(rows):
+            return model
+        again = build_model(self.member, self.fold)
+        again.fit(
+            _rows(again, table, np.concatenate([training, test[rows]])), np.concatenate([labels[training], pseudo])
+        )
+        return again
+
+
+def pseudo_labelled(
+    probabilities: NDArray[np.float64], settings: PseudoLabels, learned: int
+) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Return rows whose label a model is sure of, and these labels: as many real as fake ones, the surest first.
+
+    Parameters
+    ----------
+    probabilities : float64 (rows,)
+        Of fake.
+    learned : int
+        Rows that the model has learned.
+    """
+    sure = [np.flatnonzero(certainty >= settings.confidence) for certainty in (1 - probabilities, probabilities)]
+    count = min(*map(len, sure), int(settings.most * learned / 2))
+    real = sure[0][np.argsort(probabilities[sure[0]], kind="stable")[:count]]
+    fake = sure[1][np.argsort(-probabilities[sure[1]], kind="stable")[:count]]
+    return np.concatenate([real, fake]), np.repeat([0, 1], count)
 
 
 def _rows(model: Any, table: Any, picked: NDArray[np.intp]) -> Any:

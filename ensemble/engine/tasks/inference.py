@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.config import MemberSettings, Resources
+from ensemble.config.members import MemberSettings, Resources
 from ensemble.core.storage.files import files_below
 from ensemble.core.threads import threads
 from ensemble.engine.recipes.build import import_object

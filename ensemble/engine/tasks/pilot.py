@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.config import MemberSettings, Resources
+from ensemble.config.members import MemberSettings, Resources
 from ensemble.core.threads import threads
 from ensemble.engine.recipes.build import build, build_model
 from ensemble.engine.tasks.base import LABELS, PHOTOGRAPHS, Report, Shared, Task

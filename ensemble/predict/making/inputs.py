@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from ensemble.competition.dataset import Competition
-from ensemble.config import Experiment
+from ensemble.config.experiment import Experiment
 from ensemble.core.arrays import Pixels
 from ensemble.core.console.status import StatusLine
 from ensemble.core.console.text import first_few

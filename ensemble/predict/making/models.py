@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ensemble.config import Recipe
+from ensemble.config.settings import Recipe
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, local_copy
 from ensemble.engine.recipes.build import build, import_object

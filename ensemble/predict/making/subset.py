@@ -14,7 +14,7 @@ from ensemble.blend.guard import guard
 from ensemble.blend.inputs import load_inputs
 from ensemble.blend.manifest import manifest
 from ensemble.competition.submission import submission_text
-from ensemble.config import Experiment
+from ensemble.config.experiment import Experiment
 from ensemble.core.errors import UserError
 from ensemble.core.metrics.scores import log_loss, to_probabilities
 from ensemble.core.storage.hashing import text_sha256

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.config import Recipe
+from ensemble.config.settings import Recipe
 from ensemble.core.arrays import Labels
 from ensemble.core.metrics.scores import CLASSES
 from ensemble.engine.recipes.build import Spectra, build

@@ -16,7 +16,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from ensemble.competition.dataset import Competition
-from ensemble.config import DataSettings
+from ensemble.config.experiment import DataSettings
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import local_copy, location, new_file, remove_unfinished
 from ensemble.report.exhibits.selection import choose, photographs_of

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ensemble.config import Experiment
+from ensemble.config.experiment import Experiment
 from ensemble.core.arrays import Array
 from ensemble.core.metrics.decisions import correct_logits
 from ensemble.report.facts.leaderboard import leaderboard

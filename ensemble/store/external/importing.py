@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ensemble.competition.columns import Split
-from ensemble.config import check_name
+from ensemble.config.settings import check_name
 from ensemble.core.arrays import Array, Labels, Logits
 from ensemble.core.console.text import first_few, plural
 from ensemble.core.errors import InputProblems, UserError

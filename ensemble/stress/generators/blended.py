@@ -6,7 +6,7 @@ import numpy as np
 
 from ensemble.blend.blenders.roster import blenders
 from ensemble.blend.evaluation.nested import Problem, evaluate
-from ensemble.config import BlendSettings
+from ensemble.config.experiment import BlendSettings
 from ensemble.core.arrays import Array, Logits
 from ensemble.core.threads import threads
 from ensemble.folds.ledger import FoldLedger

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ensemble.config import Experiment
+from ensemble.config.experiment import Experiment
 from ensemble.core.arrays import Logits
 from ensemble.core.storage.files import new_file, write_text
 from ensemble.core.storage.hashing import digest

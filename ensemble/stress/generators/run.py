@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, replace
 
 from ensemble.competition.dataset import Competition
-from ensemble.config import Experiment
+from ensemble.config.experiment import Experiment
 from ensemble.core.arrays import Pixels
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.console.text import plural

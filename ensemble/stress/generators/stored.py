@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ensemble.config import Recipe
+from ensemble.config.settings import Recipe
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import new_file, write_text
 from ensemble.core.storage.hashing import digest

@@ -20,7 +20,7 @@ from ensemble.blend.evaluation.decision import Decision
 from ensemble.blend.evaluation.nested import Part, Problem, fit_part
 from ensemble.blend.evaluation.threshold import decision_of
 from ensemble.blend.inputs import Inputs, load_inputs
-from ensemble.config import Experiment
+from ensemble.config.experiment import Experiment
 from ensemble.core.arrays import Array
 from ensemble.core.threads import threads
 from ensemble.store.oof import OofStore

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ensemble.competition.dataset import Competition
-from ensemble.config import Experiment
+from ensemble.config.experiment import Experiment
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.console.status import StatusLine
 from ensemble.core.errors import UserError

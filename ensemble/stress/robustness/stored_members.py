@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ensemble.config import MemberSettings
+from ensemble.config.members import MemberSettings
 from ensemble.core.storage.files import Location
 from ensemble.core.storage.hashing import digest
 from ensemble.engine.recipes.code import features_key, recipe_code

@@ -21,7 +21,7 @@ from ensemble.blend.blenders.roster import blenders
 from ensemble.blend.evaluation.choice import choose
 from ensemble.blend.evaluation.nested import Problem, evaluate, evaluate_average
 from ensemble.blend.evaluation.threshold import place_decision
-from ensemble.config import BlendSettings
+from ensemble.config.experiment import BlendSettings
 from tests.benchmarks.blend.worlds import World, folds_of, report
 
 SEEDS, FRESH = 12, 200_000

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.competition.rows import SampleTable
-from ensemble.config import Experiment, load_experiment
+from ensemble.config.experiment import Experiment
+from ensemble.config.reading import load_experiment
 from ensemble.core.metrics.scores import to_probabilities
 from ensemble.engine.tasks.fold import FoldResult
 from ensemble.folds.ledger import FoldLedger

@@ -18,7 +18,8 @@ from ensemble.audit.files.names import names, runs_test
 from ensemble.audit.learned.permutation import best_auc, judge
 from ensemble.audit.run import warnings_of
 from ensemble.competition.dataset import Competition
-from ensemble.config import FoldSettings, load_experiment
+from ensemble.config.experiment import FoldSettings
+from ensemble.config.reading import load_experiment
 from ensemble.core.errors import UserError
 from ensemble.folds.ledger import FoldLedger
 from ensemble.report.facts.material import Material

@@ -14,7 +14,7 @@ import yaml
 
 from ensemble.blend.manifest import rebuild
 from ensemble.blend.run import blend
-from ensemble.config import Recipe
+from ensemble.config.settings import Recipe
 from ensemble.core.errors import UserError
 from ensemble.core.metrics.scores import correct_probabilities, to_logits, to_probabilities
 from ensemble.core.storage.files import remove_unfinished, write_text

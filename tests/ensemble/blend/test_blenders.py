@@ -21,7 +21,7 @@ from ensemble.blend.blenders.rows import Split
 from ensemble.blend.blenders.search import CmaWeights, rounded
 from ensemble.blend.blenders.simple import AverageOfBlenders, FixedWeights, MeanOfLogits, SingleBest
 from ensemble.blend.evaluation.nested import evaluate, evaluate_average
-from ensemble.config import BlendSettings
+from ensemble.config.experiment import BlendSettings
 from ensemble.core.metrics.decisions import (
     DecisionCounter,
     correct_count,

@@ -10,7 +10,7 @@ from PIL import Image
 from ensemble.competition.dataset import Competition
 from ensemble.competition.rows import SampleTable
 from ensemble.competition.submission import submission_text
-from ensemble.config import DataSettings
+from ensemble.config.experiment import DataSettings
 from ensemble.core.errors import InputProblems, UserError
 from tests.competitions import pack, photograph, read_rows, write_competition, write_rows
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ensemble.competition.dataset import Competition
-from ensemble.config import DataSettings
+from ensemble.config.experiment import DataSettings
 from ensemble.core.errors import UserError
 from tests.competitions import pack, read_rows, write_rows
 

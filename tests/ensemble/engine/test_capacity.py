@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemble.config import MemberSettings
+from ensemble.config.members import MemberSettings
 from ensemble.engine.capacity import Capacity
 from ensemble.engine.resources import missing_resources
 from ensemble.engine.retries import Attempt

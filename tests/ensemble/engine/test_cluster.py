@@ -20,7 +20,7 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from ensemble.config import Resources
+from ensemble.config.members import Resources
 from ensemble.store.oof import OofStore
 from tests import ROOT
 from tests.competitions import LINEAR, write_config

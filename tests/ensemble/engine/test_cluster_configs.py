@@ -20,7 +20,7 @@ import yaml
 from ray.scripts.scripts import cli as ray_command
 from ray.serve.schema import ServeDeploySchema
 
-from ensemble.config import load_experiment
+from ensemble.config.reading import load_experiment
 from ensemble.serve.on_ray import build
 from ensemble.train import main as train
 from tests import ROOT

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ray.cluster_utils import Cluster
 
-from ensemble.config import MemberSettings, Resources
+from ensemble.config.members import MemberSettings, Resources
 from ensemble.engine.inline import InlineEngine
 from ensemble.engine.resources import format_resources, requested, subtract, total
 from ensemble.engine.retries import DEATHS, LOSSES, Attempt

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from ensemble.config import Recipe, Resources
+from ensemble.config.members import Resources
+from ensemble.config.settings import Recipe
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.engine.features import cache
 from ensemble.engine.features.table import FeatureTable, Photographs

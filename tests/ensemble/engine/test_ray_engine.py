@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from ray.experimental import tqdm_ray
 
-from ensemble.config import load_experiment
+from ensemble.config.reading import load_experiment
 from ensemble.core.errors import UserError
 from ensemble.core.storage.array_file import ArrayFile
 from ensemble.engine.ray_arrays import BlocksOfArray

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemble.config import MemberSettings, load_experiment
+from ensemble.config.members import MemberSettings
+from ensemble.config.reading import load_experiment
 from ensemble.engine.resources import requested, subtract
 from ensemble.engine.task_queue import TaskQueue
 from ensemble.engine.tasks.base import Task

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ensemble.config import FoldSettings
+from ensemble.config.experiment import FoldSettings
 from ensemble.core.errors import UserError
 from ensemble.folds.ledger import FoldLedger
 from ensemble.folds.near_duplicates import near_duplicate_groups

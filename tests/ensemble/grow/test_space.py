@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ensemble.config import MemberSettings
+from ensemble.config.members import MemberSettings
 from ensemble.core.errors import UserError
 from ensemble.grow.space import current_values, distributions, from_optuna, to_optuna, with_values
 

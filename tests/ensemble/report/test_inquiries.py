@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from ensemble.blend.run import blend
-from ensemble.config import Experiment
+from ensemble.config.experiment import Experiment
 from ensemble.report.facts.freshness import current_rows, stale
 from ensemble.report.facts.material import Material
 from ensemble.report.render.blocks import Section, Table, blocks_of

@@ -18,7 +18,7 @@ from PIL import Image
 
 from ensemble.blend.run import blend
 from ensemble.competition.dataset import Competition
-from ensemble.config import Recipe
+from ensemble.config.settings import Recipe
 from ensemble.core.console.console import make_console
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.metrics.decisions import correct_logits

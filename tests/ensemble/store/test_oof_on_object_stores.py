@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ensemble.config import load_experiment
+from ensemble.config.reading import load_experiment
 from ensemble.core.storage.files import Location
 from ensemble.core.storage.remote import RemotePath
 from ensemble.core.storage.version import FORMAT

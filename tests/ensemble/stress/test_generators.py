@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from ensemble.config import FoldSettings, load_experiment
+from ensemble.config.experiment import FoldSettings
+from ensemble.config.reading import load_experiment
 from ensemble.core.errors import UserError
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.oof import OofStore

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from ensemble.blend.inputs import has_unseen_answers
 from ensemble.blend.run import blend
-from ensemble.config import BlendMethod
+from ensemble.config.experiment import BlendMethod
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.console.status import StatusLine
 from ensemble.core.errors import UserError

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemble.config import MemberSettings, load_experiment
+from ensemble.config.members import MemberSettings
+from ensemble.config.reading import load_experiment
 from ensemble.engine.inline import InlineEngine
 from ensemble.engine.resources import makespan
 from ensemble.store.oof import OofStore

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ensemble.config import MemberSettings
+from ensemble.config.members import MemberSettings
 from ensemble.core.errors import UserError
 from ensemble.training.checks import check_members
 

@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from ensemble.blend.run import blend
 from ensemble.competition.dataset import Competition
-from ensemble.config import load_experiment
+from ensemble.config.reading import load_experiment
 from ensemble.core.errors import UserError
 from ensemble.store.columns import read_columns
 from ensemble.store.oof import OofStore

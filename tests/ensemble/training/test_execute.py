@@ -13,7 +13,8 @@ import pytest
 from rich.console import Console
 
 from ensemble.competition.dataset import Competition
-from ensemble.config import Experiment, load_experiment
+from ensemble.config.experiment import Experiment
+from ensemble.config.reading import load_experiment
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.engine.base import Engine
 from ensemble.engine.resources import Amounts

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from ensemble.blend.run import blend
-from ensemble.config import load_experiment
+from ensemble.config.reading import load_experiment
 from ensemble.core.errors import UserError
 from ensemble.core.storage.lock import only_writer
 from ensemble.engine.inline import InlineEngine

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ensemble.config import MemberSettings
+from ensemble.config.members import MemberSettings
 from ensemble.engine.recipes.build import build, build_model
 
 

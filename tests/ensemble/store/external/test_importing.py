@@ -576,7 +576,7 @@ def test_exported_folds_come_back(store: OofStore, tmp_path: Path, suffix: str) 
 def test_export_refuses_what_it_cannot_do(store: OofStore, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"must end in \.csv or \.parquet"):
         export(store.root, output=tmp_path / "folds.txt")
-    with pytest.raises(UserError, match="is no store of a trained experiment"):
+    with pytest.raises(UserError, match="is no store of an experiment"):
         export(tmp_path, output=tmp_path / "folds.csv")
     assert not list(tmp_path.glob("folds*"))
 

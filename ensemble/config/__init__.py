@@ -1,0 +1,1 @@
+"""The experiment: a YAML file as typed, validated objects."""

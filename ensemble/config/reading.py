@@ -1,0 +1,70 @@
+"""Reading an experiment: every fault of the file is named with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from ensemble.config.experiment import BlendSettings, DataSettings, Experiment, FoldSettings, ReportSettings
+from ensemble.config.members import MemberSettings, Resources
+from ensemble.core.console.text import did_you_mean
+from ensemble.core.errors import UserError
+from ensemble.core.storage.files import Location
+from ensemble.core.yaml import load_yaml
+
+
+def load_experiment(path: Location) -> Experiment:
+    """Read and validate a YAML file.
+
+    Raises
+    ------
+    UserError
+        The file is missing, is not YAML, or has invalid settings; every error is listed with its place.
+    """
+    try:
+        raw = load_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        known = ", ".join(str(p) for p in sorted(Path("configs").glob("*.yaml")))
+        reason = error.strerror if isinstance(error, OSError) else "is not text"
+        raise UserError(f"config {path}: {reason}; known configs: {known or 'none in configs/'}") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"config {path} is not valid YAML: {' '.join(str(error).split())}") from None
+    try:
+        return Experiment.model_validate(raw)
+    except ValidationError as error:
+        raise UserError(f"config {path}: " + "; ".join(_faults(error.errors()))) from None
+
+
+def _faults(faults: Sequence[Any]) -> list[str]:
+    """Describe faults; that a list is too short is none where its entries are faulty, which are then left out."""
+    places = [fault["loc"] for fault in faults]
+    inside = {place[:depth] for place in places for depth in range(len(place))}
+    return [_fault(fault) for fault in faults if fault["type"] != "too_short" or fault["loc"] not in inside]
+
+
+def _settings(place: Sequence[int | str]) -> list[str]:
+    """Return the names of the settings among which one was given that does not exist."""
+    section = next((str(part) for part in reversed(place[:-1]) if isinstance(part, str)), "")
+    return list(_SECTIONS.get(section, Experiment).model_fields)
+
+
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "data": DataSettings,
+    "folds": FoldSettings,
+    "members": MemberSettings,
+    "resources": Resources,
+    "features_resources": Resources,
+    "blend": BlendSettings,
+    "report": ReportSettings,
+}
+
+
+def _fault(fault: Any) -> str:
+    place = ".".join(str(part) for part in fault["loc"]) or "the whole file"
+    if fault["type"] == "extra_forbidden":
+        return f"{place}: there is no such setting; {did_you_mean(str(fault['loc'][-1]), _settings(fault['loc']))}"
+    return f"{place}: {fault['msg'].removeprefix('Value error, ')}"

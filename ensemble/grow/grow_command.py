@@ -1,0 +1,34 @@
+"""The command `ensemble grow`: as good an ensemble as fits into a time."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ensemble.config.reading import load_experiment
+from ensemble.core.console.options import ConfigArgument, DataOption, EngineOption, OofOption
+from ensemble.grow.grow import grow
+from ensemble.grow.portfolio import candidates, load_portfolio
+from ensemble.store.oof import OofStore
+from ensemble.training.budget import Limits
+
+
+def main(
+    config: ConfigArgument,
+    budget: Annotated[str, typer.Option(help="Be done in that time, such as 2h.")],
+    data: DataOption = Path("data"),
+    oof: OofOption = Path("oof"),
+    engine: EngineOption = "ray",
+    portfolio: Annotated[Path, typer.Option(help="Candidates beside the members of the config.")] = Path(
+        "configs/portfolio.yaml"
+    ),
+    timeout: Annotated[str | None, typer.Option(help="End a fold that runs longer, such as 15min.")] = None,
+) -> None:
+    """Train candidates one by one, by expected gain a second, and keep those that the blend gains by."""
+    limits = Limits.parse(timeout, budget, time.monotonic(), option="--")
+    experiment = load_experiment(config)
+    members = candidates(experiment, load_portfolio(portfolio))
+    grow(experiment, members, data, OofStore(oof / experiment.name), engine, limits)

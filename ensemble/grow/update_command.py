@@ -1,0 +1,27 @@
+"""The command `ensemble update`: a store of more labelled photographs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ensemble.core.console.console import say
+from ensemble.core.console.options import DataOption, EngineOption, OofOption, StoreArgument
+from ensemble.grow.update import update
+from ensemble.store.opening import find_store
+
+
+def main(
+    store: StoreArgument = None,
+    data: DataOption = Path("data"),
+    oof: OofOption = Path("oof"),
+    engine: EngineOption = "ray",
+    again: Annotated[
+        str, typer.Option(help="Members that are not kept but trained again on all photographs, separated by commas.")
+    ] = "",
+) -> None:
+    """Take more labelled photographs into a store: its folds stay, and stored models predict the new ones."""
+    found, experiment = find_store(store, oof, say)
+    update(found, experiment, data, engine, [name.strip() for name in again.split(",") if name.strip()])

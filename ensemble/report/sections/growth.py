@@ -1,0 +1,89 @@
+"""How the ensemble grew: what was tried, what it cost, what it gained, and why it stopped."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+
+from ensemble.core.console.durations import format_duration
+from ensemble.report.facts.material import Material
+from ensemble.report.render.blocks import Column, Fact, Facts, Figure, Section, Table
+
+_LEAD = (
+    "Candidates were trained one by one, by expected gain a second, and kept where the log loss of held-out rows fell "
+    "by more than its paired standard error. These scores have chosen the members, so they are optimistic; the nested "
+    "score of the blend is not: it repeats the selection without the rows that it scores."
+)
+_OUTCOMES = (("kept", "$accent", "circle"), ("dropped", "$muted", "circle-open"), ("failed", "$fake", "x"))
+
+
+def growth(material: Material) -> Section | None:
+    """Show the steps of `ensemble grow`; None where it was not used."""
+    try:
+        stored = dict(json.loads((material.store.root / "grow.json").read_text(encoding="utf-8")))
+        frame, why = pd.DataFrame(stored["steps"]), str(stored["why"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if frame.empty:
+        return None
+    frame.insert(0, "step", range(1, len(frame) + 1))
+    return Section("growth", "Growth", _LEAD, (_facts(frame, why), _curve(frame), _steps(frame)))
+
+
+def _facts(frame: pd.DataFrame, why: str) -> Facts:
+    kept, last, failed = frame["outcome"] == "kept", frame.iloc[-1], (frame["outcome"] == "failed").sum()
+    share = frame.loc[kept, "seconds"].sum() / max(frame["seconds"].sum(), 1e-9)
+    return Facts(
+        (
+            Fact("Candidates tried", f"{len(frame):,}", f"{kept.sum():,} kept, {failed:,} failed"),
+            Fact("Time", format_duration(last["after"]), f"{share:.0%} of it for those that were kept"),
+            Fact("Why it stopped", why or "it was interrupted"),
+        )
+    )  # fmt: skip
+
+
+def _curve(frame: pd.DataFrame) -> Figure:
+    """Draw the log loss after each step over time."""
+    minutes = (frame["after"] / 60).tolist()
+    traces: list[dict[str, Any]] = [
+        {"type": "scatter", "mode": "lines", "x": minutes, "y": frame["log_loss"].tolist(), "hoverinfo": "skip",
+         "line": {"color": "$line", "shape": "hv"}, "showlegend": False}
+    ]  # fmt: skip
+    for outcome, colour, symbol in _OUTCOMES:
+        rows = frame[frame["outcome"] == outcome]
+        traces.append(
+            {"type": "scatter", "mode": "markers", "name": outcome, "x": (rows["after"] / 60).tolist(),
+             "y": rows["log_loss"].tolist(), "text": rows["member"].tolist(), "hoverinfo": "text+y",
+             "marker": {"color": colour, "symbol": symbol, "size": 9}}
+        )  # fmt: skip
+    first, last = frame.iloc[0], frame.iloc[-1]
+    return Figure(
+        "growth-curve",
+        "Log loss over time",
+        f"Held-out log loss of the blend after each candidate: {first['log_loss']:.4f} after {first['member']}, "
+        f"{last['log_loss']:.4f} at the end, after {format_duration(last['after'])}.",
+        traces,
+        {"xaxis": {"title": {"text": "minutes"}, "rangemode": "tozero"}, "yaxis": {"title": {"text": "log loss"}}},
+        Table(
+            "growth-curve-numbers", "Log loss of the blend after each step", frame,
+            (Column("step", "Step", "count"), Column("after", "After", "seconds"),
+             Column("log_loss", "Log loss", "score")),
+        ),
+    )  # fmt: skip
+
+
+def _steps(frame: pd.DataFrame) -> Table:
+    columns = (
+        Column("step", "Step", "count"),
+        Column("member", "Candidate"),
+        Column("outcome", "Outcome"),
+        Column("gain", "Log loss gained", "gain", error="standard_error"),
+        Column("expected", "Seconds expected", "seconds"),
+        Column("seconds", "Seconds", "seconds"),
+        Column("log_loss", "Log loss of the blend", "score"),
+        Column("accuracy", "Accuracy of the blend", "score"),
+    )
+    kept = tuple(int(row) for row in frame.index[frame["outcome"] == "kept"])
+    return Table("growth-steps", "Candidates in the order in which they were tried", frame, columns, kept)

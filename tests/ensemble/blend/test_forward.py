@@ -1,0 +1,91 @@
+"""Members one after the other: noise is dropped, and the nested score counts the selection."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ensemble.blend.blenders.base import clone
+from ensemble.blend.blenders.forward import ForwardSelection, Selection
+from ensemble.blend.blenders.logistic import NonNegativeLogistic
+from ensemble.blend.blenders.restored import restored
+from ensemble.blend.evaluation.nested import Problem, evaluate
+from ensemble.core.metrics.scores import log_loss
+
+Rows = tuple[NDArray[np.float32], NDArray[np.int64]]
+
+
+def world(rng: np.random.Generator, rows: int, good: int = 5, noise: int = 60) -> Rows:
+    """Logits of members that know something, followed by those of members that know nothing."""
+    labels = rng.integers(0, 2, rows)
+    shared = rng.normal(0, 1, rows)  # what is hard for one is hard for all
+    known = [(2 * labels - 1) * 1.0 + shared + rng.normal(0, 1.5, rows) for _ in range(good)]
+    unknown = [rng.normal(0, 2, rows) for _ in range(noise)]
+    return np.array([*known, *unknown], dtype=np.float32).T, labels
+
+
+def test_a_member_is_kept_where_it_gains_more_than_its_standard_error() -> None:
+    rng = np.random.default_rng(0)
+    logits, labels = world(rng, 600, 2, 1)
+    selection = Selection(labels, rng.integers(0, 5, 600))
+    before = selection.losses.mean()
+    assert before == pytest.approx(math.log(2), abs=0.01), "the share of fakes alone"
+    first, second, noise, again = (selection.offer(logits[:, column]) for column in (0, 1, 2, 0))
+    assert (first.helps, second.helps, noise.helps, again.helps) == (True, True, False, False)
+    assert first.gain == pytest.approx(before - first.losses.mean())
+    difference = first.losses - second.losses
+    assert second.standard_error == pytest.approx(difference.std() / math.sqrt(600))
+    assert (selection.losses == second.losses).all()
+
+
+def test_weights_are_those_of_the_members_that_were_kept() -> None:
+    rng = np.random.default_rng(1)
+    logits, labels = world(rng, 600, 3, 5)
+    folds = rng.integers(0, 5, 600)
+    fitted = ForwardSelection().fit(logits, labels, folds)
+    kept = [column for column, step in enumerate(fitted.steps_) if step.helps]
+    assert kept[:3] == [0, 1, 2]
+    alone = NonNegativeLogistic().fit(logits[:, kept], labels, folds)
+    np.testing.assert_allclose(fitted.decision_function(logits), alone.decision_function(logits[:, kept]))
+    again = clone(fitted).fit(logits, labels, folds)
+    np.testing.assert_array_equal(again.weights_, fitted.weights_)
+    np.testing.assert_array_equal(restored(fitted.state()).decision_function(logits), fitted.decision_function(logits))
+
+
+def test_where_nothing_helps_the_best_is_taken() -> None:
+    rng = np.random.default_rng(2)
+    logits, labels = world(rng, 200, 0, 1)
+    fitted = ForwardSelection().fit(logits, labels, rng.integers(0, 5, 200))
+    assert fitted.weights_.shape == (1,)
+    assert np.isfinite(fitted.decision_function(logits)).all()
+
+
+@pytest.mark.training
+def test_the_score_counts_the_selection_among_sixty_members_of_noise() -> None:
+    """Twelve worlds: the nested score is within its standard error of fresh rows, and never optimistic.
+
+    It is a little pessimistic, since each part learns from fewer rows. And fresh rows are decided better than by
+    weights for all members.
+    """
+    nested, fresh, errors, accuracies, of_all = [], [], [], [], []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        logits, labels = world(rng, 800)
+        evaluation = evaluate(ForwardSelection(), Problem(logits, 65, labels, rng.integers(0, 5, 800)))
+        new, truth = world(rng, 20_000)
+        losses = log_loss(evaluation.blender.decision_function(new), truth)
+        fresh.append(losses.mean())
+        nested.append(evaluation.nested_scores.log_loss)
+        whole = NonNegativeLogistic().fit(logits, labels, labels)
+        of_all.append(log_loss(whole.decision_function(new), truth).mean())
+        errors.append(log_loss(evaluation.nested.astype(np.float64), labels).std() / math.sqrt(800))
+        accuracy = float(((evaluation.blender.decision_function(new) >= 0) == (truth == 1)).mean())
+        scores = evaluation.nested_scores
+        accuracies.append((scores.accuracy - accuracy) / scores.standard_error)
+    difference = np.array(nested) - np.array(fresh)
+    assert -2.5 * np.mean(errors) / math.sqrt(12) < difference.mean() < np.mean(errors)
+    assert abs(np.mean(accuracies)) < 1
+    assert np.mean(fresh) < np.mean(of_all) - 0.01

@@ -1,0 +1,70 @@
+"""More photographs: old rows keep their folds, and new ones go where they belong."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ensemble.config.experiment import FoldSettings
+from ensemble.folds.extend import extended, is_extension_of
+from ensemble.folds.ledger import ALGORITHM, FoldLedger
+
+
+def ledger_of(rows: int, n_folds: int = 4) -> FoldLedger:
+    names = [f"{number:04d}" for number in range(0, 2 * rows, 2)]  # even numbers: new ones lie between them
+    return FoldLedger.cut(names, np.arange(rows) % 2, names, FoldSettings(n_folds=n_folds))
+
+
+@given(st.integers(1, 60), st.integers(0, 5), st.randoms(use_true_random=False))
+def test_old_rows_keep_their_folds_and_new_ones_fill_them_evenly(new: int, copies: int, random: object) -> None:
+    before = ledger_of(40)
+    more = [f"{number:04d}" for number in range(1, 2 * new, 2)]
+    names = [*before.table["name"], *more]
+    labels = np.concatenate([before.labels, np.arange(new) % 2])
+    groups = [*before.table["group"], *more]
+    for number in range(min(copies, new)):  # near-duplicates of old ones
+        groups[40 + number] = groups[number]
+    order = list(range(len(names)))
+    random.shuffle(order)  # type: ignore[attr-defined]
+    found, torn = extended(before, [names[i] for i in order], labels[order], [groups[i] for i in order])
+    assert not torn
+    now, was = found.table.set_index("name"), before.table.set_index("name")
+    assert (now.loc[was.index, "fold"] == was["fold"]).all()
+    assert (now.loc[was.index, "group"] == was["group"]).all()
+    for number in range(min(copies, new)):
+        assert now.loc[more[number], "fold"] == was.loc[names[number], "fold"]
+    for label in (0, 1):
+        rows = [name for name in more[copies:] if now.loc[name, "label"] == label]
+        sizes = now["fold"][now["label"] == label].value_counts()
+        assert sizes.max() - sizes.min() <= 2 + copies if len(rows) > 4 else True
+    again, _ = extended(before, names, labels, groups)
+    assert again.sha256 == found.sha256, "whatever the order of the rows"
+
+
+def test_a_new_row_like_old_ones_of_two_folds_is_named() -> None:
+    before = ledger_of(12, 3)
+    first, other = (str(before.table["name"][before.heldout(fold)[0]]) for fold in (0, 1))
+    names = [*before.table["name"], "new"]
+    groups = ["one" if name in (first, other, "new") else name for name in names]
+    found, torn = extended(before, names, np.append(before.labels, 1), groups)
+    assert torn == ["new"]
+    assert found.table.set_index("name").loc["new", "fold"] in (0, 1)
+
+
+def test_an_extended_ledger_says_so_and_can_be_extended_again() -> None:
+    before = ledger_of(12, 3)
+    once, _ = extended(before, [*before.table["name"], "a"], np.append(before.labels, 1), [*before.table["group"], "a"])
+    twice, _ = extended(once, [*once.table["name"], "b"], np.append(once.labels, 0), [*once.table["group"], "b"])
+    assert before.sha256 != once.sha256 != twice.sha256
+    assert once.algorithm == twice.algorithm
+    assert all(is_extension_of(each.algorithm, ALGORITHM) for each in (before, once, twice))
+    assert not is_extension_of("clusters, 1", ALGORITHM)
+
+
+def test_groups_stay_whole() -> None:
+    before = ledger_of(12, 3)
+    groups = [*before.table["group"], "film", "film", "film"]
+    names = [*before.table["name"], "x1", "x2", "x3"]
+    found, _ = extended(before, names, np.concatenate([before.labels, [1, 1, 0]]), groups)
+    assert found.table.set_index("name").loc[["x1", "x2", "x3"], "fold"].nunique() == 1

@@ -1,0 +1,177 @@
+"""An ensemble that grows: what helps is kept, what does not is dropped, and it ends in time with all that it needs."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ensemble.store.oof import OofStore
+from tests.commands import Result, run_here, run_process
+from tests.competitions import BOOSTED, FEATURES, LINEAR, read_rows, write_competition, write_config
+
+pytestmark = pytest.mark.training
+NOISE = f"""
+  - name: noise{{0}}
+    value: 0.{{0}}
+    seed: 1{{0}}
+    features: {{{{use: {FEATURES}}}}}
+    model: {{{{use: sklearn.dummy.DummyClassifier, strategy: stratified}}}}
+"""
+BROKEN = """
+  - name: broken
+    value: 5
+    model: {use: tests.ensemble.grow.test_grow.Broken}
+"""
+
+
+class Broken:
+    """A classifier whose fit fails on the rows of a fold, though not on the few of a pilot."""
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        return {}
+
+    def set_params(self, **_: Any) -> Broken:
+        return self
+
+    def fit(self, X: Any, y: Any) -> Broken:
+        if len(y) > 30:
+            raise ValueError("it cannot learn from so many")
+        return self
+
+    def predict_proba(self, X: Any) -> Any:
+        return np.full((len(X), 2), 0.5)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_competition(tmp_path / "data", train=60)
+    write_config(tmp_path / "small.yaml", LINEAR)
+    (tmp_path / "portfolio.yaml").write_text(f"members:{BOOSTED}{''.join(NOISE.format(n) for n in range(1, 3))}")
+    return tmp_path
+
+
+OPTIONS = ("--portfolio", "portfolio.yaml", "--engine", "inline")
+
+
+def grow(folder: Path, budget: str = "5min", oof: str = "oof") -> Result:
+    found = run_here("grow", "small.yaml", "--budget", budget, "--oof", oof, *OPTIONS, cwd=folder)
+    assert found.returncode == 0, found.stderr
+    return found
+
+
+def growth_of(folder: Path, oof: str = "oof") -> Any:
+    return json.loads((folder / oof / "small" / "grow.json").read_text())
+
+
+def test_what_helps_is_kept_and_noise_is_dropped(folder: Path) -> None:
+    said = grow(folder).stdout
+    growth, store = growth_of(folder), OofStore(folder / "oof" / "small")
+    outcomes = {step["member"]: step["outcome"] for step in growth["steps"]}
+    assert next(iter(outcomes)) == "linear", "the members of the config come first"
+    assert outcomes["linear"] == "kept"
+    assert {outcomes[name] for name in outcomes if name.startswith("noise")} == {"dropped"}
+    assert growth["why"] == "every candidate was tried"
+    assert "the ensemble has stopped growing: every candidate was tried" in said
+    manifest = json.loads((store.blend_folder / "blend.json").read_text())
+    assert manifest["chosen"] == "forward"
+    weights = dict(zip(manifest["members"], manifest["weights"], strict=True))
+    assert {name for name, weight in weights.items() if weight} <= {n for n, o in outcomes.items() if o == "kept"}
+    names = [row[0] for row in read_rows(store.blend_folder / "submit.csv")]
+    assert names == ["name", *sorted(store.sample().names)]
+    assert "noise1" in (store.root / "report.md").read_text()
+    losses = [step["log_loss"] for step in growth["steps"]]
+    assert losses == sorted(losses, reverse=True), "no step makes it worse"
+
+
+def test_a_second_run_does_nothing_twice(folder: Path) -> None:
+    grow(folder)
+    before = growth_of(folder)
+    written = {path: path.stat().st_mtime for path in (folder / "oof").rglob("fold.json")}
+    said = grow(folder).stdout
+    assert "going on after 4 candidates of earlier runs" in said
+    assert {path: path.stat().st_mtime for path in (folder / "oof").rglob("fold.json")} == written
+    assert growth_of(folder)["steps"] == before["steps"]
+
+
+def test_more_candidates_go_on_from_there(folder: Path) -> None:
+    grow(folder)
+    with (folder / "portfolio.yaml").open("a") as file:
+        file.write(NOISE.format(7) + NOISE.format(8))
+    grow(folder)
+    assert [step["member"] for step in growth_of(folder)["steps"]][4:] == ["noise8", "noise7"]
+
+
+def test_a_candidate_that_fails_ends_nothing(folder: Path) -> None:
+    with (folder / "portfolio.yaml").open("a") as file:
+        file.write(BROKEN)
+    said = grow(folder).stdout
+    outcomes = {step["member"]: step["outcome"] for step in growth_of(folder)["steps"]}
+    assert outcomes["broken"] == "failed"
+    assert len(outcomes) == 5
+    assert "it cannot learn from so many" in said
+
+
+def test_it_ends_in_time_with_all_that_it_needs(folder: Path) -> None:
+    many = "".join(NOISE.format(n).replace("stratified", "prior") for n in range(10, 99))
+    (folder / "portfolio.yaml").write_text(f"members:{BOOSTED}{many}")
+    started = time.monotonic()
+    grow(folder, "25s")
+    assert time.monotonic() - started < 35
+    assert growth_of(folder)["why"] in ("the time is up", "5 candidates in a row did not help")
+    assert (folder / "oof" / "small" / "blend" / "submit.csv").exists()
+    assert (folder / "oof" / "small" / "report.html").exists()
+
+
+def test_too_little_time_is_said(folder: Path) -> None:
+    found = run_here("grow", "small.yaml", "--budget", "1s", *OPTIONS, cwd=folder)
+    assert found.returncode == 2
+    assert "give it more time" in found.stderr
+
+
+@pytest.mark.process
+@pytest.mark.slow
+def test_killed_at_any_moment_it_goes_on_as_it_would_have(folder: Path) -> None:
+    options = ("grow", "small.yaml", "--budget", "10min", *OPTIONS)
+    assert run_process(*options, "--oof", "undisturbed", cwd=folder).returncode == 0
+    command = [sys.executable, "-m", "ensemble", *map(str, options), "--oof", "killed"]
+    rng, folds, steps = np.random.default_rng(0), dict[Path, float](), list[Any]()
+    for _ in range(20):
+        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(float(rng.uniform(2, 6)))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        stored = {path: path.stat().st_mtime for path in (folder / "killed").rglob("members/*/*/fold.json")}
+        assert all(stored[path] == written for path, written in folds.items()), "trained twice"
+        folds = stored
+        if (folder / "killed" / "small" / "grow.json").exists():
+            now = _decisions(folder, "killed")
+            assert now[: len(steps)] == steps, "lost"
+            steps = now
+    assert run_process(*options, "--oof", "killed", cwd=folder).returncode == 0
+    assert _decisions(folder, "killed") == _decisions(folder, "undisturbed")
+    files = [folder / oof / "small" / "blend" / "submit.csv" for oof in ("killed", "undisturbed")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def _decisions(folder: Path, oof: str) -> list[Any]:
+    timed = ("seconds", "expected", "after")
+    return [{key: step[key] for key in step if key not in timed} for step in growth_of(folder, oof)["steps"]]
+
+
+@pytest.mark.process
+@pytest.mark.ray
+@pytest.mark.slow
+def test_it_grows_on_ray(folder: Path) -> None:
+    found = run_process("grow", "small.yaml", "--budget", "5min", "--portfolio", "portfolio.yaml", cwd=folder)
+    assert found.returncode == 0, found.stderr
+    outcomes = {step["member"]: step["outcome"] for step in growth_of(folder)["steps"]}
+    assert outcomes["linear"] == "kept"
+    assert len(outcomes) == 4

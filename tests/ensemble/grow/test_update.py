@@ -1,0 +1,142 @@
+"""More labelled photographs: old folds stay, what can be kept is kept, and nothing is lost."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from ensemble.store.oof import OofStore
+from ensemble.store.predictions import load_predictions
+from tests.commands import Result, run_here
+from tests.competitions import BOOSTED, LINEAR, photograph, write_competition, write_config, write_rows
+
+pytestmark = pytest.mark.training
+NO_MODEL = """
+  - name: forgetful
+    model: {use: tests.ensemble.grow.test_update.Forgetful}
+"""
+
+
+class Forgetful:
+    """A classifier that cannot be stored."""
+
+    def get_params(self, deep: bool = True) -> dict[str, object]:
+        return {}
+
+    def set_params(self, **_: object) -> Forgetful:
+        return self
+
+    def fit(self, X: object, y: np.ndarray) -> Forgetful:
+        self.classes_, self.share_ = np.array([0, 1]), y.mean()
+        return self
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        return np.tile([1 - self.share_, self.share_], (len(X), 1))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A trained store, and the same competition with more photographs."""
+    write_competition(tmp_path / "data")
+    shutil.copytree(tmp_path / "data", tmp_path / "more")
+    rows = [[f"{n:05d}.png", n % 2] for n in range(40)]
+    for number in range(20):
+        Image.fromarray(photograph(700 + number, number % 2 == 1)).save(
+            tmp_path / "more" / "train" / f"new{number}.png"
+        )
+        rows.append([f"new{number}.png", number % 2])
+    write_rows(tmp_path / "more" / "train.csv", ["name", "target"], rows)
+    write_config(tmp_path / "small.yaml", LINEAR, BOOSTED)
+    assert run_here("train", "small.yaml", "--engine", "inline", cwd=tmp_path).returncode == 0
+    return tmp_path
+
+
+def update(folder: Path, *options: object) -> Result:
+    return run_here("update", "small.yaml", "--data", "more", "--engine", "inline", *options, cwd=folder)
+
+
+def test_old_predictions_stay_and_new_ones_are_of_models_that_have_not_seen_them(folder: Path) -> None:
+    store = OofStore(folder / "oof" / "small")
+    before, ledger = load_predictions(store), store.ledger()
+    found = update(folder)
+    assert found.returncode == 0, found.stderr
+    assert "20 new photographs; the old folds stay" in found.stdout
+    assert "linear: kept, its models predict the new photographs" in found.stdout
+    now, after = store.ledger().table.set_index("name"), load_predictions(store)
+    was = ledger.table.set_index("name")
+    assert (now.loc[was.index, "fold"] == was["fold"]).all()
+    rows = store.ledger().table["name"].isin(was.index).to_numpy()
+    np.testing.assert_array_equal(after.oof_logits[rows], before.oof_logits)
+    np.testing.assert_array_equal(after.test_logits, before.test_logits)
+    assert np.isfinite(after.oof_logits).all()
+    labels = store.ledger().labels[~rows]
+    assert ((after.oof_logits[~rows, 0] >= 0) == (labels == 1)).mean() > 0.7
+    record = store.record("linear", 0)
+    assert record is not None
+    assert record.model_note == f"learned from {len(ledger.training(0))} photographs, before others arrived"
+    trained = run_here("train", "small.yaml", "--data", "more", "--engine", "inline", cwd=folder)
+    assert "nothing to do" in trained.stdout
+    assert run_here("blend", "small.yaml", cwd=folder).returncode == 0
+
+
+def test_the_old_store_is_kept_beside_it(folder: Path) -> None:
+    sha256 = OofStore(folder / "oof" / "small").ledger().sha256
+    assert update(folder).returncode == 0
+    (aside,) = (folder / "oof").glob("small~2*")
+    assert OofStore(aside).ledger().sha256 == sha256
+    assert len(list(aside.rglob("members/*/*/fold.json"))) == 6
+    assert not (folder / "oof" / "small~update").exists()
+
+
+def test_a_member_can_be_trained_again_on_all_photographs(folder: Path) -> None:
+    found = update(folder, "--again", "boosted")
+    assert "boosted: to be trained again (by request), about" in found.stdout
+    trained = run_here("train", "small.yaml", "--data", "more", "--engine", "inline", cwd=folder)
+    assert "3 folds to train, 3 finished already" in trained.stdout
+    assert not list((folder / "oof").glob("small~2*"))[1:], "the store was not set aside again"
+
+
+def test_a_member_without_a_model_is_said_to_be_trained_again(folder: Path) -> None:
+    write_config(folder / "small.yaml", LINEAR, NO_MODEL)
+    assert run_here("train", "small.yaml", "--engine", "inline", cwd=folder).returncode == 0
+    found = update(folder)
+    assert found.returncode == 0, found.stderr
+    assert "forgetful: to be trained again (" in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("gone", "00003.png: no longer there; train a new experiment"),
+        ("label", "00003.png: labelled otherwise"),
+        ("picture", "train/00003.png: another picture"),
+        ("sample", "the sample submission has changed"),
+        ("nothing", "has no photographs that"),
+    ],
+)
+def test_what_has_changed_is_refused_and_nothing_is_lost(folder: Path, change: str, words: str) -> None:
+    table = pd.read_csv(folder / "more" / "train.csv")
+    if change == "gone":
+        table = table[table["name"] != "00003.png"]
+        (folder / "more" / "train" / "00003.png").unlink()
+    elif change == "label":
+        table.loc[table["name"] == "00003.png", "target"] = 0
+    elif change == "picture":
+        Image.fromarray(photograph(999, True)).save(folder / "more" / "train" / "00003.png")
+    elif change == "sample":
+        write_rows(folder / "more" / "submit.csv", ["name", "pred"], [[f"{n:05d}.png", 0] for n in range(11)])
+        (folder / "more" / "test" / "00011.png").unlink()
+    else:
+        shutil.rmtree(folder / "more")
+        shutil.copytree(folder / "data", folder / "more")
+        table = pd.read_csv(folder / "more" / "train.csv")
+    table.to_csv(folder / "more" / "train.csv", index=False)
+    found = update(folder)
+    assert found.returncode == 2
+    assert words in found.stderr
+    assert [path.name for path in (folder / "oof").glob("small*")] == ["small"]

@@ -1,0 +1,130 @@
+"""Pseudo-labels: never of a held-out row, balanced and confident, and refused where the test photographs differ."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from ensemble.config.members import MemberSettings, PseudoLabels
+from ensemble.engine.tasks.fold import FoldTask, pseudo_labelled
+from ensemble.store.oof import OofStore
+from tests.commands import run_here
+from tests.competitions import LINEAR, write_competition, write_config, write_rows
+
+ASKING = LINEAR + "    pseudo_labels: {confidence: 0.8}\n"
+
+
+class Recorder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A classifier by the mean of a row, which notes what it was fitted on."""
+
+    fits: list[tuple[NDArray[np.float32], NDArray[np.int64]]] = []  # noqa: RUF012  looked at by tests
+
+    def fit(self, X: NDArray[np.float32], y: NDArray[np.int64]) -> Recorder:
+        Recorder.fits.append((X.copy(), y.copy()))
+        self.classes_ = np.array([0, 1])
+        return self
+
+    def predict_proba(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
+        fake = X.mean(axis=1).astype(np.float64)
+        return np.stack([1 - fake, fake], axis=1)
+
+
+@given(
+    arrays.arrays(np.float64, st.integers(0, 60), elements=st.floats(0, 1)), st.floats(0.51, 0.99), st.floats(0.1, 2)
+)
+def test_pseudo_labels_are_sure_balanced_and_few(probabilities: NDArray[np.float64], sure: float, most: float) -> None:
+    rows, labels = pseudo_labelled(probabilities, PseudoLabels(confidence=sure, most=most), 20)
+    assert len(rows) == len(set(rows.tolist())) == len(labels) <= most * 20
+    assert (labels == 0).sum() == (labels == 1).sum()
+    assert ((labels == 1) | (1 - probabilities[rows] >= sure)).all()
+    assert ((labels == 0) | (probabilities[rows] >= sure)).all()
+    left = np.delete(probabilities, rows)
+    if len(rows):
+        assert (left <= probabilities[rows[labels == 1]].min()).all(), "the surest ones"
+        assert (left >= probabilities[rows[labels == 0]].max()).all()
+
+
+def test_a_fold_learns_test_rows_and_never_a_held_out_one() -> None:
+    rng = np.random.default_rng(0)
+    labels, folds = np.arange(40) % 2, np.arange(40) // 8
+    table = rng.uniform(0, 1, (70, 4)).astype(np.float32)
+    table[40:] = np.linspace(0, 1, 30)[:, None]
+    member = MemberSettings.model_validate(
+        {
+            "name": "a",
+            "model": {"use": "tests.ensemble.training.test_pseudo_labels.Recorder"},
+            "pseudo_labels": {"confidence": 0.9},
+        }
+    )
+    Recorder.fits.clear()
+    result = FoldTask(member, 2, "").run([table, labels, folds], lambda *_: None)
+    (first, _), (second, learned) = Recorder.fits
+    np.testing.assert_array_equal(first, table[:40][folds != 2])
+    np.testing.assert_array_equal(second[:32], first)
+    assert learned[32:].tolist() == [0, 0, 0, 1, 1, 1]
+    np.testing.assert_array_equal(second[32:], table[[40, 41, 42, 69, 68, 67]])
+    flipped = np.where(folds == 2, 1 - labels, labels)
+    again = FoldTask(member, 2, "").run([table, flipped, folds], lambda *_: None)
+    np.testing.assert_array_equal(again.heldout, result.heldout)
+
+
+def test_without_sure_rows_nothing_is_learned_twice() -> None:
+    member = MemberSettings.model_validate(
+        {"name": "a", "model": {"use": "tests.ensemble.training.test_pseudo_labels.Recorder"}, "pseudo_labels": {}}
+    )
+    Recorder.fits.clear()
+    FoldTask(member, 0, "").run(
+        [np.full((30, 2), 0.5, np.float32), np.arange(20) % 2, np.arange(20) // 4], lambda *_: None
+    )
+    assert len(Recorder.fits) == 1
+
+
+def test_members_without_them_have_the_recipe_that_they_had() -> None:
+    member = MemberSettings.model_validate({"name": "a", "model": {"use": "x.A"}})
+    assert set(member.recipe) == {"features", "model", "seed"}
+    asking = member.model_copy(update={"pseudo_labels": PseudoLabels()})
+    assert asking.recipe["pseudo_labels"] == {"confidence": 0.95, "most": 0.5}
+
+
+def shuffled_competition(folder: Path) -> None:
+    """A competition in which names say nothing about labels."""
+    write_competition(folder, train=80, test=40)
+    order = np.random.default_rng(0).permutation(80)
+    for number in range(80):
+        (folder / "train" / f"{number:05d}.png").rename(folder / "train" / f"{order[number]:05d}.old")
+    for path in (folder / "train").iterdir():
+        path.rename(path.with_suffix(".png"))
+    rows = [[f"{order[number]:05d}.png", number % 2] for number in range(80)]
+    write_rows(folder / "train.csv", ["name", "target"], sorted(rows))
+
+
+@pytest.mark.training
+def test_they_are_learned_where_the_audits_find_nothing(tmp_path: Path) -> None:
+    shuffled_competition(tmp_path / "data")
+    write_config(tmp_path / "small.yaml", ASKING)
+    found = run_here("train", "small.yaml", "--engine", "inline", cwd=tmp_path)
+    assert found.returncode == 0, found.stderr
+    assert "auditing the photographs before linear may learn from test photographs" in found.stdout
+    record = OofStore(tmp_path / "oof" / "small").record("linear", 0)
+    assert record is not None
+    assert record.provenance.recipe["pseudo_labels"]["confidence"] == 0.8
+
+
+@pytest.mark.training
+def test_they_are_refused_where_the_test_photographs_differ(tmp_path: Path) -> None:
+    shuffled_competition(tmp_path / "data")
+    for path in (tmp_path / "data" / "test").iterdir():
+        Image.open(path).filter(ImageFilter.GaussianBlur(2)).save(path)
+    write_config(tmp_path / "small.yaml", ASKING)
+    found = run_here("train", "small.yaml", "--engine", "inline", cwd=tmp_path)
+    assert found.returncode == 2
+    assert "member linear may not learn pseudo-labels: By their spectra a model separates test from" in found.stderr
+    assert not list((tmp_path / "oof").rglob("fold.json"))

@@ -1,0 +1,87 @@
+"""Repeated folds: further cuts are stores of their own, and a row's prediction is the mean of honest ones."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ensemble.core.errors import UserError
+from ensemble.store.oof import OofStore
+from ensemble.store.predictions import load_predictions
+from ensemble.store.repeats import cut_of
+from tests.commands import run_here
+from tests.competitions import BOOSTED, LINEAR, write_competition, write_config
+
+pytestmark = pytest.mark.training
+REPEATED = "folds: {n_folds: 3, repeats: 3}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_competition(tmp_path / "data")
+    write_config(tmp_path / "small.yaml", LINEAR, BOOSTED, extra=REPEATED)
+    return tmp_path
+
+
+def train(folder: Path) -> str:
+    found = run_here("train", "small.yaml", "--engine", "inline", cwd=folder)
+    assert found.returncode == 0, found.stderr
+    return found.stdout
+
+
+def test_a_row_gets_the_mean_over_the_cuts(folder: Path) -> None:
+    assert "18 folds to train" in train(folder)
+    store = OofStore(folder / "oof" / "small")
+    once = store.experiment().model_copy(update={"folds": store.experiment().folds.model_copy(update={"repeats": 1})})
+    cuts = [cut_of(store, number) for number in range(3)]
+    assert len({cut.ledger().sha256 for cut in cuts}) == 3
+    each, found = [load_predictions(cut, once) for cut in cuts], load_predictions(store)
+    np.testing.assert_allclose(found.oof_logits, np.mean([one.oof_logits for one in each], axis=0), rtol=1e-5)
+    np.testing.assert_allclose(found.test_logits, np.mean([one.test_logits for one in each], axis=0), rtol=1e-5)
+    assert len(found.hashes) == 18
+    assert [len(found.spreads[member]) for member in found.members] == [3, 3]
+    assert found.without(["linear"]).members == ["boosted"]
+    assert len(found.without(["linear"]).hashes) == 9
+
+
+def test_it_is_reported_and_blended(folder: Path) -> None:
+    train(folder)
+    assert run_here("blend", "small.yaml", cwd=folder).returncode == 0
+    store = OofStore(folder / "oof" / "small")
+    assert "Repeated folds" in (store.root / "report.md").read_text()
+    assert (store.blend_folder / "submit.csv").exists()
+    assert "nothing to do: all 18 folds" in train(folder)
+
+
+def test_a_cut_that_is_not_finished_does_not_count_and_is_gone_on_with(folder: Path) -> None:
+    train(folder)
+    store = OofStore(folder / "oof" / "small")
+    before = load_predictions(store)
+    shutil.rmtree(cut_of(store, 2).fold_folder("linear", 1))
+    found = load_predictions(store)
+    assert [len(found.spreads[member]) for member in found.members] == [2, 3]
+    assert "1 fold to train, 17 finished already" in train(folder)
+    np.testing.assert_array_equal(load_predictions(store).oof_logits, before.oof_logits)
+
+
+def test_more_repeats_keep_what_there_is(folder: Path) -> None:
+    write_config(folder / "small.yaml", LINEAR, BOOSTED)
+    train(folder)
+    write_config(folder / "small.yaml", LINEAR, BOOSTED, extra="folds: {n_folds: 3, repeats: 2}")
+    assert "6 folds to train, 6 finished already" in train(folder)
+    assert not list((folder / "oof").glob("small~*")), "nothing was set aside"
+
+
+def test_cuts_of_other_photographs_are_refused(folder: Path) -> None:
+    train(folder)
+    store = OofStore(folder / "oof" / "small")
+    write_competition(folder / "more", train=44)
+    write_config(folder / "other.yaml", LINEAR, BOOSTED, name="other", extra=REPEATED)
+    assert run_here("train", "other.yaml", "--data", "more", "--engine", "inline", cwd=folder).returncode == 0
+    shutil.rmtree(cut_of(store, 1).root)
+    shutil.copytree(cut_of(OofStore(folder / "oof" / "other"), 1).root, cut_of(store, 1).root)
+    with pytest.raises(UserError, match="are of other photographs"):
+        load_predictions(store)
