@@ -182,7 +182,7 @@ def _ended(root: Path) -> list[Any]:
     shutil.copy(root / "study.db", copy)
     try:
         study = optuna.load_study(study_name=None, storage=f"sqlite:///{copy}")
-    except KeyError:  # killed before there was a study
+    except (KeyError, ValueError):  # killed before there was a study
         return []
     return [(trial.number, trial.value, trial.params) for trial in study.trials if trial.state.is_finished()]
 
