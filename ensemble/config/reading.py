@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from ensemble.config.experiment import BlendSettings, DataSettings, Experiment, FoldSettings, ReportSettings
-from ensemble.config.members import MemberSettings, Resources
+from ensemble.config.members import MemberSettings, PseudoLabels, Resources
 from ensemble.core.console.text import did_you_mean
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location
@@ -57,6 +57,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "folds": FoldSettings,
     "members": MemberSettings,
     "resources": Resources,
+    "pseudo_labels": PseudoLabels,
     "features_resources": Resources,
     "blend": BlendSettings,
     "report": ReportSettings,

@@ -30,6 +30,7 @@ from ensemble.engine.choose import engine_maker
 from ensemble.engine.features.cache import chunk_rows
 from ensemble.engine.resources import Job, requested
 from ensemble.engine.tasks.base import FOLDS, LABELS, PHOTOGRAPHS
+from ensemble.engine.tasks.failures import Cancelled
 from ensemble.grow.choosing import expected_gain, next_candidate
 from ensemble.grow.steps import Growth, GrowthStep
 from ensemble.report.publish import publish
@@ -74,6 +75,10 @@ def grow(
         A candidate cannot be built, or none could be trained in time.
     """
     make_engine, board = engine_maker(engine_name), ProgressBoard()
+    if experiment.folds.repeats > 1:
+        raise UserError(
+            "an ensemble grows on one cut of the folds: set folds.repeats to 1, and train more cuts at the end"
+        )
     check_members(candidates)
     with only_writer(store.root, "train"):
         competition = Competition.open(data, experiment.data)
@@ -85,6 +90,9 @@ def grow(
             store.begin(experiment, ledger, competition.sample, facts_of(competition))
         with make_engine() as engine:
             context = RunContext(competition, ledger, store, engine, board)
+            candidates, unable = engine.fit_to_hardware(candidates)
+            for name, reason in unable.items():
+                board.log(f"{name} cannot run: {reason}")
             check_pseudo_labels(candidates, Subject(competition, ledger, experiment, store), engine, board, pixels)
             growing = _Growing(experiment, context, pixels, limits, candidates)
             growing.run()
@@ -105,12 +113,14 @@ class _Growing:
     ) -> None:
         self._experiment, self._context, self._pixels, self._limits = experiment, context, pixels, limits
         self._candidates = {member.name: member for member in candidates}
+        self._own = {member.name for member in experiment.members}
         ledger = context.ledger
         self._selection = Selection(ledger.labels, ledger.folds)
         self._speeds = speeds_of(context.store, list(self._candidates), ledger.n_folds)
         self._began = time.monotonic()
         self._tried: list[tuple[MemberSettings, GrowthStep]] = []
-        self.growth = Growth.read(context.store.root)
+        self._resumed = 0  # of these by earlier runs
+        self.growth = Growth.read(context.store)
 
     def run(self) -> None:
         """Try candidates until there is a reason to end."""
@@ -140,7 +150,12 @@ class _Growing:
         store.begin(
             experiment, self._context.ledger, self._context.competition.sample, facts_of(self._context.competition)
         )
-        blend(store, experiment)
+        predictions = load_predictions(store, experiment)
+        elsewhere = [name for name in store.imported() if name in predictions.members]
+        if elsewhere:
+            board.log(f"{', '.join(elsewhere)}: trained elsewhere, and not among what has grown")
+        with only_writer(store.root, "blend"):
+            blend(store, experiment, predictions=predictions.without(elsewhere))
         publish(store, board.console, experiment, competition=self._context.competition)
         kept = [step.member for step in self.growth.steps if step.outcome == "kept"]
         board.log(f"{plural(len(self.growth.steps), 'candidate')} tried, {len(kept)} kept: {', '.join(kept) or 'none'}")
@@ -148,38 +163,55 @@ class _Growing:
 
     def _resume(self) -> None:
         """Take the steps of earlier runs whose members are still as they were then; decisions are made again."""
-        steps, self.growth.steps = self.growth.steps, []
+        steps, self.growth.steps, self.growth.why = self.growth.steps, [], ""
         for step in steps:
             member = self._candidates.get(step.member)
             if member is not None and (logits := self._logits(member)) is not None:
                 self._decide(member, logits, step.expected, step.seconds, step.after)
+        self._resumed = len(self._tried)
         if self._tried:
             self._context.board.log(f"going on after {plural(len(self._tried), 'candidate')} of earlier runs")
 
     def _reason_to_end(self) -> str:
         """Return why no further candidate is tried; empty if one is."""
-        outcomes = [step.outcome for step in self.growth.steps]
+        outcomes = [step.outcome for step in self.growth.steps[self._resumed :]]
         if not self._open:
             return ALL_TRIED
-        if len(outcomes) > len(self._experiment.members) and outcomes[-_PATIENCE:] == ["dropped"] * _PATIENCE:
+        own = any(member.name in self._own for member in self._open)
+        if not own and outcomes[-_PATIENCE:] == ["dropped"] * _PATIENCE:
             return NOTHING_HELPS
         return TIME_IS_UP if self._context.engine.time_is_up else ""
 
     @property
     def _open(self) -> list[MemberSettings]:
-        """Candidates that were not tried: those of the config alone, while there are any."""
+        """Candidates that were not tried."""
         done = {member.name for member, _ in self._tried}
-        left = [member for name, member in self._candidates.items() if name not in done]
-        return [member for member in left if member in self._experiment.members] or left
+        return [member for name, member in self._candidates.items() if name not in done]
 
     def _next(self) -> MemberSettings | None:
-        """Return the candidate that comes next; the most promising ones are measured first, if nobody has."""
-        promising = sorted(self._open, key=lambda member: -expected_gain(member, self._tried))[:_TRIED_AHEAD]
-        unknown = [member for member in promising if not self._speeds.known(member.name)]
-        failed = run_pilots(self._context, unknown, self._limits.budget, self._speeds) if unknown else ()
-        for name in failed:  # if it was too slow for its pilot, another run tries it again
-            self._decide(self._candidates[name], None, 0.0, 0.0, self._now())
-        return next_candidate(self._open, self._tried, self._seconds, self._limits.budget.left)
+        """Return the candidate that comes next, of the config's while one of them fits; None if none fits."""
+        own = [member for member in self._open if member.name in self._own]
+        others = [member for member in self._open if member.name not in self._own]
+        return self._next_of(own) or self._next_of(others)
+
+    def _next_of(self, members: Sequence[MemberSettings]) -> MemberSettings | None:
+        """Return the next one of some candidates; the most promising ones are measured first, if nobody has.
+
+        Where none of these can be finished in time, further ones are measured.
+        """
+        left = sorted(members, key=lambda member: -expected_gain(member, self._tried))
+        while left:
+            promising, left = left[:_TRIED_AHEAD], left[_TRIED_AHEAD:]
+            unknown = [member for member in promising if not self._speeds.known(member.name)]
+            failed = run_pilots(self._context, unknown, self._limits.budget, self._speeds) if unknown else {}
+            for name, failure in failed.items():
+                if not isinstance(failure, Cancelled):  # that would only be slow, or the time was up
+                    self._decide(self._candidates[name], None, 0.0, 0.0, self._now())
+            measured = [member for member in members if self._speeds.known(member.name)]
+            found = next_candidate(measured, self._tried, self._seconds, self._limits.budget.left)
+            if found is not None:
+                return found
+        return None
 
     def _seconds(self, member: MemberSettings) -> float:
         """Return how long a candidate is likely to take: its folds, and features that no other one has read."""
@@ -252,4 +284,4 @@ class _Growing:
     def _save(self) -> None:
         """Store the steps so far."""
         growth = Growth(self.growth.steps, self._now(), self.growth.why)
-        growth.write(self._context.store.root)
+        growth.write(self._context.store)

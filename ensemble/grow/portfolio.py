@@ -49,11 +49,11 @@ def candidates(experiment: Experiment, portfolio: Sequence[MemberSettings]) -> l
     UserError
         Two that differ have one name.
     """
-    found = {member.name: member for member in experiment.members}
+    found = {member.name.lower(): member for member in experiment.members}
     for member in portfolio:
         if any(member.recipe == other.recipe for other in found.values()):
             continue
-        if member.name in found:
+        if member.name.lower() in found:
             raise UserError(f"the portfolio's {member.name} is not the config's: give one of them another name")
-        found[member.name] = member
+        found[member.name.lower()] = member
     return list(found.values())

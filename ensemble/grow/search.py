@@ -6,6 +6,7 @@ that a search that was interrupted goes on as it would have.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final
 
 import optuna
@@ -13,11 +14,13 @@ from optuna.trial import TrialState
 
 from ensemble.blend.blenders.studies import quiet_optuna
 from ensemble.config.members import MemberSettings
+from ensemble.core.errors import UserError
 from ensemble.grow.space import Values, current_values, distributions, from_optuna, to_optuna
 
 _RANDOM: Final = 8  # trials before the sampler learns from them
 _FIRST: Final = 5  # finished trials before others are given up
 _OWNER, _CAUSE = "owner", "cause"  # attributes of a trial
+_FIXED: Final = "fixed_params"  # where Optuna keeps the values of a trial that was queued
 _WORDS: Final = {
     TrialState.WAITING: "waiting",
     TrialState.RUNNING: "interrupted",
@@ -38,26 +41,34 @@ class Search:
     name : str
         Of the study.
     owner : str
-        Name of this driver's folds: interrupted trials of an owner are finished by it alone.
+        Identifier of this driver's folds: interrupted trials of an owner are finished by it alone.
+    shared : bool
+        Whether other drivers may be at work on the study.
+
+    Raises
+    ------
+    UserError
+        The storage cannot be opened.
     """
 
-    def __init__(self, member: MemberSettings, storage: str, name: str, owner: str, seed: int = 0) -> None:
-        self._member, self._owner, self._seed = member, owner, seed
+    def __init__(self, member: MemberSettings, storage: str, name: str, owner: str, seed: int, shared: bool) -> None:
+        self._member, self._owner, self._seed, self._shared = member, owner, seed, shared
+        self._configured = to_optuna(member, current_values(member))
         with quiet_optuna():
-            self._study = optuna.create_study(
-                storage=storage,
-                study_name=name,
-                load_if_exists=True,
-                direction="minimize",
-                pruner=optuna.pruners.MedianPruner(n_startup_trials=_FIRST),
-            )
-            self._study.enqueue_trial(to_optuna(member, current_values(member)), skip_if_exists=True)
-        self._interrupted = self._of_state(TrialState.RUNNING)
-
-    @property
-    def study(self) -> optuna.Study:
-        """The study of Optuna."""
-        return self._study
+            try:
+                self._study = optuna.create_study(
+                    storage=storage,
+                    study_name=name,
+                    load_if_exists=True,
+                    direction="minimize",
+                    pruner=optuna.pruners.MedianPruner(n_startup_trials=_FIRST),
+                )
+            except Exception as error:  # of Optuna, SQLAlchemy or a driver of a database
+                reason = " ".join(str(error).split())[:200]
+                raise UserError(f"the storage of the search, {storage}, cannot be opened ({reason})") from None
+            if all(self._is_over(trial) for trial in self._with_values(self._configured)):
+                self._study.enqueue_trial(self._configured)
+        self._interrupted = [trial for trial in self._of_state(TrialState.RUNNING) if self._is_own(trial)]
 
     def __len__(self) -> int:
         """Return how many trials have ended, by any driver."""
@@ -90,7 +101,7 @@ class Search:
         """Note the loss of a trial up to a fold, and return whether the trial is worse than most others were there."""
         with quiet_optuna():
             trial.report(loss, fold)
-            return trial.should_prune()
+            return trial.params != self._configured and trial.should_prune()  # all are compared with those
 
     def finish(self, trial: optuna.Trial, loss: float) -> None:
         """Note the loss of a trial on all folds."""
@@ -112,9 +123,8 @@ class Search:
 
     def configured(self) -> optuna.trial.FrozenTrial | None:
         """Return the trial of the member as it is in the config; None if it is not finished."""
-        wanted = to_optuna(self._member, current_values(self._member))
-        finished = self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        return next((trial for trial in finished if trial.params == wanted), None)
+        trials = self._with_values(self._configured)
+        return next((trial for trial in trials if trial.state == TrialState.COMPLETE), None)
 
     def table(self) -> list[dict[str, Any]]:
         """Return all trials as plain data: number, state, loss, values, losses up to each fold, cause of a failure."""
@@ -132,15 +142,30 @@ class Search:
 
     def importances(self) -> dict[str, float]:
         """Return the share of the variance of the losses that each setting explains (fANOVA, Hutter et al., 2014)."""
-        if len(self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))) < 2:
+        losses = {trial.value for trial in self._of_state(TrialState.COMPLETE)}
+        if len(losses) < 2:  # there is no variance to explain
             return {}
-        with quiet_optuna():
+        with quiet_optuna(), suppress(RuntimeError, ValueError):
             evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
             return dict(optuna.importance.get_param_importances(self._study, evaluator=evaluator))
+        return {}
 
     def _of_state(self, state: TrialState) -> list[optuna.trial.FrozenTrial]:
-        trials = self._study.get_trials(deepcopy=False, states=(state,))
-        return [trial for trial in trials if trial.user_attrs.get(_OWNER) == self._owner]
+        return self._study.get_trials(deepcopy=False, states=(state,))
+
+    def _with_values(self, values: Values) -> list[optuna.trial.FrozenTrial]:
+        """Return the trials of these values, those that wait included."""
+        trials = self._study.get_trials(deepcopy=False)
+        return [trial for trial in trials if values in (trial.params, trial.system_attrs.get(_FIXED))]
+
+    def _is_own(self, trial: optuna.trial.FrozenTrial) -> bool:
+        """Return whether this driver began a trial; without an owner it was killed as it began."""
+        owner = trial.user_attrs.get(_OWNER)
+        return owner == self._owner or (owner is None and not self._shared)
+
+    def _is_over(self, trial: optuna.trial.FrozenTrial) -> bool:
+        """Return whether a trial has ended without a loss."""
+        return trial.state in (TrialState.PRUNED, TrialState.FAIL)
 
     def _tell(self, trial: optuna.Trial, value: float | None = None, state: TrialState | None = None) -> None:
         with quiet_optuna():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ensemble.config.members import Choices, Interval, MemberSettings
@@ -56,6 +56,15 @@ def with_values(member: MemberSettings, values: Mapping[str, Any], name: str) ->
     return MemberSettings.model_validate({**settings, "name": name, "tune": {}})
 
 
+def without_values(member: MemberSettings, paths: Iterable[str]) -> dict[str, Any]:
+    """Return what determines a member's predictions beside the settings at some paths."""
+    settings = copy.deepcopy(member.model_dump(mode="json"))
+    for path in paths:
+        holder, key = _holder(member, settings, path)
+        holder[key] = None
+    return {name: settings[name] for name in member.recipe}
+
+
 def distributions(member: MemberSettings) -> dict[str, optuna.distributions.BaseDistribution]:
     """Return the space as Optuna knows it; choices are texts of JSON there, since it knows no lists."""
     return {path: _distribution(each) for path, each in member.tune.items()}
@@ -103,6 +112,8 @@ def _holder(member: MemberSettings, settings: dict[str, Any], path: str) -> tupl
             near = did_you_mean(part, list(known))
             raise UserError(f"member {member.name}: tune: {path}: there is no {part}; {near}")
         found = found[known[part]]
+    if last == "use":
+        raise UserError(f"member {member.name}: tune: {path}: another class is another member; add one to the config")
     if isinstance(found, list):
         if last not in _keys(found):
             raise UserError(f"member {member.name}: tune: {path}: the list has {len(found)} entries, 0 is the first")

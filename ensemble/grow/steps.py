@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final, Literal
+from typing import Literal
 
 from ensemble.core.console.durations import format_duration
-from ensemble.core.storage.files import Location, write_text
-
-STEPS: Final = "grow.json"  # in the store
+from ensemble.core.storage.files import write_text
+from ensemble.store.grown import STEPS, read_steps
+from ensemble.store.oof import OofStore
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class GrowthStep:
     seconds : float
         That it took, decision included; 0 where an earlier run had trained it.
     gain, standard_error : float
-        By how much the held-out log loss of the blend fell, and its paired standard error; NaN where it failed.
+        By how much the held-out log loss of the blend fell, and its paired standard error; 0 where it failed.
     log_loss, accuracy : float
         Of the blend after the step, out-of-fold: chosen by these scores, so optimistic.
     after : float
@@ -59,14 +59,11 @@ class Growth:
     why: str = ""
 
     @classmethod
-    def read(cls, root: Location) -> Growth:
+    def read(cls, store: OofStore) -> Growth:
         """Return what a store has of them."""
-        try:
-            stored: dict[str, Any] = json.loads((root / STEPS).read_text(encoding="utf-8"))
-            return cls([GrowthStep(**step) for step in stored["steps"]], stored["seconds"], stored["why"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return cls()
+        stored = read_steps(store)
+        return cls([GrowthStep(**step) for step in stored["steps"]], stored["seconds"], stored["why"])
 
-    def write(self, root: Location) -> None:
+    def write(self, store: OofStore) -> None:
         """Store them."""
-        write_text(root / STEPS, json.dumps(asdict(self), indent=1) + "\n")
+        write_text(store.root / STEPS, json.dumps(asdict(self), indent=1) + "\n")

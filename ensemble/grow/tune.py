@@ -8,7 +8,9 @@ little better than on photographs that nobody has.
 from __future__ import annotations
 
 import json
+import uuid
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -27,11 +29,13 @@ from ensemble.core.storage.files import Location, write_text
 from ensemble.core.storage.hashing import digest
 from ensemble.core.storage.lock import only_writer
 from ensemble.core.yaml import dump_yaml
+from ensemble.engine.base import Engine
 from ensemble.engine.choose import engine_maker
 from ensemble.engine.recipes.code import recipe_code
 from ensemble.folds.ledger import FoldLedger
-from ensemble.grow.space import current_values, with_values
+from ensemble.grow.space import Values, current_values, with_values, without_values
 from ensemble.store.context import RunContext
+from ensemble.store.grown import BEST, OWNER, RESULT, STUDY, TRIALS, TUNE
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import facts_of, prepare, write_photograph_hashes
 from ensemble.store.predictions import load_predictions
@@ -44,8 +48,6 @@ from ensemble.training.run_log import RunLog
 if TYPE_CHECKING:
     from ensemble.grow.search import Search
 
-FOLDER: Final = "tune"  # of the store
-RESULT, TRIALS, BEST, STUDY = "result.json", "trials.json", "best.yaml", "study.db"
 _CHECK: Final = "check"  # store of the best settings on the store's folds
 _FAR: Final = 1_000_000  # from the seeds of the store's own folds
 _NAMES: Final = ("best", "as-configured")  # of members in it
@@ -83,7 +85,7 @@ def tune(
     current_values(member)  # a mistake in the space is an error before anything runs
     make_engine, board = engine_maker(engine_name), ProgressBoard()
     check_members([member])
-    own = OofStore(store.root / FOLDER / member.name, store.feature_cache)
+    own = OofStore(store.root / TUNE / member.name, store.feature_cache)
     with only_writer(own.root, "tune"):
         competition = Competition.open(data, experiment.data)
         pixels, ledger = _folds_of(experiment, competition, store, board)
@@ -92,11 +94,13 @@ def tune(
         with make_engine() as engine:
             context = RunContext(competition, ledger, store, engine, board)
             check_pseudo_labels([member], Subject(competition, ledger, experiment, store), engine, board, pixels)
-            search = _search(replace(context, ledger=inner, store=own), member, pixels, asked, experiment.folds.seed)
+            able = _able(engine, member)
+            search = _search(replace(context, ledger=inner, store=own), able, pixels, asked, experiment.folds.seed)
+            write_text(own.root / TRIALS, json.dumps(search.table(), indent=1) + "\n")
             result = _outcome(search, member)
             if result["best"] != result["configured"]:
-                result["ledger"] = _check(context, own, member, search, pixels, asked)
-        _write(own, member, result, search)
+                result["ledger"] = _check(context, own, able, result["values"]["best"], pixels, asked)
+        _write(own, member, result)
     for line in lines(result, own):
         board.log(line)
     return result
@@ -124,7 +128,7 @@ def lines(result: dict[str, Any], own: OofStore) -> list[str]:
             f"{ledger['configured']:.4f}; of a gain of {before:.4f}, {after:.4f} is left"
         )
     else:
-        found.append("there was no time to score it on the store's folds: run the same command again")
+        found.append("it was not scored on the store's folds to the end: run the same command again")
     return [*found, f"the member with these settings: {own.root / BEST}"]
 
 
@@ -154,9 +158,11 @@ def _search(context: RunContext, member: MemberSettings, pixels: Pixels, asked: 
     from ensemble.grow.trials import Trials
 
     root, board = context.store.root, context.board
-    made_of = _made_of(member, context.ledger)
-    storage = asked.storage or f"sqlite:///{root / STUDY}"
-    search = Search(member, storage, f"{member.name} {made_of}", str(root), seed)
+    made_of = _made_of(member, context)
+    if asked.storage is None and not isinstance(root, Path):
+        raise UserError(f"{root} cannot hold a study: give the address of an Optuna storage with --storage")
+    storage, shared = asked.storage or f"sqlite:///{root / STUDY}", asked.storage is not None
+    search = Search(member, storage, f"{member.name} {made_of}", _owner(root), seed, shared)
     earlier = f"; {plural(len(search), 'trial')} ended in earlier runs" if len(search) else ""
     board.log(
         f"searching {', '.join(member.tune)} of {member.name} on {context.ledger.n_folds} folds of their own{earlier}"
@@ -165,11 +171,33 @@ def _search(context: RunContext, member: MemberSettings, pixels: Pixels, asked: 
     return search
 
 
-def _made_of(member: MemberSettings, ledger: FoldLedger) -> str:
+def _made_of(member: MemberSettings, context: RunContext) -> str:
     """Identify what trials must share to be of one study."""
-    values = with_values(member, dict.fromkeys(member.tune), member.name)
     space = {path: each.model_dump(mode="json") for path, each in member.tune.items()}
-    return digest([values.recipe, recipe_code(member.recipe), space, ledger.sha256])[:12]
+    made_of = [context.competition.sha256, context.ledger.sha256, recipe_code(member.recipe), space]
+    return digest([without_values(member, member.tune), *made_of])[:12]
+
+
+def _owner(root: Location) -> str:
+    """Return the identifier of a store of trials: no other one has it, wherever it lies."""
+    path = root / OWNER
+    if not path.exists():
+        write_text(path, uuid.uuid4().hex)
+    return path.read_text(encoding="utf-8")
+
+
+def _able(engine: Engine, member: MemberSettings) -> MemberSettings:
+    """Return the member as it can run here.
+
+    Raises
+    ------
+    UserError
+        It cannot.
+    """
+    able, unable = engine.fit_to_hardware([member])
+    if unable:
+        raise UserError(f"member {member.name} {unable[member.name]}")
+    return able[0]
 
 
 def _outcome(search: Search, member: MemberSettings) -> dict[str, Any]:
@@ -184,11 +212,11 @@ def _outcome(search: Search, member: MemberSettings) -> dict[str, Any]:
     if best is None or configured is None:
         causes = sorted({trial["cause"] for trial in search.table()} - {""})
         why = (
-            f"every trial failed: {causes[0]}"
+            f"it failed: {causes[0]}"
             if causes
-            else "no trial was finished in time; run the same command again"
+            else "the time was up before it was finished; run the same command again"
         )
-        raise UserError(f"member {member.name}: {why}")
+        raise UserError(f"member {member.name}: there is no trial of the settings of the config to compare with, {why}")
     return {
         "member": member.name,
         "trials": search.counts(),
@@ -202,14 +230,10 @@ def _outcome(search: Search, member: MemberSettings) -> dict[str, Any]:
 
 
 def _check(
-    context: RunContext, own: OofStore, member: MemberSettings, search: Search, pixels: Pixels, asked: Asked
+    context: RunContext, own: OofStore, member: MemberSettings, best: Values, pixels: Pixels, asked: Asked
 ) -> dict[str, float]:
     """Return the log losses of the best and the configured settings on the store's folds; empty if time was short."""
-    best = search.best()
-    assert best is not None  # noqa: S101  `_outcome` has refused
-    members = [
-        with_values(member, values, name) for name, values in zip(_NAMES, (search.values(best), {}), strict=True)
-    ]
+    members = [with_values(member, values, name) for name, values in zip(_NAMES, (best, {}), strict=True)]
     store = OofStore(own.root / _CHECK, context.store.feature_cache)
     store.begin(own.experiment(), context.ledger, context.competition.sample, facts_of(context.competition))
     context.board.log("scoring the best settings, and those of the config, on the store's folds")
@@ -228,9 +252,8 @@ def _check(
     return {"best": losses[_NAMES[0]], "configured": losses[_NAMES[1]]}
 
 
-def _write(own: OofStore, member: MemberSettings, result: dict[str, Any], search: Search) -> None:
-    """Write the result, the trials, and the member with its best settings, to be put into a config."""
-    write_text(own.root / TRIALS, json.dumps(search.table(), indent=1) + "\n")
+def _write(own: OofStore, member: MemberSettings, result: dict[str, Any]) -> None:
+    """Write the result, and the member with its best settings, to be put into a config."""
     write_text(own.root / RESULT, json.dumps(result, indent=1) + "\n")
     tuned = with_values(member, result["values"]["best"], member.name)
     space = {path: each.model_dump(mode="json") for path, each in member.tune.items()}

@@ -94,14 +94,19 @@ def update(
         pixels = competition.decode()
         ledger = _extended(before, competition, pixels, experiment, board)
         found = _Update(store, once, competition, before, ledger, load_predictions(store, once))
-        kept, left_out = find_stored_members(store, [m for m in once.members if m.name not in again], found.predictions)
-        left_out |= dict.fromkeys(again, "by request")
-        _say_costs(found, kept, left_out, board)
         with make_engine() as engine:
+            able, unable = engine.fit_to_hardware([m for m in once.members if m.name not in again])
+            kept, left_out = find_stored_members(store, able, found.predictions)
+            left_out |= unable | dict.fromkeys(again, "by request") | _of_other_code(store, kept)
+            kept = {name: member for name, member in kept.items() if name not in left_out}
+            _say_costs(found, kept, left_out, board)
             context = RunContext(competition, ledger, store, engine, board)
             answers = _Inference(context, pixels.take(found.new_rows), found).run(list(kept.values()))
         _replace(found, kept, answers)
-    board.log(f"{store.root} is of all photographs now; the old one is beside it, {store.name}~...")
+    board.log(
+        f"{store.root} is of all photographs now; the old one, with its blend, searches and further cuts of the folds, "
+        f"is beside it, {store.name}~..."
+    )
     board.log("next: ensemble train with the same config and the new data, which trains what was not kept")
 
 
@@ -135,6 +140,16 @@ def _extended(
     return ledger
 
 
+def _of_other_code(store: OofStore, kept: dict[str, StoredMember]) -> dict[str, str]:
+    """Return members whose code has changed since they were trained: what it would predict today nobody knows."""
+    records = {(name, fold): store.record(name, fold) for name, member in kept.items() for fold in member.checksums}
+    return {
+        name: "its code has changed since"
+        for (name, _), record in records.items()
+        if record is None or record.provenance.code != kept[name].code
+    }
+
+
 def _say_costs(found: _Update, kept: dict[str, StoredMember], left_out: dict[str, str], board: ProgressBoard) -> None:
     """Say what is kept, what must be trained again, and what that costs."""
     more = len(found.ledger.table) / len(found.before.table)
@@ -145,7 +160,11 @@ def _say_costs(found: _Update, kept: dict[str, StoredMember], left_out: dict[str
             f"  {member.name}: kept, its models predict the new photographs without having learned from them, about "
             f"{format_duration(seconds)}"
         )
+    for name in found.store.imported():
+        board.log(f"  {name}: was trained elsewhere; train it there on the new folds, and import it again")
     for name, reason in left_out.items():
+        if name in found.store.imported():
+            continue
         fold = speeds.fold(name) if speeds.known(name) else 0.0
         seconds = more * fold * found.before.n_folds + speeds.photograph(name) * len(found.new_rows)
         cost = f", about {format_duration(seconds)} of one CPU" if seconds else ""

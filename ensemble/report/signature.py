@@ -12,10 +12,11 @@ from ensemble.report.facts.material import Material
 from ensemble.report.facts.members import records_of
 from ensemble.report.text import BASELINE, heading
 from ensemble.store.columns import SPECTRA
+from ensemble.store.grown import RESULT, STEPS, searches
 
 _READ = (  # what sections read beside the predictions, relative to the store
     "blend/blend.json", "audit/audit.json", "robustness/robustness.json", "generators/generators.json", "runs.json",
-    "data.json", "robustness/robustness.parquet", "generators/generators.parquet", EXHIBITS, "grow.json",
+    "data.json", "robustness/robustness.parquet", "generators/generators.parquet", EXHIBITS, STEPS,
 )  # fmt: skip
 _HEAD = 4096  # bytes of a page in which its signature is
 
@@ -27,7 +28,7 @@ def report_signature(material: Material) -> str:
     predictions = material.predictions
     seen = [predictions.hashes, predictions.left_out, predictions.partial, predictions.ledger.sha256]
     spectra = [material.experiment.report.spectra.model_dump(mode="json"), _stamp(root / SPECTRA)]
-    tuned = sorted(_hash(path) for path in root.glob("tune/*/result.json"))
+    tuned = [_hash(folder / RESULT) for folder in searches(material.store).values()]
     return digest([material.store.name, seen, read, spectra, tuned, framework_code()])
 
 

@@ -36,7 +36,7 @@ def ledger_of_cut(ledger: FoldLedger, number: int) -> FoldLedger:
 
 
 def averaged(first: Predictions, others: Sequence[Predictions]) -> Predictions:
-    """Return the means of logits over the cuts, of each member over those in which all of its folds are there.
+    """Return the means of logits over the cuts, of each member over those in which the same code has trained all folds.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def averaged(first: Predictions, others: Sequence[Predictions]) -> Predictions:
         for number, other in enumerate(others, 1):
             if not other.ledger.table[_ROWS].equals(first.ledger.table[_ROWS]):
                 raise UserError(f"the {REPEATS} of the folds, {number}, are of other photographs; train again")
-            if name in other.members and name not in other.partial:
+            if name in other.members and name not in other.partial and _code(other, name) == _code(first, name):
                 cuts.append((other, other.members.index(name)))
                 hashes |= _of_member(other.hashes, name, number)
                 records |= _of_member(other.records, name, number)
@@ -61,6 +61,11 @@ def averaged(first: Predictions, others: Sequence[Predictions]) -> Predictions:
             test[:, column] = np.mean([cut.test_logits[:, at] for cut, at in cuts], axis=0)
             spreads[name] = [_scores(cut, at) for cut, at in cuts]
     return replace(first, oof_logits=oof, test_logits=test, hashes=hashes, records=records, spreads=spreads)
+
+
+def _code(cut: Predictions, member: str) -> str:
+    """Return the version of the code that has trained a member in a cut."""
+    return next(record.provenance.code for name, record in cut.records.items() if name.startswith(f"{member}/"))
 
 
 def _of_member(values: dict[str, Value], member: str, number: int) -> dict[str, Value]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ensemble.config.members import MemberSettings
 from ensemble.engine.pipeline import Pipeline
 from ensemble.engine.tasks.base import FOLDS, LABELS, PHOTOGRAPHS, Outcome
+from ensemble.engine.tasks.failures import Failure
 from ensemble.engine.tasks.pilot import PilotTask
 from ensemble.store.context import RunContext
 from ensemble.training.budget import Budget
@@ -21,20 +22,22 @@ _SHARE = 0.1  # of the time left, for all pilots together
 _ROWS, _ROWS_SHARE, _ROWS_AT_MOST = 60, 0.01, 240
 
 
-def run_pilots(context: RunContext, members: Sequence[MemberSettings], budget: Budget, speeds: Speeds) -> set[str]:
-    """Estimate the speed of members, and return the names of those that could not be tried.
+def run_pilots(
+    context: RunContext, members: Sequence[MemberSettings], budget: Budget, speeds: Speeds
+) -> dict[str, Failure]:
+    """Estimate the speed of members, and return why others could not be tried, by name.
 
-    A pilot that was cut short may be slow, one that failed may have had too few photographs.
+    A pilot that was cut short (`Cancelled`) may be slow, one that failed may have had too few photographs.
     """
     engine, board = context.engine, context.board
     names = ", ".join(member.name for member in members)
     board.log(f"trying {names} on a few photographs, to see how long a fold takes")
-    failed: set[str] = set()
+    failed: dict[str, Failure] = {}
 
     def receive(outcome: Outcome) -> None:
         name = outcome.task.group.partition("/")[2]
         if outcome.failure:
-            failed.add(name)
+            failed[name] = outcome.failure
             board.log(f"  {name} could not be tried: {outcome.failure.cause}")
         else:
             training, predicted = _rows_of_a_fold(len(engine.shared[PHOTOGRAPHS]), engine.shared[FOLDS])

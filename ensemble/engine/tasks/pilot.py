@@ -67,6 +67,7 @@ class PilotTask(Task):
             table, features = photographs, 0.0
             if self.member.features is not None:
                 transformer = build(self.member.features)
+                transformer.transform(photographs[:1])  # the first call of a process loads networks
                 features, table = _timed(lambda: transformer.transform(photographs))
             model = build_model(self.member, fold=0)
             model.fit(table[:third], labels[:third])  # the first fit of a process is slow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pandas as pd
@@ -10,26 +9,25 @@ import pandas as pd
 from ensemble.core.console.durations import format_duration
 from ensemble.report.facts.material import Material
 from ensemble.report.render.blocks import Column, Fact, Facts, Figure, Section, Table
+from ensemble.store.grown import read_steps
 
 _LEAD = (
     "Candidates were trained one by one, by expected gain a second, and kept where the log loss of held-out rows fell "
-    "by more than its paired standard error. These scores have chosen the members, so they are optimistic; the nested "
-    "score of the blend is not: it repeats the selection without the rows that it scores."
+    "by more than its paired standard error. These scores have chosen the members, so they are optimistic. The nested "
+    "score of the blend keeps and drops anew without the rows that it scores; what was tried, and in which order, was "
+    "decided with all rows."
 )
 _OUTCOMES = (("kept", "$accent", "circle"), ("dropped", "$muted", "circle-open"), ("failed", "$fake", "x"))
 
 
 def growth(material: Material) -> Section | None:
     """Show the steps of `ensemble grow`; None where it was not used."""
-    try:
-        stored = dict(json.loads((material.store.root / "grow.json").read_text(encoding="utf-8")))
-        frame, why = pd.DataFrame(stored["steps"]), str(stored["why"])
-    except (OSError, ValueError, KeyError, TypeError):
+    stored = read_steps(material.store)
+    if not stored["steps"]:
         return None
-    if frame.empty:
-        return None
+    frame = pd.DataFrame(stored["steps"])
     frame.insert(0, "step", range(1, len(frame) + 1))
-    return Section("growth", "Growth", _LEAD, (_facts(frame, why), _curve(frame), _steps(frame)))
+    return Section("growth", "Growth", _LEAD, (_facts(frame, stored["why"]), _curve(frame), _steps(frame)))
 
 
 def _facts(frame: pd.DataFrame, why: str) -> Facts:

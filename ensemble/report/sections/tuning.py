@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from ensemble.core.console.text import plural
-from ensemble.core.storage.files import Location
 from ensemble.report.facts.material import Material
 from ensemble.report.render.blocks import Block, Column, Details, Fact, Facts, Figure, Section, Table
+from ensemble.store.grown import read_search, searches
 
 _LEAD = (
     "Settings were searched by log loss on folds of their own, cut from the training photographs by another seed. What "
@@ -23,25 +23,15 @@ _MOST_OFF = 2.0  # times the least loss, of trials that are drawn: others would 
 
 def tuning(material: Material) -> Section | None:
     """Show every search of the store; None without any."""
-    folders = {path.parent.name: path.parent for path in material.store.root.glob("tune/*/result.json")}
-    found = {member: _read(folders[member]) for member in sorted(folders)}
+    found = {member: read_search(folder) for member, folder in searches(material.store).items()}
     blocks = tuple(_search(member, *searched) for member, searched in found.items() if searched)
     return Section("tuning", "Tuning", _LEAD, blocks) if blocks else None
 
 
-def _read(folder: Location) -> tuple[dict[str, Any], pd.DataFrame] | None:
-    try:
-        result = dict(json.loads((folder / "result.json").read_text(encoding="utf-8")))
-        trials = pd.DataFrame(json.loads((folder / "trials.json").read_text(encoding="utf-8")))
-        return (result, trials) if result["values"] and len(trials) else None
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-
-
-def _search(member: str, result: dict[str, Any], trials: pd.DataFrame) -> Details:
+def _search(member: str, result: dict[str, Any], trials: list[dict[str, Any]]) -> Details:
     settings = list(result["values"]["best"])
-    values = pd.DataFrame(list(trials.pop("values")), columns=settings)
-    table = pd.concat([trials.drop(columns=["losses"]), values], axis=1)
+    values = pd.DataFrame([trial["values"] for trial in trials], columns=settings)
+    table = pd.concat([pd.DataFrame(trials).drop(columns=["losses", "values"]), values], axis=1)
     finished = table[table["state"] == "finished"]  # at least the best one
     blocks: list[Block] = [_facts(result)]
     if result["importances"]:

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ensemble.blend.blenders.forward import ForwardSelection
 from ensemble.store.oof import OofStore
+from ensemble.store.predictions import load_predictions
 from tests.commands import Result, run_here, run_process
 from tests.competitions import BOOSTED, FEATURES, LINEAR, read_rows, write_competition, write_config
 
@@ -30,6 +32,33 @@ BROKEN = """
     value: 5
     model: {use: tests.ensemble.grow.test_grow.Broken}
 """
+
+
+SLOW = """
+  - name: slow{0}
+    value: 0.{0}
+    model: {{use: tests.ensemble.grow.test_grow.Slow, number: {0}}}
+"""
+
+
+class Slow:
+    """A classifier whose fit takes a while, and which knows nothing."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        return {"number": self.number}
+
+    def set_params(self, **_: Any) -> Slow:
+        return self
+
+    def fit(self, X: Any, y: Any) -> Slow:
+        time.sleep(0.05 * len(y))
+        return self
+
+    def predict_proba(self, X: Any) -> Any:
+        return np.full((len(X), 2), 0.5)
 
 
 class Broken:
@@ -87,8 +116,11 @@ def test_what_helps_is_kept_and_noise_is_dropped(folder: Path) -> None:
     names = [row[0] for row in read_rows(store.blend_folder / "submit.csv")]
     assert names == ["name", *sorted(store.sample().names)]
     assert "noise1" in (store.root / "report.md").read_text()
-    losses = [step["log_loss"] for step in growth["steps"]]
-    assert losses == sorted(losses, reverse=True), "no step makes it worse"
+    for step in growth["steps"]:
+        assert (step["outcome"] == "kept") == (step["gain"] > step["standard_error"])
+    predictions = load_predictions(store)
+    again = ForwardSelection().fit(predictions.oof_logits, store.ledger().labels, store.ledger().folds)
+    assert [step.gain for step in again.steps_] == pytest.approx([step["gain"] for step in growth["steps"]])
 
 
 def test_a_second_run_does_nothing_twice(folder: Path) -> None:
@@ -120,18 +152,38 @@ def test_a_candidate_that_fails_ends_nothing(folder: Path) -> None:
 
 
 def test_it_ends_in_time_with_all_that_it_needs(folder: Path) -> None:
-    many = "".join(NOISE.format(n).replace("stratified", "prior") for n in range(10, 99))
-    (folder / "portfolio.yaml").write_text(f"members:{BOOSTED}{many}")
+    slow = "".join(SLOW.format(n) for n in range(1, 9))
+    (folder / "portfolio.yaml").write_text(f"members:{BOOSTED}{slow}")
     started = time.monotonic()
-    grow(folder, "25s")
-    assert time.monotonic() - started < 35
-    assert growth_of(folder)["why"] in ("the time is up", "5 candidates in a row did not help")
+    grow(folder, "40s")
+    assert time.monotonic() - started < 45
+    growth = growth_of(folder)
+    assert growth["why"] in ("the time is up", "no candidate that is left can be finished in time")
+    assert len(growth["steps"]) < 10
     assert (folder / "oof" / "small" / "blend" / "submit.csv").exists()
     assert (folder / "oof" / "small" / "report.html").exists()
 
 
+def test_cheap_candidates_are_found_behind_those_that_do_not_fit(folder: Path) -> None:
+    """Only the most promising ones are measured first; where none of them fits, the others are."""
+    slow = "".join(SLOW.format(number).replace("value: 0.", "value: 9") for number in range(1, 4))
+    (folder / "portfolio.yaml").write_text(f"members:{slow}{BOOSTED}")
+    grow(folder, "20s")
+    steps = {step["member"]: step for step in growth_of(folder)["steps"]}
+    assert steps["boosted"]["outcome"] in ("kept", "dropped")
+
+
+def test_one_cut_of_the_folds_is_grown_on(folder: Path) -> None:
+    write_config(folder / "small.yaml", LINEAR, extra="folds: {n_folds: 3, repeats: 2}")
+    found = run_here("grow", "small.yaml", "--budget", "1min", *OPTIONS, cwd=folder)
+    assert found.returncode == 2
+    assert "set folds.repeats to 1" in found.stderr
+
+
 def test_too_little_time_is_said(folder: Path) -> None:
-    found = run_here("grow", "small.yaml", "--budget", "1s", *OPTIONS, cwd=folder)
+    write_config(folder / "small.yaml", SLOW.format(1))
+    (folder / "portfolio.yaml").write_text(f"members:{SLOW.format(2)}")
+    found = run_here("grow", "small.yaml", "--budget", "2s", *OPTIONS, cwd=folder)
     assert found.returncode == 2
     assert "give it more time" in found.stderr
 

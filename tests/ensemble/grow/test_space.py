@@ -78,6 +78,7 @@ def test_the_space_is_no_part_of_the_recipe() -> None:
         ({"model__steps__7": {"low": 1, "high": 2}}, "the list has 2 entries, 0 is the first"),
         ({"features__cell__x": {"low": 1, "high": 2}}, "cell has no settings"),
         ({"model__steps__1__1__D": {"low": 1, "high": 2}}, "the member does not set it"),
+        ({"model__use": {"choices": ["x.A", "x.B"]}}, "another class is another member"),
         ({"features__cell": {"low": 20, "high": 30}}, "its value 16 is not among those that are searched"),
         ({"features__cell": {"choices": [8, 32]}}, "its value 16 is not among"),
     ],

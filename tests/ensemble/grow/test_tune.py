@@ -127,6 +127,50 @@ def test_a_trial_that_fails_ends_nothing(folder: Path) -> None:
     assert f"{len(failed)} failed" in said
 
 
+def test_a_setting_without_effect_is_no_fault(folder: Path) -> None:
+    (folder / "small.yaml").write_text(
+        CONFIG.replace(
+            "model.steps.1.1.C: {low: 1e-4, high: 100, log: true}", "model.steps.1.1.max_iter: {low: 300, high: 400}"
+        )
+    )
+    said = tune(folder, "--trials", 4).stdout
+    assert "none is better than the settings of the config" in said
+    assert result_of(folder)["importances"] == {}
+
+
+def test_a_config_whose_own_settings_fail_says_so_and_can_be_mended(folder: Path) -> None:
+    (folder / "small.yaml").write_text(
+        CONFIG.replace("C: 0.01", "C: -1.0").replace("low: 1e-4", "low: -2.0").replace(", log: true", "")
+    )
+    found = run_here("tune", "small.yaml", "--member", "linear", "--engine", "inline", "--trials", 3, cwd=folder)
+    assert found.returncode == 2
+    (folder / "small.yaml").write_text(CONFIG)
+    tune(folder, "--trials", 3)
+
+
+def test_other_photographs_are_another_study(folder: Path) -> None:
+    tune(folder, "--trials", 3)
+    write_competition(folder / "data", train=60, first=500)
+    assert "earlier runs" not in tune(folder, "--trials", 3).stdout
+
+
+def test_two_drivers_share_a_storage(folder: Path) -> None:
+    """Each runs its own trials, and takes none of the other's, though both call their store by the same name."""
+    storage = f"sqlite:///{folder / 'shared.db'}"
+    other = folder / "other"
+    other.mkdir()
+    for name in ("data", "small.yaml"):
+        (other / name).symlink_to(folder / name)
+    for where, trials in ((folder, 4), (other, 8)):
+        tune(where, "--trials", trials, "--storage", storage)
+    (study,) = optuna.study.get_all_study_names(storage)
+    trials = optuna.load_study(study_name=study, storage=storage).trials
+    assert len(trials) == 8
+    assert len({trial.user_attrs["owner"] for trial in trials}) == 2
+    one, two = ({p.name for p in (w / "oof/small/tune/linear/members").iterdir()} for w in (folder, other))
+    assert not one & two
+
+
 def test_mistakes_are_said_before_anything_runs(folder: Path) -> None:
     def refused(*options: object) -> str:
         found = run_here("tune", "small.yaml", *options, cwd=folder)
@@ -135,6 +179,10 @@ def test_mistakes_are_said_before_anything_runs(folder: Path) -> None:
 
     assert "say when to end: --budget 1h, --trials 50" in refused("--member", "linear")
     assert "did you mean linear?" in refused("--member", "liner", "--trials", 1)
+    assert "cannot be opened" in refused(
+        "--member", "linear", "--trials", 1, "--engine", "inline", "--storage", "x://y"
+    )
+    shutil.rmtree(folder / "oof")
     (folder / "small.yaml").write_text(CONFIG.partition("    tune:")[0])
     assert "member linear has nothing to search" in refused("--member", "linear", "--trials", 1)
     assert not (folder / "oof").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
+from ensemble.store.record import to_text
 from tests.commands import Result, run_here
 from tests.competitions import BOOSTED, LINEAR, photograph, write_competition, write_config, write_rows
 
@@ -107,6 +109,19 @@ def test_a_member_without_a_model_is_said_to_be_trained_again(folder: Path) -> N
     found = update(folder)
     assert found.returncode == 0, found.stderr
     assert "forgetful: to be trained again (" in found.stdout
+
+
+def test_a_member_whose_code_has_changed_is_not_kept(folder: Path) -> None:
+    store = OofStore(folder / "oof" / "small")
+    for fold in range(3):
+        record = store.record("boosted", fold)
+        assert record is not None
+        old = replace(record, provenance=replace(record.provenance, code="of another version"))
+        (store.fold_folder("boosted", fold) / "fold.json").write_text(to_text(old))
+    found = update(folder)
+    assert "boosted: to be trained again (its code has changed since)" in found.stdout
+    assert store.record("boosted", 1) is None
+    assert store.record("linear", 1) is not None
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from ensemble.core.errors import UserError
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
+from ensemble.store.record import to_text
 from ensemble.store.repeats import cut_of
 from tests.commands import run_here
 from tests.competitions import BOOSTED, LINEAR, write_competition, write_config
@@ -65,6 +67,19 @@ def test_a_cut_that_is_not_finished_does_not_count_and_is_gone_on_with(folder: P
     assert [len(found.spreads[member]) for member in found.members] == [2, 3]
     assert "1 fold to train, 17 finished already" in train(folder)
     np.testing.assert_array_equal(load_predictions(store).oof_logits, before.oof_logits)
+
+
+def test_cuts_that_other_code_has_trained_are_not_averaged(folder: Path) -> None:
+    train(folder)
+    cut = cut_of(OofStore(folder / "oof" / "small"), 1)
+    for fold in range(3):
+        record = cut.record("linear", fold)
+        assert record is not None
+        other = replace(record, provenance=replace(record.provenance, code="of another version"))
+        (cut.fold_folder("linear", fold) / "fold.json").write_text(to_text(other))
+    found = load_predictions(OofStore(folder / "oof" / "small"))
+    assert [len(found.spreads[member]) for member in found.members] == [2, 3]
+    assert "3 folds to train, 15 finished already" in train(folder)
 
 
 def test_more_repeats_keep_what_there_is(folder: Path) -> None:
