@@ -8,19 +8,29 @@ that was dropped makes it worth less still.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from ensemble.config.members import MemberSettings
+from ensemble.engine.features.cache import chunk_rows
+from ensemble.engine.resources import Job, requested
+from ensemble.engine.tasks.failures import Cancelled
 from ensemble.grow.steps import GrowthStep
+from ensemble.store.context import RunContext
+from ensemble.training.budget import Budget
+from ensemble.training.pilots import run_pilots
 from ensemble.training.selection import kind_of
+from ensemble.training.speeds import Speeds
 
+Tried = tuple[MemberSettings, GrowthStep]
+
+_TRIED_AHEAD: Final = 3  # candidates whose speed is measured before one of them is chosen
 _SPARE: Final = 0.9  # of the time left may be promised to a candidate: estimates are off by some tenths
 _COST_OF_DROPPED: Final = 2.0  # beside one that was kept
 _STEP: Final = 2**0.5  # estimated costs are rounded to its powers: small differences of a pilot decide nothing
 
 
-def expected_gain(member: MemberSettings, tried: Sequence[tuple[MemberSettings, GrowthStep]]) -> float:
+def expected_gain(member: MemberSettings, tried: Sequence[Tried]) -> float:
     """Return the expected gain of a candidate, beside 1 of the first one of value 1."""
     alike = [step.outcome for other, step in tried if kind_of(other) == kind_of(member)]
     return member.value / (1 + alike.count("kept") + _COST_OF_DROPPED * (len(alike) - alike.count("kept")))
@@ -32,14 +42,60 @@ def gain_per_second(gain: float, seconds: float) -> float:
     return float(gain / rounded)
 
 
-def next_candidate(
-    open_ones: Sequence[MemberSettings],
-    tried: Sequence[tuple[MemberSettings, GrowthStep]],
-    seconds: Callable[[MemberSettings], float],
-    left: float,
-) -> MemberSettings | None:
-    """Return the next candidate; None if none can be finished in the seconds that are left."""
-    fitting = [member for member in open_ones if seconds(member) <= _SPARE * left]
-    if not fitting:
-        return None
-    return max(fitting, key=lambda member: gain_per_second(expected_gain(member, tried), seconds(member)))
+class Chooser:
+    """Chooses candidates by expected gain a second.
+
+    Parameters
+    ----------
+    speeds : Speeds
+        Those that are known; pilots measure others.
+    photographs : int
+        Of training and test.
+    """
+
+    def __init__(self, context: RunContext, speeds: Speeds, budget: Budget, photographs: int) -> None:
+        self._context, self._speeds, self._budget, self._photographs = context, speeds, budget, photographs
+
+    def next(
+        self, members: Sequence[MemberSettings], tried: Sequence[Tried]
+    ) -> tuple[MemberSettings | None, list[MemberSettings]]:
+        """Return the next one of some candidates (None if none can be finished in time), and those that failed.
+
+        The most promising ones are measured first, if nobody has; where none of these fits, further ones are.
+        """
+        left, broken = sorted(members, key=lambda member: -expected_gain(member, tried)), list[MemberSettings]()
+        while left:
+            promising, left = left[:_TRIED_AHEAD], left[_TRIED_AHEAD:]
+            unknown = [member for member in promising if not self._speeds.known(member.name)]
+            failed = run_pilots(self._context, unknown, self._budget, self._speeds) if unknown else {}
+            for member in unknown:
+                failure = failed.get(member.name)
+                if failure is not None and not isinstance(failure, Cancelled):  # that is slow, or the time was up
+                    broken.append(member)
+            measured = [member for member in members if self._speeds.known(member.name)]
+            fitting = [member for member in measured if self.fits(self.seconds(member, tried))]
+            if fitting:
+                return max(fitting, key=lambda member: self._gain_per_second(member, tried)), broken
+        return None, broken
+
+    def fits(self, seconds: float) -> bool:
+        """Return whether something can be finished in time."""
+        return seconds <= _SPARE * self._budget.left
+
+    def seconds(self, member: MemberSettings, tried: Sequence[Tried]) -> float:
+        """Return how long a candidate is likely to take: its folds, and features that no other one has read."""
+        jobs = self._folds(member)
+        if member.features is not None and all(other.features != member.features for other, _ in tried):
+            each, resources = self._speeds.photograph(member.name), requested(member.features_resources)
+            jobs += [(each * (rows.stop - rows.start), resources) for rows in chunk_rows(self._photographs)]
+        return self._context.engine.span(jobs)
+
+    def seconds_of_cut(self, members: Sequence[MemberSettings]) -> float:
+        """Return how long members are likely to take on a further cut of the folds, whose features are known."""
+        return self._context.engine.span([job for member in members for job in self._folds(member)])
+
+    def _folds(self, member: MemberSettings) -> list[Job]:
+        return [(self._speeds.fold(member.name), requested(member.resources))] * self._context.ledger.n_folds
+
+    def _gain_per_second(self, member: MemberSettings, tried: Sequence[Tried]) -> float:
+        return gain_per_second(expected_gain(member, tried), self.seconds(member, tried))

@@ -38,8 +38,7 @@ def searched(config: Path, data: Path, oof: Path, member: str, budget: str) -> d
     own = OofStore(oof / load_experiment(config).name / "tune" / member)
     result = json.loads((own.root / "result.json").read_text())
     records = [json.loads(path.read_text()) for path in own.root.glob("members/*/fold-*/fold.json")]
-    cores = os.cpu_count() or 1
-    busy = _covered([(record["started"], record["finished"]) for record in records], cores)
+    overhead = _idle([(record["member"], record["started"], record["finished"]) for record in records])
     return {
         "trials": sum(result["trials"].values()),
         "inner_configured": result["inner"]["configured"],
@@ -47,16 +46,20 @@ def searched(config: Path, data: Path, oof: Path, member: str, budget: str) -> d
         "ledger_configured": result["ledger"].get("configured", float("nan")),
         "ledger_best": result["ledger"].get("best", float("nan")),
         "gain_on_ledger": result["ledger"].get("configured", 0.0) - result["ledger"].get("best", 0.0),
-        "overhead": busy,
+        "overhead": overhead,
         "seconds_over_budget": seconds - parse_duration(budget, "--budget"),
         "seconds": seconds,
     }
 
 
-def _covered(spans: list[tuple[float, float]], cores: int) -> float:
-    """Return the share of the cores' time, from the first fold's start to the last one's end, in which none ran."""
-    begin, end = min(start for start, _ in spans), max(stop for _, stop in spans)
-    return 1 - sum(stop - start for start, stop in spans) / ((end - begin) * cores)
+def _idle(folds: list[tuple[str, float, float]]) -> float:
+    """Return the share of the cores' time in which no fold ran, until the last trial began: then cores run dry."""
+    cores, begin = os.cpu_count() or 1, min(start for _, start, _ in folds)
+    end = max(
+        min(start for member, start, _ in folds if member == trial) for trial in {member for member, _, _ in folds}
+    )
+    busy = sum(max(min(stop, end) - start, 0.0) for _, start, stop in folds)
+    return 1 - busy / ((end - begin) * cores)
 
 
 def autogluon(python: str, config: Path, data: Path, oof: Path, member: str, seconds: float) -> dict[str, float]:

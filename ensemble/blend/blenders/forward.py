@@ -59,15 +59,18 @@ class Selection:
 
     def offer(self, logits: Logits) -> Step:
         """Try a member, and keep it if it helps."""
-        X = np.stack([*self.kept, logits]).T
+        return self.replace([*self.kept, logits])
+
+    def replace(self, kept: list[Logits]) -> Step:
+        """Try other logits in place of those that were kept, and keep them if they help."""
+        X = np.stack(kept).T
         losses = self._held_out(
             lambda rows: NonNegativeLogistic().fit(take_rows(X, rows), self._labels[rows], rows).decision_function(X)
         )
         less = self.losses - losses
         step = Step(float(less.mean()), float(less.std() / math.sqrt(len(less))), losses)
         if step.helps:
-            self.kept.append(logits)
-            self.losses = losses
+            self.kept, self.losses = list(kept), losses
         return step
 
     def _held_out(self, fitted_on: Callable[[np.ndarray], Array]) -> Array:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from ensemble.config.members import MemberSettings
-from ensemble.grow.choosing import expected_gain, gain_per_second, next_candidate
+from ensemble.engine.inline import InlineEngine
+from ensemble.grow.choosing import Chooser, expected_gain, gain_per_second
 from ensemble.grow.steps import GrowthStep
+from ensemble.training.speeds import Speeds
 
 
 def member(name: str, value: float = 1.0, model: str = "x.A") -> MemberSettings:
@@ -25,11 +29,16 @@ def test_members_of_a_kind_that_was_tried_are_worth_less_and_of_one_that_was_dro
 
 
 def test_the_largest_gain_a_second_is_chosen_among_those_that_fit() -> None:
-    costs = {"slow": 100.0, "fast": 10.0, "good": 20.0}
     members = [member("slow", 20), member("fast", 1), member("good", 3)]
+    speeds = Speeds()
+    for name, fold in (("slow", 50.0), ("fast", 5.0), ("good", 10.0)):
+        speeds.estimate(name, fold, 0.0)
+    context = SimpleNamespace(engine=InlineEngine(), ledger=SimpleNamespace(n_folds=2))
 
     def chosen(left: float) -> str | None:
-        found = next_candidate(members, [], lambda each: costs[each.name], left)
+        budget = SimpleNamespace(left=left)
+        found, failed = Chooser(context, speeds, budget, 100).next(members, [])  # type: ignore[arg-type]
+        assert failed == []
         return found and found.name
 
     assert chosen(1_000) == "slow"
