@@ -14,7 +14,7 @@ from ensemble.store.grown import read_steps
 _LEAD = (
     "Candidates were trained one by one, by expected gain a second, and kept where the log loss of held-out rows fell "
     "by more than its paired standard error. These scores have chosen the members, so they are optimistic. The nested "
-    "score of the blend keeps and drops anew without the rows that it scores; what was tried, and in which order, was "
+    "score of the blend keeps and drops again without the rows that it scores; what was tried, and in which order, was "
     "decided with all rows."
 )
 _OUTCOMES = (("kept", "$accent", "circle"), ("dropped", "$muted", "circle-open"), ("failed", "$fake", "x"))

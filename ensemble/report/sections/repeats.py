@@ -12,7 +12,8 @@ from ensemble.report.render.blocks import Column, Section, Table
 _LEAD = (
     "The folds were cut several times, and the members trained on each cut. A row's prediction is the mean over the "
     "cuts, in logits; each is by models that had not seen the row. The spread says how much a score depends on the cut "
-    "alone."
+    "alone. The mean of several models is scored, as it decides test photographs; with one cut a training photograph "
+    "is decided by one model, and the score is lower than theirs would be."
 )
 
 
