@@ -34,7 +34,7 @@ from ensemble.report.publish import publish
 from ensemble.store.columns import SPECTRA, columns_missing, make_columns, write_columns
 from ensemble.store.context import RunContext
 from ensemble.store.oof import COLUMNS, RECORD, SUBMISSION, OofStore
-from ensemble.store.opening import facts_of, prepare, write_photograph_hashes
+from ensemble.store.opening import begin_store, prepare
 from ensemble.store.repeats import cut_of, ledger_of_cut
 from ensemble.training.budget import UNLIMITED, Limits
 from ensemble.training.checks import check_members
@@ -136,8 +136,7 @@ def _begin(
     own, folds = cut_of(store, number), ledger_of_cut(ledger, number)
     plan = plan_folds(members, folds, competition, own)
     check_members(plan.members)  # finished ones were checked when they were trained
-    own.begin(experiment, folds, competition.sample, facts_of(competition))
-    write_photograph_hashes(own, competition)
+    begin_store(own, experiment, folds, competition)
     return _Cut(own, folds, plan)
 
 

@@ -32,8 +32,9 @@ _STEP: Final = 2**0.5  # estimated costs are rounded to its powers: small differ
 
 def expected_gain(member: MemberSettings, tried: Sequence[Tried]) -> float:
     """Return the expected gain of a candidate, beside 1 of the first one of value 1."""
-    alike = [step.outcome for other, step in tried if kind_of(other) == kind_of(member)]
-    return member.value / (1 + alike.count("kept") + _COST_OF_DROPPED * (len(alike) - alike.count("kept")))
+    outcomes = [step.outcome for other, step in tried if kind_of(other) == kind_of(member)]
+    kept = outcomes.count("kept")
+    return member.value / (1 + kept + _COST_OF_DROPPED * (len(outcomes) - kept))
 
 
 def gain_per_second(gain: float, seconds: float) -> float:

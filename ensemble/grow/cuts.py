@@ -9,7 +9,7 @@ from ensemble.config.experiment import Experiment
 from ensemble.config.members import MemberSettings
 from ensemble.core.arrays import Logits, Pixels
 from ensemble.store.context import RunContext
-from ensemble.store.opening import facts_of, write_photograph_hashes
+from ensemble.store.opening import begin_store
 from ensemble.store.predictions import load_predictions
 from ensemble.store.repeats import cut_of, ledger_of_cut
 from ensemble.training.budget import Limits
@@ -29,8 +29,7 @@ def train_cut(
 ) -> bool:
     """Train members on a further cut of the folds; returns whether all their folds are stored."""
     ledger, store = ledger_of_cut(context.ledger, number), cut_of(context.store, number)
-    store.begin(experiment, ledger, context.competition.sample, facts_of(context.competition))
-    write_photograph_hashes(store, context.competition)
+    begin_store(store, experiment, ledger, context.competition)
     here = replace(context, ledger=ledger, store=store)
     plan = plan_folds(list(members), ledger, context.competition, store)
     if plan.missing:

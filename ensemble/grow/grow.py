@@ -1,7 +1,8 @@
 """An ensemble that grows until the time is up: candidates are trained one by one, and kept if the blend gains by them.
 
 All candidates that were tried stay in the store, and the blend selects among them (`forward`). So its nested score
-counts the selection: in each part it is repeated without the rows that are scored.
+counts what is kept and dropped: in each part that is decided without the rows that are scored. What was tried, and in
+which order, was decided with all rows.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from ensemble.grow.steps import Growth
 from ensemble.report.publish import publish
 from ensemble.store.context import RunContext
 from ensemble.store.oof import SUBMISSION, OofStore
-from ensemble.store.opening import facts_of, prepare
+from ensemble.store.opening import begin_store, prepare
 from ensemble.store.predictions import load_predictions
 from ensemble.training.budget import Limits
 from ensemble.training.checks import check_members
@@ -64,7 +65,7 @@ def grow(
         pixels, ledger = prepare(experiment, competition, store, board)
         pixels = competition.decode() if pixels is None else pixels
         if not store.exists():
-            store.begin(experiment, ledger, competition.sample, facts_of(competition))
+            begin_store(store, experiment, ledger, competition)
         with make_engine() as engine:
             context = RunContext(competition, ledger, store, engine, board)
             candidates, unable = engine.fit_to_hardware(candidates)
@@ -82,7 +83,7 @@ def _finish(growing: Growing, context: RunContext) -> None:
     store, board, growth, experiment = context.store, context.board, growing.growth, growing.grown()
     if not experiment.members:
         raise UserError(f"no candidate could be trained ({growth.why}); give it more time")
-    store.begin(experiment, context.ledger, context.competition.sample, facts_of(context.competition))
+    begin_store(store, experiment, context.ledger, context.competition)
     predictions = load_predictions(store, experiment)
     elsewhere = [name for name in store.imported() if name in predictions.members]
     if elsewhere:

@@ -19,7 +19,7 @@ from ensemble.grow.choosing import Chooser, Tried
 from ensemble.grow.cuts import averaged_logits, train_cut
 from ensemble.grow.steps import Growth, GrowthStep
 from ensemble.store.context import RunContext
-from ensemble.store.opening import facts_of, write_photograph_hashes
+from ensemble.store.opening import begin_store
 from ensemble.store.predictions import load_predictions
 from ensemble.training.budget import Limits
 from ensemble.training.execute import Training, train_folds
@@ -227,9 +227,7 @@ class Growing:
         return predictions.oof_logits[:, predictions.members.index(member.name)]
 
     def _begin(self, experiment: Experiment) -> None:
-        context = self._context
-        context.store.begin(experiment, context.ledger, context.competition.sample, facts_of(context.competition))
-        write_photograph_hashes(context.store, context.competition)
+        begin_store(self._context.store, experiment, self._context.ledger, self._context.competition)
 
     def _now(self) -> float:
         """Return the seconds since the ensemble began to grow, over all runs."""

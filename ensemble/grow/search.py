@@ -1,6 +1,6 @@
 """The study of a search: which settings are tried next, which trials are given up, and what became of each.
 
-Optuna keeps it, in SQLite or in any storage that several drivers reach. Its sampler is seeded anew for each trial, so
+Optuna keeps it, in SQLite or in any storage that several drivers reach. Its sampler is seeded for each trial, so
 that a search that was interrupted goes on as it would have.
 """
 

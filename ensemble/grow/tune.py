@@ -37,7 +37,7 @@ from ensemble.grow.space import Values, current_values, with_values, without_val
 from ensemble.store.context import RunContext
 from ensemble.store.grown import BEST, OWNER, RESULT, STUDY, TRIALS, TUNE
 from ensemble.store.oof import OofStore
-from ensemble.store.opening import facts_of, prepare, write_photograph_hashes
+from ensemble.store.opening import begin_store, prepare
 from ensemble.store.predictions import load_predictions
 from ensemble.training.budget import Limits
 from ensemble.training.checks import check_members
@@ -139,8 +139,7 @@ def _folds_of(
     with only_writer(store.root, "train"):
         pixels, ledger = prepare(experiment, competition, store, board)
         if not store.exists():
-            store.begin(experiment, ledger, competition.sample, facts_of(competition))
-            write_photograph_hashes(store, competition)
+            begin_store(store, experiment, ledger, competition)
     return pixels, ledger
 
 
@@ -148,7 +147,7 @@ def _begin(experiment: Experiment, competition: Competition, own: OofStore, ledg
     """Begin the store of the trials, with its folds."""
     inner = inner_ledger(ledger)
     folds = experiment.folds.model_copy(update={"seed": inner.seed, "repeats": 1})
-    own.begin(experiment.model_copy(update={"folds": folds}), inner, competition.sample, facts_of(competition))
+    begin_store(own, experiment.model_copy(update={"folds": folds}), inner, competition)
     return inner
 
 
@@ -235,7 +234,7 @@ def _check(
     """Return the log losses of the best and the configured settings on the store's folds; empty if time was short."""
     members = [with_values(member, values, name) for name, values in zip(_NAMES, (best, {}), strict=True)]
     store = OofStore(own.root / _CHECK, context.store.feature_cache)
-    store.begin(own.experiment(), context.ledger, context.competition.sample, facts_of(context.competition))
+    begin_store(store, own.experiment(), context.ledger, context.competition)
     context.board.log("scoring the best settings, and those of the config, on the store's folds")
     context = replace(context, store=store)
     plan = plan_folds(members, context.ledger, context.competition, store)

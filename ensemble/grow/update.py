@@ -38,7 +38,7 @@ from ensemble.folds.ledger import FoldLedger
 from ensemble.folds.near_duplicates import near_duplicate_groups
 from ensemble.store.context import RunContext
 from ensemble.store.oof import STORE_MARKERS, OofStore
-from ensemble.store.opening import facts_of, read_photograph_hashes, write_photograph_hashes
+from ensemble.store.opening import begin_store, read_photograph_hashes
 from ensemble.store.predictions import Predictions, load_predictions
 from ensemble.store.record import FoldRecord, Provenance
 from ensemble.stress.robustness.stored_members import StoredMember, find_stored_members
@@ -229,8 +229,7 @@ def _replace(found: _Update, kept: dict[str, StoredMember], answers: dict[tuple[
     made = OofStore(store.root.with_name(f"{store.name}{_UNFINISHED}"), store.feature_cache)
     if made.root.exists():  # of an update that was interrupted
         remove_folder(made.root)
-    made.begin(store.experiment(), found.ledger, competition.sample, facts_of(competition))
-    write_photograph_hashes(made, competition)
+    begin_store(made, store.experiment(), found.ledger, competition)
     for name, member in kept.items():
         recipe = member.member.recipe
         provenance = Provenance(recipe, found.ledger.sha256, competition.sha256, recipe_code(recipe))

@@ -18,7 +18,7 @@ from ensemble.core.storage.files import Location, location, new_file
 from ensemble.core.storage.lock import only_writer
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.oof import OofStore
-from ensemble.store.opening import facts_of, find_store, prepare, write_photograph_hashes
+from ensemble.store.opening import begin_store, find_store, prepare
 
 
 def cut(config: ConfigArgument, data: DataOption = Path("data"), oof: OofOption = Path("oof")) -> None:
@@ -30,8 +30,7 @@ def cut(config: ConfigArgument, data: DataOption = Path("data"), oof: OofOption 
         for line in competition.lines():
             board.log(line)
         _, ledger = prepare(experiment, competition, store, board)
-        store.begin(experiment, ledger, competition.sample, facts_of(competition))
-        write_photograph_hashes(store, competition)
+        begin_store(store, experiment, ledger, competition)
     board.log(f"{store.root}: {_summary(ledger)}")
     board.log(f"to train on them elsewhere: ensemble folds export {store.root}")
 

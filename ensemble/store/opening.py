@@ -96,6 +96,12 @@ def cut(experiment: Experiment, competition: Competition) -> tuple[ArrayFile, Fo
     return pixels, FoldLedger.cut(table.names, table.labels, groups, settings)
 
 
+def begin_store(store: OofStore, experiment: Experiment, ledger: FoldLedger, competition: Competition) -> None:
+    """Write the config, the folds, and what the competition is; finished folds stay as they are."""
+    store.begin(experiment, ledger, competition.sample, facts_of(competition))
+    write_photograph_hashes(store, competition)
+
+
 def facts_of(competition: Competition) -> dict[str, Any]:
     """Return the facts of the data that a store records."""
     return {

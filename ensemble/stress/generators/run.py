@@ -18,7 +18,7 @@ from ensemble.folds.ledger import FoldLedger
 from ensemble.store.columns import SPECTRA, columns_missing, make_columns
 from ensemble.store.context import RunContext
 from ensemble.store.oof import OofStore
-from ensemble.store.opening import competition_of, facts_of, set_aside, write_photograph_hashes
+from ensemble.store.opening import begin_store, competition_of, set_aside
 from ensemble.store.results import GENERATORS, file_of
 from ensemble.stress.generators.ledger import ALGORITHM
 from ensemble.stress.generators.results import results_of
@@ -122,8 +122,7 @@ def _clusters(run: _Run, cluster_store: OofStore, n_clusters: int | None) -> Fou
     run.board.log(f"{clusters.ledger.n_folds} clusters of {sizes} fakes, silhouette {clusters.facts['silhouette']:.2f}")
     folds = run.experiment.folds.model_copy(update={"n_folds": clusters.ledger.n_folds, "seed": clusters.ledger.seed})
     experiment = run.experiment.model_copy(update={"folds": folds})
-    cluster_store.begin(experiment, clusters.ledger, run.competition.sample, facts_of(run.competition))
-    write_photograph_hashes(cluster_store, run.competition)
+    begin_store(cluster_store, experiment, clusters.ledger, run.competition)
     return clusters
 
 

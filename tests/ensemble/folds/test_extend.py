@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from ensemble.folds.extend import extended, is_extension_of
 from ensemble.folds.ledger import ALGORITHM, FoldLedger
 
 
+@cache
 def ledger_of(rows: int, n_folds: int = 4) -> FoldLedger:
     names = [f"{number:04d}" for number in range(0, 2 * rows, 2)]  # even numbers: new ones lie between them
     return FoldLedger.cut(names, np.arange(rows) % 2, names, FoldSettings(n_folds=n_folds))

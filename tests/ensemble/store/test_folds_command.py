@@ -12,6 +12,8 @@ from ensemble.store.oof import OofStore
 from tests.commands import run_here
 from tests.competitions import BOOSTED, read_rows, write_competition, write_config
 
+pytestmark = pytest.mark.training
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
