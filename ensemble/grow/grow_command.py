@@ -11,7 +11,7 @@ import typer
 from ensemble.config.reading import load_experiment
 from ensemble.core.console.options import ConfigArgument, DataOption, EngineOption, OofOption
 from ensemble.grow.grow import grow
-from ensemble.grow.portfolio import candidates, load_portfolio
+from ensemble.grow.portfolio import candidates
 from ensemble.store.oof import OofStore
 from ensemble.training.budget import Limits
 
@@ -22,7 +22,7 @@ def main(
     data: DataOption = Path("data"),
     oof: OofOption = Path("oof"),
     engine: EngineOption = "ray",
-    portfolio: Annotated[Path, typer.Option(help="Candidates beside the members of the config.")] = Path(
+    portfolio: Annotated[Path, typer.Option(help="Another config, whose members are candidates too.")] = Path(
         "configs/portfolio.yaml"
     ),
     timeout: Annotated[str | None, typer.Option(help="End a fold that runs longer, such as 15min.")] = None,
@@ -30,5 +30,5 @@ def main(
     """Train candidates one by one, by expected gain a second, and keep those that the blend gains by."""
     limits = Limits.parse(timeout, budget, time.monotonic(), option="--")
     experiment = load_experiment(config)
-    members = candidates(experiment, load_portfolio(portfolio))
+    members = candidates(experiment, load_experiment(portfolio).members)
     grow(experiment, members, data, OofStore(oof / experiment.name), engine, limits)

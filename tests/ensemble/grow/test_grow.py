@@ -84,7 +84,9 @@ class Broken:
 def folder(tmp_path: Path) -> Path:
     write_competition(tmp_path / "data", train=60)
     write_config(tmp_path / "small.yaml", LINEAR)
-    (tmp_path / "portfolio.yaml").write_text(f"members:{BOOSTED}{''.join(NOISE.format(n) for n in range(1, 3))}")
+    (tmp_path / "portfolio.yaml").write_text(
+        f"name: portfolio\nmembers:{BOOSTED}{''.join(NOISE.format(n) for n in range(1, 3))}"
+    )
     return tmp_path
 
 
@@ -169,7 +171,7 @@ def test_a_candidate_that_fails_ends_nothing(folder: Path) -> None:
 
 def test_it_ends_in_time_with_all_that_it_needs(folder: Path) -> None:
     slow = "".join(SLOW.format(n) for n in range(1, 9))
-    (folder / "portfolio.yaml").write_text(f"members:{BOOSTED}{slow}")
+    (folder / "portfolio.yaml").write_text(f"name: portfolio\nmembers:{BOOSTED}{slow}")
     started = time.monotonic()
     grow(folder, "40s")
     assert time.monotonic() - started < 45
@@ -183,7 +185,7 @@ def test_it_ends_in_time_with_all_that_it_needs(folder: Path) -> None:
 def test_cheap_candidates_are_found_behind_those_that_do_not_fit(folder: Path) -> None:
     """Only the most promising ones are measured first; where none of them fits, the others are."""
     slow = "".join(SLOW.format(number).replace("value: 0.", "value: 9") for number in range(1, 4))
-    (folder / "portfolio.yaml").write_text(f"members:{slow}{BOOSTED}")
+    (folder / "portfolio.yaml").write_text(f"name: portfolio\nmembers:{slow}{BOOSTED}")
     grow(folder, "20s")
     steps = {step["member"]: step for step in growth_of(folder)["steps"]}
     assert steps["boosted"]["outcome"] in ("kept", "dropped")
@@ -198,7 +200,7 @@ def test_one_cut_of_the_folds_is_grown_on(folder: Path) -> None:
 
 def test_too_little_time_is_said(folder: Path) -> None:
     write_config(folder / "small.yaml", SLOW.format(1))
-    (folder / "portfolio.yaml").write_text(f"members:{SLOW.format(2)}")
+    (folder / "portfolio.yaml").write_text(f"name: portfolio\nmembers:{SLOW.format(2)}")
     found = run_here("grow", "small.yaml", "--budget", "2s", *OPTIONS, cwd=folder)
     assert found.returncode == 2
     assert "give it more time" in found.stderr

