@@ -33,9 +33,9 @@ from ensemble.folds.ledger import FoldLedger
 from ensemble.report.publish import publish
 from ensemble.store.columns import SPECTRA, columns_missing, make_columns, write_columns
 from ensemble.store.context import RunContext
-from ensemble.store.oof import COLUMNS, RECORD, SUBMISSION, OofStore
-from ensemble.store.opening import begin_store, prepare
-from ensemble.store.repeats import cut_of, ledger_of_cut
+from ensemble.store.oof import COLUMNS, SUBMISSION, OofStore
+from ensemble.store.opening import begin_store, has_folds, prepare
+from ensemble.store.repeats import ledger_of_cut, store_of_cut
 from ensemble.training.budget import UNLIMITED, Limits
 from ensemble.training.checks import check_members
 from ensemble.training.execute import Training, train_folds
@@ -83,8 +83,6 @@ def train(
         check_members(members)
     with only_writer(store.root, "train"):
         competition = Competition.open(data, experiment.data)
-        for line in competition.lines():
-            board.log(line)
         pixels, ledger = prepare(experiment, competition, store, board)
         cuts = [
             _begin(experiment, members, competition, store, ledger, number)
@@ -133,7 +131,7 @@ def _begin(
     number: int,
 ) -> _Cut:
     """Begin the store of a cut, the first of which is that of the experiment."""
-    own, folds = cut_of(store, number), ledger_of_cut(ledger, number)
+    own, folds = store_of_cut(store, number), ledger_of_cut(ledger, number)
     plan = plan_folds(members, folds, competition, own)
     check_members(plan.members)  # finished ones were checked when they were trained
     begin_store(own, experiment, folds, competition)
@@ -145,10 +143,8 @@ def _train_first_cut(training: Training, run_log: RunLog, experiment: Experiment
     context, pixels = training.context, training.pixels
     if any(member.pseudo_labels for member in training.plan.members):
         from ensemble.audit.pseudo_labels import check_pseudo_labels  # most runs need not wait for it
-        from ensemble.audit.run import Subject
 
-        subject = Subject(context.competition, context.ledger, experiment, context.store)
-        check_pseudo_labels(training.plan.members, subject, context.engine, context.board, pixels)
+        check_pseudo_labels(training.plan.members, experiment, context, pixels)
     if columns and training.limits.budget.limited:  # which counts members alone
         make_columns(columns, context, pixels)
     elif columns:
@@ -216,7 +212,7 @@ def _audit(training: Training, experiment: Experiment, pixels: Pixels) -> list[T
 
 def _publish(experiment: Experiment, competition: Competition, store: OofStore, board: ProgressBoard) -> None:
     """Write and print what is known, and end with the submission and the command that comes next."""
-    if not any(store.root.glob(f"members/*/fold-*/{RECORD}")):
+    if not has_folds(store):
         board.log(f"no fold was trained; the errors are in {store.root}/members/*/fold-*.error.txt")
         return
     try:

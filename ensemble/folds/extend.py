@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -31,14 +32,16 @@ def extended(
     before = ledger.table.set_index("name")
     table["fold"] = table["name"].map(before["fold"]).fillna(-1).astype(np.int64)
     old = table["fold"] >= 0
-    folds_of_group = table[old].groupby("group")["fold"]
-    home = folds_of_group.agg(lambda folds: folds.mode().iloc[0])
-    several = set(folds_of_group.nunique().loc[lambda count: count > 1].index)
+    folds_of: dict[str, Counter[int]] = defaultdict(Counter)
+    for group, fold in table.loc[old, ["group", "fold"]].itertuples(index=False):
+        folds_of[group][fold] += 1
+    home = {group: max(sorted(folds), key=folds.__getitem__) for group, folds in folds_of.items()}
     table.loc[~old, "fold"] = table.loc[~old, "group"].map(home).fillna(-1).astype(np.int64)
+    several = {group for group, folds in folds_of.items() if len(folds) > 1}
     torn = [str(name) for name in table.loc[~old & table["group"].isin(several), "name"]]
     # Old rows keep their groups, so that none is in two folds; a new row joins that of an old one in its fold.
     table["group"] = _group_names(table, before, old)
-    _assign(table, ledger)
+    table["fold"] = _assigned(table, ledger)
     algorithm = ledger.algorithm.removesuffix(_EXTENDED) + _EXTENDED
     found = FoldLedger(table, ledger.n_folds, ledger.seed, ledger.distance, algorithm)
     found.check()
@@ -59,17 +62,17 @@ def _group_names(table: pd.DataFrame, before: pd.DataFrame, old: pd.Series[bool]
     ]
 
 
-def _assign(table: pd.DataFrame, ledger: FoldLedger) -> None:
-    """Assign the groups that have no fold yet."""
+def _assigned(table: pd.DataFrame, ledger: FoldLedger) -> NDArray[np.int64]:
+    """Return the folds, with one for the groups that have none yet."""
+    labels, folds = table["label"].to_numpy(), table["fold"].to_numpy(copy=True)
     counts = np.zeros((2, ledger.n_folds), dtype=np.int64)
-    for label, fold in table.loc[table["fold"] >= 0, ["label", "fold"]].itertuples(index=False):
-        counts[label, fold] += 1
-    without = table[table["fold"] < 0]
-    sizes = without.groupby("group").size()
-    mixed = np.random.default_rng(ledger.seed).permutation(len(sizes))
-    for group in sizes.index[mixed[np.argsort(-sizes.to_numpy()[mixed], kind="stable")]]:
-        rows = without.index[without["group"] == group]
-        label = int(table.loc[rows, "label"].mode().iloc[0])
+    np.add.at(counts, (labels[folds >= 0], folds[folds >= 0]), 1)
+    without = np.flatnonzero(folds < 0)
+    rows_of = pd.Series(without).groupby(table["group"].to_numpy()[without]).apply(np.asarray)
+    mixed = np.random.default_rng(ledger.seed).permutation(len(rows_of))
+    for rows in sorted(rows_of.iloc[mixed], key=len, reverse=True):
+        label = int(2 * labels[rows].sum() > len(rows))  # that of most
         fold = int(np.argmin(counts[label]))
-        table.loc[rows, "fold"] = fold
+        folds[rows] = fold
         counts[label, fold] += len(rows)
+    return folds

@@ -15,12 +15,12 @@ from ensemble.config.members import MemberSettings
 from ensemble.engine.features.cache import chunk_rows
 from ensemble.engine.resources import Job, requested
 from ensemble.engine.tasks.failures import Cancelled
-from ensemble.grow.steps import GrowthStep
 from ensemble.store.context import RunContext
+from ensemble.store.grown import GrowthStep
 from ensemble.training.budget import Budget
 from ensemble.training.pilots import run_pilots
 from ensemble.training.selection import kind_of
-from ensemble.training.speeds import Speeds
+from ensemble.training.speeds import speeds_of
 
 Tried = tuple[MemberSettings, GrowthStep]
 
@@ -48,14 +48,15 @@ class Chooser:
 
     Parameters
     ----------
-    speeds : Speeds
-        Those that are known; pilots measure others.
+    names : sequence of str
+        Of all candidates. Speeds are those that the store has, and others are measured by pilots.
     photographs : int
         Of training and test.
     """
 
-    def __init__(self, context: RunContext, speeds: Speeds, budget: Budget, photographs: int) -> None:
-        self._context, self._speeds, self._budget, self._photographs = context, speeds, budget, photographs
+    def __init__(self, context: RunContext, names: Sequence[str], budget: Budget, photographs: int) -> None:
+        self._context, self._budget, self._photographs = context, budget, photographs
+        self._speeds = speeds_of(context.store, names, context.ledger.n_folds)
 
     def next(
         self, members: Sequence[MemberSettings], tried: Sequence[Tried]
@@ -69,15 +70,20 @@ class Chooser:
             promising, left = left[:_TRIED_AHEAD], left[_TRIED_AHEAD:]
             unknown = [member for member in promising if not self._speeds.known(member.name)]
             failed = run_pilots(self._context, unknown, self._budget, self._speeds) if unknown else {}
-            for member in unknown:
-                failure = failed.get(member.name)
-                if failure is not None and not isinstance(failure, Cancelled):  # that is slow, or the time was up
-                    broken.append(member)
+            faults = {name for name, failure in failed.items() if not isinstance(failure, Cancelled)}
+            broken += [member for member in unknown if member.name in faults]  # cancelled: slow, or the time was up
             measured = [member for member in members if self._speeds.known(member.name)]
             fitting = [member for member in measured if self.fits(self.seconds(member, tried))]
             if fitting:
                 return max(fitting, key=lambda member: self._gain_per_second(member, tried)), broken
         return None, broken
+
+    def measured(self, member: MemberSettings) -> None:
+        """Take note of how long the folds of a candidate took: better than its pilot's estimate."""
+        store, name = self._context.store, member.name
+        for record in (store.record(name, fold) for fold in range(self._context.ledger.n_folds)):
+            if record is not None:
+                self._speeds.measured(name, record.finished - record.started)
 
     def fits(self, seconds: float) -> bool:
         """Return whether something can be finished in time."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ensemble.audit.pseudo_labels import check_pseudo_labels
-from ensemble.audit.run import Subject
 from ensemble.blend.run import blend
 from ensemble.competition.dataset import Competition
 from ensemble.config.experiment import Experiment
@@ -22,11 +21,10 @@ from ensemble.core.storage.files import Location
 from ensemble.core.storage.lock import only_writer
 from ensemble.engine.choose import engine_maker
 from ensemble.grow.growing import Growing
-from ensemble.grow.steps import Growth
 from ensemble.report.publish import publish
 from ensemble.store.context import RunContext
 from ensemble.store.oof import SUBMISSION, OofStore
-from ensemble.store.opening import begin_store, prepare
+from ensemble.store.opening import begin_store, open_store
 from ensemble.store.predictions import load_predictions
 from ensemble.training.budget import Limits
 from ensemble.training.checks import check_members
@@ -39,7 +37,7 @@ def grow(
     store: OofStore,
     engine_name: str,
     limits: Limits,
-) -> Growth:
+) -> None:
     """Grow an ensemble within a budget, and end with its submission, its report and the steps that were taken.
 
     Parameters
@@ -60,22 +58,17 @@ def grow(
     check_members(candidates)
     with only_writer(store.root, "train"):
         competition = Competition.open(data, experiment.data)
-        for line in competition.lines():
-            board.log(line)
-        pixels, ledger = prepare(experiment, competition, store, board)
+        pixels, ledger = open_store(experiment, competition, store, board)
         pixels = competition.decode() if pixels is None else pixels
-        if not store.exists():
-            begin_store(store, experiment, ledger, competition)
         with make_engine() as engine:
             context = RunContext(competition, ledger, store, engine, board)
             candidates, unable = engine.fit_to_hardware(candidates)
             for name, reason in unable.items():
                 board.log(f"{name} cannot run: {reason}")
-            check_pseudo_labels(candidates, Subject(competition, ledger, experiment, store), engine, board, pixels)
+            check_pseudo_labels(candidates, experiment, context, pixels)
             growing = Growing(experiment, context, pixels, limits, candidates)
             growing.run()
         _finish(growing, context)
-    return growing.growth
 
 
 def _finish(growing: Growing, context: RunContext) -> None:

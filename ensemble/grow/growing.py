@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from typing import Final, Literal
+from dataclasses import replace
+from typing import Final
 
 from ensemble.blend.blenders.forward import ForwardSelection, Selection, Step
 from ensemble.blend.live import LiveBlend
@@ -14,25 +15,22 @@ from ensemble.config.members import MemberSettings
 from ensemble.core.arrays import Logits, Pixels
 from ensemble.core.console.durations import format_duration
 from ensemble.core.console.text import plural
-from ensemble.engine.tasks.base import FOLDS, LABELS, PHOTOGRAPHS
 from ensemble.grow.choosing import Chooser, Tried
-from ensemble.grow.cuts import averaged_logits, train_cut
-from ensemble.grow.steps import Growth, GrowthStep
 from ensemble.store.context import RunContext
+from ensemble.store.grown import Growth, GrowthStep
 from ensemble.store.opening import begin_store
 from ensemble.store.predictions import load_predictions
+from ensemble.store.repeats import ledger_of_cut, store_of_cut
 from ensemble.training.budget import Limits
-from ensemble.training.execute import Training, train_folds
+from ensemble.training.execute import train_all_folds
 from ensemble.training.plan import plan_folds
-from ensemble.training.run_log import RunLog
-from ensemble.training.speeds import speeds_of
 
 _PATIENCE: Final = 5  # candidates in a row that do not help
 _MOST_CUTS: Final = 10
-TIME_IS_UP: Final = "the time is up"
-ALL_TRIED: Final = "every candidate was tried"
-NOTHING_HELPS: Final = f"{_PATIENCE} candidates in a row did not help"
-NONE_FITS: Final = "no candidate that is left can be finished in time"
+_TIME_IS_UP: Final = "the time is up"
+_ALL_TRIED: Final = "every candidate was tried"
+_NOTHING_HELPS: Final = f"{_PATIENCE} candidates in a row did not help"
+_NONE_FITS: Final = "no candidate that is left can be finished in time"
 
 
 class Growing:
@@ -61,70 +59,74 @@ class Growing:
         self._candidates = {member.name: member for member in candidates}
         self._own = {member.name for member in experiment.members}
         self._selection = Selection(context.ledger.labels, context.ledger.folds)
-        speeds = speeds_of(context.store, list(self._candidates), context.ledger.n_folds)
-        self._chooser = Chooser(context, speeds, limits.budget, len(pixels))
+        self._chooser = Chooser(context, list(self._candidates), limits.budget, len(pixels))
         self._began = time.monotonic()
-        self._tried: list[Tried] = []
-        self._resumed = 0  # of these by earlier runs
-        self._cuts = 1
-        self._is_new = False  # whether steps are of this run
+        self._cuts = 1  # of the folds, that are averaged
+        self._resumed = 0  # candidates that earlier runs have tried
         self.growth = Growth.read(context.store)
 
     def run(self) -> None:
         """Try candidates until there is a reason to end, then cut the folds again as long as that helps."""
-        engine, ledger = self._context.engine, self._context.ledger
-        for key, array in ((PHOTOGRAPHS, self._pixels), (LABELS, ledger.labels), (FOLDS, ledger.folds)):
-            engine.share(key, array)
-        engine.deadline = self._limits.budget.deadline
+        self._context.share(self._pixels)
+        self._context.engine.deadline = self._limits.budget.deadline
         self._resume()
-        while not (why := self._reason_to_end()):
-            member = self._next()
-            if member is None:
-                why = NONE_FITS
-            elif not self._try(member):
-                why = TIME_IS_UP
-            if why:
-                break
+        while not (why := self._try_next()):
+            pass
         self._context.board.log(f"no further candidate: {why}")
         while self._cuts < _MOST_CUTS and self._try_cut():
             pass
         self.growth.why = why
         self._save()
 
-    def grown(self, *others: MemberSettings) -> Experiment:
+    def grown(self, *others: MemberSettings, cuts: int | None = None) -> Experiment:
         """Return the experiment of what was tried, in that order, and others; its blend selects among them."""
         members = [member for member, step in self._tried if step.outcome != "failed"]
-        folds = self._experiment.folds.model_copy(update={"repeats": self._cuts})
+        folds = self._experiment.folds.model_copy(update={"repeats": cuts or self._cuts})
         settings = self._experiment.blend.model_copy(update={"methods": (ForwardSelection.title,)})
         update = {"members": (*members, *others), "blend": settings, "folds": folds}
         return self._experiment.model_copy(update=update)
+
+    @property
+    def _tried(self) -> list[Tried]:
+        steps = self.growth.steps  # those of cuts are none of candidates
+        return [(self._candidates[step.member], step) for step in steps if step.member in self._candidates]
+
+    @property
+    def _open(self) -> list[MemberSettings]:
+        """Candidates that were not tried."""
+        done = {step.member for step in self.growth.steps}
+        return [member for name, member in self._candidates.items() if name not in done]
 
     def _resume(self) -> None:
         """Take the steps of earlier runs whose members are still as they were then; decisions are made again."""
         steps, self.growth.steps, self.growth.why = self.growth.steps, [], ""
         for step in steps:
             member = self._candidates.get(step.member)
-            if member is not None and (logits := self._logits(member)) is not None:
-                self._note(member, logits, step.expected, step.seconds, step.after)
-        self._resumed, self._is_new = len(self._tried), True
-        if self._tried:
-            self._context.board.log(f"going on after {plural(len(self._tried), 'candidate')} of earlier runs")
+            if member is not None and self._is_trained(member):
+                offered = self._selection.offer(self._logits([member])[0])
+                self._add(member.name, offered, step.expected, step.seconds, step.after)
+        self._resumed = len(self.growth.steps)
+        if self._resumed:
+            self._context.board.log(f"going on after {plural(self._resumed, 'candidate')} of earlier runs")
+
+    def _try_next(self) -> str:
+        """Try the next candidate; returns why there is none, or else an empty text."""
+        if why := self._reason_to_end():
+            return why
+        member = self._next()
+        if member is None:
+            return _NONE_FITS
+        return "" if self._try(member) else _TIME_IS_UP
 
     def _reason_to_end(self) -> str:
         """Return why no further candidate is tried; empty if one is."""
-        outcomes = [step.outcome for step in self.growth.steps[self._resumed :]]
         if not self._open:
-            return ALL_TRIED
+            return _ALL_TRIED
         own = any(member.name in self._own for member in self._open)
+        outcomes = [step.outcome for step in self.growth.steps[self._resumed :]]
         if not own and outcomes[-_PATIENCE:] == ["dropped"] * _PATIENCE:
-            return NOTHING_HELPS
-        return TIME_IS_UP if self._context.engine.time_is_up else ""
-
-    @property
-    def _open(self) -> list[MemberSettings]:
-        """Candidates that were not tried."""
-        done = {member.name for member, _ in self._tried}
-        return [member for name, member in self._candidates.items() if name not in done]
+            return _NOTHING_HELPS
+        return _TIME_IS_UP if self._context.engine.time_is_up else ""
 
     def _next(self) -> MemberSettings | None:
         """Return the candidate that comes next, of the config's while one of them fits; None if none fits."""
@@ -135,75 +137,59 @@ class Growing:
     def _next_of(self, members: Sequence[MemberSettings]) -> MemberSettings | None:
         found, failed = self._chooser.next(members, self._tried)
         for member in failed:
-            self._note(member, None, 0.0, 0.0, self._now())
+            self._add_new(member.name, None, expected=0.0, began=time.monotonic())
         return found
 
     def _try(self, member: MemberSettings) -> bool:
         """Train a candidate and decide about it; returns False where the time was up before."""
-        context, started, expected = self._context, time.monotonic(), self._chooser.seconds(member, self._tried)
-        store, ledger, competition = context.store, context.ledger, context.competition
+        began, expected = time.monotonic(), self._chooser.seconds(member, self._tried)
         left = format_duration(self._limits.budget.left)
-        context.board.log(f"next: {member.name}, about {format_duration(expected)}; {left} left")
-        experiment = self.grown(member)
-        self._begin(experiment)
-        plan = plan_folds([member], ledger, competition, store)
-        live = LiveBlend(store, experiment, context.board)
-        training = Training(context, plan, self._pixels, Limits(self._limits.timeout), live.fold_stored)
-        train_folds(training, RunLog(store))
-        logits = self._logits(member)
-        if logits is None and context.engine.time_is_up:
+        self._context.board.log(f"next: {member.name}, about {format_duration(expected)}; {left} left")
+        trained = self._train(self._context, [member], self.grown(member))
+        if not trained and self._context.engine.time_is_up:
             return False
-        self._note(member, logits, expected, time.monotonic() - started, self._now())
+        self._chooser.measured(member)
+        offered = self._selection.offer(self._logits([member])[0]) if trained else None
+        self._add_new(member.name, offered, expected, began)
         return True
 
     def _try_cut(self) -> bool:
         """Train the members that were kept on a further cut of the folds, if there is time; return whether it helps."""
         members = [member for member, step in self._tried if step.outcome == "kept"]
-        context, number, started = self._context, self._cuts, time.monotonic()
+        context, cuts, began = self._context, self._cuts + 1, time.monotonic()
         expected = self._chooser.seconds_of_cut(members)
         if not members or not self._chooser.fits(expected) or context.engine.time_is_up:
             return False
-        context.board.log(f"next: cut {number + 1} of the folds, about {format_duration(expected)}")
-        before = self.grown()
-        self._cuts += 1
-        experiment = self.grown()
-        self._begin(experiment)
-        live = LiveBlend(context.store, experiment, context.board)
-        timeout = self._limits.timeout
-        if not train_cut(context, experiment, members, self._pixels, number, timeout, live.fold_stored):
-            self._cuts -= 1
-            self._begin(before)
+        context.board.log(f"next: cut {cuts} of the folds, about {format_duration(expected)}")
+        ledger, store = ledger_of_cut(context.ledger, self._cuts), store_of_cut(context.store, self._cuts)
+        if not self._train(replace(context, ledger=ledger, store=store), members, self.grown(cuts=cuts)):
+            self._begin(self.grown())
             return False
-        step = self._selection.replace(averaged_logits(context, experiment, members))
-        self._cuts -= not step.helps
-        outcome: Literal["kept", "dropped"] = "kept" if step.helps else "dropped"
-        name = f"cut {number + 1} of the folds"
-        self._add(name, outcome, step, expected, time.monotonic() - started, self._now())
+        step = self._selection.replace(self._logits(members, cuts))
+        self._cuts += step.helps
+        self._add_new(f"cut {cuts} of the folds", step, expected, began)
         return step.helps
 
-    def _note(
-        self, member: MemberSettings, logits: Logits | None, expected: float, seconds: float, after: float
-    ) -> None:
-        """Keep a member if the blend gains by it, and note the step; without logits it has failed."""
-        found = None if logits is None else self._selection.offer(logits)
-        outcome: Literal["kept", "dropped", "failed"] = (
-            "failed" if found is None else "kept" if found.helps else "dropped"
-        )
-        self._tried.append((member, self._add(member.name, outcome, found, expected, seconds, after)))
+    def _train(self, context: RunContext, members: Sequence[MemberSettings], experiment: Experiment) -> bool:
+        """Train members in the store of a cut, as a part of an experiment; returns whether all folds are stored."""
+        self._begin(experiment)
+        if context.store is not self._context.store:
+            begin_store(context.store, experiment, context.ledger, context.competition)
+        live = LiveBlend(self._context.store, experiment, context.board)
+        return train_all_folds(context, members, self._pixels, self._limits.timeout, live.fold_stored)
 
-    def _add(
-        self,
-        name: str,
-        outcome: Literal["kept", "dropped", "failed"],
-        found: Step | None,
-        expected: float,
-        seconds: float,
-        after: float,
-    ) -> GrowthStep:
+    def _add_new(self, name: str, found: Step | None, expected: float, began: float) -> None:
+        """Add a step of this run, log it and store it."""
+        step = self._add(name, found, expected, time.monotonic() - began, self._now())
+        self._context.board.log(step.line())
+        self._save()
+
+    def _add(self, name: str, found: Step | None, expected: float, seconds: float, after: float) -> GrowthStep:
+        """Add a step; without what was found it has failed."""
         losses = self._selection.losses
         step = GrowthStep(
             member=name,
-            outcome=outcome,
+            outcome="failed" if found is None else "kept" if found.helps else "dropped",
             expected=expected,
             seconds=seconds,
             gain=0.0 if found is None else found.gain,
@@ -213,18 +199,18 @@ class Growing:
             after=after,
         )
         self.growth.steps.append(step)
-        if self._is_new:
-            self._context.board.log(step.line())
-            self._save()
         return step
 
-    def _logits(self, member: MemberSettings) -> Logits | None:
-        """Return the out-of-fold logits of a member; None if a fold of it is missing."""
+    def _is_trained(self, member: MemberSettings) -> bool:
         context = self._context
-        if plan_folds([member], context.ledger, context.competition, context.store).missing:
-            return None
-        predictions = load_predictions(context.store, self._experiment.model_copy(update={"members": (member,)}))
-        return predictions.oof_logits[:, predictions.members.index(member.name)]
+        return not plan_folds([member], context.ledger, context.competition, context.store).missing
+
+    def _logits(self, members: Sequence[MemberSettings], cuts: int = 1) -> list[Logits]:
+        """Return the out-of-fold logits of members, each the mean over cuts of the folds."""
+        folds = self._experiment.folds.model_copy(update={"repeats": cuts})
+        experiment = self._experiment.model_copy(update={"members": tuple(members), "folds": folds})
+        predictions = load_predictions(self._context.store, experiment)
+        return [predictions.oof_logits[:, predictions.members.index(member.name)] for member in members]
 
     def _begin(self, experiment: Experiment) -> None:
         begin_store(self._context.store, experiment, self._context.ledger, self._context.competition)
@@ -235,5 +221,4 @@ class Growing:
 
     def _save(self) -> None:
         """Store the steps so far."""
-        growth = Growth(self.growth.steps, self._now(), self.growth.why)
-        growth.write(self._context.store)
+        Growth(self.growth.steps, self._now(), self.growth.why).write(self._context.store)

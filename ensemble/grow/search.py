@@ -1,4 +1,4 @@
-"""The study of a search: which settings are tried next, which trials are given up, and what became of each.
+"""The study of a search: which settings are tried next, which trials are pruned, and what became of each.
 
 Optuna keeps it, in SQLite or in any storage that several drivers reach. Its sampler is seeded for each trial, so
 that a search that was interrupted goes on as it would have.
@@ -18,14 +18,14 @@ from ensemble.core.errors import UserError
 from ensemble.grow.space import Values, current_values, distributions, from_optuna, to_optuna
 
 _RANDOM: Final = 8  # trials before the sampler learns from them
-_FIRST: Final = 5  # finished trials before others are given up
+_FIRST: Final = 5  # finished trials before others are pruned
 _OWNER, _CAUSE = "owner", "cause"  # attributes of a trial
 _FIXED: Final = "fixed_params"  # where Optuna keeps the values of a trial that was queued
 _WORDS: Final = {
     TrialState.WAITING: "waiting",
     TrialState.RUNNING: "interrupted",
     TrialState.COMPLETE: "finished",
-    TrialState.PRUNED: "given up",
+    TrialState.PRUNED: "pruned",
     TrialState.FAIL: "failed",
 }
 _ENDED: Final = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -66,25 +66,29 @@ class Search:
             except Exception as error:  # of Optuna, SQLAlchemy or a driver of a database
                 reason = " ".join(str(error).split())[:200]
                 raise UserError(f"the storage of the search, {storage}, cannot be opened ({reason})") from None
-            if all(self._is_over(trial) for trial in self._with_values(self._configured)):
+            self._interrupted = [trial for trial in self._trials(TrialState.RUNNING) if self._is_own(trial)]
+            if not any(self._will_do(trial) for trial in self._trials() if self._is_configured(trial)):
                 self._study.enqueue_trial(self._configured)
-        self._interrupted = [trial for trial in self._of_state(TrialState.RUNNING) if self._is_own(trial)]
 
     def __len__(self) -> int:
         """Return how many trials have ended, by any driver."""
-        return len(self._study.get_trials(deepcopy=False, states=_ENDED))
+        return len(self._trials(*_ENDED))
+
+    @property
+    def has_queued(self) -> bool:
+        """Whether the trial of the config waits, or trials that were interrupted: these are run in any case."""
+        return bool(self._interrupted or self._trials(TrialState.WAITING))
 
     def counts(self) -> dict[str, int]:
-        """Return how many trials were finished, given up, and failed."""
-        states = [trial.state for trial in self._study.get_trials(deepcopy=False)]
-        names = ("finished", "given_up", "failed")
-        return {name: states.count(state) for name, state in zip(names, _ENDED, strict=True)}
+        """Return how many trials were finished, pruned, and failed."""
+        states = [trial.state for trial in self._trials()]
+        return {_WORDS[state]: states.count(state) for state in _ENDED}
 
     def next(self) -> optuna.Trial:
         """Return the next trial: one that was interrupted, or one with new settings."""
         if self._interrupted:
             return optuna.Trial(self._study, self._interrupted.pop(0)._trial_id)  # the number is no identifier
-        number = len(self._study.get_trials(deepcopy=False))
+        number = len(self._trials())
         with quiet_optuna():
             self._study.sampler = optuna.samplers.TPESampler(
                 seed=self._seed + number, n_startup_trials=_RANDOM, multivariate=True, constant_liar=True
@@ -97,18 +101,18 @@ class Search:
         """Return the settings of a trial."""
         return from_optuna(self._member, trial.params)
 
-    def is_hopeless(self, trial: optuna.Trial, fold: int, loss: float) -> bool:
+    def should_prune(self, trial: optuna.Trial, fold: int, loss: float) -> bool:
         """Note the loss of a trial up to a fold, and return whether the trial is worse than most others were there."""
         with quiet_optuna():
             trial.report(loss, fold)
-            return trial.params != self._configured and trial.should_prune()  # all are compared with those
+            return trial.params != self._configured and trial.should_prune()  # all are compared with the config's
 
     def finish(self, trial: optuna.Trial, loss: float) -> None:
         """Note the loss of a trial on all folds."""
         self._tell(trial, loss)
 
-    def give_up(self, trial: optuna.Trial) -> None:
-        """Note that a trial was given up."""
+    def prune(self, trial: optuna.Trial) -> None:
+        """Note that a trial was pruned."""
         self._tell(trial, state=TrialState.PRUNED)
 
     def fail(self, trial: optuna.Trial, cause: str) -> None:
@@ -118,13 +122,11 @@ class Search:
 
     def best(self) -> optuna.trial.FrozenTrial | None:
         """Return the finished trial of least loss, the first of equal ones; None if none is finished."""
-        finished = self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        return min(finished, key=lambda trial: (trial.value, trial.number), default=None)
+        return min(self._trials(TrialState.COMPLETE), key=lambda trial: (trial.value, trial.number), default=None)
 
     def configured(self) -> optuna.trial.FrozenTrial | None:
         """Return the trial of the member as it is in the config; None if it is not finished."""
-        trials = self._with_values(self._configured)
-        return next((trial for trial in trials if trial.state == TrialState.COMPLETE), None)
+        return next((trial for trial in self._trials(TrialState.COMPLETE) if self._is_configured(trial)), None)
 
     def table(self) -> list[dict[str, Any]]:
         """Return all trials as plain data: number, state, loss, values, losses up to each fold, cause of a failure."""
@@ -137,12 +139,12 @@ class Search:
                 "losses": list(trial.intermediate_values.values()),
                 "cause": trial.user_attrs.get(_CAUSE, ""),
             }
-            for trial in self._study.get_trials(deepcopy=False)
+            for trial in self._trials()
         ]
 
     def importances(self) -> dict[str, float]:
         """Return the share of the variance of the losses that each setting explains (fANOVA, Hutter et al., 2014)."""
-        losses = {trial.value for trial in self._of_state(TrialState.COMPLETE)}
+        losses = {trial.value for trial in self._trials(TrialState.COMPLETE)}
         if len(losses) < 2:  # there is no variance to explain
             return {}
         with quiet_optuna(), suppress(RuntimeError, ValueError):
@@ -150,22 +152,21 @@ class Search:
             return dict(optuna.importance.get_param_importances(self._study, evaluator=evaluator))
         return {}
 
-    def _of_state(self, state: TrialState) -> list[optuna.trial.FrozenTrial]:
-        return self._study.get_trials(deepcopy=False, states=(state,))
+    def _trials(self, *states: TrialState) -> list[optuna.trial.FrozenTrial]:
+        """Return the trials of some states, or all."""
+        return self._study.get_trials(deepcopy=False, states=states or None)
 
-    def _with_values(self, values: Values) -> list[optuna.trial.FrozenTrial]:
-        """Return the trials of these values, those that wait included."""
-        trials = self._study.get_trials(deepcopy=False)
-        return [trial for trial in trials if values in (trial.params, trial.system_attrs.get(_FIXED))]
+    def _is_configured(self, trial: optuna.trial.FrozenTrial) -> bool:
+        return self._configured in (trial.params, trial.system_attrs.get(_FIXED))
 
     def _is_own(self, trial: optuna.trial.FrozenTrial) -> bool:
         """Return whether this driver began a trial; without an owner it was killed as it began."""
         owner = trial.user_attrs.get(_OWNER)
         return owner == self._owner or (owner is None and not self._shared)
 
-    def _is_over(self, trial: optuna.trial.FrozenTrial) -> bool:
-        """Return whether a trial has ended without a loss."""
-        return trial.state in (TrialState.PRUNED, TrialState.FAIL)
+    def _will_do(self, trial: optuna.trial.FrozenTrial) -> bool:
+        """Return whether a trial has a loss, or will have one: another driver may never come back to its own."""
+        return trial.state in (TrialState.COMPLETE, TrialState.WAITING) or trial in self._interrupted
 
     def _tell(self, trial: optuna.Trial, value: float | None = None, state: TrialState | None = None) -> None:
         with quiet_optuna():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -49,16 +48,22 @@ def current_values(member: MemberSettings) -> Values:
 
 def with_values(member: MemberSettings, values: Mapping[str, Any], name: str) -> MemberSettings:
     """Return a member of that name with other values."""
-    settings = copy.deepcopy(member.model_dump(mode="json"))
+    settings = member.model_dump(mode="json")
     for path, value in values.items():
         holder, key = _holder(member, settings, path)
         holder[key] = value
     return MemberSettings.model_validate({**settings, "name": name, "tune": {}})
 
 
+def with_each_choice(member: MemberSettings) -> list[MemberSettings]:
+    """Return the member with each value that is listed in its space, one at a time."""
+    spaces = [(path, space) for path, space in member.tune.items() if isinstance(space, Choices)]
+    return [with_values(member, {path: value}, member.name) for path, space in spaces for value in space.choices]
+
+
 def without_values(member: MemberSettings, paths: Iterable[str]) -> dict[str, Any]:
     """Return what determines a member's predictions beside the settings at some paths."""
-    settings = copy.deepcopy(member.model_dump(mode="json"))
+    settings = member.model_dump(mode="json")
     for path in paths:
         holder, key = _holder(member, settings, path)
         holder[key] = None

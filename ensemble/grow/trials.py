@@ -23,8 +23,8 @@ from ensemble.core.storage.files import write_text
 from ensemble.engine.features.table import FeatureTable, Photographs
 from ensemble.engine.features.tables import FeatureTables
 from ensemble.engine.pipeline import Pipeline
-from ensemble.engine.recipes.code import features_key, recipe_code
-from ensemble.engine.tasks.base import FOLDS, LABELS, PHOTOGRAPHS, Outcome
+from ensemble.engine.recipes.code import features_key
+from ensemble.engine.tasks.base import PHOTOGRAPHS, Outcome
 from ensemble.engine.tasks.failures import Cancelled, Failure
 from ensemble.engine.tasks.features import TableRequest
 from ensemble.engine.tasks.fold import FoldTask
@@ -33,9 +33,11 @@ from ensemble.grow.space import with_values
 from ensemble.store.context import RunContext
 from ensemble.store.record import Provenance
 from ensemble.training.budget import Limits
+from ensemble.training.plan import provenance_of
 
 _CHECKED: Final = 2  # members that are trained on the store's folds after the search
-_SPARE, _CHECK_AT_LEAST = 1.3, 3.0  # of the time that this is likely to take; seconds
+_MORE: Final = 1.3  # of the time that this is likely to take
+_CHECK_AT_LEAST: Final = 3.0  # seconds
 _KEPT: Final = 2  # feature tables in memory that no running trial reads: the next ones may
 
 
@@ -93,10 +95,8 @@ class Trials:
 
     def run(self) -> None:
         """Try settings until the time or the number of trials is up."""
-        engine, ledger = self._context.engine, self._context.ledger
-        for key, array in ((PHOTOGRAPHS, self._photographs.pixels), (LABELS, ledger.labels), (FOLDS, ledger.folds)):
-            engine.share(key, array)
-        engine.deadline = self._limits.budget.deadline
+        self._context.share(self._photographs.pixels)
+        self._context.engine.deadline = self._limits.budget.deadline
         self._pipeline.run(self._refill)
         for request in self._read.values():
             self._tables.forget(request, self._photographs)
@@ -108,23 +108,23 @@ class Trials:
     def _has_room(self) -> bool:
         """Return whether another trial may begin: a trial that would not be finished is not begun."""
         if self._most is not None and len(self._search) + len(self._running) >= self._most:
-            return False
-        return self._limits.budget.left > self._typical + self._check
+            return self._search.has_queued
+        return self._limits.budget.left > self._seconds_of_trial + self._seconds_of_check
 
     @property
-    def _typical(self) -> float:
+    def _seconds_of_trial(self) -> float:
         """Seconds of a trial; 0 where none was finished here."""
         return statistics.median(self._seconds) if self._seconds else 0.0
 
     @property
-    def _check(self) -> float:
+    def _seconds_of_check(self) -> float:
         """Seconds of the check that follows: its folds run side by side."""
-        return max(self._typical * _SPARE * _CHECKED / self._at_once, _CHECK_AT_LEAST)
+        return max(self._seconds_of_trial * _MORE * _CHECKED / self._at_once, _CHECK_AT_LEAST)
 
     def _start(self, trial: optuna.Trial) -> None:
         member = with_values(self._member, self._search.values(trial), f"{self._prefix}-{trial.number}")
         ledger, competition = self._context.ledger, self._context.competition
-        provenance = Provenance(member.recipe, ledger.sha256, competition.sha256, recipe_code(member.recipe))
+        provenance = provenance_of(member, ledger, competition)
         running = self._running[member.name] = _Running(trial, member, provenance, _request(member, self._member.name))
         while (losses := self._stored(running)) is not None:  # by a run that was interrupted
             if self._note(running, losses):
@@ -179,18 +179,19 @@ class Trials:
     def _note(self, running: _Running, losses: Array) -> bool:
         """Note the losses of the rows of a fold; returns whether the trial has ended with it."""
         running.losses.append(losses)
-        hopeless = self._search.is_hopeless(running.trial, running.fold, running.loss)
+        should_prune = self._search.should_prune(running.trial, running.fold, running.loss)
         running.fold += 1
         if running.fold == self._context.ledger.n_folds:
             self._search.finish(running.trial, running.loss)
             self._seconds.append(time.monotonic() - running.started)
-            self._context.engine.deadline = self._limits.budget.deadline - self._check
+            self._context.engine.deadline = self._limits.budget.deadline - self._seconds_of_check
             self._end(running, f"log loss {running.loss:.4f}{self._standing(running)}")
-        elif hopeless:
-            self._search.give_up(running.trial)
-            text = f"given up after {plural(running.fold, 'fold')}: log loss {running.loss:.4f} is worse than most"
+            return True
+        if should_prune:
+            self._search.prune(running.trial)
+            text = f"pruned after {plural(running.fold, 'fold')}: log loss {running.loss:.4f} is worse than most"
             self._end(running, text)
-        return running.member.name not in self._running
+        return should_prune
 
     def _fail(self, running: _Running, failure: Failure, where: str) -> None:
         file = self._context.store.member_folder(running.member.name) / f"{where}.error.txt"

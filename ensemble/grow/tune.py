@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ensemble.audit.pseudo_labels import check_pseudo_labels
-from ensemble.audit.run import Subject
 from ensemble.competition.dataset import Competition
 from ensemble.config.experiment import Experiment
 from ensemble.config.members import MemberSettings
@@ -33,24 +32,21 @@ from ensemble.engine.base import Engine
 from ensemble.engine.choose import engine_maker
 from ensemble.engine.recipes.code import recipe_code
 from ensemble.folds.ledger import FoldLedger
-from ensemble.grow.space import Values, current_values, with_values, without_values
+from ensemble.grow.space import Values, current_values, with_each_choice, with_values, without_values
 from ensemble.store.context import RunContext
 from ensemble.store.grown import BEST, OWNER, RESULT, STUDY, TRIALS, TUNE
 from ensemble.store.oof import OofStore
-from ensemble.store.opening import begin_store, prepare
+from ensemble.store.opening import begin_store, open_store
 from ensemble.store.predictions import load_predictions
 from ensemble.training.budget import Limits
 from ensemble.training.checks import check_members
-from ensemble.training.execute import Training, train_folds
-from ensemble.training.plan import plan_folds
-from ensemble.training.run_log import RunLog
+from ensemble.training.execute import train_all_folds
 
 if TYPE_CHECKING:
     from ensemble.grow.search import Search
 
 _CHECK: Final = "check"  # store of the best settings on the store's folds
 _FAR: Final = 1_000_000  # from the seeds of the store's own folds
-_NAMES: Final = ("best", "as-configured")  # of members in it
 
 
 @dataclass(frozen=True)
@@ -82,28 +78,33 @@ def tune(
     UserError
         The member has nothing to search, or no trial was finished.
     """
-    current_values(member)  # a mistake in the space is an error before anything runs
     make_engine, board = engine_maker(engine_name), ProgressBoard()
-    check_members([member])
+    _check_space(member)
     own = OofStore(store.root / TUNE / member.name, store.feature_cache)
-    with only_writer(own.root, "tune"):
+    with only_writer(store.root, f"{TUNE}-{member.name}"):
         competition = Competition.open(data, experiment.data)
-        pixels, ledger = _folds_of(experiment, competition, store, board)
+        with only_writer(store.root, "train"):
+            pixels, ledger = open_store(experiment, competition, store, board)
         pixels = competition.decode() if pixels is None else pixels
         inner = _begin(experiment, competition, own, ledger)
         with make_engine() as engine:
             context = RunContext(competition, ledger, store, engine, board)
-            check_pseudo_labels([member], Subject(competition, ledger, experiment, store), engine, board, pixels)
+            check_pseudo_labels([member], experiment, context, pixels)
             able = _able(engine, member)
             search = _search(replace(context, ledger=inner, store=own), able, pixels, asked, experiment.folds.seed)
-            write_text(own.root / TRIALS, json.dumps(search.table(), indent=1) + "\n")
             result = _outcome(search, member)
             if result["best"] != result["configured"]:
-                result["ledger"] = _check(context, own, able, result["values"]["best"], pixels, asked)
-        _write(own, member, result)
-    for line in lines(result, own):
+                result["ledger"] = _check(context, own, able, result["values"]["best"], pixels, asked.limits)
+        _write(own, member, search, result)
+    for line in _lines(result, own):
         board.log(line)
     return result
+
+
+def _check_space(member: MemberSettings) -> None:
+    """Build the member with each choice, so that a mistake is an error before anything runs."""
+    current_values(member)
+    check_members([member, *with_each_choice(member)])
 
 
 def inner_ledger(ledger: FoldLedger) -> FoldLedger:
@@ -111,10 +112,10 @@ def inner_ledger(ledger: FoldLedger) -> FoldLedger:
     return ledger.cut_again(ledger.seed + _FAR)
 
 
-def lines(result: dict[str, Any], own: OofStore) -> list[str]:
+def _lines(result: dict[str, Any], own: OofStore) -> list[str]:
     """Return what a search has found, in words."""
     inner, ledger, trials = result["inner"], result["ledger"], result["trials"]
-    counts = f"{plural(trials['finished'], 'trial')} finished, {trials['given_up']} given up, {trials['failed']} failed"
+    counts = f"{plural(trials['finished'], 'trial')} finished, {trials['pruned']} pruned, {trials['failed']} failed"
     if result["best"] == result["configured"]:
         return [f"{counts}: none is better than the settings of the config, log loss {inner['best']:.4f}"]
     found = [
@@ -130,17 +131,6 @@ def lines(result: dict[str, Any], own: OofStore) -> list[str]:
     else:
         found.append("it was not scored on the store's folds to the end: run the same command again")
     return [*found, f"the member with these settings: {own.root / BEST}"]
-
-
-def _folds_of(
-    experiment: Experiment, competition: Competition, store: OofStore, board: ProgressBoard
-) -> tuple[Pixels | None, FoldLedger]:
-    """Return the photographs, if they were decoded, and the folds of the store, which are cut now if need be."""
-    with only_writer(store.root, "train"):
-        pixels, ledger = prepare(experiment, competition, store, board)
-        if not store.exists():
-            begin_store(store, experiment, ledger, competition)
-    return pixels, ledger
 
 
 def _begin(experiment: Experiment, competition: Competition, own: OofStore, ledger: FoldLedger) -> FoldLedger:
@@ -172,8 +162,8 @@ def _search(context: RunContext, member: MemberSettings, pixels: Pixels, asked: 
 
 def _made_of(member: MemberSettings, context: RunContext) -> str:
     """Identify what trials must share to be of one study."""
-    space = {path: each.model_dump(mode="json") for path, each in member.tune.items()}
-    made_of = [context.competition.sha256, context.ledger.sha256, recipe_code(member.recipe), space]
+    codes = sorted({recipe_code(each.recipe) for each in (member, *with_each_choice(member))})
+    made_of = [context.competition.sha256, context.ledger.sha256, codes, member.model_dump(mode="json")["tune"]]
     return digest([without_values(member, member.tune), *made_of])[:12]
 
 
@@ -229,32 +219,26 @@ def _outcome(search: Search, member: MemberSettings) -> dict[str, Any]:
 
 
 def _check(
-    context: RunContext, own: OofStore, member: MemberSettings, best: Values, pixels: Pixels, asked: Asked
+    context: RunContext, own: OofStore, member: MemberSettings, best: Values, pixels: Pixels, limits: Limits
 ) -> dict[str, float]:
     """Return the log losses of the best and the configured settings on the store's folds; empty if time was short."""
-    members = [with_values(member, values, name) for name, values in zip(_NAMES, (best, {}), strict=True)]
+    members = [with_values(member, values, name) for name, values in (("best", best), ("as-configured", {}))]
+    experiment, ledger = own.experiment().model_copy(update={"members": tuple(members)}), context.ledger
     store = OofStore(own.root / _CHECK, context.store.feature_cache)
-    begin_store(store, own.experiment(), context.ledger, context.competition)
+    begin_store(store, experiment, ledger, context.competition)
     context.board.log("scoring the best settings, and those of the config, on the store's folds")
-    context = replace(context, store=store)
-    plan = plan_folds(members, context.ledger, context.competition, store)
-    context.engine.deadline = asked.limits.budget.deadline
-    train_folds(Training(context, plan, pixels, Limits(asked.limits.timeout)), RunLog(store))
-    plan = plan_folds(members, context.ledger, context.competition, store)
-    if plan.missing:
+    context.engine.deadline = limits.budget.deadline
+    if not train_all_folds(replace(context, store=store), members, pixels, limits.timeout):
         return {}
-    predictions = load_predictions(store, own.experiment().model_copy(update={"members": tuple(members)}))
-    losses = {
-        name: float(log_loss(predictions.oof_logits[:, column].astype(np.float64), context.ledger.labels).mean())
-        for column, name in enumerate(predictions.members)
-    }
-    return {"best": losses[_NAMES[0]], "configured": losses[_NAMES[1]]}
+    logits = load_predictions(store, experiment).oof_logits.astype(np.float64)
+    losses = [float(log_loss(column, ledger.labels).mean()) for column in logits.T]
+    return dict(zip(("best", "configured"), losses, strict=True))
 
 
-def _write(own: OofStore, member: MemberSettings, result: dict[str, Any]) -> None:
-    """Write the result, and the member with its best settings, to be put into a config."""
+def _write(own: OofStore, member: MemberSettings, search: Search, result: dict[str, Any]) -> None:
+    """Write the trials, the result, and the member with its best settings, to be put into a config."""
+    write_text(own.root / TRIALS, json.dumps(search.table(), indent=1) + "\n")
     write_text(own.root / RESULT, json.dumps(result, indent=1) + "\n")
     tuned = with_values(member, result["values"]["best"], member.name)
-    space = {path: each.model_dump(mode="json") for path, each in member.tune.items()}
-    entry = {**tuned.model_dump(mode="json", exclude_defaults=True), "tune": space}
+    entry = {**tuned.model_dump(mode="json", exclude_defaults=True), "tune": member.model_dump(mode="json")["tune"]}
     write_text(own.root / BEST, dump_yaml({"members": [entry]}))

@@ -14,7 +14,8 @@ from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.errors import UserError
 from ensemble.grow.tune import Asked, tune
 from ensemble.report.publish import update_report
-from ensemble.store.oof import RECORD, OofStore
+from ensemble.store.oof import OofStore
+from ensemble.store.opening import has_folds
 from ensemble.training.budget import Limits
 from ensemble.training.plan import choose_members
 
@@ -45,5 +46,5 @@ def main(
     asked = Asked(Limits.parse(timeout, budget, started, option="--"), trials, storage)
     store = OofStore(oof / experiment.name)
     tune(experiment, chosen[0], data, store, engine, asked)
-    if any(store.root.glob(f"members/*/fold-*/{RECORD}")):
+    if has_folds(store):
         update_report(store, experiment, ProgressBoard().log)

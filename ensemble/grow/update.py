@@ -6,46 +6,41 @@ has not learned from those of the other folds either: for that it is to be train
 
 from __future__ import annotations
 
-import time
-from collections.abc import Collection
-from contextlib import ExitStack
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.competition.dataset import Competition
 from ensemble.config.experiment import Experiment
-from ensemble.core.arrays import Array, Pixels
+from ensemble.core.arrays import Array
 from ensemble.core.console.durations import format_duration
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.console.text import first_few, plural
 from ensemble.core.errors import UserError
-from ensemble.core.storage.files import Location, files_below, local_copy, move_folder, remove_folder
+from ensemble.core.storage.array_file import ArrayFile
+from ensemble.core.storage.files import Location, files_below
 from ensemble.core.storage.lock import only_writer
+from ensemble.engine.base import Engine
 from ensemble.engine.choose import engine_maker
-from ensemble.engine.features.table import FeatureTable, Photographs
-from ensemble.engine.features.tables import FeatureTables
-from ensemble.engine.pipeline import Pipeline
-from ensemble.engine.recipes.code import recipe_code
-from ensemble.engine.tasks.base import Outcome
-from ensemble.engine.tasks.failures import Failure
 from ensemble.engine.tasks.fold import FoldResult
-from ensemble.engine.tasks.inference import InferenceTask, StoredModel
 from ensemble.folds.extend import extended
 from ensemble.folds.ledger import FoldLedger
-from ensemble.folds.near_duplicates import near_duplicate_groups
+from ensemble.grow.inference import Inference
 from ensemble.store.context import RunContext
-from ensemble.store.oof import STORE_MARKERS, OofStore
-from ensemble.store.opening import begin_store, read_photograph_hashes
-from ensemble.store.predictions import Predictions, load_predictions
-from ensemble.store.record import FoldRecord, Provenance
-from ensemble.stress.robustness.stored_members import StoredMember, find_stored_members
+from ensemble.store.grown import TUNE, searches
+from ensemble.store.oof import OofStore
+from ensemble.store.opening import begin_store, groups_of, has_folds, read_photograph_hashes
+from ensemble.store.predictions import load_predictions
+from ensemble.store.record import FoldRecord
+from ensemble.store.replacing import replace_store, successor
+from ensemble.store.stored_members import StoredMember, find_stored_members
+from ensemble.training.plan import provenance_of
 from ensemble.training.speeds import speeds_of
-
-_NEW = "new photographs"  # key of the shared array
-_UNFINISHED = "~update"
 
 
 @dataclass(frozen=True)
@@ -57,18 +52,14 @@ class _Update:
     competition: Competition
     before: FoldLedger
     ledger: FoldLedger
-    predictions: Predictions
 
-    @property
+    @cached_property
     def new_rows(self) -> NDArray[np.intp]:
         """Rows of the ledger that the old one has not."""
-        old = set(self.before.table["name"])
-        return np.array([row for row, name in enumerate(self.ledger.table["name"]) if name not in old], dtype=np.intp)
+        return np.flatnonzero(~self.ledger.table["name"].isin(self.before.table["name"]))
 
 
-def update(
-    store: OofStore, experiment: Experiment, data: Location, engine_name: str, again: Collection[str] = ()
-) -> None:
+def update(store: OofStore, data: Location, engine_name: str, again: Collection[str] = ()) -> None:
     """Replace a store by one of more labelled photographs; the old one is kept beside it.
 
     Parameters
@@ -81,56 +72,81 @@ def update(
     Raises
     ------
     UserError
-        An old photograph, a label or the test set has changed, or there is nothing new.
+        An old photograph, a label or the test set has changed, or there is nothing new; or somebody else writes to
+        the store.
     """
     make_engine, board = engine_maker(engine_name), ProgressBoard()
-    unknown = sorted(set(again) - {member.name for member in experiment.members})
-    if unknown:
-        raise UserError(f"--again: there is no member {unknown[0]}")
-    once = experiment.model_copy(update={"folds": experiment.folds.model_copy(update={"repeats": 1})})
-    with only_writer(store.root, "train"):
+    with _nobody_else_writes(store):
+        experiment = _experiment_of(store, again)
         competition, before = Competition.open(data, experiment.data), store.ledger()
+        for line in competition.lines():
+            board.log(line)
         _check_old(store, before, competition)
         pixels = competition.decode()
-        ledger = _extended(before, competition, pixels, experiment, board)
-        found = _Update(store, once, competition, before, ledger, load_predictions(store, once))
+        found = _Update(store, experiment, competition, before, _extended(before, competition, pixels, board))
         with make_engine() as engine:
-            able, unable = engine.fit_to_hardware([m for m in once.members if m.name not in again])
-            kept, left_out = find_stored_members(store, able, found.predictions)
-            left_out |= unable | dict.fromkeys(again, "by request") | _of_other_code(store, kept)
-            kept = {name: member for name, member in kept.items() if name not in left_out}
-            _say_costs(found, kept, left_out, board)
-            context = RunContext(competition, ledger, store, engine, board)
-            answers = _Inference(context, pixels.take(found.new_rows), found).run(list(kept.values()))
-        _replace(found, kept, answers)
+            kept, left_out = _what_is_kept(found, engine, again)
+            _log_costs(found, kept, left_out, board)
+            context = RunContext(competition, found.ledger, store, engine, board)
+            inference = Inference(context, pixels.take(found.new_rows), found.ledger.folds[found.new_rows])
+            answers = inference.run(list(kept.values()))
+        _write_successor(found, kept, answers)
+        replace_store(store)
     board.log(
         f"{store.root} is of all photographs now; the old one, with its blend, searches and further cuts of the folds, "
         f"is beside it, {store.name}~..."
     )
-    board.log("next: ensemble train with the same config and the new data, which trains what was not kept")
+    board.log("next: ensemble train (or grow) with the same config and the new data, which trains what was not kept")
+
+
+@contextmanager
+def _nobody_else_writes(store: OofStore) -> Iterator[None]:
+    """Hold all locks of a store: it will be renamed."""
+    with ExitStack() as locks:
+        for what in ("train", "blend", "robustness", *(f"{TUNE}-{member}" for member in searches(store))):
+            locks.enter_context(only_writer(store.root, what))
+        yield
+
+
+def _experiment_of(store: OofStore, again: Collection[str]) -> Experiment:
+    """Return what the store was last trained for, on its first cut of the folds."""
+    experiment = store.experiment()
+    unknown = sorted(set(again) - {member.name for member in experiment.members})
+    if unknown:
+        raise UserError(f"--again: there is no member {unknown[0]}")
+    if experiment.data.on_size_mismatch == "crop":
+        raise UserError(
+            f"{store.root} is of photographs that were cropped to the smallest one, which new ones may change; train a "
+            "new experiment instead"
+        )
+    return experiment.model_copy(update={"folds": experiment.folds.model_copy(update={"repeats": 1})})
 
 
 def _check_old(store: OofStore, before: FoldLedger, competition: Competition) -> None:
     """Refuse data in which something old has changed."""
-    table, was, now = competition.train, before.table.set_index("name"), read_photograph_hashes(store)
+    table, old, recorded = competition.train, before.table.set_index("name"), read_photograph_hashes(store)
     labels = dict(zip(table.names, table.labels, strict=True))
-    gone = sorted(set(was.index) - set(labels))
-    other = sorted(name for name in was.index if name in labels and labels[name] != was.loc[name, "label"])
-    changed = sorted(name for name, sha in now.items() if competition.contents.get(name, sha) != sha)
+    gone = sorted(set(old.index) - set(labels))
+    other = sorted(name for name in old.index if name in labels and labels[name] != old.loc[name, "label"])
+    changed = sorted(name for name, sha in recorded.items() if competition.contents.get(name, sha) != sha)
     for names, what in ((gone, "no longer there"), (other, "labelled otherwise"), (changed, "another picture")):
         if names:
             raise UserError(f"{competition.source}: {first_few(names)}: {what}; train a new experiment instead")
-    if store.facts()["sample"] != competition.sample.facts():
+    if not recorded:
+        raise UserError(f"{store.root} has not recorded what its photographs were; train a new experiment instead")
+    if _sample(store.facts()["sample"]) != _sample(competition.sample.facts()):
         raise UserError(f"{competition.source}: the sample submission has changed; train a new experiment instead")
-    if len(labels) == len(was):
+    if len(labels) == len(old):
         raise UserError(f"{competition.source} has no photographs that {store.root} has not")
 
 
-def _extended(
-    before: FoldLedger, competition: Competition, pixels: Pixels, experiment: Experiment, board: ProgressBoard
-) -> FoldLedger:
-    table, distance = competition.train, experiment.folds.near_duplicate_distance
-    groups = near_duplicate_groups(table.names, pixels.take(np.arange(len(table.names))), table.groups, distance)
+def _sample(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the facts of a sample without the share of fakes, which rows of unreadable photographs have."""
+    return {**facts, "fixed": sorted(facts.get("fixed", {}))}
+
+
+def _extended(before: FoldLedger, competition: Competition, pixels: ArrayFile, board: ProgressBoard) -> FoldLedger:
+    table, groups = competition.train, groups_of(competition, pixels, before.distance)
     ledger, torn = extended(before, table.names, table.labels, groups)
     if torn:
         board.log(f"{first_few(torn)}: like old photographs of several folds, which may help to recognise them")
@@ -138,6 +154,21 @@ def _extended(
     added = len(ledger.table) - len(before.table)
     board.log(f"{plural(added, 'new photograph')}; the old folds stay, and get {sizes} more")
     return ledger
+
+
+def _what_is_kept(
+    found: _Update, engine: Engine, again: Collection[str]
+) -> tuple[dict[str, StoredMember], dict[str, str]]:
+    """Return the members whose models predict the new photographs, and for the others why they cannot."""
+    store, members = found.store, found.experiment.members
+    able, unable = engine.fit_to_hardware(members)
+    if not has_folds(store):
+        return {}, {}
+    kept, left_out = find_stored_members(store, able, load_predictions(store, found.experiment))
+    learned = [member.name for member in members if member.pseudo_labels is not None]
+    left_out |= unable | dict.fromkeys(learned, "it has learned test photographs, which new ones may be copies of")
+    left_out |= _of_other_code(store, kept) | dict.fromkeys(again, "by request")
+    return {name: member for name, member in kept.items() if name not in left_out}, left_out
 
 
 def _of_other_code(store: OofStore, kept: dict[str, StoredMember]) -> dict[str, str]:
@@ -150,8 +181,8 @@ def _of_other_code(store: OofStore, kept: dict[str, StoredMember]) -> dict[str, 
     }
 
 
-def _say_costs(found: _Update, kept: dict[str, StoredMember], left_out: dict[str, str], board: ProgressBoard) -> None:
-    """Say what is kept, what must be trained again, and what that costs."""
+def _log_costs(found: _Update, kept: dict[str, StoredMember], left_out: dict[str, str], board: ProgressBoard) -> None:
+    """Log what is kept, what must be trained again, and what that costs."""
     more = len(found.ledger.table) / len(found.before.table)
     speeds = speeds_of(found.store, list(left_out), found.before.n_folds)
     for member in kept.values():
@@ -171,76 +202,17 @@ def _say_costs(found: _Update, kept: dict[str, StoredMember], left_out: dict[str
         board.log(f"  {name}: to be trained again ({reason}){cost}")
 
 
-class _Inference:
-    """Applies each fold's model to the new photographs of the fold."""
-
-    def __init__(self, context: RunContext, pixels: Pixels, found: _Update) -> None:
-        self._context, self._found = context, found
-        self._photographs = Photographs(pixels, _NEW)
-        self._folds = found.ledger.folds[found.new_rows]
-        self._pipeline = Pipeline(context.engine, context.board)
-        self._tables = FeatureTables(self._pipeline, context.store.feature_cache)
-        self._copies = ExitStack()
-        self._answers: dict[tuple[str, int], Array] = {}
-
-    def run(self, members: list[StoredMember]) -> dict[tuple[str, int], Array]:
-        """Return the probabilities of fake of a fold's new photographs, by member and fold.
-
-        Raises
-        ------
-        UserError
-            A model or its features failed.
-        """
-        self._context.engine.share(_NEW, self._photographs.pixels)
-        with self._copies:
-            for member in members:
-                if member.request is None:
-                    self._submit(member, _NEW)
-                else:
-                    self._tables.request(member.request, self._photographs, partial(self._table_done, member))
-            self._pipeline.run()
-        return self._answers
-
-    def _table_done(self, member: StoredMember, found: FeatureTable | Failure) -> None:
-        if isinstance(found, Failure):
-            raise UserError(f"{member.name}: its features raised {found.cause}; name it with --again")
-        self._submit(member, found.name)
-
-    def _submit(self, member: StoredMember, table: str) -> None:
-        tasks = []
-        for fold in member.checksums:
-            folder = self._copies.enter_context(local_copy(member.model_folder(self._found.store, fold)))
-            model = StoredModel(member.member, fold, member.code, str(folder))
-            tasks.append(InferenceTask(model, table, np.flatnonzero(self._folds == fold), _NEW))
-        self._pipeline.submit([task for task in tasks if len(task.rows)], self._model_done)
-
-    def _model_done(self, outcome: Outcome) -> None:
-        task = outcome.task
-        assert isinstance(task, InferenceTask)  # noqa: S101  no others were submitted
-        name = task.model.member.name
-        if outcome.failure:
-            raise UserError(f"{name}: its model raised {outcome.failure.cause}; name it with --again")
-        self._answers[name, task.model.fold] = outcome.value
-
-
-def _replace(found: _Update, kept: dict[str, StoredMember], answers: dict[tuple[str, int], Array]) -> None:
-    """Write the store of all photographs, then put it in the place of the old one."""
-    store, competition = found.store, found.competition
-    made = OofStore(store.root.with_name(f"{store.name}{_UNFINISHED}"), store.feature_cache)
-    if made.root.exists():  # of an update that was interrupted
-        remove_folder(made.root)
+def _write_successor(found: _Update, kept: dict[str, StoredMember], answers: dict[tuple[str, int], Array]) -> None:
+    """Write the store of all photographs."""
+    store, competition, made = found.store, found.competition, successor(found.store)
     begin_store(made, store.experiment(), found.ledger, competition)
     for name, member in kept.items():
-        recipe = member.member.recipe
-        provenance = Provenance(recipe, found.ledger.sha256, competition.sha256, recipe_code(recipe))
+        provenance = provenance_of(member.member, found.ledger, competition)
         for fold in range(found.ledger.n_folds):
             record = store.record(name, fold)
             assert record is not None  # noqa: S101  it is a stored member's
             result = _result(found, record, answers.get((name, fold), np.empty(0)))
             made.write(result, provenance, found.ledger, competition.sample, record.seconds_features_per_photograph)
-    aside = store.root.with_name(f"{store.name}~{time.strftime('%Y%m%d-%H%M%S')}")
-    move_folder(store.root, aside, *STORE_MARKERS)
-    move_folder(made.root, store.root, *STORE_MARKERS)
 
 
 def _result(found: _Update, record: FoldRecord, new: Array) -> FoldResult:
@@ -269,6 +241,6 @@ def _result(found: _Update, record: FoldRecord, new: Array) -> FoldResult:
         threads=record.threads,
         versions=record.versions,
         model={name: read() for name, _, read in files_below(folder, lambda _: True)},
-        model_note=f"learned from {learned:,} photographs, before others arrived",
+        model_note=record.model_note or f"learned from {learned:,} photographs, before others arrived",
         history=record.history,
     )

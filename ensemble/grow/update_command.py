@@ -23,5 +23,5 @@ def main(
     ] = "",
 ) -> None:
     """Take more labelled photographs into a store: its folds stay, and stored models predict the new ones."""
-    found, experiment = find_store(store, oof, say)
-    update(found, experiment, data, engine, [name.strip() for name in again.split(",") if name.strip()])
+    found, _ = find_store(store, oof, say)
+    update(found, data, engine, [name.strip() for name in again.split(",") if name.strip()])

@@ -27,8 +27,6 @@ def cut(config: ConfigArgument, data: DataOption = Path("data"), oof: OofOption 
     store = OofStore(oof / experiment.name)
     with only_writer(store.root, "train"):
         competition = Competition.open(data, experiment.data)
-        for line in competition.lines():
-            board.log(line)
         _, ledger = prepare(experiment, competition, store, board)
         begin_store(store, experiment, ledger, competition)
     board.log(f"{store.root}: {_summary(ledger)}")

@@ -1,11 +1,13 @@
-"""What searches and growing ensembles leave in a store, by the names of their files."""
+"""What searches and growing ensembles leave in a store."""
 
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Literal
 
-from ensemble.core.storage.files import Location
+from ensemble.core.console.durations import format_duration
+from ensemble.core.storage.files import Location, write_text
 from ensemble.store.oof import OofStore
 
 TUNE: Final = "tune"  # folder of the store, with one for each member that was tuned
@@ -29,10 +31,61 @@ def read_search(folder: Location) -> tuple[dict[str, Any], list[dict[str, Any]]]
     return (result, trials) if result.get("values") and trials else None
 
 
-def read_steps(store: OofStore) -> dict[str, Any]:
-    """Return `steps`, `seconds` and `why` of `ensemble grow`; without steps if there are none, or none can be read."""
-    try:
-        found = dict(json.loads((store.root / STEPS).read_text(encoding="utf-8")))
-        return {"steps": list(found["steps"]), "seconds": float(found["seconds"]), "why": str(found["why"])}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {"steps": [], "seconds": 0.0, "why": ""}
+@dataclass(frozen=True)
+class GrowthStep:
+    """One candidate.
+
+    Attributes
+    ----------
+    expected : float
+        Seconds that it was expected to take.
+    seconds : float
+        That it took, decision included; 0 where an earlier run had trained it.
+    gain, standard_error : float
+        By how much the held-out log loss of the blend fell, and its paired standard error; 0 where it failed.
+    log_loss, accuracy : float
+        Of the blend after the step, out-of-fold: chosen by these scores, so optimistic.
+    after : float
+        Seconds since the ensemble began to grow, over all runs.
+    """
+
+    member: str
+    outcome: Literal["kept", "dropped", "failed"]
+    expected: float
+    seconds: float
+    gain: float
+    standard_error: float
+    log_loss: float
+    accuracy: float
+    after: float
+
+    def line(self) -> str:
+        """Return the step in words."""
+        took = format_duration(self.seconds)
+        if self.outcome == "failed":
+            return f"{self.member} FAILED, {took}"
+        gain = f"log loss {-self.gain:+.4f} ± {self.standard_error:.4f}"
+        blended = f"the blend so far: {self.log_loss:.4f}, accuracy {self.accuracy:.4f}"
+        return f"{self.member} {self.outcome}: {gain}, {took}; {blended}"
+
+
+@dataclass
+class Growth:
+    """All steps, in their order, and why the last run ended."""
+
+    steps: list[GrowthStep] = field(default_factory=list)
+    seconds: float = 0.0
+    why: str = ""
+
+    @classmethod
+    def read(cls, store: OofStore) -> Growth:
+        """Return what a store has of them; no steps if there are none, or they cannot be read."""
+        try:
+            found = json.loads((store.root / STEPS).read_text(encoding="utf-8"))
+            return cls([GrowthStep(**step) for step in found["steps"]], float(found["seconds"]), str(found["why"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return cls()
+
+    def write(self, store: OofStore) -> None:
+        """Store them."""
+        write_text(store.root / STEPS, json.dumps(asdict(self), indent=1) + "\n")

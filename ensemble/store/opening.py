@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -17,10 +16,11 @@ from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.console.text import first_few
 from ensemble.core.errors import UserError
 from ensemble.core.storage.array_file import ArrayFile
-from ensemble.core.storage.files import Location, location, move_folder, write_text
+from ensemble.core.storage.files import Location, location, write_text
 from ensemble.folds.extend import is_extension_of
 from ensemble.folds.ledger import ALGORITHM, FoldLedger
-from ensemble.store.oof import STORE_MARKERS, OofStore
+from ensemble.store.oof import RECORD, OofStore
+from ensemble.store.replacing import finish_replacing, move_aside
 
 PHOTOGRAPHS_FILE = "photographs.json"  # sha256 of each, by split and name
 
@@ -42,6 +42,8 @@ def find_store(
         named = _newest(oof)
         log(f"newest: {named}")
     by_name = oof / str(named)
+    for place in (named, by_name):
+        finish_replacing(OofStore(place))
     if not named.exists() and by_name.is_dir():
         named = by_name
     if named.is_dir():
@@ -51,6 +53,7 @@ def find_store(
         store = OofStore(oof / config.name)
     else:
         raise UserError(f"there is no store, config or name {named}; {_known_stores(oof)}")
+    finish_replacing(store)
     if not store.exists():
         raise UserError(
             f"{store.root} is no store of an experiment; run ensemble train (or ensemble folds cut) first; "
@@ -74,7 +77,12 @@ def _newest(oof: Location) -> Location:
 def prepare(
     experiment: Experiment, competition: Competition, store: OofStore, board: ProgressBoard
 ) -> tuple[ArrayFile | None, FoldLedger]:
-    """Load the ledger of the store if data and settings are the same; otherwise decode the photographs and cut one."""
+    """Load the ledger of the store if data and settings are the same; otherwise decode the photographs and cut one.
+
+    What was read, and how names were matched, is logged.
+    """
+    for line in competition.lines():
+        board.log(line)
     pixels = None
     ledger = known_ledger(experiment, competition, store)
     if ledger is None:
@@ -84,22 +92,40 @@ def prepare(
     return pixels, ledger
 
 
+def open_store(
+    experiment: Experiment, competition: Competition, store: OofStore, board: ProgressBoard
+) -> tuple[ArrayFile | None, FoldLedger]:
+    """Prepare, and begin the store unless it is there: what trains next decides whether its config is the store's."""
+    pixels, ledger = prepare(experiment, competition, store, board)
+    if not store.exists():
+        begin_store(store, experiment, ledger, competition)
+    return pixels, ledger
+
+
 def cut(experiment: Experiment, competition: Competition) -> tuple[ArrayFile, FoldLedger]:
     """Decode all photographs and cut the folds of the training rows."""
+    pixels, table = competition.decode(), competition.train
+    groups = groups_of(competition, pixels, experiment.folds.near_duplicate_distance)
+    return pixels, FoldLedger.cut(table.names, table.labels, groups, experiment.folds)
+
+
+def groups_of(competition: Competition, pixels: ArrayFile, distance: int) -> list[str]:
+    """Return the groups of the training photographs: those of the table, joined by near-duplicates."""
     from ensemble.folds.near_duplicates import near_duplicate_groups  # takes 0.25 s; only new folds need it
 
-    pixels = competition.decode()
-    table, settings = competition.train, experiment.folds
-    groups = near_duplicate_groups(
-        table.names, pixels.take(np.arange(len(table.names))), table.groups, settings.near_duplicate_distance
-    )
-    return pixels, FoldLedger.cut(table.names, table.labels, groups, settings)
+    table = competition.train
+    return near_duplicate_groups(table.names, pixels.take(np.arange(len(table.names))), table.groups, distance)
 
 
 def begin_store(store: OofStore, experiment: Experiment, ledger: FoldLedger, competition: Competition) -> None:
     """Write the config, the folds, and what the competition is; finished folds stay as they are."""
     store.begin(experiment, ledger, competition.sample, facts_of(competition))
     write_photograph_hashes(store, competition)
+
+
+def has_folds(store: OofStore) -> bool:
+    """Return whether a member has finished a fold."""
+    return any(store.root.glob(f"members/*/fold-*/{RECORD}"))
 
 
 def facts_of(competition: Competition) -> dict[str, Any]:
@@ -171,7 +197,7 @@ def _other_photographs(store: OofStore, competition: Competition) -> str:
 
 def set_aside(store: OofStore, ledger: FoldLedger, competition: Competition, board: ProgressBoard) -> None:
     """Rename a store with finished folds of other data or another ledger, so that they are not overwritten."""
-    if not any(store.root.glob("members/*/fold-*")):
+    if not has_folds(store):
         return
     try:
         rows = ledger.difference(store.ledger())
@@ -179,6 +205,5 @@ def set_aside(store: OofStore, ledger: FoldLedger, competition: Competition, boa
         rows = str(error)
     parts = [part for part in (rows, _other_photographs(store, competition)) if part]
     difference = "; ".join(parts) or "the photographs themselves changed"
-    aside = store.root.with_name(f"{store.name}~{time.strftime('%Y%m%d-%H%M%S')}")
-    move_folder(store.root, aside, *STORE_MARKERS)
+    aside = move_aside(store)
     board.log(f"the data or folds changed ({difference}); the finished work was moved to {aside}")

@@ -20,7 +20,7 @@ from ensemble.core.metrics.scores import to_logits, to_probabilities
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.oof import OofStore
 from ensemble.store.record import PREDICTIONS, FoldRecord
-from ensemble.store.repeats import averaged, cut_of
+from ensemble.store.repeats import averaged, store_of_cut
 
 Spread = list[tuple[float, float]]
 BY_REQUEST = "by request"  # why a member is left out
@@ -113,7 +113,7 @@ def load_predictions(store: OofStore, experiment: Experiment | None = None) -> P
     experiment = experiment or store.experiment()
     first, others = _load_cut(store, experiment), list[Predictions]()
     for number in range(1, experiment.folds.repeats):
-        cut = cut_of(store, number)
+        cut = store_of_cut(store, number)
         with suppress(UserError):  # no member has a fold there yet
             if cut.exists():
                 others.append(_load_cut(cut, experiment))

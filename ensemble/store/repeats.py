@@ -25,7 +25,7 @@ _ROWS = ["name", "label", "group"]
 Value = TypeVar("Value")
 
 
-def cut_of(store: OofStore, number: int) -> OofStore:
+def store_of_cut(store: OofStore, number: int) -> OofStore:
     """Return the store of a cut; number 0 is the store itself."""
     return OofStore(store.root / REPEATS / str(number), store.feature_cache) if number else store
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from ensemble.config.members import MemberSettings
@@ -18,7 +18,7 @@ from ensemble.engine.features.tables import FeatureTables, Read
 from ensemble.engine.pipeline import Pipeline
 from ensemble.engine.recipes.code import features_key
 from ensemble.engine.resources import Job, requested
-from ensemble.engine.tasks.base import FOLDS, LABELS, PHOTOGRAPHS, Outcome, Task
+from ensemble.engine.tasks.base import PHOTOGRAPHS, Outcome, Task
 from ensemble.engine.tasks.failures import Cancelled, Failure
 from ensemble.engine.tasks.features import TableRequest
 from ensemble.engine.tasks.fold import FoldResult
@@ -26,7 +26,7 @@ from ensemble.store.context import RunContext
 from ensemble.training.budget import UNLIMITED, Limits
 from ensemble.training.member_run import MemberRun, member_run
 from ensemble.training.pilots import run_pilots
-from ensemble.training.plan import Plan
+from ensemble.training.plan import Plan, plan_folds
 from ensemble.training.run_log import RunLog
 from ensemble.training.selection import Selection, all_jobs, by_gain
 from ensemble.training.speeds import speeds_of
@@ -69,9 +69,8 @@ class Training:
 
     def run(self) -> bool:
         """Bring every missing fold into the store that the budget has room for; returns whether none of them failed."""
-        engine, board, ledger = self.context.engine, self.context.board, self.context.ledger
-        for key, array in ((PHOTOGRAPHS, self._photographs.pixels), (LABELS, ledger.labels), (FOLDS, ledger.folds)):
-            engine.share(key, array)
+        engine, board = self.context.engine, self.context.board
+        self.context.share(self.pixels)
         with board:
             for request, read in self._first:  # of equal urgency, what is queued first goes first
                 self.tables.request(request, self._photographs, partial(self._first_done, request, read))
@@ -270,3 +269,22 @@ def train_folds(training: Training, run_log: RunLog) -> bool:
     finally:
         context = training.context
         run_log.write(context.engine, context.board.slots, training.plan, training.pipeline.history)
+
+
+def train_all_folds(
+    context: RunContext,
+    members: Sequence[MemberSettings],
+    pixels: Pixels,
+    timeout: float = math.inf,
+    on_stored: Callable[[], None] = lambda: None,
+) -> bool:
+    """Train the missing folds of members, without a budget; returns whether all their folds are stored."""
+
+    def planned() -> Plan:
+        return plan_folds(list(members), context.ledger, context.competition, context.store)
+
+    plan = planned()
+    if not plan.missing:
+        return True
+    train_folds(Training(context, plan, pixels, Limits(timeout), on_stored), RunLog(context.store))
+    return not planned().missing

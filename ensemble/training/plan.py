@@ -55,11 +55,16 @@ def choose_members(experiment: Experiment, names: str) -> list[MemberSettings]:
     return [known[name] for name in requested] if requested else list(experiment.members)
 
 
+def provenance_of(member: MemberSettings, ledger: FoldLedger, competition: Competition) -> Provenance:
+    """Return what a fold of a member is made of, as it would be trained now."""
+    return Provenance(member.recipe, ledger.sha256, competition.sha256, recipe_code(member.recipe))
+
+
 def plan_folds(members: list[MemberSettings], ledger: FoldLedger, competition: Competition, store: OofStore) -> Plan:
     """Compare the store with the experiment."""
     plan = Plan([], [], {}, [], {})
     for member in members:
-        provenance = Provenance(member.recipe, ledger.sha256, competition.sha256, recipe_code(member.recipe))
+        provenance = provenance_of(member, ledger, competition)
         plan.provenance[member.name] = provenance
         plan.features[member.name] = features_key(member.features) if member.features else None
         for fold in range(ledger.n_folds):

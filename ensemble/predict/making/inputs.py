@@ -19,8 +19,8 @@ from ensemble.store.oof import OofStore
 from ensemble.store.opening import competition_of
 from ensemble.store.predictions import Predictions, load_predictions
 from ensemble.store.results import current_manifest
+from ensemble.store.stored_members import StoredMember, find_stored_members
 from ensemble.stress.robustness.honest_blend import HonestBlend, fit_honest_blend
-from ensemble.stress.robustness.stored_members import StoredMember, find_stored_members
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from ensemble.predict.bundle.linear import LINEAR
 from ensemble.predict.bundle.manifest import Blend, Doubt, Member, Reader
 from ensemble.predict.making.linear import linear_model_file
 from ensemble.store.oof import OofStore
-from ensemble.stress.robustness.stored_members import StoredMember
+from ensemble.store.stored_members import StoredMember
 
 Size = tuple[int, int]
 Log = Callable[[str], None]

@@ -21,7 +21,7 @@ from ensemble.core.storage.hashing import text_sha256
 from ensemble.core.threads import threads
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import Predictions
-from ensemble.stress.robustness.stored_members import StoredMember
+from ensemble.store.stored_members import StoredMember
 
 MOST_MEMBERS: Final = 12  # whose subsets are all looked at; of more, members are added one by one
 

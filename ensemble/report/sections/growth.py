@@ -9,7 +9,7 @@ import pandas as pd
 from ensemble.core.console.durations import format_duration
 from ensemble.report.facts.material import Material
 from ensemble.report.render.blocks import Column, Fact, Facts, Figure, Section, Table
-from ensemble.store.grown import read_steps
+from ensemble.store.grown import Growth
 
 _LEAD = (
     "Candidates were trained one by one, by expected gain a second, and kept where the log loss of held-out rows fell "
@@ -22,12 +22,12 @@ _OUTCOMES = (("kept", "$accent", "circle"), ("dropped", "$muted", "circle-open")
 
 def growth(material: Material) -> Section | None:
     """Show the steps of `ensemble grow`; None where it was not used."""
-    stored = read_steps(material.store)
-    if not stored["steps"]:
+    found = Growth.read(material.store)
+    if not found.steps:
         return None
-    frame = pd.DataFrame(stored["steps"])
+    frame = pd.DataFrame(found.steps)
     frame.insert(0, "step", range(1, len(frame) + 1))
-    return Section("growth", "Growth", _LEAD, (_facts(frame, stored["why"]), _curve(frame), _steps(frame)))
+    return Section("growth", "Growth", _LEAD, (_facts(frame, found.why), _curve(frame), _steps(frame)))
 
 
 def _facts(frame: pd.DataFrame, why: str) -> Facts:

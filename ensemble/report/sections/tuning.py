@@ -47,9 +47,7 @@ def _facts(result: dict[str, Any]) -> Facts:
     inner, ledger, trials = result["inner"], result["ledger"], result["trials"]
     facts = [
         Fact("Log loss, folds of the search", f"{inner['best']:.4f}", f"{inner['configured']:.4f} as configured"),
-        Fact(
-            "Trials", f"{sum(trials.values()):,}", f"{trials['given_up']:,} given up early, {trials['failed']:,} failed"
-        ),
+        Fact("Trials", f"{sum(trials.values()):,}", f"{trials['pruned']:,} pruned, {trials['failed']:,} failed"),
     ]
     if ledger:
         gain, left = inner["configured"] - inner["best"], ledger["configured"] - ledger["best"]

@@ -22,9 +22,9 @@ from ensemble.engine.tasks.failures import Failure
 from ensemble.engine.tasks.features import TableRequest
 from ensemble.engine.tasks.inference import InferenceTask, StoredModel
 from ensemble.store.context import RunContext
+from ensemble.store.stored_members import StoredMember
 from ensemble.stress.robustness.alterations import ALTERATIONS, Alteration
 from ensemble.stress.robustness.answers import Answers, InferenceFailure
-from ensemble.stress.robustness.stored_members import StoredMember
 
 COLUMNS = "_columns"  # no member may be called so
 _ROWS = 512  # photographs of one task: 100 MB at 256 px

@@ -31,11 +31,11 @@ from ensemble.store.altered import write_altered
 from ensemble.store.oof import BLEND_OOF, OofStore
 from ensemble.store.predictions import Predictions
 from ensemble.store.results import AS_THEY_ARE, BLEND, ROBUSTNESS, file_of, made_from
+from ensemble.store.stored_members import StoredMember
 from ensemble.stress.robustness.alterations import ALTERATIONS
 from ensemble.stress.robustness.answers import Answers, InferenceFailure
 from ensemble.stress.robustness.honest_blend import HonestBlend
 from ensemble.stress.robustness.inference import COLUMNS
-from ensemble.stress.robustness.stored_members import StoredMember
 
 SAME_LOGIT = 0.01  # rounding may depend on how many rows are computed together, and on the processor
 SAME_PROBABILITY = 1e-3

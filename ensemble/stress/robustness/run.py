@@ -24,13 +24,13 @@ from ensemble.store.oof import OofStore
 from ensemble.store.opening import competition_of
 from ensemble.store.predictions import Predictions, load_predictions
 from ensemble.store.results import AS_THEY_ARE, ROBUSTNESS, current_manifest
+from ensemble.store.stored_members import StoredMember, find_stored_members
 from ensemble.stress.robustness.alterations import ALTERATIONS
 from ensemble.stress.robustness.answers import Answers, InferenceFailure
 from ensemble.stress.robustness.honest_blend import fit_honest_blend
 from ensemble.stress.robustness.inference import COLUMNS, Inference
 from ensemble.stress.robustness.results import RobustnessRun, write_results
 from ensemble.stress.robustness.sample import SAMPLE_SIZE, Sample
-from ensemble.stress.robustness.stored_members import StoredMember, find_stored_members
 
 Missing = dict[str, list[StoredMember]]  # by alteration
 

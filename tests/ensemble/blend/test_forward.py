@@ -63,7 +63,7 @@ def test_where_nothing_helps_the_best_is_taken() -> None:
     assert np.isfinite(fitted.decision_function(logits)).all()
 
 
-@pytest.mark.training
+@pytest.mark.slow
 def test_the_score_counts_the_selection_among_sixty_members_of_noise() -> None:
     """Twelve worlds: the nested score is within its standard error of fresh rows, and never optimistic.
 

@@ -17,11 +17,8 @@ import pytest
 import ray.autoscaler
 import typer
 import yaml
-from ray.scripts.scripts import cli as ray_command
-from ray.serve.schema import ServeDeploySchema
 
 from ensemble.config.reading import load_experiment
-from ensemble.serve.on_ray import build
 from ensemble.train import main as train
 from tests import ROOT
 
@@ -87,8 +84,13 @@ def test_kuberay_and_kubernetes_accept_the_manifest() -> None:
             validate_rayjob(misspelt(RAYJOB, path))
 
 
+@pytest.mark.ray
 def test_kuberay_kubernetes_and_ray_accept_the_service() -> None:
     """The application is built, as Ray Serve does it; the bundle is read by replicas only."""
+    from ray.serve.schema import ServeDeploySchema  # takes seconds, which the quick tests do without
+
+    from ensemble.serve.on_ray import build
+
     spec, definitions = RAYSERVICE["spec"], read(ROOT / "tests" / "schemas" / "rayjob.yaml")["$defs"]
     assert set(spec) == {"serveConfigV2", "rayClusterConfig"}
     cluster = spec["rayClusterConfig"]
@@ -103,8 +105,11 @@ def test_kuberay_kubernetes_and_ray_accept_the_service() -> None:
         build({**application.args, "bundel": "faces.zip"})
 
 
+@pytest.mark.ray
 def test_commands_configs_and_options_exist() -> None:
     """Parsed by the command lines of Ray and of `ensemble.train`; nothing is run."""
+    from ray.scripts.scripts import cli as ray_command
+
     commands = [command for key, value in LAUNCHER.items() if key.endswith("_commands") for command in value]
     starts = [start for command in commands for start in re.findall(r"bin/ray start (.*)", command)]
     assert len(starts) == 2

@@ -7,8 +7,7 @@ from types import SimpleNamespace
 from ensemble.config.members import MemberSettings
 from ensemble.engine.inline import InlineEngine
 from ensemble.grow.choosing import Chooser, expected_gain, gain_per_second
-from ensemble.grow.steps import GrowthStep
-from ensemble.training.speeds import Speeds
+from ensemble.store.grown import GrowthStep
 
 
 def member(name: str, value: float = 1.0, model: str = "x.A") -> MemberSettings:
@@ -30,14 +29,17 @@ def test_members_of_a_kind_that_was_tried_are_worth_less_and_of_one_that_was_dro
 
 def test_the_largest_gain_a_second_is_chosen_among_those_that_fit() -> None:
     members = [member("slow", 20), member("fast", 1), member("good", 3)]
-    speeds = Speeds()
-    for name, fold in (("slow", 50.0), ("fast", 5.0), ("good", 10.0)):
-        speeds.estimate(name, fold, 0.0)
-    context = SimpleNamespace(engine=InlineEngine(), ledger=SimpleNamespace(n_folds=2))
+    seconds = {"slow": 50.0, "fast": 5.0, "good": 10.0}
+
+    def record(name: str, fold: int) -> SimpleNamespace:
+        return SimpleNamespace(started=100.0, finished=100.0 + seconds[name], seconds_features_per_photograph=0.0)
+
+    store, ledger = SimpleNamespace(record=record), SimpleNamespace(n_folds=2)
+    context = SimpleNamespace(engine=InlineEngine(), ledger=ledger, store=store)
 
     def chosen(left: float) -> str | None:
-        budget = SimpleNamespace(left=left)
-        found, failed = Chooser(context, speeds, budget, 100).next(members, [])  # type: ignore[arg-type]
+        chooser = Chooser(context, list(seconds), SimpleNamespace(left=left), 100)  # type: ignore[arg-type]
+        found, failed = chooser.next(members, [])
         assert failed == []
         return found and found.name
 

@@ -16,7 +16,7 @@ import pytest
 from ensemble.blend.blenders.forward import ForwardSelection
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
-from ensemble.store.repeats import cut_of
+from ensemble.store.repeats import store_of_cut
 from tests.commands import Result, run_here, run_process
 from tests.competitions import BOOSTED, FEATURES, LINEAR, read_rows, write_competition, write_config
 
@@ -137,8 +137,8 @@ def test_the_folds_are_cut_again_as_long_as_that_helps(folder: Path) -> None:
     kept = sum(step["outcome"] == "kept" for step in cuts)
     assert store.experiment().folds.repeats == 1 + kept
     assert all(step["outcome"] == "kept" for step in cuts[:-1]), "the first that does not help is the last"
-    assert cut_of(store, 1).ledger().sha256 != store.ledger().sha256
-    assert {path.name for path in (cut_of(store, 1).root / "members").iterdir()} <= {"linear", "boosted"}
+    assert store_of_cut(store, 1).ledger().sha256 != store.ledger().sha256
+    assert {path.name for path in (store_of_cut(store, 1).root / "members").iterdir()} <= {"linear", "boosted"}
 
 
 def test_a_second_run_does_nothing_twice(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -146,6 +147,34 @@ def test_a_config_whose_own_settings_fail_says_so_and_can_be_mended(folder: Path
     assert found.returncode == 2
     (folder / "small.yaml").write_text(CONFIG)
     tune(folder, "--trials", 3)
+
+
+def test_a_config_whose_own_settings_took_too_long_is_tried_again_whatever_the_others_did(folder: Path) -> None:
+    tune(folder, "--trials", 3)
+    study = optuna.load_study(study_name=None, storage=f"sqlite:///{folder}/oof/small/tune/linear/study.db")
+    with sqlite3.connect(folder / "oof/small/tune/linear/study.db") as connection:
+        connection.execute("UPDATE trials SET state = 'FAIL' WHERE number = 0")
+    shutil.rmtree(next((folder / "oof/small/tune/linear/members").glob("*-0")))
+    tune(folder, "--trials", 3)
+    states = [trial.state.name for trial in study.get_trials()]
+    assert states == ["FAIL", "COMPLETE", "COMPLETE", "COMPLETE"]
+
+
+def test_the_settings_of_the_config_are_tried_by_another_driver_if_the_first_never_comes_back(folder: Path) -> None:
+    storage = f"sqlite:///{folder / 'shared.db'}"
+    tune(folder, "--trials", 2, "--storage", storage)
+    with sqlite3.connect(folder / "shared.db") as connection:
+        connection.execute("UPDATE trials SET state = 'RUNNING' WHERE number = 0")
+    tune(folder, "--trials", 4, "--storage", storage, oof="other")
+    assert result_of(folder, oof="other")["configured"] == 2
+
+
+def test_a_mistake_in_a_choice_is_found_before_anything_runs(folder: Path) -> None:
+    (folder / "small.yaml").write_text(CONFIG.replace("{low: 1e-4, high: 100, log: true}", "{choices: [0.01, -1.0]}"))
+    found = run_here("tune", "small.yaml", "--member", "linear", "--trials", 3, cwd=folder)
+    assert found.returncode == 2
+    assert "The 'C' parameter of LogisticRegression must be a float" in found.stderr
+    assert not (folder / "oof").exists()
 
 
 def test_other_photographs_are_another_study(folder: Path) -> None:

@@ -11,6 +11,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from ensemble.config.experiment import DataSettings
+from ensemble.config.members import PseudoLabels
+from ensemble.core.storage.lock import only_writer
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from ensemble.store.record import to_text
@@ -155,3 +158,42 @@ def test_what_has_changed_is_refused_and_nothing_is_lost(folder: Path, change: s
     assert found.returncode == 2
     assert words in found.stderr
     assert [path.name for path in (folder / "oof").glob("small*")] == ["small"]
+
+
+def test_folds_that_nobody_has_trained_on_are_extended(folder: Path) -> None:
+    shutil.rmtree(folder / "oof")
+    assert run_here("folds", "cut", "small.yaml", cwd=folder).returncode == 0
+    before = OofStore(folder / "oof" / "small").ledger()
+    assert update(folder).returncode == 0
+    after = OofStore(folder / "oof" / "small").ledger().table.set_index("name")
+    assert len(after) == 60
+    assert (after.loc[before.table["name"], "fold"].to_numpy() == before.folds).all()
+
+
+def test_a_member_that_has_learned_test_photographs_is_not_kept(folder: Path) -> None:
+    store = OofStore(folder / "oof" / "small")
+    asking = store.experiment()
+    linear = asking.members[0].model_copy(update={"pseudo_labels": PseudoLabels()})
+    asking = asking.model_copy(update={"members": (linear, asking.members[1])})
+    (store.root / "experiment.yaml").write_text(asking.to_yaml())
+    found = update(folder)
+    assert found.returncode == 0, found.stderr
+    assert "linear: to be trained again" in found.stdout
+    assert "boosted: kept" in found.stdout
+
+
+@pytest.mark.parametrize("what", ["train", "blend", "robustness"])
+def test_nobody_else_may_write_meanwhile(folder: Path, what: str) -> None:
+    with only_writer(folder / "oof" / "small", what):
+        found = update(folder)
+    assert found.returncode == 2
+    assert f"another {what} is writing to oof/small" in found.stderr
+
+
+def test_photographs_that_new_ones_may_crop_are_refused(folder: Path) -> None:
+    store = OofStore(folder / "oof" / "small")
+    cropped = store.experiment().model_copy(update={"data": DataSettings(on_size_mismatch="crop")})
+    (store.root / "experiment.yaml").write_text(cropped.to_yaml())
+    found = update(folder)
+    assert found.returncode == 2
+    assert "cropped to the smallest one" in found.stderr

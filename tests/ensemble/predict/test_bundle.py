@@ -269,6 +269,7 @@ def test_models_that_predict_otherwise_than_when_they_were_trained_are_named(
         check_against_store(ensemble, changed)
 
 
+@pytest.mark.slow
 def test_an_interrupted_bundling_goes_on(
     made: Path, bundled_store: OofStore, competition_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

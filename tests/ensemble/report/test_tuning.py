@@ -15,12 +15,12 @@ from ensemble.report.sections.tuning import tuning
 TRIALS: list[dict[str, Any]] = [
     {"trial": 0, "state": "finished", "loss": 0.2, "values": {"model.C": 0.01, "features.layers": ["a"]}},
     {"trial": 1, "state": "finished", "loss": 0.1, "values": {"model.C": 9.87654321, "features.layers": ["a", "b"]}},
-    {"trial": 2, "state": "given up", "loss": 0.9, "values": {"model.C": 0.3, "features.layers": ["b"]}},
+    {"trial": 2, "state": "pruned", "loss": 0.9, "values": {"model.C": 0.3, "features.layers": ["b"]}},
     {"trial": 3, "state": "failed", "loss": None, "values": {"model.C": 0.4, "features.layers": ["b"]}},
     {"trial": 4, "state": "finished", "loss": 0.7, "values": {"model.C": 0.002, "features.layers": ["a"]}},
 ]
 RESULT: dict[str, Any] = {
-    "trials": {"finished": 3, "given_up": 1, "failed": 1},
+    "trials": {"finished": 3, "pruned": 1, "failed": 1},
     "best": 1,
     "values": {"best": TRIALS[1]["values"], "configured": TRIALS[0]["values"]},
     "inner": {"best": 0.1, "configured": 0.2},

@@ -13,7 +13,7 @@ from ensemble.core.errors import UserError
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from ensemble.store.record import to_text
-from ensemble.store.repeats import cut_of
+from ensemble.store.repeats import store_of_cut
 from tests.commands import run_here
 from tests.competitions import BOOSTED, LINEAR, write_competition, write_config
 
@@ -38,7 +38,7 @@ def test_a_row_gets_the_mean_over_the_cuts(folder: Path) -> None:
     assert "18 folds to train" in train(folder)
     store = OofStore(folder / "oof" / "small")
     once = store.experiment().model_copy(update={"folds": store.experiment().folds.model_copy(update={"repeats": 1})})
-    cuts = [cut_of(store, number) for number in range(3)]
+    cuts = [store_of_cut(store, number) for number in range(3)]
     assert len({cut.ledger().sha256 for cut in cuts}) == 3
     each, found = [load_predictions(cut, once) for cut in cuts], load_predictions(store)
     np.testing.assert_allclose(found.oof_logits, np.mean([one.oof_logits for one in each], axis=0), rtol=1e-5)
@@ -62,7 +62,7 @@ def test_a_cut_that_is_not_finished_does_not_count_and_is_gone_on_with(folder: P
     train(folder)
     store = OofStore(folder / "oof" / "small")
     before = load_predictions(store)
-    shutil.rmtree(cut_of(store, 2).fold_folder("linear", 1))
+    shutil.rmtree(store_of_cut(store, 2).fold_folder("linear", 1))
     found = load_predictions(store)
     assert [len(found.spreads[member]) for member in found.members] == [2, 3]
     assert "1 fold to train, 17 finished already" in train(folder)
@@ -71,7 +71,7 @@ def test_a_cut_that_is_not_finished_does_not_count_and_is_gone_on_with(folder: P
 
 def test_cuts_that_other_code_has_trained_are_not_averaged(folder: Path) -> None:
     train(folder)
-    cut = cut_of(OofStore(folder / "oof" / "small"), 1)
+    cut = store_of_cut(OofStore(folder / "oof" / "small"), 1)
     for fold in range(3):
         record = cut.record("linear", fold)
         assert record is not None
@@ -96,7 +96,7 @@ def test_cuts_of_other_photographs_are_refused(folder: Path) -> None:
     write_competition(folder / "more", train=44)
     write_config(folder / "other.yaml", LINEAR, BOOSTED, name="other", extra=REPEATED)
     assert run_here("train", "other.yaml", "--data", "more", "--engine", "inline", cwd=folder).returncode == 0
-    shutil.rmtree(cut_of(store, 1).root)
-    shutil.copytree(cut_of(OofStore(folder / "oof" / "other"), 1).root, cut_of(store, 1).root)
+    shutil.rmtree(store_of_cut(store, 1).root)
+    shutil.copytree(store_of_cut(OofStore(folder / "oof" / "other"), 1).root, store_of_cut(store, 1).root)
     with pytest.raises(UserError, match="are of other photographs"):
         load_predictions(store)

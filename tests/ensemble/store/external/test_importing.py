@@ -391,6 +391,7 @@ def test_a_member_that_was_trained_here_is_never_replaced(store: OofStore, tmp_p
     assert "was trained here" in refused(store, *files, name="former")
 
 
+@pytest.mark.training
 def test_a_second_import_replaces_the_first_as_a_whole(store: OofStore, tmp_path: Path) -> None:
     import_predictions(store, "mine", *write(tmp_path, *tables(store)))
     publish(store, Console(quiet=True))
@@ -404,6 +405,7 @@ def test_a_second_import_replaces_the_first_as_a_whole(store: OofStore, tmp_path
     assert here == {"fold-0", "fold-1", "fold-2", "imported.json"}
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("first", [True, False], ids=["first", "again"])
 @pytest.mark.parametrize("call", [1, 2, 3])
 def test_interrupted_between_folds_nothing_has_changed(
@@ -453,6 +455,7 @@ def test_decisions_are_remarked_upon(store: OofStore, tmp_path: Path) -> None:
     assert "all its values are 0 or 1" in lines[1]
 
 
+@pytest.mark.training
 def test_predictions_of_seen_rows_are_smelt(store: OofStore, tmp_path: Path) -> None:
     oof, test = tables(store)
     oof["pred"] = expit((2 * store.ledger().labels - 1) * 6.0)
@@ -465,6 +468,7 @@ def test_predictions_of_seen_rows_are_smelt(store: OofStore, tmp_path: Path) -> 
     assert f"WARNING: mine: {smells[0]}" in (store.root / "leaderboard.md").read_text()
 
 
+@pytest.mark.training
 def test_members_of_this_very_store_do_not_smell(store: OofStore, tmp_path: Path) -> None:
     read = load_predictions(store)
     for column, member in enumerate(read.members):
@@ -474,6 +478,7 @@ def test_members_of_this_very_store_do_not_smell(store: OofStore, tmp_path: Path
         assert lines[1:] == [f"WARNING: it equals {member} in every row"], lines
 
 
+@pytest.mark.training
 def test_a_member_is_not_compared_with_its_own_past(store: OofStore, tmp_path: Path) -> None:
     oof, test = tables(store)
     expected = import_predictions(store, "mine", *write(tmp_path, oof, test))
@@ -640,6 +645,7 @@ def test_values_that_hug_probabilities_are_never_logits(
     assert any("outside [0, 1]" in line and "clipped" in line for line in lines) == (what == "a regression")
 
 
+@pytest.mark.training
 def test_a_member_that_is_turned_around_is_doubted_and_can_be_flipped(store: OofStore, tmp_path: Path) -> None:
     oof, test = tables(store)
     oof["pred"] = expit(-3.0 * (2 * store.ledger().labels - 1))
@@ -659,6 +665,7 @@ def test_a_copy_of_another_member_is_named(store: OofStore, tmp_path: Path) -> N
     assert "mine equals again in every row; does its seed do nothing?" in doubts_of(store, load_predictions(store))
 
 
+@pytest.mark.training
 def test_an_import_can_be_removed_and_a_member_left_out(store: OofStore, tmp_path: Path) -> None:
     import_predictions(store, "mine", *write(tmp_path, *tables(store)))
     listed = invoke(list_members, store.root).stdout
