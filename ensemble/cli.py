@@ -7,6 +7,7 @@ and that most commands do not need (torch, LightGBM, Optuna, SciPy, scikit-learn
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from typing import Annotated
 
@@ -33,8 +34,13 @@ VERBS = {
 
 
 def main() -> None:
-    """Run `ensemble VERB`."""
-    start(make_app(sys.argv[1] if len(sys.argv) > 1 else ""))
+    """Run `ensemble VERB`. While modules are imported, Ctrl-C ends it at once, without a traceback."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:  # else whoever started it wants it ignored
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    app = make_app(sys.argv[1] if len(sys.argv) > 1 else "")
+    signal.signal(signal.SIGINT, before)
+    start(app)
 
 
 def make_app(verb: str = "") -> typer.Typer:

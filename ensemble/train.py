@@ -109,6 +109,8 @@ def train(
             live.refresh()
         else:
             board.log(f"nothing to do: all {plural(finished, 'fold')} of {store.root} are finished")
+        if not store.exists():
+            raise UserError(f"{store.root} was removed while this ran; run the same command again")
         _publish(experiment, competition, store, board)
     return complete
 

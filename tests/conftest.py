@@ -43,6 +43,7 @@ _NEEDS = {  # fixture -> marker of those who use it
     "real_report": "training",
     "told": "training",
     "demo": "training",
+    "trained": "training",
     "trained_planted": "training",
 }
 _LONG = ("slow", "ray", "process")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -111,6 +113,18 @@ class Odd(HighPass):
 
     def moves(self) -> None:
         os.chdir("/")
+
+    def closes(self) -> None:
+        sys.stdout.close()
+        sys.stderr.close()
+        os.close(1)
+        os.close(2)
+
+    def hangs_with_a_child(self) -> None:
+        child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(3600,))
+        child.start()
+        Path("child").write_text(str(child.pid))
+        time.sleep(3600)
 
     def reports(self) -> None:
         for words in (("epoch 1", 0.5), (None, None), (float("nan"), "x"), (0.5, "[/x] [red] \udcff")):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
@@ -17,7 +18,7 @@ from ensemble.core.errors import UserError
 from ensemble.core.storage.lock import only_writer
 from ensemble.engine.choose import engine_maker
 from ensemble.folds.ledger import FoldLedger
-from ensemble.store.checks import Check, page_of
+from ensemble.store.checks import Check, checks_of, page_of, read_content
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import cut, known_ledger
 from ensemble.store.predictions import Predictions
@@ -46,6 +47,9 @@ def main(
             checks = audit(subject, running, board, pixels)
     for check in checks:
         _print(check, board.console)
+    stored = read_content(store)
+    if stored is None or [check.sentence for check in checks_of(stored)] != [check.sentence for check in checks]:
+        raise typer.Exit(2)  # why they could not be stored is in the log
     board.console.print(f"details: {page_of(store)}", markup=False)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from ensemble.config.experiment import BlendSettings, DataSettings, Experiment, FoldSettings, ReportSettings
 from ensemble.config.members import MemberSettings, PseudoLabels, Resources
+from ensemble.config.shipped import find_config, known_configs
 from ensemble.core.console.text import did_you_mean
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location
@@ -18,19 +18,19 @@ from ensemble.core.yaml import load_yaml
 
 
 def load_experiment(path: Location) -> Experiment:
-    """Read and validate a YAML file.
+    """Read and validate a YAML file, or the config of that name that comes with the package.
 
     Raises
     ------
     UserError
         The file is missing, is not YAML, or has invalid settings; every error is listed with its place.
     """
+    path = find_config(path)
     try:
         raw = load_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        known = ", ".join(str(p) for p in sorted(Path("configs").glob("*.yaml")))
         reason = error.strerror if isinstance(error, OSError) else "is not text"
-        raise UserError(f"config {path}: {reason}; known configs: {known or 'none in configs/'}") from None
+        raise UserError(f"config {path}: {reason}; configs that are known: {', '.join(known_configs())}") from None
     except yaml.YAMLError as error:
         raise UserError(f"config {path} is not valid YAML: {' '.join(str(error).split())}") from None
     try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from types import FrameType
@@ -84,11 +85,14 @@ class InlineEngine(Engine):
     def _run(self, task: Task, board: ProgressBoard) -> Any:
         folder = Path.cwd()
         inputs = [*(self.shared[key] for key in task.reads), *task.pick(self.shared)]
+        children = set(multiprocessing.active_children())
         try:
             task.prepare()
-            with time_limit(min(task.timeout, self.deadline - time.monotonic())):
+            with _output_kept_open(), time_limit(min(task.timeout, self.deadline - time.monotonic())):
                 return task.run(inputs, lambda done, text: board.advanced(task.title, done, text))
         except TimeLimit:
+            for child in set(multiprocessing.active_children()) - children:
+                child.kill()
             return cancelled() if self.time_is_up else task.timed_out()
         except KeyboardInterrupt:
             raise
@@ -96,6 +100,21 @@ class InlineEngine(Engine):
             return failure(error)
         finally:
             os.chdir(folder)
+
+
+@contextmanager
+def _output_kept_open() -> Iterator[None]:
+    """Open stdout and stderr again after the block, in which a member may have closed them."""
+    kept = []
+    for number in (1, 2):
+        with suppress(OSError):  # this process was started without it
+            kept.append((number, os.dup(number)))
+    try:
+        yield
+    finally:
+        for number, copy in kept:
+            os.dup2(copy, number)
+            os.close(copy)
 
 
 class TimeLimit(BaseException):

@@ -19,6 +19,8 @@ from ray.exceptions import RayError
 from ensemble.core.errors import UserError
 
 _REACHABLE_SECONDS = 10
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
+_SETTINGS = b"\4"  # type of a frame
 _LONGEST_FOLDER = 40  # characters: Ray's sockets lie deep below it, and the path of a socket has at most 107
 
 
@@ -87,12 +89,21 @@ def _stderr_kept() -> Iterator[Callable[[], str]]:
 
 
 def _check_reachable(address: str) -> None:
-    """Fail at once where nothing listens: Ray itself would go on trying for many minutes."""
+    """Fail at once where nothing listens, or something else than Ray, which itself would go on trying for minutes.
+
+    Ray speaks gRPC, and so HTTP/2, where each side begins with a frame of settings (RFC 9113, section 3.4).
+    """
     if address.startswith(("http://", "https://")):
         raise UserError(
             f"RAY_ADDRESS={address} is the address of a dashboard, which takes jobs (ray job submit); "
             "for a driver it is host:6379 of the head, or ray://host:10001"
         )
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if port.isdigit():
-        socket.create_connection((host, int(port)), timeout=_REACHABLE_SECONDS).close()
+    if not port.isdigit():
+        return
+    with socket.create_connection((host, int(port)), timeout=_REACHABLE_SECONDS) as connection:
+        if os.environ.get("RAY_USE_TLS", "0") == "1":
+            return
+        connection.sendall(_PREFACE)
+        if connection.recv(9)[3:4] != _SETTINGS:
+            raise ConnectionError("what answers there is no Ray")

@@ -23,7 +23,7 @@ def main(
     oof: OofOption = Path("oof"),
     engine: EngineOption = "ray",
     portfolio: Annotated[Path, typer.Option(help="Another config, whose members are candidates too.")] = Path(
-        "configs/portfolio.yaml"
+        "portfolio"
     ),
     timeout: Annotated[str | None, typer.Option(help="End a fold that runs longer, such as 15min.")] = None,
 ) -> None:

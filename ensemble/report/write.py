@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ensemble.core.storage.files import Location, new_folder, remove_unfinished, write_text
+from ensemble.core.storage.lock import taking_turns
 from ensemble.report.facts.material import Material
 from ensemble.report.render.blocks import Section, Table, Text, blocks_of
 from ensemble.report.render.html import render
@@ -22,13 +23,19 @@ MODEL_CARD = "model_card.md"
 
 def write_report(material: Material) -> None:
     """Write the report into its store, unless the one that is there was made from the same things."""
-    root, signature = material.store.root, report_signature(material)
-    if is_signed(root / PAGE, signature):
+    page, signature = material.store.root / PAGE, report_signature(material)
+    if is_signed(page, signature):
         return
+    with taking_turns(material.store.root, "report"):
+        if not is_signed(page, signature):  # somebody else has just written it
+            _write_report(material, signature)
+
+
+def _write_report(material: Material, signature: str) -> None:
     from ensemble.report.contents import SECTIONS  # its imports take a second
 
     sections = [section for title, make in SECTIONS.items() if (section := _make(title, make, material))]
-    title = f"Who took these photos? {material.store.name}"
+    title, root = f"Who took these photos? {material.store.name}", material.store.root
     warning = SYNTHETIC if material.facts["synthetic"] else ""
     write_sections(root, title, warning, sections, signature)
     _write_card(root / MODEL_CARD, material.store.name, sections, warning)

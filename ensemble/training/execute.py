@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 from ensemble.config.members import MemberSettings
@@ -30,6 +31,8 @@ from ensemble.training.plan import Plan, plan_folds
 from ensemble.training.run_log import RunLog
 from ensemble.training.selection import Selection, all_jobs, by_gain
 from ensemble.training.speeds import speeds_of
+
+_FEATURES_ERROR = "features.error.txt"
 
 
 class Training:
@@ -130,10 +133,12 @@ class Training:
         if isinstance(found, FeatureTable):
             for run in readers:
                 run.features_seconds = found.seconds_per_photograph
+                with suppress(OSError, UserError):  # of an earlier run
+                    (self.context.store.member_folder(run.name) / _FEATURES_ERROR).unlink(missing_ok=True)
                 self._queue_folds(run)
             return
         for run in readers:
-            log = self._write_traceback(self.context.store.member_folder(run.name) / "features.error.txt", found)
+            log = self._write_traceback(self.context.store.member_folder(run.name) / _FEATURES_ERROR, found)
             self.context.board.member_failed(run.name, f"its features raised {found.cause} ({log})")
             run.state = "dropped"
         self._review()

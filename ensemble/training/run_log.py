@@ -14,6 +14,8 @@ from ensemble.engine.base import Engine
 from ensemble.store.oof import OofStore
 from ensemble.training.plan import Plan
 
+_EARLIER = 50  # runs, the last ones, whose entries are kept
+
 
 @dataclass
 class RunLog:
@@ -46,7 +48,7 @@ class RunLog:
             "folds": [f"{record.member}/fold-{record.fold}" for record in records],
         }
         with suppress(OSError, UserError):  # a full disk, say: a log is not worth failing for
-            write_text(path, json.dumps([*_earlier(path), run], indent=1) + "\n")
+            write_text(path, json.dumps([*_earlier(path)[-_EARLIER:], run], indent=1) + "\n")
 
 
 def _earlier(path: Location) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
@@ -33,6 +34,29 @@ def test_the_version() -> None:
 
 def test_an_unknown_verb_is_bad_input() -> None:
     assert CliRunner().invoke(make_app("trian"), ["trian"]).exit_code == 2
+
+
+@pytest.mark.process
+def test_ctrl_c_while_modules_are_imported_says_nothing() -> None:
+    program = """
+import os, signal, sys, time
+from ensemble import cli
+def slow(name):
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(60)
+cli.importlib.import_module = slow
+sys.argv = ["ensemble", "train"]
+cli.main()
+"""
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=50)
+    assert found.returncode == -signal.SIGINT
+    assert found.stderr == ""
+
+
+def test_a_store_in_memory_would_be_lost() -> None:
+    found = CliRunner().invoke(make_app("train"), ["train", "x.yaml", "--oof", "memory://x"])
+    assert found.exit_code == 2
+    assert "would end with this process" in found.output
 
 
 @pytest.mark.process

@@ -41,3 +41,13 @@ def only_writer(root: Location, what: str, option: str = "--oof") -> Iterator[No
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def taking_turns(root: Location, what: str) -> Iterator[None]:
+    """Wait for whoever writes the same part of a store. Object stores need no such lock: nothing is renamed there."""
+    if not isinstance(root, Path):
+        yield
+        return
+    with FileLock(root.with_name(f".{root.name}.{what}.lock")):
+        yield

@@ -12,6 +12,7 @@ from ensemble.core.errors import UserError
 from ensemble.core.storage.array_file import ArrayFile
 from ensemble.core.storage.files import Location
 from ensemble.engine.features.cache import Chunk, chunk_rows, content_key, read_chunk, write_chunk
+from ensemble.engine.recipes.code import libraries_key
 from ensemble.engine.tasks.base import PHOTOGRAPHS
 from ensemble.engine.tasks.features import Features, FeatureTask, TableRequest
 
@@ -44,7 +45,8 @@ class FeatureTable:
     def __init__(self, request: TableRequest, photographs: Photographs, cache: Location) -> None:
         self.request, self.photographs = request, photographs
         self.uncached: Exception | None = None  # why the last chunk could not be cached
-        self._folders = [cache / request.key[:16] / name for name in photographs.content]
+        table = f"{request.key[:16]}-{libraries_key(request.recipe)[:8]}"
+        self._folders = [cache / table / name for name in photographs.content]
         self._rows = chunk_rows(len(photographs))
         self._seconds: dict[int, float] = {}  # per photograph, by the number of a chunk that is there
         self._values: ArrayFile | None = None

@@ -81,6 +81,12 @@ def features_key(features: Recipe) -> str:
     return digest([recipe, recipe_code(recipe)])
 
 
+def libraries_key(recipe: Recipe) -> str:
+    """Identify the installed libraries behind the code that a recipe names, by their versions."""
+    roots = {root for path in code_versions(recipe.model_dump(mode="json")) for root in libraries_behind(path)}
+    return digest(sorted(str(_installed_version(root)) for root in roots))
+
+
 def feature_group(recipe: Recipe, key: str) -> str:
     """Return the name of the tasks of one feature table, of which `key` is `features_key(recipe)`."""
     return f"features/{recipe.use.rpartition('.')[2]}-{key[:8]}"

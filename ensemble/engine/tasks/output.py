@@ -84,6 +84,9 @@ class _Stream:
             self._stream.write(text)
         return len(text)
 
+    def close(self) -> None:
+        """Leave it open: what comes after the member writes to it too."""
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from io import BytesIO
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from ensemble.store.checks import checks_of, read_audit, read_content, write_aud
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import find_store
 from ensemble.store.predictions import load_predictions
+from tests.commands import run_here
 from tests.competitions import LINEAR, write_competition, write_config
 from tests.conftest import train_inline
 from tests.planted import FAULTS, audited, draft, finish, picture
@@ -177,6 +179,22 @@ def test_an_audit_that_fails_ends_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     assert checks["names"].verdict == "fine"
     monkeypatch.undo()
     assert audited(finish(draft(0, 60, 40)), tmp_path)["formats"].verdict == "fine", "it is made the next time"
+
+
+@pytest.mark.training
+def test_what_cannot_be_stored_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_competition(tmp_path / "data")
+    write_config(tmp_path / "c.yaml", LINEAR)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(audits, "write_audit", full)
+        found = run_here("audit", "c.yaml", "--engine", "inline", cwd=tmp_path)
+    assert found.returncode == 2
+    assert "the results of the audits could not be stored" in found.stdout
+    assert run_here("audit", "c.yaml", "--engine", "inline", cwd=tmp_path).returncode == 0
 
 
 @pytest.mark.training

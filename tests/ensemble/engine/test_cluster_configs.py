@@ -132,9 +132,14 @@ def parse(command: click.Command, words: list[str]) -> dict[str, Any]:
 
 
 def test_nodes_and_image_get_what_the_installation_reads() -> None:
-    project, packages = SETTINGS["project"], SETTINGS["tool"]["setuptools"]["packages"]["find"]["include"]
-    needed = {"pyproject.toml", project["readme"], *project["license-files"], "configs"}
-    needed |= {pattern.rstrip("*") for pattern in packages}
+    project, wheel = SETTINGS["project"], SETTINGS["tool"]["hatch"]["build"]["targets"]["wheel"]
+    needed = {
+        "pyproject.toml",
+        project["readme"],
+        *project["license-files"],
+        *wheel["packages"],
+        *wheel["force-include"],
+    }
     copied = re.findall(r"^COPY --chown=ray (.*) \S+$", DOCKERFILE, re.MULTILINE)
     assert {source for line in copied for source in line.split()} == needed
     assert {source for source in LAUNCHER["file_mounts"].values() if not source.startswith("~")} == needed

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import builtins
 import io
+import socket
 import time
 from contextlib import redirect_stdout
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from ray.experimental import tqdm_ray
 from ensemble.config.reading import load_experiment
 from ensemble.core.errors import UserError
 from ensemble.core.storage.array_file import ArrayFile
+from ensemble.engine import ray_connection
 from ensemble.engine.ray_arrays import BlocksOfArray
 from ensemble.engine.ray_engine import RayEngine
 from ensemble.store.oof import OofStore
@@ -139,6 +142,30 @@ def test_each_node_makes_one_file_of_an_array_for_as_long_as_it_is_shared(
                     assert time.monotonic() < deadline
                     time.sleep(0.05)
     assert not one._path.exists()
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", None], ids=["a web server", "nothing", "silence"]
+)
+def test_what_is_no_ray_is_found_out_at_once(answer: bytes | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_connection, "_REACHABLE_SECONDS", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                if answer is None:
+                    time.sleep(3)
+                else:
+                    connection.recv(1000)
+                    connection.sendall(answer)
+
+        Thread(target=serve, daemon=True).start()
+        monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{server.getsockname()[1]}")
+        started = time.monotonic()
+        with pytest.raises(UserError, match="RAY_ADDRESS"):
+            ray_connection.connect()
+        assert time.monotonic() - started < 3
 
 
 def test_a_cluster_that_is_not_there_is_a_sentence(

@@ -10,7 +10,7 @@ from ensemble.core.console.text import LINE, plain, sentence
 from ensemble.store.oof import OofStore
 from tests.competitions import write_config
 from tests.ensemble.training.test_train import foreign
-from tests.fire import Run, finished
+from tests.fire import Run, alive, finished
 
 COSTS = {
     "surrogate": "ValueError: no such file: b\\udcffd.png",
@@ -18,13 +18,14 @@ COSTS = {
     "base": "OwnError: no Exception",
     "no_text": "NoText",
 }
+HARMLESS = ("moves", "closes", "reports")
 
 
 @pytest.mark.fault("a member raises, leaves, hangs, or predicts nonsense", tries=6)
 @pytest.mark.process
 @pytest.mark.parametrize("engine", ["inline", pytest.param("ray", marks=[pytest.mark.ray, pytest.mark.slow])])
 def test_odd_members(engine: str, competition_folder: Path, tmp_path: Path) -> None:
-    odd = [foreign(what, "Odd", what=what) for what in (*COSTS, "moves", "reports")]
+    odd = [foreign(what, "Odd", what=what) for what in (*COSTS, *HARMLESS)]
     config = write_config(tmp_path / "c.yaml", *odd, foreign("other", "HighPass"))
     code, said = Run(config, competition_folder, tmp_path / "oof", engine).end()
     assert code == 1, said
@@ -35,7 +36,17 @@ def test_odd_members(engine: str, competition_folder: Path, tmp_path: Path) -> N
         assert len(line) < 2 * LINE
     lost = {f"{what}/fold-1" for what in COSTS}
     found = finished(OofStore(tmp_path / "oof" / "small"))
-    assert set(found) == {f"{m}/fold-{f}" for m in (*COSTS, "moves", "reports", "other") for f in range(3)} - lost
+    assert set(found) == {f"{m}/fold-{f}" for m in (*COSTS, *HARMLESS, "other") for f in range(3)} - lost
+
+
+@pytest.mark.process
+def test_a_child_of_a_fold_that_takes_too_long_ends_with_it(competition_folder: Path, tmp_path: Path) -> None:
+    config = write_config(tmp_path / "c.yaml", foreign("hangs", "Odd", what="hangs_with_a_child"))
+    code, said = Run(config, competition_folder, tmp_path / "oof", "inline", "--timeout", "3s").end()
+    assert code == 1, said
+    assert "it ran longer than --timeout allows" in said
+    (noted,) = [path for path in (tmp_path / "child", Path("child")) if path.exists()]
+    assert not alive(int(noted.read_text()))
 
 
 def test_plain_text() -> None:

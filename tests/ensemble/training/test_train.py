@@ -15,11 +15,13 @@ from ensemble.config.reading import load_experiment
 from ensemble.core.errors import UserError
 from ensemble.core.storage.lock import only_writer
 from ensemble.engine.inline import InlineEngine
-from ensemble.engine.recipes.code import features_key
+from ensemble.engine.recipes import code
+from ensemble.engine.recipes.code import features_key, libraries_key
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from ensemble.train import train
-from ensemble.training.plan import choose_members
+from ensemble.training.plan import Plan, choose_members
+from ensemble.training.run_log import RunLog
 from tests.competitions import (
     BOOSTED,
     CNN,
@@ -404,6 +406,46 @@ def test_features_are_computed_once(
     third = train_inline(write_config(tmp_path / "c.yaml", LINEAR, name="third"), competition_folder, tmp_path / "oof")
     assert calls == [52, 1, 52, 1]
     assert load_predictions(third).oof_logits[:, 0] == pytest.approx(load_predictions(trained).oof_logits[:, 0], abs=0)
+
+
+@pytest.mark.training
+def test_a_store_that_is_removed_meanwhile_is_no_success(
+    competition_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, oof = OofStore.write, tmp_path / "oof"
+
+    def removing(store: OofStore, *arguments: object) -> None:
+        write(store, *arguments)  # type: ignore[arg-type]
+        shutil.rmtree(store.root)
+
+    config = write_config(tmp_path / "c.yaml", LINEAR)
+    with monkeypatch.context() as patched:
+        patched.setattr(OofStore, "write", removing)
+        with pytest.raises(UserError, match="was removed while this ran; run the same command again"):
+            run(config, competition_folder, oof)
+    assert run(config, competition_folder, oof)[1]
+
+
+@pytest.mark.training
+def test_features_of_other_versions_of_libraries_are_computed_again(
+    competition_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features = load_experiment(write_config(tmp_path / "c.yaml", LINEAR)).members[0].features
+    assert features is not None
+    before = libraries_key(features)
+    assert before == libraries_key(features)
+    monkeypatch.setattr(code, "_installed_version", lambda root: f"{root}==99" if root == "numpy" else None)
+    assert libraries_key(features) != before
+
+
+def test_the_log_of_runs_has_an_end(trained: OofStore, tmp_path: Path) -> None:
+    store = OofStore(tmp_path / "small")
+    store.root.mkdir()
+    (store.root / "runs.json").write_text(json.dumps([{"number": number} for number in range(200)]))
+    RunLog(store).write(InlineEngine(), 1, Plan([], [], {}, [], {}), [])
+    runs = json.loads((store.root / "runs.json").read_text())
+    assert len(runs) == 51
+    assert runs[-2] == {"number": 199}
 
 
 @pytest.mark.training

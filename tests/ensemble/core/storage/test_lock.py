@@ -16,7 +16,7 @@ import pytest
 from ensemble.core.errors import UserError
 from ensemble.core.storage import lease as leases
 from ensemble.core.storage.files import Location
-from ensemble.core.storage.lock import only_writer
+from ensemble.core.storage.lock import only_writer, taking_turns
 from ensemble.core.storage.remote import RemotePath
 from ensemble.store.oof import OofStore
 from tests.storage import new_place
@@ -210,3 +210,20 @@ def test_of_many_at_the_same_moment_one_at_most_is_inside(tmp_path: Path) -> Non
     assert most == [1]
     assert entered[0] >= 1
     assert not held(store)
+
+
+def test_writers_of_the_same_part_take_turns(tmp_path: Path) -> None:
+    inside: list[int] = []
+
+    def write() -> None:
+        with taking_turns(tmp_path / "store", "report"):
+            inside.append(len(inside) % 2)
+            time.sleep(0.02)
+            inside.append(len(inside) % 2)
+
+    threads = [threading.Thread(target=write) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert inside == [0, 1] * 5
