@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 from typing import IO, Any
 
 from ensemble.competition.kinds import is_junk, mistaken_for
-from ensemble.core.console.text import plain
+from ensemble.core.console.text import brief
 from ensemble.core.errors import UserError
 from ensemble.core.storage.spool import Spool
 
@@ -278,7 +278,7 @@ def _inside(archive: str, name: str) -> str:
     """Return a name as a relative POSIX path. A leading / is dropped, as tar does."""
     pure = PurePosixPath(name.replace("\\", "/").lstrip("/"))
     if ".." in pure.parts or (pure.parts and _DRIVE.fullmatch(pure.parts[0])):
-        raise UserError(f"{archive} contains {plain(name)}, a path outside the archive; do not trust it")
+        raise UserError(f"{archive} contains {brief(name)}, a path outside the archive; do not trust it")
     return pure.as_posix()
 
 

@@ -10,7 +10,7 @@ from ensemble.competition.kinds import is_picture
 from ensemble.competition.labels import NUMBERS, UNKNOWN, WORDS, disagreement, kind_of, labels_of, real_by_title
 from ensemble.competition.matching import Matching, match_names
 from ensemble.competition.tables import Table
-from ensemble.core.console.text import first_few, plain
+from ensemble.core.console.text import brief, first_few
 from ensemble.core.errors import UserError
 
 _INDEX_TITLES = {"", "index", "unnamed: 0", "rownames", "row"}
@@ -58,10 +58,10 @@ def find_names(table: Table, split: Split, setting: str | None) -> tuple[str, Ma
         return setting, match_names(list(table.columns[setting]), *split)
     fits = _fitting(table, split)
     if not fits:
-        example = first_few([f"{plain(table.columns[title].iloc[0])!r} in {title}" for title in table.titles], 3)
+        example = first_few([f"{brief(table.columns[title].iloc[0])!r} in {brief(title)}" for title in table.titles], 3)
         raise UserError(
             f"{table.file}: no column names photographs; it has {example}, and a photograph is "
-            f"{split.folder}/{plain(split.names[0])}; set data.name_column in the config"
+            f"{split.folder}/{brief(split.names[0])}; set data.name_column in the config"
         )
     most = max(matching.matched for matching in fits.values())
     fits = {title: matching for title, matching in fits.items() if 2 * matching.matched > most}

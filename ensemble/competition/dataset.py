@@ -16,7 +16,7 @@ from ensemble.competition.rows import MISSING, Problems, Reading, SampleTable, T
 from ensemble.competition.tables import Table, read_table
 from ensemble.competition.tree import Files, FileTree
 from ensemble.config.experiment import DataSettings
-from ensemble.core.console.text import first_few, plain, plural
+from ensemble.core.console.text import brief, first_few, plural
 from ensemble.core.errors import InputProblems, UserError
 from ensemble.core.storage.array_file import ArrayFile
 from ensemble.core.storage.files import Location
@@ -192,7 +192,7 @@ def _photographs(tree: FileTree, folder: str, notes: list[str]) -> list[str]:
             raise UserError(f"{tree.folder}: {folder}/ contains no photographs")
         return below  # such as pointers of Git LFS without a suffix: rows may name them, and all are then named as bad
     if passed:
-        files = first_few([f"{folder}/{plain(name)}" for name in passed])
+        files = first_few([f"{folder}/{brief(name)}" for name in passed])
         notes.append(f"{plural(len(passed), 'file')} that no decoder knows passed over: {files}")
     return sorted(set(below) - set(passed))
 
@@ -215,5 +215,5 @@ def _add_faults(problems: Problems, split: Split, tree: FileTree, decoding: Deco
     names = [f"{split.folder}/{name}" for name in split.names]
     contents = tree.read(names)
     decoded = decode([contents[name] for name in names], decoding)
-    for fault, examples in _by_kind(decoded, [plain(name) for name in names]).items():
+    for fault, examples in _by_kind(decoded, [brief(name) for name in names]).items():
         problems.setdefault(fault, []).extend(examples)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,7 @@ _END_OF_JPEG = b"\xff\xd9"
 # What may follow a JPEG without an end marker: any bytes without a marker.
 _AFTER = (b"", *(row.tobytes() for row in np.random.default_rng(0).integers(0, 255, (15, 64), dtype=np.uint8)))
 _MOST_TO_RETRY = 4_000_000  # pixels of a JPEG without an end marker, which is decoded as often as there are endings
+warnings.filterwarnings("ignore", module=r"PIL\b")  # of odd metadata, which nothing here reads
 PngImagePlugin.MAX_TEXT_CHUNK = 64 * 2**20  # colour profiles of a megabyte are no attack
 
 

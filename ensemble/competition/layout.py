@@ -13,7 +13,7 @@ from ensemble.competition.kinds import TABLE_SUFFIXES, is_picture
 from ensemble.competition.tables import read_table
 from ensemble.competition.tree import FileTree, parents
 from ensemble.config.experiment import DataSettings
-from ensemble.core.console.text import first_few, plain
+from ensemble.core.console.text import brief, first_few
 from ensemble.core.errors import UserError
 
 SYNTHETIC_MARKER = "SYNTHETIC.txt"
@@ -156,7 +156,7 @@ def _only(tree: FileTree, found: list[str], kind: str) -> str | None:
     """Return the table if there is one, or if all have the same content."""
     if len(found) > 1 and len(set(tree.read(found).values())) > 1:
         raise UserError(
-            f"{tree.folder} contains several tables that can be meant: {first_few([plain(name) for name in found])}; "
+            f"{tree.folder} contains several tables that can be meant: {first_few([brief(name) for name in found])}; "
             f"set data.{kind}_table in the config"
         )
     return found[0] if found else None
@@ -167,7 +167,7 @@ def _required(table: str | None, tree: FileTree, kind: str, named: str | None) -
         return table
     usual = "train.csv with the labels" if kind == "train" else "submit.csv, the sample submission,"
     what = usual if named is None else f"table {named} (data.{kind}_table)"
-    tables = [plain(name) for name in tree.names if _is_table(name)]
+    tables = [brief(name) for name in tree.names if _is_table(name)]
     raise UserError(
         f"{tree.folder}: there is no {what} beside the photographs; tables found: {first_few(tables) or 'none'}; "
         f"set data.{kind}_table in the config"
@@ -177,8 +177,8 @@ def _required(table: str | None, tree: FileTree, kind: str, named: str | None) -
 def _listing(tree: FileTree) -> str:
     """Describe what a tree contains: folders with the number of their photographs, tables, archives."""
     pictures = Counter(_parent(name) for name in tree.names if is_picture(name))
-    folders = [f"{plain(folder)}/ ({count:,} photographs)" for folder, count in sorted(pictures.items())]
-    files = [plain(name) for name in [*filter(_is_table, tree.names), *tree.archives]]
+    folders = [f"{brief(folder)}/ ({count:,} photographs)" for folder, count in sorted(pictures.items())]
+    files = [brief(name) for name in [*filter(_is_table, tree.names), *tree.archives]]
     listed = [part for part in (first_few(folders), first_few(files)) if part]
     return f"it contains {' and '.join(listed)}" if listed else "it contains no photographs, tables or archives"
 

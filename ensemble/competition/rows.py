@@ -15,7 +15,7 @@ from ensemble.competition.matching import Matching
 from ensemble.competition.tables import Table
 from ensemble.config.experiment import DataSettings
 from ensemble.core.arrays import Labels
-from ensemble.core.console.text import first_few, plain, plural
+from ensemble.core.console.text import brief, first_few, plural
 
 Problems = dict[str, list[str]]
 MISSING = "row without a photograph"
@@ -98,7 +98,7 @@ class Reading:
         """Describe it in one line."""
         meaning = "" if self.fake.lower() == "fake" else f" ({self.fake} is fake)"
         return (
-            f"{self.table}: names in column {self.names}, labels in {self.labels}{meaning}: "
+            f"{self.table}: names in column {brief(self.names)}, labels in {brief(self.labels)}{meaning}: "
             f"{self.counts['fake']:,} fake, {self.counts['real']:,} real"
         )
 
@@ -114,7 +114,7 @@ def read_train(
     names = list(table.columns[title])
     for row in unknown_rows(labels):
         value = table.columns[label_title].iloc[row]
-        _add(problems, "label missing or not 0/1", f"{table.line(row)}: {plain(names[row])} has {value!r}")
+        _add(problems, "label missing or not 0/1", f"{table.line(row)}: {brief(names[row])} has {brief(repr(value))}")
     notes += check_rows(table, names, matching, split, problems, settings.on_bad_photograph == "skip")
     notes += _passed_over(table, matching, split)
     present = set(labels) - {-1}
@@ -162,25 +162,25 @@ def check_rows(
     notes = []
     if how := str(matching):
         row = max(range(len(names)), key=lambda row: (bool(matching.found[row]), names[row] != matching.found[row]))
-        pair = f"{plain(names[row])} and {split.folder}/{plain(matching.found[row])}"
+        pair = f"{brief(names[row])} and {split.folder}/{brief(matching.found[row])}"
         notes.append(f"{table.file}: names match {how}, such as {pair}")
     unnamed = sorted(set(split.names) - set(matching.found))
     missing = [row for row, file in enumerate(matching.found) if not file]
     for row in missing:
-        where = f"{table.line(row)}: {plain(names[row]) or '(empty)'}"
+        where = f"{table.line(row)}: {brief(names[row]) or '(empty)'}"
         if row in matching.several:
-            files = [f"{split.folder}/{plain(file)}" for file in matching.several[row]]
+            files = [f"{split.folder}/{brief(file)}" for file in matching.several[row]]
             _add(problems, "row with several photographs", f"{where} ({first_few(files, 2)})")
         elif row in matching.shared:
-            _add(problems, "row for a photograph of another row", f"{where} ({plain(matching.shared[row])})")
+            _add(problems, "row for a photograph of another row", f"{where} ({brief(matching.shared[row])})")
         elif not skip:
-            beside = f" (a photograph without a row: {split.folder}/{plain(unnamed[0])})" if unnamed else ""
+            beside = f" (a photograph without a row: {split.folder}/{brief(unnamed[0])})" if unnamed else ""
             _add(problems, MISSING, f"{where}{beside}")
     for file, count in Counter(filter(None, matching.found)).items():
         if count > 1:
-            _add(problems, "duplicate row", f"{table.file}: {plain(file)} appears {count} times")
+            _add(problems, "duplicate row", f"{table.file}: {brief(file)} appears {count} times")
     if skip and missing:
-        rows = first_few([f"{table.line(row)}: {plain(names[row])}" for row in missing])
+        rows = first_few([f"{table.line(row)}: {brief(names[row])}" for row in missing])
         notes.append(f"{plural(len(missing), 'row')} without a photograph (data.on_bad_photograph: skip): {rows}")
     return notes
 
@@ -188,7 +188,7 @@ def check_rows(
 def _passed_over(table: Table, matching: Matching, split: Split) -> list[str]:
     """Name the photographs that no row names."""
     unnamed = sorted(set(split.names) - set(matching.found))
-    some = first_few([f"{split.folder}/{plain(file)}" for file in unnamed])
+    some = first_few([f"{split.folder}/{brief(file)}" for file in unnamed])
     return [f"{plural(len(unnamed), 'photograph')} that {table.file} does not name passed over: {some}"] * bool(unnamed)
 
 

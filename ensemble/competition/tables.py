@@ -100,8 +100,10 @@ def read_table(content: bytes, file: str, names: Iterable[str] = ()) -> Table:
             if any(cell.strip() for cell in row):
                 lines.append(reader.line_num + skipped)
                 cells.append([cell.strip() for cell in row])
-    except csv.Error as error:
-        raise UserError(f"{file} line {reader.line_num + skipped} is no row of a table ({error})") from None
+    except csv.Error:
+        raise UserError(
+            f"{file} line {reader.line_num + skipped} cannot be read as a row; is a quote left open?"
+        ) from None
     if not cells:
         raise UserError(f"{file} contains no rows")
     header = not _is_row(cells, names)

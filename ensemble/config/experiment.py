@@ -81,7 +81,7 @@ class BlendSettings(Settings):
     """Blenders that compete; by default all but forward, which is for many members of which few may help."""
     rounds: int = Field(25, ge=1, le=200)
     """Rounds of greedy selection."""
-    trials: int = Field(40, ge=1)
+    trials: int = Field(40, ge=1, le=100_000)
     """Optuna trials of cma; logistic takes a fifth as many, boosted a tenth."""
     seed: Seed = 0
     """Seed of the searches."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from ensemble.config.experiment import BlendSettings, DataSettings, Experiment, FoldSettings, ReportSettings
@@ -31,8 +30,8 @@ def load_experiment(path: Location) -> Experiment:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is not text"
         raise UserError(f"config {path}: {reason}; configs that are known: {', '.join(known_configs())}") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"config {path} is not valid YAML: {' '.join(str(error).split())}") from None
+    except ValueError as error:
+        raise UserError(f"config {path} is not valid YAML: {error}") from None
     try:
         return Experiment.model_validate(raw)
     except ValidationError as error:
@@ -68,4 +67,23 @@ def _fault(fault: Any) -> str:
     place = ".".join(str(part) for part in fault["loc"]) or "the whole file"
     if fault["type"] == "extra_forbidden":
         return f"{place}: there is no such setting; {did_you_mean(str(fault['loc'][-1]), _settings(fault['loc']))}"
-    return f"{place}: {fault['msg'].removeprefix('Value error, ')}"
+    return f"{place}: {_PLAIN.get(fault['type']) or fault['msg'].removeprefix('Value error, ')}"
+
+
+_PLAIN = {  # type of a fault -> what pydantic words for programmers
+    "missing": "it is missing",
+    "model_type": "it must be settings, such as name: value",
+    "dict_type": "it must be settings, such as name: value",
+    "tuple_type": "it must be a list",
+    "too_short": "it must not be empty",
+    "invalid_key": "the name of a setting must be a text",
+    "string_type": "it must be a text",
+    "int_type": "it must be a whole number",
+    "int_parsing": "it must be a whole number",
+    "int_parsing_size": "it is too large",
+    "int_from_float": "it must be a whole number",
+    "float_type": "it must be a number",
+    "float_parsing": "it must be a number",
+    "finite_number": "it must be a finite number",
+    "bool_parsing": "it must be true or false",
+}

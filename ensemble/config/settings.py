@@ -5,17 +5,21 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+
+from ensemble.core.console.text import brief
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 
 
 def check_name(name: Any) -> str:
     """Return the name of a member or experiment; raise a `ValueError` if it cannot be one."""
+    if isinstance(name, bool):
+        raise ValueError("yes, no, true and false are no names; write it in quotes")
     if isinstance(name, int | float):
         raise ValueError(f'{name} is a number; write it in quotes, "{name}"')
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r} cannot be a name; use letters, digits, _ . and -, at most 80")
+        raise ValueError(f"{brief(repr(name))} cannot be a name; use letters, digits, _ . and -, at most 80")
     return name
 
 
@@ -27,6 +31,13 @@ class Settings(BaseModel):
     """Section of the YAML. Unknown keys are errors, so that a misspelt setting is never ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation in (int, float):
+            raise ValueError("it must be a number")
+        return value
 
 
 class Recipe(BaseModel):

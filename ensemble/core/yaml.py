@@ -52,7 +52,17 @@ def load_yaml(text: str) -> Any:
 
     Raises
     ------
-    yaml.YAMLError
-        It is not YAML, or a mapping has a key twice.
+    ValueError
+        It is not YAML, or a mapping has a key twice; says what is wrong, and in which line.
     """
-    return yaml.load(text, Loader=_Loader)  # noqa: S506  a SafeLoader
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506  a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+        problem = str(error.problem or error.context).replace("could not determine a constructor for the", "unknown")
+        raise ValueError(f"{problem}{where}") from None
+    except yaml.reader.ReaderError as error:
+        raise ValueError(f"the character {chr(error.character)!r} is not allowed") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None

@@ -193,7 +193,7 @@ def _check_groups(table: pd.DataFrame, settings: FoldSettings) -> None:
     kind = ("real", "fake")[label]
     if rows == count:
         raise UserError(
-            f"there are {plural(rows, f'{kind} photograph')} to train on, fewer than folds.n_folds ({settings.n_folds})"
+            f"train.csv has {plural(rows, f'{kind} photograph')}, fewer than folds.n_folds ({settings.n_folds})"
         )
     fewer = f"lower folds.n_folds to {count}, or " if count > 1 else "no folds are possible as it is; "
     raise UserError(

@@ -29,8 +29,9 @@ def check_members(members: Iterable[MemberSettings]) -> None:
             _check_unchanged(member)
         except UserError as error:
             raise UserError(f"member {member.name}: {' '.join(str(error).split())}") from None
-        except Exception as error:  # code of any package: name the member that it belongs to
-            raise UserError(f"member {member.name}: {type(error).__name__}: {' '.join(str(error).split())}") from None
+        except (Exception, SystemExit) as error:  # code of any package: name the member that it belongs to
+            why = " ".join(str(error).split()) or type(error).__name__
+            raise UserError(f"member {member.name}: {why}") from None
 
 
 def _check_origins(member: MemberSettings) -> None:

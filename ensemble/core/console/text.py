@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 LINE = 300  # characters at most of a line on the screen
+_BRIEF = 100
 
 
 def plain(text: str) -> str:
@@ -20,6 +21,12 @@ def sentence(text: str) -> str:
     """Return the first line, shortened."""
     first = plain(text[: 4 * LINE]).strip().partition("\n")[0]
     return first if len(first) <= LINE else f"{first[:LINE]}..."
+
+
+def brief(text: str) -> str:
+    """Return a text that comes from a file on one line, shortened."""
+    line = plain(text[: 2 * _BRIEF]).replace("\n", "\\n")
+    return line if len(line) <= _BRIEF else f"{line[:_BRIEF]}..."
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

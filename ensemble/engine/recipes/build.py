@@ -60,7 +60,7 @@ def import_object(path: str) -> Any:
     except ModuleNotFoundError as error:
         raise UserError(f"cannot import {path}: there is no module {error.name!r}; is it installed?") from None
     except (ImportError, SyntaxError, OSError, AttributeError) as error:
-        raise UserError(f"cannot import {path}: {type(error).__name__}: {error}") from None
+        raise UserError(f"cannot import {path}: {error}") from None
     if not hasattr(imported, name):
         near = did_you_mean(name, [known for known in dir(imported) if not known.startswith("_")])
         raise UserError(f"cannot import {path}: module {module} has no {name}; {near}")

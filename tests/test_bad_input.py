@@ -1,0 +1,68 @@
+"""Hundreds of mistakes: each is refused in one plain sentence and leaves everything as it was, or is accepted."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.bad_input import archives, configs, photographs, stores, tables
+from tests.bad_input.cases import Case, changed, check, contents, is_plain
+from tests.commands import run_here
+from tests.competitions import LINEAR, write_competition, write_config
+from tests.shared import built_once
+
+pytestmark = pytest.mark.training
+OF_DATA = [*tables.cases(), *photographs.cases(), *archives.cases()]
+
+
+@pytest.mark.parametrize("case", OF_DATA, ids=lambda case: case.name)
+def test_data(case: Case, tmp_path: Path) -> None:
+    folder = changed(case, tmp_path)
+    check(run_here("folds", "cut", "c.yaml", "--data", "data", cwd=folder), case.said)
+    if case.said:
+        assert not contents(folder / "oof")
+
+
+@pytest.mark.parametrize("case", list(configs.cases()), ids=lambda case: case.name)
+def test_configs(case: Case, tmp_path: Path) -> None:
+    folder = changed(case, tmp_path)
+    check(run_here("train", "c.yaml", "--data", "data", "--engine", "inline", cwd=folder), case.said)
+    if case.said:
+        assert not contents(folder / "oof")
+
+
+@pytest.fixture(scope="module")
+def blended() -> Path:
+    """A folder with a store that is trained and blended. Read only."""
+
+    def build(folder: Path) -> None:
+        write_competition(folder / "data")
+        config = write_config(folder / "small.yaml", LINEAR)
+        config.write_text(config.read_text().replace("{trials: 10}", "{methods: [mean]}"))
+        for command in ("train", "blend"):
+            options = ("--data", "data", "--engine", "inline") if command == "train" else ()
+            assert run_here(command, "small.yaml", *options, cwd=folder).returncode == 0
+
+    return built_once("blended", build)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "file", "change"), [pytest.param(*each, id=each[0]) for each in stores.changes()])
+def test_stores(name: str, file: str, change: Callable[[Path], object], blended: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(blended, tmp_path, dirs_exist_ok=True))
+    change(folder / "oof" / "small" / file)
+    for command in (("blend", "small.yaml"), ("report", "small.yaml"), ("folds", "export", "oof/small")):
+        found = run_here(*command, cwd=folder)
+        assert found.returncode in (0, 2), found.stderr
+        assert found.returncode == 0 or is_plain(found.stderr)
+    trained = run_here("train", "small.yaml", "--data", "data", "--engine", "inline", cwd=folder)
+    if trained.returncode == 2:  # it was written by a newer version
+        assert is_plain(trained.stderr)
+        return
+    assert trained.returncode == 0, trained.stderr
+    assert run_here("blend", "small.yaml", cwd=folder).returncode == 0
+    fresh = (blended / "oof" / "small" / "blend" / "submit.csv").read_bytes()
+    assert (folder / "oof" / "small" / "blend" / "submit.csv").read_bytes() == fresh
