@@ -11,14 +11,6 @@ from ensemble.core.storage.files import Location, location
 
 STORE_HELP = "A store or a config; default: the newest store."
 
-
-def _lasting(text: str | Path) -> Location:
-    """Parse the address of a place that outlives this process."""
-    if str(text).startswith("memory://"):
-        raise typer.BadParameter(f"{text} would end with this process; name a folder or an object store.")
-    return location(text)
-
-
 ConfigArgument = Annotated[
     Path, typer.Argument(help="The experiment: a YAML file, or a config that comes with the package, such as demo.")
 ]
@@ -27,7 +19,7 @@ BundleArgument = Annotated[
     Location, typer.Argument(parser=location, metavar="BUNDLE", help="A bundle: a folder, a .zip, or an address.")
 ]
 OofOption = Annotated[
-    Location, typer.Option(parser=_lasting, metavar="PATH", help="Root of the stores, such as oof or s3://bucket/oof.")
+    Location, typer.Option(parser=location, metavar="PATH", help="Root of the stores, such as oof or s3://bucket/oof.")
 ]
 DataOption = Annotated[
     Location,

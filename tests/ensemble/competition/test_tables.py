@@ -82,7 +82,7 @@ def test_decimal_commas_only_where_semicolons_separate() -> None:
         (b"PK\x03\x04" + bytes(range(256)), "UTF-8"),
         (b"name,target\na.jpg,1\nb.jpg,0,2\n", "line 3 has more cells"),
         (b"name,name\na.jpg,1\n", "several columns of the title 'name'"),
-        (b'name,target\n"a.jpg,1\n' + b"x" * 200_000, "no row of a table"),
+        (b'name,target\n"a.jpg,1\n' + b"x" * 200_000, "cannot be read as a row"),
     ],
 )
 def test_what_is_no_table_is_named(content: bytes, message: str) -> None:
