@@ -36,7 +36,7 @@ VERBS = {
 def main() -> None:
     """Run `ensemble VERB`. While modules are imported, Ctrl-C ends it at once, without a traceback."""
     before = signal.getsignal(signal.SIGINT)
-    if before is signal.default_int_handler:  # else whoever started it wants it ignored
+    if before is signal.default_int_handler:  # else it is to be ignored
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     app = make_app(sys.argv[1] if len(sys.argv) > 1 else "")
     signal.signal(signal.SIGINT, before)

@@ -33,7 +33,8 @@ _END_OF_JPEG = b"\xff\xd9"
 # What may follow a JPEG without an end marker: any bytes without a marker.
 _AFTER = (b"", *(row.tobytes() for row in np.random.default_rng(0).integers(0, 255, (15, 64), dtype=np.uint8)))
 _MOST_TO_RETRY = 4_000_000  # pixels of a JPEG without an end marker, which is decoded as often as there are endings
-warnings.filterwarnings("ignore", module=r"PIL\b")  # of odd metadata, which nothing here reads
+# Decoders warn of odd metadata, which nothing here reads. A context would not do: photographs are decoded in threads.
+warnings.filterwarnings("ignore", module=r"PIL\b")
 PngImagePlugin.MAX_TEXT_CHUNK = 64 * 2**20  # colour profiles of a megabyte are no attack
 
 

@@ -29,7 +29,7 @@ def replace_store(store: OofStore) -> None:
 
 
 def finish_replacing(store: OofStore) -> None:
-    """Put a complete successor into its place, if whoever wrote it was interrupted.
+    """Put a complete successor into its place, if its writer was interrupted.
 
     Raises
     ------

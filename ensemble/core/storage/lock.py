@@ -45,7 +45,7 @@ def only_writer(root: Location, what: str, option: str = "--oof") -> Iterator[No
 
 @contextmanager
 def taking_turns(root: Location, what: str) -> Iterator[None]:
-    """Wait for whoever writes the same part of a store. Object stores need no such lock: nothing is renamed there."""
+    """Wait for other writers of the same part of a store. Object stores need no such lock: nothing is renamed there."""
     if not isinstance(root, Path):
         yield
         return

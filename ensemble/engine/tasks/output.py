@@ -85,7 +85,7 @@ class _Stream:
         return len(text)
 
     def close(self) -> None:
-        """Leave it open: what comes after the member writes to it too."""
+        """Leave it open: later output goes to it too."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import logging
-import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
@@ -30,8 +29,6 @@ _TURNED: Final = {  # EXIF orientation: quarter turns counter-clockwise, then wh
     2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False),
 }  # fmt: skip
 
-# Decoders warn of odd metadata, which nothing here reads. A context would not do: photographs are decoded in threads.
-warnings.filterwarnings("ignore", module=r"PIL\b")
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # or errors would go to stderr
 with suppress(OSError, AttributeError):  # the decoder of TIFF writes there by itself; as it does where it is built in
     ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
