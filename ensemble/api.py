@@ -22,8 +22,9 @@ from ensemble.config.experiment import Experiment
 from ensemble.config.reading import load_experiment
 from ensemble.core.errors import UserError
 from ensemble.core.metrics.scores import Scores, to_probabilities
-from ensemble.core.storage.files import Location, local_copy, location
+from ensemble.core.storage.files import Location, location
 from ensemble.core.storage.lock import only_writer
+from ensemble.core.storage.parquet import read_parquet
 from ensemble.report.facts.leaderboard import leaderboard
 from ensemble.report.publish import publish
 from ensemble.report.write import PAGE
@@ -80,8 +81,7 @@ class Store:
         table = _with_members(table, made.members, to_probabilities(made.oof_logits.astype(float)))
         if current_manifest(self._store, made) is None:
             return table
-        with local_copy(self._store.blend_folder / BLEND_OOF) as local:
-            blended = pd.read_parquet(local, columns=["name", "pred"])
+        blended = read_parquet(self._store.blend_folder / BLEND_OOF)
         return table.assign(**{BLEND: table["name"].map(blended.set_index("name")["pred"])})
 
     @cached_property

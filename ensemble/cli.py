@@ -51,8 +51,11 @@ def make_app(verb: str = "") -> typer.Typer:
         try:
             module = importlib.import_module(VERBS[name])
         except ModuleNotFoundError as error:
-            if verb in VERBS or str(error.name).startswith(("ensemble", "members")):
+            if str(error.name).startswith(("ensemble", "members")):
                 raise
+            if verb in VERBS:
+                sys.stderr.write(f"ensemble {verb} needs {error.name}, which is not installed here\n")
+                raise SystemExit(2) from None
             continue  # a small installation, which predicts only: the help lists what it can do
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name)

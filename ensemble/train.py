@@ -24,7 +24,6 @@ from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.console.text import plural
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location
-from ensemble.core.storage.lock import only_writer
 from ensemble.engine.choose import engine_maker
 from ensemble.engine.features.table import FeatureTable
 from ensemble.engine.recipes.build import build
@@ -36,6 +35,7 @@ from ensemble.store.context import RunContext
 from ensemble.store.oof import COLUMNS, SUBMISSION, OofStore
 from ensemble.store.opening import begin_store, has_folds, prepare
 from ensemble.store.repeats import ledger_of_cut, store_of_cut
+from ensemble.store.replacing import only_trainer
 from ensemble.training.budget import UNLIMITED, Limits
 from ensemble.training.checks import check_members
 from ensemble.training.execute import Training, train_folds
@@ -81,7 +81,7 @@ def train(
     run_log, board, make_engine = RunLog(store), ProgressBoard(), engine_maker(engine_name)
     if not store.exists():
         check_members(members)
-    with only_writer(store.root, "train"):
+    with only_trainer(store):
         competition = Competition.open(data, experiment.data)
         pixels, ledger = prepare(experiment, competition, store, board)
         cuts = [

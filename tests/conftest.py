@@ -140,11 +140,15 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
 
 
 _SHOTS: dict[str, list[int]] = {}  # fault -> tries, survived
+_FUZZED: dict[str, int] = {}  # parser -> inputs
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Count the shots of a test that is over, in whichever process it ran."""
-    fault = dict(report.user_properties).get("fault")
+    """Count the shots of a test that is over, and the inputs of a fuzzer, in whichever process it ran."""
+    fault, fuzzed = (dict(report.user_properties).get(name) for name in ("fault", "fuzzed"))
+    if fuzzed is not None and report.when == "call":
+        name, inputs = fuzzed  # type: ignore[misc]
+        _FUZZED[name] = inputs
     if fault is not None and report.when == "call" and not report.skipped:
         name, tries = fault  # type: ignore[misc]
         shots = _SHOTS.setdefault(name, [0, 0])
@@ -153,7 +157,11 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """The table of faults."""
+    """The tables of faults and of fuzzed parsers."""
+    if _FUZZED:
+        terminalreporter.write_sep("=", f"fuzzed: {sum(_FUZZED.values()):,} inputs")
+        for parser, inputs in sorted(_FUZZED.items()):
+            terminalreporter.write_line(f"{parser}: {inputs:,}")
     if _SHOTS:
         width = max(map(len, _SHOTS))
         terminalreporter.write_sep("=", "under fire")

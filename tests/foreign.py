@@ -90,8 +90,8 @@ class Large(HighPass):
 class Odd(HighPass):
     """Does in one fold what no member should."""
 
-    def __init__(self, what: str = "", random_state: int | None = None) -> None:
-        super().__init__(random_state=random_state)
+    def __init__(self, what: str = "", mark: str = "", random_state: int | None = None) -> None:
+        super().__init__(mark=mark, random_state=random_state)
         self.what = what
 
     def fit(self, X: Any, y: Any) -> HighPass:
@@ -123,7 +123,7 @@ class Odd(HighPass):
     def hangs_with_a_child(self) -> None:
         child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(3600,))
         child.start()
-        Path("child").write_text(str(child.pid))
+        (Path(self.mark) / "child").write_text(str(child.pid))
         time.sleep(3600)
 
     def reports(self) -> None:

@@ -70,13 +70,21 @@ def session_ray() -> str:
         return str(json.loads(started.read_text())["address"])
 
 
-def start_head(folder: Path, dashboard: bool = False) -> dict[str, Any]:
-    """Start a head node of two CPUs, for each of which it starts a worker for each driver; return how to reach it.
+def start_head(folder: Path, dashboard: bool = False, cpus: int = 2) -> dict[str, Any]:
+    """Start a head node of so many CPUs, for each of which it starts a worker for each driver; return how to reach it.
 
     `pid` leads the group of its processes. The dashboard, which jobs are submitted to, takes a sixth of a core.
     """
     port, dashboard_port, client, agent = _free_ports(4)
-    command = [_RAY, "start", "--head", "--block", f"--port={port}", "--node-ip-address=127.0.0.1", "--num-cpus=2"]
+    command = [
+        _RAY,
+        "start",
+        "--head",
+        "--block",
+        f"--port={port}",
+        "--node-ip-address=127.0.0.1",
+        f"--num-cpus={cpus}",
+    ]
     command += [f"--include-dashboard={str(dashboard).lower()}", f"--dashboard-port={dashboard_port}"]
     command += [f"--ray-client-server-port={client}", "--disable-usage-stats"]
     command += [f"--dashboard-agent-listen-port={agent}"]  # its own is taken where another Ray runs: no job would start

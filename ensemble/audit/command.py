@@ -15,13 +15,13 @@ from ensemble.core.arrays import Pixels
 from ensemble.core.console.options import ConfigArgument, DataOption, EngineOption, OofOption
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.errors import UserError
-from ensemble.core.storage.lock import only_writer
 from ensemble.engine.choose import engine_maker
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.checks import Check, checks_of, page_of, read_content
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import cut, known_ledger
 from ensemble.store.predictions import Predictions
+from ensemble.store.replacing import only_trainer
 
 _STYLES = {"fine": "green", "look": "yellow", "alarm": "bold red", "not run": "dim"}
 
@@ -43,7 +43,7 @@ def main(
     subject = Subject(competition, ledger, experiment, store, _predictions(store, experiment))
     checks = known_checks(subject)
     if checks is None:
-        with only_writer(store.root, "train"), make_engine() as running:
+        with only_trainer(store), make_engine() as running:
             checks = audit(subject, running, board, pixels)
     for check in checks:
         _print(check, board.console)

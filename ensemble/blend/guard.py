@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from ensemble.competition.submission import read_submission
 from ensemble.core.metrics.intervals import proportion_variance
 from ensemble.core.metrics.scores import THRESHOLD
 from ensemble.core.storage.files import Location
+from ensemble.core.storage.json_file import read_json
 
 _TOO_FAR = 3.0  # standard errors
 
@@ -68,8 +68,8 @@ def guard(
 def was_live(manifest: Location) -> bool:
     """Return whether a blend was made by a run that trains, and not by the user."""
     try:
-        return bool(json.loads(manifest.read_text(encoding="utf-8")).get("live", False))
-    except (OSError, ValueError, AttributeError):
+        return bool(read_json(manifest, dict).get("live", False))
+    except (OSError, ValueError):
         return False
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict, is_dataclass
 from typing import Any
@@ -27,6 +26,7 @@ from ensemble.core.metrics.paired import Comparison, compare
 from ensemble.core.metrics.scores import score, to_probabilities
 from ensemble.core.storage.files import Location, write_text
 from ensemble.core.storage.hashing import text_sha256
+from ensemble.core.storage.json_file import read_json
 from ensemble.engine.recipes.code import versions
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import BY_REQUEST, Predictions, load_predictions
@@ -38,7 +38,7 @@ _NEEDED = {
 }  # fmt: skip
 
 
-_FORMER_DECIMALS = 8  # of version 0.1.0
+_FORMER_DECIMALS, _MOST_DECIMALS = 8, 17  # the former is that of version 0.1.0
 
 
 def manifest(blend: Blend, inputs: Inputs, store: OofStore, guard: Guard, seed: int) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def rebuild(path: Location, store: OofStore, target: Location, experiment: Exper
         probabilities = _decide(content, test)
     except Exception:  # an edited file may hold anything
         raise UserError(f"{path} describes no blender of these members; was it edited?") from None
-    text = submission_text(store.sample(), probabilities, content.get("decimals", _FORMER_DECIMALS))
+    text = submission_text(store.sample(), probabilities, content["decimals"])
     if text_sha256(text) != content["submission_sha256"]:
         raise UserError(f"{path} gives a different submission here than the one it describes; was it edited?")
     write_text(target, text)
@@ -132,10 +132,10 @@ def _decide(content: dict[str, Any], test: Logits) -> NDArray[np.float64]:
 
 def _read(path: Location) -> dict[str, Any]:
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read as a blend.json ({error})") from None
-    if not isinstance(content, dict) or not set(content) >= _NEEDED:
+        content = read_json(path, dict)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as a blend.json; is it missing or damaged?") from error
+    if not set(content) >= _NEEDED:
         raise UserError(f"{path} is not a blend.json: it needs the keys {', '.join(sorted(_NEEDED))}")
     members, hashes = content["members"], content["predictions_sha256"]
     if (
@@ -145,6 +145,8 @@ def _read(path: Location) -> dict[str, Any]:
         or not all(isinstance(m, str) for m in members)
     ):
         raise UserError(f"{path} lists no members or predictions; was it edited?")
+    if content.setdefault("decimals", _FORMER_DECIMALS) not in range(_MOST_DECIMALS + 1):
+        raise UserError(f"{path}: decimals must be a whole number up to {_MOST_DECIMALS}; was it edited?")
     return content
 
 

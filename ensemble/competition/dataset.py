@@ -185,8 +185,8 @@ def _photographs(tree: FileTree, folder: str, notes: list[str]) -> list[str]:
     """Return the photographs below a folder: by their suffix, or because a decoder knows them."""
     below = [name for name in tree.below(folder) if not name.lower().endswith(TABLE_SUFFIXES)]
     others = [name for name in below if not is_picture(name)]
-    known = tree.read(f"{folder}/{name}" for name in others)
-    passed = [name for name in others if not is_photograph(known[f"{folder}/{name}"])]
+    contents = Files(tree, [f"{folder}/{name}" for name in others])
+    passed = [name for name, content in zip(others, contents, strict=True) if not is_photograph(content)]
     if len(passed) == len(below):
         if not below:
             raise UserError(f"{tree.folder}: {folder}/ contains no photographs")
@@ -213,7 +213,6 @@ def _by_kind(decoded: Decoded, names: list[str], rows: set[int] | None = None) -
 def _add_faults(problems: Problems, split: Split, tree: FileTree, decoding: Decoding) -> None:
     """Add what is wrong with the photographs themselves, so that every problem is listed at once."""
     names = [f"{split.folder}/{name}" for name in split.names]
-    contents = tree.read(names)
-    decoded = decode([contents[name] for name in names], decoding)
+    decoded = decode(Files(tree, names), decoding)
     for fault, examples in _by_kind(decoded, [brief(name) for name in names]).items():
         problems.setdefault(fault, []).extend(examples)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from ensemble.competition.kinds import mistaken_for
-from ensemble.core.parallel import blocks, in_threads
+from ensemble.core.parallel import AT_ONCE, blocks, in_threads
 from ensemble.core.storage.array_file import ArrayFile
 
 Size = tuple[int, int]
@@ -26,6 +26,7 @@ Opener = Callable[[bytes], Image.Image]  # reads the header alone
 
 GRID = 8  # crops stay on the 8 x 8 grid of JPEG, since other offsets would shift its trace
 MAX_PIXELS = 64_000_000
+_MOST_BYTES = 2**28  # of a block of decoded photographs
 _ACCEPTED = {"RGB", "L", "RGBA", "LA", "P", "PA", "1"}  # three 8-bit channels without loss
 _ORIENTATION, _ON_ITS_SIDE = 0x0112, range(5, 9)  # of EXIF
 _DAMAGED = "unreadable or truncated photograph"
@@ -71,7 +72,7 @@ def decode(encoded: Sequence[bytes], how: Decoding = _AS_USUAL) -> Decoded:
     shape = _common_shape([size for size in sizes if not isinstance(size, str)], crop)
     pixels, faults = ArrayFile.create((len(encoded), *shape, 3), np.uint8), list[str | None]()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for rows in blocks(len(encoded)):
+        for rows in blocks(len(encoded), min(max(_MOST_BYTES // (3 * shape[0] * shape[1]), 1), AT_ONCE)):
             block = np.zeros((rows.stop - rows.start, *shape, 3), dtype=np.uint8)
             faults += pool.map(partial(_decode_into, crop=crop), block, encoded[rows], sizes[rows])
             pixels.write(rows.start, block)

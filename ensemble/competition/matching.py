@@ -177,21 +177,22 @@ def _whole(name: str, step: int) -> str:
 
 
 def _by_path(readable: dict[str, str], folder: str, other: str, step: int) -> Callable[[str], list[str]]:
-    """Return a function that finds the files with the longest common end of the path."""
+    """Return a function that finds files of an equal path; or those that end with it; or those that it ends with."""
     own, others = (
         {name.casefold(), _last(path)} - {""}
         for name, path in zip(_splits(folder, other), (folder, other), strict=True)
     )
-    files: dict[str, list[tuple[str, Parts]]] = defaultdict(list)
+    whole: dict[Parts, list[str]] = defaultdict(list)
+    ends: dict[Parts, list[str]] = defaultdict(list)
     for file in readable:
-        if parts := _parts(file, step):
-            files[parts[-1]].append((file, parts))
+        parts = _parts(file, step)
+        for start in range(len(parts)):
+            (ends if start else whole)[parts[start:]].append(file)
 
     def find(row: str) -> list[str]:
         wanted = _below_split(_parts(row, step), own, others)
-        scores = {file: _common_end(wanted, parts) for file, parts in files.get("".join(wanted[-1:]), [])}
-        longest = max(scores.values(), default=0)
-        return [file for file, score in scores.items() if score == longest > 0]
+        places = [whole.get(wanted), ends.get(wanted), *(whole.get(wanted[start:]) for start in range(1, len(wanted)))]
+        return next((files for files in places if files), [])
 
     return find
 
@@ -215,12 +216,6 @@ def _below_split(row: Parts, own: set[str], others: set[str]) -> Parts:
         if folder in own or folder in others:
             return row[start:] if folder in own else ()
     return row
-
-
-def _common_end(row: Parts, file: Parts) -> float:
-    """Count the parts that two paths share if one ends with the other, a half more if they are equal; else 0."""
-    shorter = min(len(row), len(file))
-    return shorter + 0.5 * (len(row) == len(file)) if row[-shorter:] == file[-shorter:] else 0
 
 
 def _splits(folder: str, other: str) -> tuple[str, str]:

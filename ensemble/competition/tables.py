@@ -6,7 +6,7 @@ import codecs
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from io import StringIO
 from itertools import islice
@@ -28,6 +28,7 @@ _BOMS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 _SEPARATORS = (",", ";", "\t")
+_MOST_CELLS = 10**8
 _LOOKED_AT = 100  # rows from which the separator is recognised
 _SEPARATOR_LINE = re.compile(r"\"?sep=(.)\"?\r?\n?", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(e[+-]?\d+)?", re.IGNORECASE)
@@ -109,9 +110,11 @@ def read_table(content: bytes, file: str, names: Iterable[str] = ()) -> Table:
     header = not _is_row(cells, names)
     titles, untitled = _titles(cells, header, file, lines)
     rows = cells[1:] if header else cells
-    kept = [title is not None for title in titles]
+    kept = [column for column, title in enumerate(titles) if title is not None]
+    if len(kept) * len(rows) > _MOST_CELLS:
+        raise UserError(f"{file} has {len(rows):,} rows of {len(kept):,} cells, too many for a table of photographs")
     table = pd.DataFrame(
-        [[cell for cell, keep in zip(_padded(row, len(titles)), kept, strict=True) if keep] for row in rows],
+        [[row[column] if column < len(row) else "" for column in kept] for row in rows],
         columns=[title for title in titles if title is not None],
         index=lines[1:] if header else lines,
         dtype=str,
@@ -122,8 +125,10 @@ def read_table(content: bytes, file: str, names: Iterable[str] = ()) -> Table:
 def table_of_frame(frame: pd.DataFrame, file: str) -> Table:
     """Return a DataFrame as a table of text, with its index as a column unless that only counts the rows."""
     if not isinstance(frame.index, pd.RangeIndex):
-        name = str(frame.index.name or "index")
-        frame = frame.rename_axis(name).reset_index()
+        names = [name for name in frame.index.names if name is not None]
+        if both := [str(name) for name in names if name in frame]:
+            raise UserError(f"{file} has an index and a column of the title {both[0]!r}")
+        frame = frame.reset_index(drop=not names and "index" in frame)
     frame = frame.set_axis([str(title).strip() for title in frame.columns], axis=1)
     if frame.columns.duplicated().any():
         raise UserError(f"{file} has several columns of the title {frame.columns[frame.columns.duplicated()][0]!r}")
@@ -202,13 +207,13 @@ def _titles(
         and _has_last(cells)
     ):
         first = ["", *first]  # R writes the names of rows without a title
-    filled = [any(column < len(row) and row[column] for row in cells[header:]) for column in range(width)]
+    filled = {column for row in cells[header:] for column, cell in enumerate(row) if cell}
     titles: list[str | None] = []
     untitled = set()
     for column in range(width):
         title: str | None = first[column] if column < len(first) else ""
         if not title:
-            title = f"column {column + 1}" if filled[column] or not header else None
+            title = f"column {column + 1}" if column in filled or not header else None
             if title and column >= len(first):
                 longest = next(index for index, row in enumerate(cells) if len(row) > column and row[column])
                 raise UserError(f"{file} line {lines[longest]} has more cells than there are titles")
@@ -223,7 +228,3 @@ def _titles(
 def _has_last(cells: list[list[str]]) -> bool:
     """Return whether a row has a value in its last cell: a separator at the end of each row makes no column."""
     return any(row[-1] for row in cells[1:])
-
-
-def _padded(row: Sequence[str], width: int) -> list[str]:
-    return [*row, *[""] * (width - len(row))][:width]

@@ -12,9 +12,9 @@ Result = TypeVar("Result")
 AT_ONCE = 256  # items that are in memory
 
 
-def blocks(length: int) -> Iterator[slice]:
+def blocks(length: int, at_once: int = AT_ONCE) -> Iterator[slice]:
     """Yield the rows of each block."""
-    return (slice(start, min(start + AT_ONCE, length)) for start in range(0, length, AT_ONCE))
+    return (slice(start, min(start + at_once, length)) for start in range(0, length, at_once))
 
 
 def in_threads(compute: Callable[[Any], Result], items: Any) -> list[Result]:

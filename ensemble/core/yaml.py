@@ -66,3 +66,5 @@ def load_yaml(text: str) -> Any:
         raise ValueError(f"the character {chr(error.character)!r} is not allowed") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    except (ValueError, KeyError, AttributeError, TypeError, IndexError):  # of constructors, such as that of !!bool
+        raise ValueError("a value is not of the kind that it looks like, or that its tag names") from None

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from ensemble.config.experiment import FoldSettings
 from ensemble.core.console.text import first_few, plural
 from ensemble.core.errors import UserError
-from ensemble.core.storage.files import Location, local_copy, new_file, write_text
+from ensemble.core.storage.files import Location, new_file, write_text
 from ensemble.core.storage.hashing import digest_of_chunks
+from ensemble.core.storage.json_file import read_json
+from ensemble.core.storage.parquet import read_parquet
 
 ALGORITHM = "StratifiedGroupKFold over dHash-256 components, 1"
 _CHUNK = 65_536  # rows that are hashed at a time
@@ -167,14 +169,13 @@ class FoldLedger:
             The files are missing or were changed since they were written.
         """
         try:
-            summary: dict[str, Any] = json.loads((folder / "folds.json").read_text(encoding="utf-8"))
-            with local_copy(folder / "folds.parquet") as file:
-                table = pd.read_parquet(file, use_threads=False)  # every thread would allocate memory of its own
+            summary = read_json(folder / "folds.json", dict)
+            table = read_parquet(folder / "folds.parquet")
             n_folds, seed, distance = (summary[name] for name in ("n_folds", "seed", "near_duplicate_distance"))
             ledger = cls(table, n_folds, seed, distance, summary.get("algorithm", ALGORITHM))
             same = ledger.sha256 == summary["sha256"]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            raise UserError(f"{folder} has no readable fold ledger ({error}); train first") from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{folder} has no fold ledger that can be read; train first") from error
         if not same:
             raise UserError(
                 f"{folder}/folds.parquet was changed after it was written: its hash differs from that in folds.json"

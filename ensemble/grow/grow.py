@@ -26,6 +26,7 @@ from ensemble.store.context import RunContext
 from ensemble.store.oof import SUBMISSION, OofStore
 from ensemble.store.opening import begin_store, open_store
 from ensemble.store.predictions import load_predictions
+from ensemble.store.replacing import only_trainer
 from ensemble.training.budget import Limits
 from ensemble.training.checks import check_members
 
@@ -56,7 +57,7 @@ def grow(
             "an ensemble begins to grow on one cut of the folds, and takes others if they help: set folds.repeats to 1"
         )
     check_members(candidates)
-    with only_writer(store.root, "train"):
+    with only_trainer(store):
         competition = Competition.open(data, experiment.data)
         pixels, ledger = open_store(experiment, competition, store, board)
         pixels = competition.decode() if pixels is None else pixels

@@ -6,11 +6,15 @@ that a search that was interrupted goes on as it would have.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import optuna
+from optuna.exceptions import OptunaError
 from optuna.trial import TrialState
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from ensemble.blend.blenders.studies import quiet_optuna
 from ensemble.config.members import MemberSettings
@@ -52,7 +56,8 @@ class Search:
     """
 
     def __init__(self, member: MemberSettings, storage: str, name: str, owner: str, seed: int, shared: bool) -> None:
-        self._member, self._owner, self._seed, self._shared = member, owner, seed, shared
+        self.member = member
+        self._owner, self._seed, self._shared, self._storage = owner, seed, shared, storage
         self._configured = to_optuna(member, current_values(member))
         with quiet_optuna():
             try:
@@ -64,11 +69,24 @@ class Search:
                     pruner=optuna.pruners.MedianPruner(n_startup_trials=_FIRST),
                 )
             except Exception as error:  # of Optuna, SQLAlchemy or a driver of a database
-                reason = " ".join(str(error).split())[:200]
-                raise UserError(f"the storage of the search, {storage}, cannot be opened ({reason})") from None
+                raise UserError(
+                    f"the storage of the search, {_without_password(storage)}, cannot be opened; is the address right, "
+                    "such as sqlite:///study.db, and the driver of its database installed?"
+                ) from error
             self._interrupted = [trial for trial in self._trials(TrialState.RUNNING) if self._is_own(trial)]
             if not any(self._will_do(trial) for trial in self._trials() if self._is_configured(trial)):
                 self._study.enqueue_trial(self._configured)
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Yield; that the storage cannot be reached any more is then an error of the user."""
+        try:
+            yield
+        except (OptunaError, SQLAlchemyError) as error:
+            where = _without_password(self._storage)
+            raise UserError(
+                f"the storage of the search, {where}, cannot be used any more; when it can, run the same command again"
+            ) from error
 
     def __len__(self) -> int:
         """Return how many trials have ended, by any driver."""
@@ -93,13 +111,13 @@ class Search:
             self._study.sampler = optuna.samplers.TPESampler(
                 seed=self._seed + number, n_startup_trials=_RANDOM, multivariate=True, constant_liar=True
             )
-            trial = self._study.ask(fixed_distributions=distributions(self._member))
+            trial = self._study.ask(fixed_distributions=distributions(self.member))
         trial.set_user_attr(_OWNER, self._owner)
         return trial
 
     def values(self, trial: optuna.Trial | optuna.trial.FrozenTrial) -> Values:
         """Return the settings of a trial."""
-        return from_optuna(self._member, trial.params)
+        return from_optuna(self.member, trial.params)
 
     def should_prune(self, trial: optuna.Trial, fold: int, loss: float) -> bool:
         """Note the loss of a trial up to a fold, and return whether the trial is worse than most others were there."""
@@ -171,3 +189,10 @@ class Search:
     def _tell(self, trial: optuna.Trial, value: float | None = None, state: TrialState | None = None) -> None:
         with quiet_optuna():
             self._study.tell(trial, value, state)
+
+
+def _without_password(storage: str) -> str:
+    try:
+        return make_url(storage).render_as_string()
+    except (SQLAlchemyError, ValueError):
+        return storage.partition("://")[0] + "://..."

@@ -76,28 +76,28 @@ class Trials:
     def __init__(
         self,
         context: RunContext,
-        member: MemberSettings,
         search: Search,
         pixels: Pixels,
-        limits: Limits,
         prefix: str,
+        limits: Limits,
         most: int | None = None,
     ) -> None:
-        self._context, self._member, self._search, self._limits = context, member, search, limits
-        self._prefix, self._most = prefix, most
+        self._context, self._search, self._member = context, search, search.member
+        self._prefix, self._limits, self._most = prefix, limits, most
         self._photographs = Photographs(pixels)
         self._pipeline = Pipeline(context.engine, context.board)
         self._tables = FeatureTables(self._pipeline, context.store.feature_cache)
         self._running: dict[str, _Running] = {}
         self._read: dict[str, TableRequest] = {}  # by key, the last one read at the end
         self._seconds: list[float] = []  # of the trials that were finished here
-        self._at_once = max(int(context.engine.slots() // member.resources.num_cpus), 1)
+        self._at_once = max(int(context.engine.slots() // self._member.resources.num_cpus), 1)
 
     def run(self) -> None:
         """Try settings until the time or the number of trials is up."""
         self._context.share(self._photographs.pixels)
         self._context.engine.deadline = self._limits.budget.deadline
-        self._pipeline.run(self._refill)
+        with self._search.in_use():
+            self._pipeline.run(self._refill)
         for request in self._read.values():
             self._tables.forget(request, self._photographs)
 

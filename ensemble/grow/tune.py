@@ -38,6 +38,7 @@ from ensemble.store.grown import BEST, OWNER, RESULT, STUDY, TRIALS, TUNE
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import begin_store, open_store
 from ensemble.store.predictions import load_predictions
+from ensemble.store.replacing import only_trainer
 from ensemble.training.budget import Limits
 from ensemble.training.checks import check_members
 from ensemble.training.execute import train_all_folds
@@ -83,7 +84,7 @@ def tune(
     own = OofStore(store.root / TUNE / member.name, store.feature_cache)
     with only_writer(store.root, f"{TUNE}-{member.name}"):
         competition = Competition.open(data, experiment.data)
-        with only_writer(store.root, "train"):
+        with only_trainer(store):
             pixels, ledger = open_store(experiment, competition, store, board)
         pixels = competition.decode() if pixels is None else pixels
         inner = _begin(experiment, competition, own, ledger)
@@ -156,7 +157,7 @@ def _search(context: RunContext, member: MemberSettings, pixels: Pixels, asked: 
     board.log(
         f"searching {', '.join(member.tune)} of {member.name} on {context.ledger.n_folds} folds of their own{earlier}"
     )
-    Trials(context, member, search, pixels, asked.limits, f"trial-{made_of}", asked.most).run()
+    Trials(context, search, pixels, f"trial-{made_of}", asked.limits, asked.most).run()
     return search
 
 

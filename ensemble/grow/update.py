@@ -212,7 +212,10 @@ def _write_successor(found: _Update, kept: dict[str, StoredMember], answers: dic
             record = store.record(name, fold)
             assert record is not None  # noqa: S101  it is a stored member's
             result = _result(found, record, answers.get((name, fold), np.empty(0)))
-            made.write(result, provenance, found.ledger, competition.sample, record.seconds_features_per_photograph)
+            try:
+                made.write(result, provenance, found.ledger, competition.sample, record.seconds_features_per_photograph)
+            except OSError as error:
+                raise UserError(f"{made.root}: {error.strerror or error}; run the same command again") from None
 
 
 def _result(found: _Update, record: FoldRecord, new: Array) -> FoldResult:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -49,6 +51,8 @@ class Csv(Table):
     suffix = ".csv"
 
     def __init__(self, path: Path | None) -> None:
+        if path is None and isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not support every character
         self._file = sys.stdout if path is None else path.open("w", encoding="utf-8", newline="")
         self._writer = csv.writer(self._file, lineterminator="\n")
         self._started = False
@@ -139,13 +143,13 @@ def check_output(out: str, places: Sequence[str]) -> None:
         return
     try:
         path = location(out)
-    except (ValueError, ImportError) as error:
+    except ValueError as error:
         raise UserError(f"-o {out} cannot be written ({' '.join(str(error).split())})") from None
     if path.suffix.lower() not in TABLES:
         raise UserError(f"-o {out}: name a file that ends in {', '.join(TABLES)}, or - for the screen")
     if path.is_dir():
         raise UserError(f"-o {out} is a folder; name a file in it")
-    if isinstance(path, Path) and path.resolve() in [Path(place).resolve() for place in places]:
+    if isinstance(path, Path) and os.path.realpath(path) in map(os.path.realpath, places):
         raise UserError(f"-o {out} is among what is asked about; name another file")
     if path.suffix.lower() == Parquet.suffix and find_spec("pyarrow") is None:
         raise UserError("parquet needs pyarrow, which is not installed; write .csv or .jsonl")

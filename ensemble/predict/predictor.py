@@ -83,8 +83,7 @@ class Bundle:
             if self.manifest.spectra is not None and self._spectrum is not None:
                 assert self._spectrum(blank).shape[1] >= len(self.manifest.spectra.frequencies)  # noqa: S101
         except Exception as error:  # of any library
-            reason = " ".join(str(error).split())[:200]
-            raise UserError(f"{where}: its parts do not fit together ({type(error).__name__}: {reason})") from None
+            raise UserError(f"{where}: its parts do not fit together; make the bundle again") from error
 
     @property
     def members(self) -> list[str]:

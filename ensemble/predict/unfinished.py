@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, Any
 
 from ensemble.core.storage.hashing import digest
+from ensemble.core.storage.json_file import parse_json
 
 Row = dict[str, Any]
 _EVERY = 16  # rows: what a kill can cost
@@ -39,23 +42,22 @@ class UnfinishedRows:
 
     def rows(self) -> Iterator[Row]:
         """Yield the rows, as far as they are whole."""
-        return (json.loads(line) for line in self._lines())
+        return (row for _, row in self._whole())
 
     def remove(self) -> None:
         """Remove the file, once the output is written."""
         self.path.unlink(missing_ok=True)
 
-    def _lines(self) -> Iterator[bytes]:
-        try:
-            with self.path.open("rb") as file:
-                if file.readline() == self._signature:
-                    yield from (line for line in file if line.endswith(b"\n"))  # the last one may be cut short
-        except OSError:
-            return
+    def _whole(self) -> Iterator[tuple[int, Row]]:
+        """Yield length and row of each line, up to the first that is cut short or damaged."""
+        with suppress(FileNotFoundError, ValueError), self.path.open("rb") as file:
+            if file.readline() == self._signature:
+                for line in takewhile(lambda line: line.endswith(b"\n"), file):
+                    yield len(line), parse_json(line, dict)
 
     def _opened(self) -> IO[bytes]:
         """Open the file behind its last whole row; a file of another question is begun again."""
-        whole = sum(map(len, self._lines()))
+        whole = sum(length for length, _ in self._whole())
         if not whole:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_bytes(self._signature)

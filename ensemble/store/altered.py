@@ -10,8 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ensemble.core.arrays import Array, Logits
-from ensemble.core.storage.files import Location, local_copy, new_file
+from ensemble.core.storage.files import Location, new_file
 from ensemble.core.storage.hashing import file_sha256
+from ensemble.core.storage.parquet import read_parquet
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import Predictions
 from ensemble.store.results import AS_THEY_ARE, BLEND, ROBUSTNESS, predictions_sha256, read
@@ -72,8 +73,7 @@ def read_altered(store: OofStore, predictions: Predictions, members: Sequence[st
     if any(made_from.get(member, "") != predictions_sha256(predictions, member) for member in members):
         return None
     try:
-        with local_copy(_file(store)) as local:
-            table = pd.read_parquet(local, use_threads=False)
+        table = read_parquet(_file(store))
     except (OSError, ValueError):  # of an earlier version
         return None
     found = {str(key): part for key, part in table.groupby("alteration", sort=False) if _complete(part, members)}

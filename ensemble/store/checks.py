@@ -15,6 +15,7 @@ import pandas as pd
 from ensemble.core.console.markdown import markdown_rows, without_html
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, new_file, write_text
+from ensemble.core.storage.json_file import read_json
 from ensemble.engine.recipes.code import versions
 from ensemble.store.oof import OofStore
 
@@ -72,7 +73,7 @@ def read_audit(store: OofStore) -> list[Check] | None:
     try:
         if content["data_sha256"] != store.facts().get("sha256"):
             return None
-        summary = json.loads((store.root / "folds.json").read_text(encoding="utf-8"))
+        summary = read_json(store.root / "folds.json", dict)
         if content["folds_sha256"] != summary["sha256"]:
             return None
     except UserError:
@@ -85,11 +86,11 @@ def read_audit(store: OofStore) -> list[Check] | None:
 def read_content(store: OofStore) -> dict[str, Any] | None:
     """Read audit.json as it is; None where it cannot be read."""
     try:
-        content = json.loads((store.root / _FOLDER / _CONTENT).read_text(encoding="utf-8"))
+        content = read_json(store.root / _FOLDER / _CONTENT, dict)
         checks_of(content)
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return dict(content)
+    return content
 
 
 def checks_of(content: dict[str, Any]) -> list[Check]:

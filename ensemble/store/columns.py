@@ -32,7 +32,7 @@ def columns_missing(recipe: Recipe, competition: Competition, store: OofStore, f
     try:
         with local_copy(store.root / file) as local:
             metadata = parquet.read_schema(local).metadata or {}
-    except (OSError, pa.ArrowInvalid):
+    except (OSError, pa.ArrowException):
         return True
     return any(metadata.get(key) != value for key, value in _made_of(recipe, competition).items())
 
@@ -76,7 +76,7 @@ def read_columns(
     try:
         with local_copy(store.root / file) as local:
             arrow = parquet.read_table(local, use_threads=False)
-    except (OSError, pa.ArrowInvalid):
+    except (OSError, pa.ArrowException):
         return None
     if recipe is not None and (arrow.schema.metadata or {}).get(_RECIPE) != _recipe(recipe):
         return None

@@ -15,17 +15,17 @@ from ensemble.core.console.options import ConfigArgument, DataOption, OofOption,
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, location, new_file
-from ensemble.core.storage.lock import only_writer
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import begin_store, find_store, prepare
+from ensemble.store.replacing import only_trainer
 
 
 def cut(config: ConfigArgument, data: DataOption = Path("data"), oof: OofOption = Path("oof")) -> None:
     """Cut and sign the folds of an experiment without training. A store that has them is left as it is."""
     experiment, board = load_experiment(config), ProgressBoard()
     store = OofStore(oof / experiment.name)
-    with only_writer(store.root, "train"):
+    with only_trainer(store):
         competition = Competition.open(data, experiment.data)
         _, ledger = prepare(experiment, competition, store, board)
         begin_store(store, experiment, ledger, competition)

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 from ensemble.core.console.durations import format_duration
 from ensemble.core.storage.files import Location, write_text
+from ensemble.core.storage.json_file import read_json
 from ensemble.store.oof import OofStore
 
 TUNE: Final = "tune"  # folder of the store, with one for each member that was tuned
@@ -24,9 +25,9 @@ def searches(store: OofStore) -> dict[str, Location]:
 def read_search(folder: Location) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
     """Return the result of a search, and its trials; None if they cannot be read."""
     try:
-        result = dict(json.loads((folder / RESULT).read_text(encoding="utf-8")))
-        trials = list(json.loads((folder / TRIALS).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        result = read_json(folder / RESULT, dict)
+        trials = read_json(folder / TRIALS, list)
+    except (OSError, ValueError):
         return None
     return (result, trials) if result.get("values") and trials else None
 
@@ -81,7 +82,7 @@ class Growth:
     def read(cls, store: OofStore) -> Growth:
         """Return what a store has of them; no steps if there are none, or they cannot be read."""
         try:
-            found = json.loads((store.root / STEPS).read_text(encoding="utf-8"))
+            found = read_json(store.root / STEPS, dict)
             return cls([GrowthStep(**step) for step in found["steps"]], float(found["seconds"]), str(found["why"]))
         except (OSError, ValueError, KeyError, TypeError):
             return cls()

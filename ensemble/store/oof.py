@@ -17,6 +17,7 @@ from ensemble.config.reading import load_experiment
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, new_folder, remove_unfinished, write_text
 from ensemble.core.storage.hashing import file_sha256
+from ensemble.core.storage.json_file import read_json
 from ensemble.core.storage.version import FORMAT, refuse_newer
 from ensemble.engine.tasks.fold import FoldResult
 from ensemble.folds.ledger import FoldLedger
@@ -77,11 +78,11 @@ class OofStore:
     def facts(self) -> dict[str, Any]:
         """Return facts of the data: `sha256`, `source`, `synthetic`, sizes."""
         try:
-            facts: dict[str, Any] = json.loads((self.root / "data.json").read_text(encoding="utf-8"))
+            facts = read_json(self.root / "data.json", dict)
             SampleTable(**facts["sample"])
             _ = [facts[key] for key in ("sha256", "synthetic", "train_rows", "test_rows")]
-        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-            raise UserError(f"{self.root} is no store of a trained experiment ({error!r}); train first") from None
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise UserError(f"{self.root} is no store of a trained experiment, or is damaged; train first") from error
         return facts
 
     def sample(self) -> SampleTable:
@@ -159,10 +160,9 @@ class OofStore:
     def origin(self, member: str) -> dict[str, Any]:
         """Return facts of an imported member: its files, how its folds were checked, and warnings."""
         try:
-            found: dict[str, Any] = json.loads((self.member_folder(member) / IMPORTED).read_text(encoding="utf-8"))
+            return read_json(self.member_folder(member) / IMPORTED, dict)
         except (OSError, ValueError):
             return {}
-        return found
 
     def state(self, member: str, fold: int, provenance: Provenance) -> FoldState:
         """Compare a stored fold with what would be made now."""

@@ -17,6 +17,7 @@ from ensemble.core.console.text import first_few
 from ensemble.core.errors import UserError
 from ensemble.core.storage.array_file import ArrayFile
 from ensemble.core.storage.files import Location, location, write_text
+from ensemble.core.storage.json_file import read_json
 from ensemble.folds.extend import is_extension_of
 from ensemble.folds.ledger import ALGORITHM, FoldLedger
 from ensemble.store.oof import RECORD, OofStore
@@ -180,10 +181,9 @@ def write_photograph_hashes(store: OofStore, competition: Competition) -> None:
 def read_photograph_hashes(store: OofStore) -> dict[str, str]:
     """Return the recorded sha256 by `split/name`; empty if the file is missing or damaged."""
     try:
-        found: dict[str, str] = dict(json.loads((store.root / PHOTOGRAPHS_FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return read_json(store.root / PHOTOGRAPHS_FILE, dict)
+    except (OSError, ValueError):
         return {}
-    return found
 
 
 def _other_photographs(store: OofStore, competition: Competition) -> str:

@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from ensemble.core.storage.json_file import parse_json
 from ensemble.engine.tasks.fold import FoldResult
 
 IMPORTED_RECIPE = "imported"  # a key that only the recipes of members have that were trained elsewhere
@@ -118,7 +119,7 @@ def from_text(text: bytes) -> FoldRecord:
     ValueError, TypeError, KeyError
         A byte of it was changed since it was written.
     """
-    raw: dict[str, Any] = dict(json.loads(text))
+    raw = parse_json(text, dict)
     checksum = raw.pop(_CHECKSUM, None)
     if checksum is not None or "files" in raw:
         head, _, tail = text.rpartition(str(checksum).encode())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from ensemble.core.storage.files import Location, move_folder, remove_folder, write_text
@@ -24,6 +26,7 @@ def successor(store: OofStore) -> OofStore:
 def replace_store(store: OofStore) -> None:
     """Put the successor into the place of a store, which is kept beside it."""
     made = _made(store)
+    (store.root / _COMPLETE).unlink(missing_ok=True)  # of an earlier one
     write_text(made.root / _COMPLETE, "")
     _swap(store, made)
 
@@ -38,10 +41,24 @@ def finish_replacing(store: OofStore) -> None:
     """
     if not store.name:  # the current folder
         return
-    made = _made(store)
-    if (made.root / _COMPLETE).exists():
-        with only_writer(store.root, "train"):
-            _swap(store, made)
+    if (_made(store).root / _COMPLETE).exists():
+        with only_trainer(store):
+            pass
+
+
+@contextmanager
+def only_trainer(store: OofStore) -> Iterator[None]:
+    """Hold the lock of a store's folds; a complete successor whose writer was interrupted is in its place by then.
+
+    Raises
+    ------
+    UserError
+        Another process holds the lock.
+    """
+    with only_writer(store.root, "train"):
+        if store.name and (_made(store).root / _COMPLETE).exists():
+            _swap(store, _made(store))
+        yield
 
 
 def move_aside(store: OofStore) -> Location:
@@ -56,7 +73,10 @@ def _made(store: OofStore) -> OofStore:
 
 
 def _swap(store: OofStore, made: OofStore) -> None:
-    if store.root.exists():
-        move_aside(store)
-    move_folder(made.root, store.root, *STORE_MARKERS, _COMPLETE)
+    if (store.root / _COMPLETE).exists():  # all was copied, and removing it was interrupted
+        remove_folder(made.root, *STORE_MARKERS, _COMPLETE)
+    else:
+        if store.root.exists():
+            move_aside(store)
+        move_folder(made.root, store.root, *STORE_MARKERS, _COMPLETE)
     (store.root / _COMPLETE).unlink()

@@ -6,7 +6,6 @@ Folder and files have the name of the command: `ensemble robustness` writes `rob
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Sequence
 from typing import Any
@@ -14,8 +13,10 @@ from typing import Any
 import pandas as pd
 
 from ensemble.core.errors import UserError
-from ensemble.core.storage.files import Location, local_copy
+from ensemble.core.storage.files import Location
 from ensemble.core.storage.hashing import digest, file_sha256
+from ensemble.core.storage.json_file import read_json
+from ensemble.core.storage.parquet import read_parquet
 from ensemble.store.oof import BLEND_OOF, MANIFEST, OofStore
 from ensemble.store.predictions import Predictions
 
@@ -41,10 +42,9 @@ def command_of(store: OofStore, which: str) -> str:
 def read(store: OofStore, which: str) -> tuple[pd.DataFrame, dict[str, Any]] | None:
     """Read table and facts of a command's results; None if they are missing or damaged."""
     try:
-        facts: dict[str, Any] = dict(json.loads(file_of(store, which, "json").read_text(encoding="utf-8")))
-        with local_copy(file_of(store, which, "parquet")) as local:
-            table = pd.read_parquet(local, use_threads=False)
-    except (OSError, ValueError, TypeError):
+        facts = read_json(file_of(store, which, "json"), dict)
+        table = read_parquet(file_of(store, which, "parquet"))
+    except (OSError, ValueError):
         return None
     return (table, facts) if len(table) else None
 
@@ -87,7 +87,7 @@ def current_manifest(store: OofStore, predictions: Predictions) -> dict[str, Any
     Its submission has the rows of the sample, which may have been changed since then.
     """
     try:
-        manifest: dict[str, Any] = json.loads((store.blend_folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = read_json(store.blend_folder / MANIFEST, dict)
         oof = file_sha256(store.blend_folder / BLEND_OOF)
         blended = predictions.without([name for name in manifest.get("without", []) if name in predictions.members])
         same = manifest["predictions_sha256"] == blended.hashes and manifest["oof_sha256"] == oof
@@ -96,6 +96,6 @@ def current_manifest(store: OofStore, predictions: Predictions) -> dict[str, Any
         same &= set(manifest["members"]) <= set(predictions.members)
         same &= manifest["sample_sha256"] == sample_sha256(store)
         same &= weights is None or len(weights) == len(manifest["members"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, UserError):
+    except (OSError, ValueError, KeyError, TypeError, UserError):
         return None
     return manifest if same else None

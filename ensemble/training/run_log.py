@@ -10,6 +10,7 @@ from typing import Any
 
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, write_text
+from ensemble.core.storage.json_file import read_json
 from ensemble.engine.base import Engine
 from ensemble.store.oof import OofStore
 from ensemble.training.plan import Plan
@@ -54,8 +55,8 @@ class RunLog:
 def _earlier(path: Location) -> list[Any]:
     """Return the log of earlier runs; one that cannot be read is not worth failing for."""
     try:
-        return list(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return read_json(path, list)
+    except (OSError, ValueError):
         return []
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -62,8 +61,3 @@ def _swap(one: Path, other: Path) -> None:
     one.rename(aside)
     other.rename(one)
     aside.rename(other)
-
-
-def copied(store: Path, to: Path) -> Path:
-    """Return a copy of a store."""
-    return Path(shutil.copytree(store, to))

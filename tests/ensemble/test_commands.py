@@ -130,3 +130,17 @@ def test_paths_with_spaces_and_umlauts(competition_folder: Path, tmp_path: Path)
     result = run_here("train", config, "--data", folder / "daten", "--engine", "inline", cwd=folder)
     assert result.returncode == 0, result.stderr
     assert run_here("blend", cwd=folder).returncode == 0
+
+
+@pytest.mark.training
+def test_names_that_are_not_utf8(competition_folder: Path, tmp_path: Path) -> None:
+    """As old archives have them: the table says how they are to be read."""
+    shutil.copytree(competition_folder, tmp_path / "data")
+    (tmp_path / "data" / "test" / "00000.png").rename(tmp_path / "data" / "test" / os.fsdecode(b"M\xfcller.png"))
+    sample = tmp_path / "data" / "submit.csv"
+    sample.write_text(sample.read_text().replace("00000.png", "Müller.png"))
+    write_config(tmp_path / "c.yaml", LINEAR)
+    for command in (("train", "c.yaml", "--engine", "inline"), ("blend", "c.yaml"), ("report", "c.yaml")):
+        found = run_here(*command, cwd=tmp_path)
+        assert found.returncode == 0, found.stderr
+    assert "Müller.png," in (tmp_path / "oof" / "small" / "blend" / "submit.csv").read_text()

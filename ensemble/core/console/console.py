@@ -19,9 +19,11 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
+from ensemble.core.console.text import brief
 from ensemble.core.errors import UserError
 
 _UNUSABLE = (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError)  # paths that a user gave
+_UNREACHABLE = (errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ESTALE)  # the same
 _NO_ROOM = (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG)
 INTERRUPTED, TERMINATED = 130, 143  # what shells report for a process that Ctrl-C or SIGTERM ended
 
@@ -89,28 +91,34 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def guarded_command(*args: Any, **options: Any) -> Any:
-        here = str(Path.cwd())
-        if here not in sys.path:
-            sys.path.append(here)
         try:
             with terminable() as terminated:
+                _allow_imports_from_here()
                 return command(*args, **options)
         except UserError as error:
             sys.stderr.write(f"{error}\n")
             raise SystemExit(2) from None
-        except _UNUSABLE as error:
-            sys.stderr.write(f"{error.filename}: {error.strerror}; give another path\n")
-            raise SystemExit(2) from None
         except OSError as error:
-            if error.errno not in _NO_ROOM:
+            full = error.errno in _NO_ROOM
+            if not full and not isinstance(error, _UNUSABLE) and error.errno not in _UNREACHABLE:
                 raise
-            sys.stderr.write(f"{error.filename or 'the disk'}: {error.strerror}; make room, or give another path\n")
+            remedy = "make room, or give another path" if full else "give another path"
+            sys.stderr.write(f"{brief(str(error.filename or 'the disk'))}: {error.strerror}; {remedy}\n")
             raise SystemExit(2) from None
         except KeyboardInterrupt:
             sys.stderr.write("interrupted; finished work is stored, run the same command to continue\n")
             raise SystemExit(TERMINATED if terminated else INTERRUPTED) from None
 
     return guarded_command
+
+
+def _allow_imports_from_here() -> None:
+    try:
+        here = str(Path.cwd())
+    except FileNotFoundError:
+        raise UserError("the current folder does not exist any more; change to another one") from None
+    if here not in sys.path:
+        sys.path.append(here)
 
 
 @contextmanager

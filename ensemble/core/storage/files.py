@@ -47,8 +47,11 @@ def location(text: str | Path) -> Location:
         return Path(str(text)[scheme.end() :])
     from ensemble.core.storage.remote import RemotePath
 
-    # No cache: another driver may have written since. And one request an object: s3fs would first ask for its size.
-    return RemotePath(str(text), use_listings_cache=False, max_concurrency=1)
+    try:
+        # No cache: another driver may have written since. And one request an object: s3fs would first ask for its size.
+        return RemotePath(str(text), use_listings_cache=False, max_concurrency=1)
+    except (ImportError, ValueError) as error:
+        raise ValueError(f"no library is installed for addresses that begin with {scheme[0]}") from error
 
 
 @contextmanager
@@ -60,7 +63,7 @@ def new_file(path: Location) -> Iterator[Path]:
             path.write_bytes((Path(folder) / path.name).read_bytes())
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f"{_UNFINISHED}{uuid.uuid4().hex}-{path.name}"
+    temporary = path.parent / f"{_UNFINISHED}{uuid.uuid4().hex}-{path.name[-50:]}"  # 255 bytes is the longest name
     try:
         yield temporary
         os.replace(temporary, path)

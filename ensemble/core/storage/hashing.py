@@ -26,7 +26,7 @@ def digest_of_chunks(chunks: Iterable[list[Any]], *rest: Any) -> str:
 
 
 def _canonical(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
 def text_sha256(text: str) -> str:

@@ -22,6 +22,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 
 from ensemble.core.errors import UserError
+from ensemble.core.storage.json_file import parse_json
 from ensemble.core.storage.remote import RemotePath
 from ensemble.core.storage.retry import log
 
@@ -120,7 +121,7 @@ def _read(path: RemotePath) -> _Lease:
     """Read a lease; a damaged file is a lease of an unknown holder."""
     text = path.read_text()
     try:
-        raw = json.loads(text)
+        raw = parse_json(text.encode(), dict)
         return _Lease(**{**raw, "instead_of": tuple(raw["instead_of"])})
     except (ValueError, TypeError, KeyError):
         return _Lease("unknown", 0, path.name, hash(text))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location
+from ensemble.core.storage.json_file import read_json
 
 # 1: a fold's record has the checksum of its predictions. 2: of every file of the fold, and of itself.
 FORMAT = 2
@@ -20,8 +19,8 @@ def refuse_newer(root: Location) -> None:
         A newer version wrote it.
     """
     try:
-        found = json.loads((root / "data.json").read_text(encoding="utf-8")).get("format", 1)
-    except (OSError, ValueError, AttributeError, RecursionError):  # reported when the facts are read
+        found = read_json(root / "data.json", dict).get("format", 1)
+    except (OSError, ValueError):  # reported when the facts are read
         return
     if not isinstance(found, int) or found > FORMAT:
         raise UserError(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.core.storage.files import Location, new_folder
+from ensemble.core.storage.json_file import read_json
 
 CHUNK = 128  # photographs: 25 MB at 256 px, seconds of work for formulas, a minute for a fixed network
 _VALUES = "features.npy"
@@ -38,12 +39,12 @@ def content_key(photographs: NDArray[np.uint8]) -> str:
 def read_chunk(folder: Location) -> Chunk | None:
     """Return a cached chunk; None where there is none, or it is not as it was written."""
     try:
-        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+        facts = read_json(folder / _FACTS, dict)
         with (folder / _VALUES).open("rb") as file:
             values = np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    if not isinstance(facts, dict) or "seconds_per_photograph" not in facts:
+    if "seconds_per_photograph" not in facts:
         return None
     if hashlib.sha256(values.tobytes()).hexdigest() != facts.get("sha256"):
         return None

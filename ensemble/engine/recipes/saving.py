@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import sys
 import tempfile
+import threading
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -136,15 +138,24 @@ def _skops() -> ModuleType:
     skops imports all of scikit-learn to list its estimators, and with it scikit-learn's wrapper of torch. Where that
     raises an ImportError, it is passed over.
     """
-    absent = not {"torch", "skops.io"} & sys.modules.keys()
-    if absent:
-        sys.modules["torch"] = None  # type: ignore[assignment]  # so that importing it raises an ImportError
+    finder = _NoTorchInThisThread()
+    sys.meta_path.insert(0, finder)
     try:
         import skops.io
     finally:
-        if absent:
-            del sys.modules["torch"]
+        sys.meta_path.remove(finder)
     return skops
+
+
+class _NoTorchInThisThread(MetaPathFinder):
+    """Finds no torch for the thread that made it; other threads may be importing it."""
+
+    def __init__(self) -> None:
+        self._thread = threading.get_ident()
+
+    def find_spec(self, name: str, *_: Any) -> None:
+        if name == "torch" and threading.get_ident() == self._thread:
+            raise ModuleNotFoundError("torch is not needed here", name=name)
 
 
 def _is_lightgbm(model: Any) -> bool:

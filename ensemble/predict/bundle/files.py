@@ -6,7 +6,6 @@ import errno
 import hashlib
 import io
 import zipfile
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -56,16 +55,7 @@ class BundleFiles:
     def _read(self, read: Read, name: str, most: int) -> bytes:
         try:
             return read(name, most)
-        except (
-            OSError,
-            KeyError,
-            zipfile.BadZipFile,
-            NotImplementedError,
-            RuntimeError,
-            EOFError,
-            ValueError,
-            zlib.error,
-        ) as error:
+        except Exception as error:  # what the readers raise on damaged bytes is no closed list
             reason = getattr(error, "strerror", None) or "it is missing or damaged"
             raise UserError(
                 f"{self.where}: {name} cannot be read ({reason}); is this a bundle, and a whole one?"
@@ -83,7 +73,7 @@ class BundleFiles:
             content = file if isinstance(file, io.BufferedReader) else io.BytesIO(file.read(_LARGEST_ZIP))
             try:
                 archive = zipfile.ZipFile(content)
-            except (zipfile.BadZipFile, OSError, ValueError):
+            except Exception:
                 raise UserError(f"{self.where} is neither a folder nor a zip, so it is no bundle") from None
             with archive:
                 yield lambda name, most: _from_zip(archive, name, most)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from ensemble.core.errors import UserError
+from ensemble.core.storage.json_file import parse_json
 
 SCHEMA: Final = 1
 MANIFEST: Final = "bundle.json"
@@ -193,10 +193,10 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
     if len(content) > LARGEST_MANIFEST:
         raise UserError(f"{where}: {MANIFEST} is larger than that of any bundle")
     try:
-        raw = json.loads(content)
-    except (ValueError, RecursionError):
-        raise UserError(f"{where}: {MANIFEST} is not JSON; is it damaged?") from None
-    number = raw.get("schema_number") if isinstance(raw, dict) else None
+        raw = parse_json(content, dict)
+    except ValueError:
+        raise UserError(f"{where}: {MANIFEST} is no JSON object; is it damaged?") from None
+    number = raw.get("schema_number")
     if not isinstance(number, int) or isinstance(number, bool):
         raise UserError(f"{where}: {MANIFEST} has no schema_number, so it is no bundle of this program")
     if number > SCHEMA:

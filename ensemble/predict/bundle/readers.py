@@ -42,5 +42,4 @@ def read_part(part: Reader, files: Mapping[str, bytes], threads: int, where: str
     except ModuleNotFoundError as error:
         raise UserError(f"{where} needs {error.name}, which is not installed; see configs/serve") from None
     except Exception as error:  # readers call libraries, which document no list of what they raise
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{where}: {part.folder} cannot be read ({type(error).__name__}: {reason})") from None
+        raise UserError(f"{where}: {part.folder} is damaged, or no {part.reader}; copy the bundle again") from error

@@ -40,7 +40,7 @@ class Source:
         """Return what identifies it, and changes with its content, as JSON values."""
         if not isinstance(self.path, Path):
             return [self.name, str(self.path)]
-        with suppress(OSError):
+        with suppress(OSError, ValueError):  # a path with a NUL is none
             facts = self.path.stat()
             return [self.name, os.fsencode(self.path.absolute()).hex(), facts.st_size, facts.st_mtime_ns]
         return [self.name, os.fsencode(self.path.absolute()).hex()]
@@ -105,7 +105,7 @@ def _is_meant(match: str, pattern: str) -> bool:
 def _parsed(place: str) -> Location:
     try:
         return location(place)
-    except (ValueError, ImportError) as error:
+    except ValueError as error:
         raise UserError(f"{place} cannot be read ({' '.join(str(error).split())})") from None
 
 
@@ -169,10 +169,12 @@ def _of_parquet(table: Location) -> list[str]:
         ) from None
     try:
         arrow = parquet.read_table(io.BytesIO(table.read_bytes()))
+        column = _column([title.strip().lower() for title in arrow.column_names], table)
+        return [str(name) for name in arrow.column(column).to_pylist() if name is not None]
+    except UserError:
+        raise
     except Exception:  # pyarrow's errors are many
         raise UserError(f"{table} cannot be read as parquet; list them in a .csv") from None
-    column = _column([title.strip().lower() for title in arrow.column_names], table)
-    return [str(name) for name in arrow.column(column).to_pylist() if name is not None]
 
 
 def _column(titles: list[str], table: Location) -> int:

@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ensemble.core.metrics.scores import correct_probabilities, fold_accuracies, score
+from ensemble.core.storage.parquet import read_arrays
 from ensemble.store.oof import BLEND_OOF, OofStore
-from ensemble.store.parquet import read_arrays
 from ensemble.store.predictions import Predictions, measured_on, member_cost
 from ensemble.store.results import BLEND, current_manifest
 

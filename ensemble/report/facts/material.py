@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from ensemble.config.experiment import Experiment
 from ensemble.core.arrays import Array
 from ensemble.core.metrics.decisions import correct_logits
+from ensemble.core.storage.parquet import read_arrays
 from ensemble.report.facts.leaderboard import leaderboard
 from ensemble.store.doubts import doubts_of
 from ensemble.store.oof import BLEND_OOF, OofStore
-from ensemble.store.parquet import read_arrays
 from ensemble.store.predictions import Predictions
 from ensemble.store.results import current_manifest
 

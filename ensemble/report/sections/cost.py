@@ -5,7 +5,6 @@ Each table and figure is measured first, as a frame, and then drawn.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import pandas as pd
 from ensemble.core.console.durations import format_duration
 from ensemble.core.console.text import plural
 from ensemble.core.errors import UserError
+from ensemble.core.storage.json_file import read_json
 from ensemble.engine.recipes.code import feature_group, features_key
 from ensemble.report.facts.material import Material
 from ensemble.report.facts.members import records_of
@@ -44,7 +44,7 @@ def cost(material: Material) -> Section:
 def _last_run(material: Material) -> dict[str, Any] | None:
     """Read the last run in which a task was done; None where there is none that can be read."""
     try:
-        runs = json.loads((material.store.root / "runs.json").read_text(encoding="utf-8"))
+        runs = read_json(material.store.root / "runs.json", list)
         worked = [run for run in runs if run.get("timeline")]
     except (OSError, ValueError, AttributeError):
         return None

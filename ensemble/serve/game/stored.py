@@ -8,11 +8,11 @@ import numpy as np
 
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location
+from ensemble.core.storage.parquet import read_arrays
 from ensemble.report.exhibits.stored import read_exhibits
 from ensemble.serve.game.pictures import Picture, Pictures, balanced
 from ensemble.store.oof import BLEND_OOF, OofStore
 from ensemble.store.opening import competition_of, read_photograph_hashes
-from ensemble.store.parquet import read_arrays
 
 _DRAWN = (
     "Photographs of the training data, drawn at random. The ensemble's answers are out-of-fold: of each photograph by "

@@ -8,7 +8,6 @@ from io import BytesIO
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from ensemble.competition.columns import Split, find_names
 from ensemble.competition.labels import meaning_of
@@ -107,10 +106,11 @@ def _table(content: bytes, file: Location, split: Split) -> Table:
     if file.suffix.lower() != ".parquet":
         return read_table(content, str(file), split.names)
     try:
-        frame = pd.read_parquet(BytesIO(content))
-    except (OSError, ValueError, pa.ArrowException):
-        raise UserError(f"{file} cannot be read as a table (it is no Parquet file); {_GIVE}") from None
-    return table_of_frame(frame, str(file))
+        return table_of_frame(pd.read_parquet(BytesIO(content)), str(file))
+    except UserError:
+        raise
+    except Exception as error:  # what pyarrow and pandas raise on damaged bytes is no closed list
+        raise UserError(f"{file} cannot be read as a table (it is no Parquet file, or damaged); {_GIVE}") from error
 
 
 def _prediction(table: Table, names: str, usual: str | None) -> tuple[str, list[str]]:

@@ -12,13 +12,13 @@ from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.console.text import plural
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location
-from ensemble.core.storage.lock import only_writer
 from ensemble.engine.choose import engine_maker
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.columns import SPECTRA, columns_missing, make_columns
 from ensemble.store.context import RunContext
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import begin_store, competition_of, set_aside
+from ensemble.store.replacing import only_trainer
 from ensemble.store.results import GENERATORS, file_of
 from ensemble.stress.generators.ledger import ALGORITHM
 from ensemble.stress.generators.results import results_of
@@ -69,7 +69,7 @@ def leave_clusters_out(
     started = time.time()
     engine_maker(engine_name)  # a wrong name is an error before anything runs
     chosen = {member.name for member in choose_members(experiment, names)}
-    with only_writer(store.root, "train"):
+    with only_trainer(store):
         competition = competition_of(store, experiment.data, data)
         run = _Run(store, experiment, competition, _random_ledger(store), engine_name, ProgressBoard())
         ready, left_out = _trained(run, chosen if names else set())

@@ -14,6 +14,7 @@ from ensemble.config.settings import Recipe
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import new_file, write_text
 from ensemble.core.storage.hashing import digest
+from ensemble.core.storage.json_file import read_json
 from ensemble.engine.recipes.build import build
 from ensemble.engine.recipes.code import features_key
 from ensemble.folds.ledger import FoldLedger
@@ -47,9 +48,9 @@ def stored_clusters(
 ) -> Found | None:
     """Return the stored clusters, if they are of these fakes and spectra, and as many as given (None: any number)."""
     try:
-        facts: dict[str, Any] = dict(json.loads((cluster_store.root / FACTS).read_text(encoding="utf-8")))
+        facts = read_json(cluster_store.root / FACTS, dict)
         found = cluster_store.ledger()
-    except (OSError, ValueError, TypeError, UserError):
+    except (OSError, ValueError, UserError):
         return None
     known = facts.get("made_of") == _made_of(ledger, recipe) and facts.get("folds_sha256") == found.sha256
     if not known or n_clusters not in (None, len(facts["clusters"])):

@@ -13,6 +13,7 @@ from pyarrow import parquet
 
 from ensemble.core.storage.files import Location, local_copy, new_file, write_text
 from ensemble.core.storage.hashing import digest
+from ensemble.core.storage.json_file import read_json
 from ensemble.engine.recipes.code import code_version, versions
 from ensemble.store.oof import OofStore
 from ensemble.store.results import ROBUSTNESS
@@ -87,10 +88,10 @@ class Answers:
     def read_failure(self, alteration: str, name: str, of: str) -> InferenceFailure | None:
         """Return a stored failure; None where there is none that counts."""
         try:
-            content = json.loads(self._failure_file(alteration, name).read_text(encoding="utf-8"))
+            content = read_json(self._failure_file(alteration, name), dict)
             made_of, size = content.pop("made_of"), content.pop("size")
             found = InferenceFailure(**content, size=tuple(size) if size else None)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        except (OSError, ValueError, TypeError, KeyError):
             return None
         return found if made_of == self.signature(alteration, of) else None
 

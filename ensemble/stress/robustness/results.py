@@ -21,7 +21,8 @@ from ensemble.core.metrics.intervals import (
     standard_error,
 )
 from ensemble.core.metrics.scores import UNSURE, area_under_curve, correct_probabilities, to_probabilities
-from ensemble.core.storage.files import local_copy, new_file, write_text
+from ensemble.core.storage.files import new_file, write_text
+from ensemble.core.storage.parquet import read_parquet
 from ensemble.engine.recipes.code import versions
 from ensemble.engine.tasks.features import TableRequest
 from ensemble.report.render.markdown import to_markdown
@@ -230,8 +231,7 @@ def _check(run: RobustnessRun, clean: Mapping[str, Array]) -> dict[str, Any]:
             stored = run.predictions.oof_logits[rows, run.predictions.members.index(member)]
             found["members"][member] = float(np.abs(logits - stored).max())
     if BLEND in clean:
-        with local_copy(run.store.blend_folder / BLEND_OOF) as local:
-            stored = pd.read_parquet(local).set_index("name")["pred"]
+        stored = read_parquet(run.store.blend_folder / BLEND_OOF).set_index("name")["pred"]
         there = ~np.isnan(clean[BLEND])
         names = np.array(run.answers.sample.names)[there]
         differences = np.abs(to_probabilities(clean[BLEND][there]) - stored.loc[names].to_numpy())

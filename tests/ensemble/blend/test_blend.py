@@ -327,6 +327,7 @@ def edits(content: dict[str, object]) -> list[dict[str, object]]:
     """Every field that rebuilding reads, as somebody might have left it."""
     wrong: list[object] = [None, [], {}, "x", -1, 10**400, [[1]], {"kind": "tree"}, {"linear/fold-0": 3}]
     fields = ("members", "blender", "decision", "added_logit", "predictions_sha256", "sample_sha256", "columns_sha256")
+    fields += ("decimals",)
     changed = [{**content, field: value} for field in fields for value in wrong]
     state: dict[str, object] = content["blender"]  # type: ignore[assignment]
     changed += [{**content, "blender": {**state, key: value}} for key in state for value in wrong]

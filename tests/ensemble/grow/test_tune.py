@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from ensemble.core.metrics.scores import log_loss
+from ensemble.grow.search import Search
 from ensemble.grow.tune import inner_ledger
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
@@ -215,6 +217,34 @@ def test_mistakes_are_said_before_anything_runs(folder: Path) -> None:
     (folder / "small.yaml").write_text(CONFIG.partition("    tune:")[0])
     assert "member linear has nothing to search" in refused("--member", "linear", "--trials", 1)
     assert not (folder / "oof").exists()
+
+
+def test_a_password_is_not_shown(folder: Path) -> None:
+    options = ("--member", "linear", "--trials", 1, "--engine", "inline")
+    found = run_here("tune", "small.yaml", *options, "--storage", "mysql://me:secret@nowhere/db", cwd=folder)
+    assert found.returncode == 2
+    assert "mysql://me:***@nowhere/db" in found.stderr
+    assert "secret" not in found.stderr
+
+
+def test_a_storage_that_goes_away_is_a_sentence_and_costs_no_trial(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prune = Search.should_prune
+
+    def gone(search: Search, trial: optuna.Trial, fold: int, loss: float) -> bool:
+        if trial.number == 1 and fold == 1:
+            raise OperationalError("SELECT", {}, OSError("server has gone away"))
+        return prune(search, trial, fold, loss)
+
+    options = ("tune", "small.yaml", "--member", "linear", "--trials", 2, "--engine", "inline")
+    with monkeypatch.context() as patched:
+        patched.setattr(Search, "should_prune", gone)
+        found = run_here(*options, cwd=folder)
+    assert found.returncode == 2
+    assert "cannot be used any more" in found.stderr
+    assert run_here(*options, cwd=folder).returncode == 0
+    assert result_of(folder)["trials"]["finished"] == 2
 
 
 def test_a_budget_is_kept(folder: Path) -> None:

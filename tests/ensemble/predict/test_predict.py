@@ -32,6 +32,7 @@ from ensemble.predict.verdicts import (
     verdict_of,
     weight_of,
 )
+from tests.bad_input.cases import is_plain
 from tests.commands import run_here, run_process
 from tests.competitions import photograph
 
@@ -235,11 +236,28 @@ def test_rows_of_another_question_are_not_gone_on_with(tmp_path: Path) -> None:
     assert len(list(UnfinishedRows(tmp_path / "a.csv", ["one"]).rows())) == 2
     assert not list(UnfinishedRows(tmp_path / "a.csv", ["another"]).rows())
     path = UnfinishedRows(tmp_path / "a.csv", ["one"]).path
-    path.write_text(path.read_text()[:-3])  # killed within a line
-    again = UnfinishedRows(tmp_path / "a.csv", ["one"])
-    assert len(list(again.rows())) == 1
-    again.add_all(iter([{"name": "c"}]))
-    assert [row["name"] for row in again.rows()] == ["a", "c"]
+    whole = path.read_text()
+    for cut in (1, 3):  # killed before the end of a line, and within it
+        path.write_text(whole[:-cut])
+        again = UnfinishedRows(tmp_path / "a.csv", ["one"])
+        assert len(list(again.rows())) == 1
+        again.add_all(iter([{"name": "c"}, {"name": "d"}]))
+        assert [row["name"] for row in again.rows()] == ["a", "c", "d"]
+
+
+def test_a_link_to_itself_is_no_photograph(made: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.png").symlink_to("a.png")
+    found = run_here("predict", made, "a.png", "-o", "a.csv", cwd=tmp_path)
+    assert found.returncode in (0, 2)
+    assert found.returncode == 0 or is_plain(found.stderr)
+
+
+@pytest.mark.process
+def test_a_terminal_without_the_characters_of_a_name(made: Path, inbox: Path, tmp_path: Path) -> None:
+    (tmp_path / "写真.png").write_bytes((inbox / "0.png").read_bytes())
+    found = run_process("predict", made, "写真.png", cwd=tmp_path, PYTHONIOENCODING="ascii:strict")
+    assert found.returncode == 0, found.stderr
+    assert "\\u5199" in found.stdout
 
 
 def test_arrays_bytes_and_paths_are_all_photographs(made: Path, inbox: Path) -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from ensemble.core.storage.files import write_text
 from ensemble.store import replacing
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import find_store
-from ensemble.store.replacing import replace_store, successor
+from ensemble.store.replacing import only_trainer, replace_store, successor
+from tests.storage import content, fill, new_place
 
 
 @pytest.fixture
@@ -52,6 +54,33 @@ def test_whatever_is_asked_next_finds_the_new_one(
     assert found.root == store.root
     assert (store.root / "new").exists()
     assert sorted(path.name[:7] for path in (tmp_path / "oof").glob("small*")) == ["small", "small~2"]
+
+
+@pytest.mark.parametrize("kept", [0, 3, 8])
+def test_what_is_copied_and_not_yet_removed_is_removed(trained: OofStore, kept: int, tmp_path: Path) -> None:
+    """On an object store folders are copied, and then removed file by file."""
+    store = OofStore(fill(new_place("memory", tmp_path), trained.root))
+    made = successor(store)
+    for root in (store.root, made.root):
+        fill(root, trained.root)
+        write_text(root / "complete", "")
+    for name in sorted(content(made.root))[: -1 - kept]:
+        (made.root / name).unlink()
+    write_text(made.root / "complete", "")
+    with only_trainer(store):
+        assert content(store.root) == content(trained.root)
+    assert not content(made.root)
+    assert not [name for name in content(store.root.parent) if "~2" in name]
+
+
+def test_the_next_training_goes_on_with_it(store: OofStore) -> None:
+    write_text(successor_of(store).root / "complete", "")
+    with only_trainer(store):
+        assert (store.root / "new").exists()
+
+
+def successor_of(store: OofStore) -> OofStore:
+    return OofStore(store.root.with_name("small~update"))
 
 
 def test_a_successor_that_is_not_complete_is_written_again(store: OofStore) -> None:

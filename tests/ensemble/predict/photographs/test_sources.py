@@ -283,6 +283,13 @@ def test_a_file_that_may_not_be_read_is_asked_about_all_the_same(inbox: Path) ->
     (inbox / "deep").chmod(0o700)
 
 
+def test_a_path_with_a_nul_is_asked_about_all_the_same(inbox: Path) -> None:
+    """As `find -print0` writes them, which is a list of one long path."""
+    (source,) = [Source("a.png\0b.png", inbox / "a.png\0b.png")]
+    assert source.signature
+    assert "cannot be opened" in str(source.read())
+
+
 def test_of_a_large_file_only_the_beginning_is_read(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ensemble.predict.photographs.sources.MOST_BYTES", 10)
     assert find_sources(["inbox/b.jpg"])[0].read() == _CONTENT[:11]

@@ -175,6 +175,25 @@ def test_names_may_be_the_index_of_a_parquet_file(store: OofStore, tmp_path: Pat
     np.testing.assert_allclose(stored(store)[0], logit(tables(store)[0]["pred"]), rtol=1e-5)
 
 
+INDICES: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
+    "two levels": lambda table: table.assign(part=1).set_index(["part", "name"]),
+    "a column called index": lambda table: table.reset_index().sample(frac=1, random_state=0),
+    "the names twice": lambda table: table.set_index("name", drop=False),
+}
+
+
+@pytest.mark.parametrize("kind", INDICES)
+def test_an_index_of_any_kind_is_read_or_refused(store: OofStore, tmp_path: Path, kind: str) -> None:
+    for table, file in zip(tables(store), ("oof", "test"), strict=True):
+        INDICES[kind](table).to_parquet(tmp_path / f"{file}.parquet")
+    files = (tmp_path / "oof.parquet", tmp_path / "test.parquet")
+    if kind == "the names twice":
+        assert "an index and a column of the title 'name'" in refused(store, *files)
+    else:
+        import_predictions(store, "mine", *files)
+        np.testing.assert_allclose(stored(store)[0], logit(tables(store)[0]["pred"]), rtol=1e-5)
+
+
 @pytest.mark.parametrize("mark", ["utf-8-sig", "quotes", "crlf"])
 def test_csv_as_other_programs_write_it(store: OofStore, tmp_path: Path, mark: str) -> None:
     files = write(tmp_path, *tables(store))

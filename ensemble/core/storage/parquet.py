@@ -1,4 +1,4 @@
-"""Numbers of a Parquet file as arrays."""
+"""Parquet files as tables and as arrays."""
 
 from __future__ import annotations
 
@@ -6,10 +6,30 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from pyarrow import parquet
 
 from ensemble.core.storage.files import Location, local_copy
+
+
+def read_parquet(path: Location) -> pd.DataFrame:
+    """Read a whole file.
+
+    Raises
+    ------
+    OSError
+        It cannot be read.
+    ValueError
+        It is no Parquet file, or is damaged.
+    """
+    with local_copy(path) as local:
+        try:
+            return pd.read_parquet(local, use_threads=False)  # every thread would allocate memory of its own
+        except OSError:
+            raise
+        except Exception as error:  # what pyarrow and pandas raise on damaged bytes is no closed list
+            raise ValueError(f"{path} is no Parquet file, or is damaged") from error
 
 
 def read_arrays(path: Location, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
