@@ -63,6 +63,9 @@ def test_stores(name: str, file: str, change: Callable[[Path], object], blended:
         assert is_plain(trained.stderr)
         return
     assert trained.returncode == 0, trained.stderr
-    assert run_here("blend", "small.yaml", cwd=folder).returncode == 0
+    again = run_here("blend", "small.yaml", cwd=folder)
+    assert again.returncode == 0 or (file in ("report.html", "leaderboard.csv") and is_plain(again.stderr)), (
+        again.stderr
+    )
     fresh = (blended / "oof" / "small" / "blend" / "submit.csv").read_bytes()
     assert (folder / "oof" / "small" / "blend" / "submit.csv").read_bytes() == fresh

@@ -67,6 +67,8 @@ def test_it_trains_and_answers_in_an_empty_folder(installed: Path, tmp_path: Pat
     assert "submission" in ensemble("blend", "demo")
     assert (tmp_path / "oof" / "demo" / "blend" / "submit.csv").exists()
     ensemble("bundle", "demo", "-o", "demo.bundle", "--photographs", 20)
-    photograph = next((tmp_path / "data").rglob("*.png"), None) or next((tmp_path / "data").rglob("*.jpg"))
-    assert photograph.name in ensemble("predict", "demo.bundle", photograph)
+    with tarfile.open(next((tmp_path / "data").glob("*.tar.gz"))) as archive:
+        photograph = next(name for name in archive.getnames() if name.endswith((".jpg", ".png")))
+        archive.extract(photograph, tmp_path, filter="data")
+    assert photograph in ensemble("predict", "demo.bundle", photograph)
     assert "BUNDLE" in ensemble("serve", "--help")

@@ -34,7 +34,7 @@ MAX_BYTES = 64 * 2**30
 
 
 @dataclass
-class Budget:
+class Allowance:
     """How many files and bytes may still be read."""
 
     files: int = MAX_FILES
@@ -73,7 +73,7 @@ def folder_of(name: str) -> str:
     return _SUFFIX.sub("", name)
 
 
-def read_archive(file: IO[bytes], name: str, budget: Budget | None = None) -> Content:
+def read_archive(file: IO[bytes], name: str, allowance: Allowance | None = None) -> Content:
     """Read all files of an archive; its kind is recognised by its first bytes, whatever its suffix.
 
     Hard and symbolic links inside are resolved; other links and devices are passed over, and junk is too.
@@ -81,13 +81,13 @@ def read_archive(file: IO[bytes], name: str, budget: Budget | None = None) -> Co
     Raises
     ------
     UserError
-        It is no archive, has a password, is damaged, has a path outside it, or is larger than the budget.
+        It is no archive, has a password, is damaged, has a path outside it, or is larger than the allowance.
     """
-    budget = budget or Budget()
+    allowance = allowance or Allowance()
     try:
         start = file.read(1024)
         file.seek(0)
-        return _reader(start, name)(file, name, budget)
+        return _reader(start, name)(file, name, allowance)
     except UserError:
         raise
     except Exception as error:  # what the readers raise on damaged bytes is no closed list
@@ -96,7 +96,7 @@ def read_archive(file: IO[bytes], name: str, budget: Budget | None = None) -> Co
         raise UserError(f"{name} cannot be read to its end: it is damaged or cut short; download it again") from None
 
 
-def _reader(start: bytes, name: str) -> Callable[[IO[bytes], str, Budget], Content]:
+def _reader(start: bytes, name: str) -> Callable[[IO[bytes], str, Allowance], Content]:
     for magic, reader in _READERS.items():
         if start.startswith(magic):
             return reader
@@ -115,8 +115,8 @@ def _is_tar_header(start: bytes) -> bool:
     return True
 
 
-def _refuse(kind: str) -> Callable[[IO[bytes], str, Budget], Content]:
-    def reader(_file: IO[bytes], name: str, _budget: Budget) -> Content:
+def _refuse(kind: str) -> Callable[[IO[bytes], str, Allowance], Content]:
+    def reader(_file: IO[bytes], name: str, _allowance: Allowance) -> Content:
         raise UserError(f"{name} is {kind}, which is not read here; {_UNPACK}")
 
     return reader
@@ -151,16 +151,16 @@ class _Gunzip(RawIOBase):
         return len(content)
 
 
-def _compressed(decompress: Callable[[IO[bytes]], Any]) -> Callable[[IO[bytes], str, Budget], Content]:
+def _compressed(decompress: Callable[[IO[bytes]], Any]) -> Callable[[IO[bytes], str, Allowance], Content]:
     """Return a reader of a compressed tar, or of one compressed file, which is called like it without the suffix."""
 
-    def reader(file: IO[bytes], name: str, budget: Budget) -> Content:
+    def reader(file: IO[bytes], name: str, allowance: Allowance) -> Content:
         raw = decompress(file)
         stream = BufferedReader(raw, _CHUNK)
         if _is_tar_header(stream.peek(tarfile.BLOCKSIZE)):
-            found = _read_tar(stream, name, budget)
+            found = _read_tar(stream, name, allowance)
         else:
-            found = Content({PurePosixPath(folder_of(name)).name: b"".join(_chunks(stream, name, budget))})
+            found = Content({PurePosixPath(folder_of(name)).name: b"".join(_chunks(stream, name, allowance))})
         if getattr(raw, "trailing", False):
             found.notes.append(f"{name} is complete; bytes after its end passed over")
         return found
@@ -168,21 +168,21 @@ def _compressed(decompress: Callable[[IO[bytes]], Any]) -> Callable[[IO[bytes], 
     return reader
 
 
-def _chunks(stream: IO[bytes], name: str, budget: Budget) -> Iterator[bytes]:
+def _chunks(stream: IO[bytes], name: str, allowance: Allowance) -> Iterator[bytes]:
     while chunk := stream.read(_CHUNK):
-        budget.bytes -= len(chunk)
-        budget.check(name)
+        allowance.bytes -= len(chunk)
+        allowance.check(name)
         yield chunk
-    budget.files -= 1
+    allowance.files -= 1
 
 
-def _read_tar(file: IO[bytes], name: str, budget: Budget) -> Content:
+def _read_tar(file: IO[bytes], name: str, allowance: Allowance) -> Content:
     found, links = Content(), dict[str, str]()
     with tarfile.open(fileobj=file, mode="r|", encoding="utf-8", errors="surrogateescape") as archive:
         for entry in archive:
             path = _inside(name, entry.name)
             if entry.isreg() and not is_junk(path):
-                budget.spend(name, entry.size)
+                allowance.spend(name, entry.size)
                 found.files[path] = _whole(archive, entry)
             elif entry.islnk() or entry.issym():
                 beside = PurePosixPath(path).parent if entry.issym() else PurePosixPath()
@@ -215,7 +215,7 @@ def _resolve(found: Content, links: dict[str, str]) -> None:
             found.files[path] = content
 
 
-def _read_zip(file: IO[bytes], name: str, budget: Budget) -> Content:
+def _read_zip(file: IO[bytes], name: str, allowance: Allowance) -> Content:
     found = Content()
     with _opened_zip(file) as archive:
         for entry in archive.infolist():
@@ -231,7 +231,7 @@ def _read_zip(file: IO[bytes], name: str, budget: Budget) -> Content:
                 )
             if entry.compress_type not in _READ_BY_ZIPFILE:
                 raise UserError(f"{name} is compressed by a rare method (number {entry.compress_type}); {_UNPACK}")
-            budget.spend(name, entry.file_size)
+            allowance.spend(name, entry.file_size)
             found.files[path] = archive.read(entry)
     return found
 

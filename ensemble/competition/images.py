@@ -72,11 +72,16 @@ def decode(encoded: Sequence[bytes], how: Decoding = _AS_USUAL) -> Decoded:
     shape = _common_shape([size for size in sizes if not isinstance(size, str)], crop)
     pixels, faults = ArrayFile.create((len(encoded), *shape, 3), np.uint8), list[str | None]()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for rows in blocks(len(encoded), min(max(_MOST_BYTES // (3 * shape[0] * shape[1]), 1), AT_ONCE)):
+        for rows in blocks(len(encoded), _at_once(shape)):
             block = np.zeros((rows.stop - rows.start, *shape, 3), dtype=np.uint8)
             faults += pool.map(partial(_decode_into, crop=crop), block, encoded[rows], sizes[rows])
             pixels.write(rows.start, block)
     return Decoded(pixels, faults)
+
+
+def _at_once(shape: Size) -> int:
+    """Return how many photographs are decoded into one block."""
+    return max(min(_MOST_BYTES // max(3 * shape[0] * shape[1], 1), AT_ONCE), 1)
 
 
 def _opened(content: bytes) -> Image.Image:

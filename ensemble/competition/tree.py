@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import overload
 
-from ensemble.competition.archive import MAX_FILES, Budget, folder_of, is_archive, read_archive
+from ensemble.competition.archive import MAX_FILES, Allowance, folder_of, is_archive, read_archive
 from ensemble.competition.kinds import TABLE_SUFFIXES, is_junk, mistaken_for
 from ensemble.core.errors import UserError
 from ensemble.core.parallel import blocks
@@ -40,7 +40,7 @@ class FileTree:
     plain: list[str]
     unpacked: Spool = field(default_factory=Spool)
     notes: list[str] = field(default_factory=list)
-    budget: Budget = field(default_factory=Budget)
+    allowance: Allowance = field(default_factory=Allowance)
 
     @classmethod
     def open(cls, path: Location) -> FileTree:
@@ -95,7 +95,7 @@ class FileTree:
             return False
         for name in self.archives:
             with (self.folder / name).open("rb") as file:
-                content = read_archive(file, str(self.folder / name), self.budget)
+                content = read_archive(file, str(self.folder / name), self.allowance)
             self.notes += content.notes
             self._add(folder_of(name), content.files, _DEPTH)
         return True
@@ -104,7 +104,7 @@ class FileTree:
         for name, content in files.items():
             path = f"{folder}/{name}"
             if is_archive(name) and depth:
-                inner = read_archive(BytesIO(content), str(self.folder / path), self.budget)
+                inner = read_archive(BytesIO(content), str(self.folder / path), self.allowance)
                 self.notes += inner.notes
                 self._add(folder_of(path), inner.files, depth - 1)
             elif self.unpacked.get(path, content) != content:

@@ -11,7 +11,9 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+from ensemble.config.experiment import Experiment
 from ensemble.config.members import MemberSettings
+from ensemble.core.errors import UserError
 from ensemble.engine.features.cache import chunk_rows
 from ensemble.engine.resources import Job, requested
 from ensemble.engine.tasks.failures import Cancelled
@@ -25,9 +27,26 @@ from ensemble.training.speeds import speeds_of
 Tried = tuple[MemberSettings, GrowthStep]
 
 _TRIED_AHEAD: Final = 3  # candidates whose speed is measured before one of them is chosen
-_SPARE: Final = 0.9  # of the time left may be promised to a candidate: estimates are off by some tenths
 _COST_OF_DROPPED: Final = 2.0  # beside one that was kept
 _STEP: Final = 2**0.5  # estimated costs are rounded to its powers: small differences of a pilot decide nothing
+
+
+def candidates(experiment: Experiment, portfolio: Sequence[MemberSettings]) -> list[MemberSettings]:
+    """Return the members of the config, then those of the portfolio that make other predictions.
+
+    Raises
+    ------
+    UserError
+        Two that differ have one name.
+    """
+    found = {member.name.lower(): member for member in experiment.members}
+    for member in portfolio:
+        if any(member.recipe == other.recipe for other in found.values()):
+            continue
+        if member.name.lower() in found:
+            raise UserError(f"the portfolio's {member.name} is not the config's: give one of them another name")
+        found[member.name.lower()] = member
+    return list(found.values())
 
 
 def expected_gain(member: MemberSettings, tried: Sequence[Tried]) -> float:
@@ -87,7 +106,7 @@ class Chooser:
 
     def fits(self, seconds: float) -> bool:
         """Return whether something can be finished in time."""
-        return seconds <= _SPARE * self._budget.left
+        return seconds <= self._budget.left_to_promise
 
     def seconds(self, member: MemberSettings, tried: Sequence[Tried]) -> float:
         """Return how long a candidate is likely to take: its folds, and features that no other one has read."""

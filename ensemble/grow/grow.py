@@ -24,7 +24,7 @@ from ensemble.grow.growing import Growing
 from ensemble.report.publish import publish
 from ensemble.store.context import RunContext
 from ensemble.store.oof import SUBMISSION, OofStore
-from ensemble.store.opening import begin_store, open_store
+from ensemble.store.opening import begin_store, prepare_to_try
 from ensemble.store.predictions import load_predictions
 from ensemble.store.replacing import only_trainer
 from ensemble.training.budget import Limits
@@ -59,8 +59,7 @@ def grow(
     check_members(candidates)
     with only_trainer(store):
         competition = Competition.open(data, experiment.data)
-        pixels, ledger = open_store(experiment, competition, store, board)
-        pixels = competition.decode() if pixels is None else pixels
+        pixels, ledger = prepare_to_try(experiment, competition, store, board)
         with make_engine() as engine:
             context = RunContext(competition, ledger, store, engine, board)
             candidates, unable = engine.fit_to_hardware(candidates)

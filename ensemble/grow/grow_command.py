@@ -10,8 +10,8 @@ import typer
 
 from ensemble.config.reading import load_experiment
 from ensemble.core.console.options import ConfigArgument, DataOption, EngineOption, OofOption
+from ensemble.grow.choosing import candidates
 from ensemble.grow.grow import grow
-from ensemble.grow.portfolio import candidates
 from ensemble.store.oof import OofStore
 from ensemble.training.budget import Limits
 

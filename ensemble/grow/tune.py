@@ -36,7 +36,7 @@ from ensemble.grow.space import Values, current_values, with_each_choice, with_v
 from ensemble.store.context import RunContext
 from ensemble.store.grown import BEST, OWNER, RESULT, STUDY, TRIALS, TUNE
 from ensemble.store.oof import OofStore
-from ensemble.store.opening import begin_store, open_store
+from ensemble.store.opening import begin_store, prepare_to_try
 from ensemble.store.predictions import load_predictions
 from ensemble.store.replacing import only_trainer
 from ensemble.training.budget import Limits
@@ -85,8 +85,7 @@ def tune(
     with only_writer(store.root, f"{TUNE}-{member.name}"):
         competition = Competition.open(data, experiment.data)
         with only_trainer(store):
-            pixels, ledger = open_store(experiment, competition, store, board)
-        pixels = competition.decode() if pixels is None else pixels
+            pixels, ledger = prepare_to_try(experiment, competition, store, board)
         inner = _begin(experiment, competition, own, ledger)
         with make_engine() as engine:
             context = RunContext(competition, ledger, store, engine, board)

@@ -40,7 +40,7 @@ class Parts(Protocol):
 
 
 @dataclass(frozen=True)
-class Logits:
+class BlendedLogits:
     """What the models make of photographs.
 
     Attributes
@@ -86,7 +86,7 @@ class BundledEnsemble:
         self._gate_features = parts.doubt.features if parts.doubt else 0
         self._gate = _gate(content[parts.doubt.folder], where) if parts.doubt else None
 
-    def __call__(self, photographs: Pixels) -> Logits:
+    def __call__(self, photographs: Pixels) -> BlendedLogits:
         """Return logits and doubts of photographs of the bundle's size."""
         tables = self.tables(photographs)
         members = self.members(photographs, tables)
@@ -94,7 +94,7 @@ class BundledEnsemble:
         single = self._blender.columns_of(seen.astype(np.float32), len(self._members))
         blended = self._decision(self._blender.decision_function(single))
         doubt = np.zeros(len(photographs)) if self._gate is None else self._gate(tables[self._gate_features])
-        return Logits(members, blended, doubt)
+        return BlendedLogits(members, blended, doubt)
 
     def tables(self, photographs: Pixels) -> list[NDArray[np.float32]]:
         """Return the columns of all features."""

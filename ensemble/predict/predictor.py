@@ -21,7 +21,7 @@ from ensemble.predict.answers import Answer
 from ensemble.predict.bundle.files import BundleFiles, Content
 from ensemble.predict.bundle.manifest import Manifest
 from ensemble.predict.bundle.readers import Part, read_part
-from ensemble.predict.bundled_ensemble import BundledEnsemble, Logits
+from ensemble.predict.bundled_ensemble import BlendedLogits, BundledEnsemble
 from ensemble.predict.faces.template import Template
 from ensemble.predict.photographs.decoding import Photograph, decode
 from ensemble.predict.photographs.preparing import Preparation, Prepared
@@ -146,7 +146,7 @@ class Bundle:
                 answers[at] = self._answer(pending[at], logits, row)
         return list(answers.values())
 
-    def _answer(self, pending: Pending, logits: Logits, row: int) -> Answer:
+    def _answer(self, pending: Pending, logits: BlendedLogits, row: int) -> Answer:
         verdicts, gate = self.manifest.verdicts, self.manifest.doubt
         doubt = None if gate is None else float(logits.doubt[row]) / gate.threshold
         logit = float(logits.blended[row])

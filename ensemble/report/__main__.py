@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import typer
-
 from ensemble.competition.dataset import Competition
 from ensemble.core.console.console import make_console, run, say
 from ensemble.core.console.options import OofOption, StoreArgument, StoredDataOption
@@ -24,8 +22,7 @@ def main(
     competition = None if data is None else Competition.open(data, experiment.data)
     if competition is not None and competition.sha256 != found.facts()["sha256"]:
         raise UserError(f"{data} is not the competition that {found.root} was trained on; give that one")
-    if not publish(found, make_console(), experiment, competition=competition):
-        raise typer.Exit(2)
+    publish(found, make_console(), experiment, competition=competition)
 
 
 if __name__ == "__main__":

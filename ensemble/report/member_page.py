@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from ensemble.core.console.markdown import markdown_table
 from ensemble.core.metrics.scores import CLASSES
 from ensemble.report.facts.material import Material
 from ensemble.report.facts.members import fold_table, histories_of, recipe_text, worst_errors
-from ensemble.report.text import heading, markdown_table
+from ensemble.report.text import heading
 from ensemble.store.predictions import Predictions
 
 

@@ -11,13 +11,13 @@ from rich.console import Console
 
 from ensemble.competition.dataset import Competition
 from ensemble.config.experiment import Experiment
-from ensemble.core.errors import UserError
+from ensemble.core.console.markdown import markdown_table
 from ensemble.core.storage.files import new_file, write_text
 from ensemble.report.exhibits.stored import store_photographs
 from ensemble.report.facts.material import Material
 from ensemble.report.member_page import member_page
 from ensemble.report.signature import is_signed, member_signature
-from ensemble.report.text import heading, markdown_table, print_table
+from ensemble.report.text import heading, print_table
 from ensemble.report.write import PAGE, write_report
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import Predictions, load_predictions
@@ -29,17 +29,17 @@ def publish(
     experiment: Experiment | None = None,
     predictions: Predictions | None = None,
     competition: Competition | None = None,
-) -> bool:
+) -> None:
     """Write the leaderboard, the members' pages and the report; print the leaderboard.
 
-    `predictions` are those of the experiment, and `competition` holds the photographs, if they are available. Returns
-    False where the store has no predictions yet.
+    `predictions` are those of the experiment, and `competition` holds the photographs, if they are available.
+
+    Raises
+    ------
+    UserError
+        The store has no predictions yet.
     """
-    try:
-        predictions = predictions or load_predictions(store, experiment)
-    except UserError as error:
-        console.print(f"no leaderboard yet: {error}", markup=False)
-        return False
+    predictions = predictions or load_predictions(store, experiment)
     material = Material.of(store, experiment or store.experiment(), predictions)
     write_leaderboard(material)
     _write_member_pages(material)
@@ -48,7 +48,6 @@ def publish(
         console.print(missing, markup=False)
     write_report(material)
     console.print(f"report: {store.root / PAGE}", markup=False)
-    return True
 
 
 def update_report(store: OofStore, experiment: Experiment, log: Callable[[str], None]) -> None:

@@ -6,10 +6,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from ensemble.core.console.markdown import markdown_table, without_html
 from ensemble.store.oof import OofStore
-
-__all__ = ["BASELINE", "CARD", "SYNTHETIC", "heading", "markdown_table", "print_table", "without_html"]
 
 BASELINE = "baseline"  # the store of configs/baseline.yaml: what the others must beat
 CARD = "card"  # the section that is a file of its own too

@@ -93,14 +93,14 @@ def prepare(
     return pixels, ledger
 
 
-def open_store(
+def prepare_to_try(
     experiment: Experiment, competition: Competition, store: OofStore, board: ProgressBoard
-) -> tuple[ArrayFile | None, FoldLedger]:
+) -> tuple[ArrayFile, FoldLedger]:
     """Prepare, and begin the store unless it is there: what trains next decides whether its config is the store's."""
     pixels, ledger = prepare(experiment, competition, store, board)
     if not store.exists():
         begin_store(store, experiment, ledger, competition)
-    return pixels, ledger
+    return competition.decode() if pixels is None else pixels, ledger
 
 
 def cut(experiment: Experiment, competition: Competition) -> tuple[ArrayFile, FoldLedger]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ensemble.core.console.durations import parse_duration
 
+_SPARE = 0.9
 _LAST = 0.03  # of the budget is reserved for the last blend and the reports
 _LAST_AT_LEAST, _LAST_AT_MOST = 7.0, 60.0  # seconds
 
@@ -37,6 +38,11 @@ class Budget:
     def left(self) -> float:
         """Seconds in which tasks may run."""
         return max(self.deadline - time.monotonic(), 0.0)
+
+    @property
+    def left_to_promise(self) -> float:
+        """Seconds that may be promised to what has not started: estimates are off by some tenths."""
+        return _SPARE * self.left
 
 
 @dataclass(frozen=True)

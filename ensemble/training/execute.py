@@ -29,7 +29,7 @@ from ensemble.training.member_run import MemberRun, member_run
 from ensemble.training.pilots import run_pilots
 from ensemble.training.plan import Plan, plan_folds
 from ensemble.training.run_log import RunLog
-from ensemble.training.selection import Selection, all_jobs, by_gain
+from ensemble.training.selection import all_jobs, by_gain, choose
 from ensemble.training.speeds import speeds_of
 
 _FEATURES_ERROR = "features.error.txt"
@@ -60,7 +60,6 @@ class Training:
         self._noted: set[str] = set()
         self.pipeline = Pipeline(context.engine, context.board, self._urgency)
         self.tables = FeatureTables(self.pipeline, context.store.feature_cache)
-        self.selection = Selection(limits.budget, plan.complete_members, self._jobs, context.engine.span)
         self.complete = True
         self._runs: dict[str, MemberRun] = {}
         self._photographs = Photographs(pixels)
@@ -204,7 +203,8 @@ class Training:
             return
         runs = {run.name: run for run in self._runs.values() if run.open}
         started = [run.name for run in runs.values() if self._has_started(run)]
-        chosen = self.selection.choose(list(runs.values()), started)
+        finished, span, budget = self.plan.complete_members, self.context.engine.span, self.limits.budget
+        chosen = choose(list(runs.values()), started, finished, self._jobs, span, budget)
         for run in runs.values():
             if run.state == "active" and run.name not in chosen:
                 self._stop(run)

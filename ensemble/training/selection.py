@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 from ensemble.config.members import MemberSettings
 from ensemble.config.settings import Recipe
@@ -12,17 +11,22 @@ from ensemble.engine.resources import Job
 from ensemble.training.budget import Budget
 from ensemble.training.member_run import MemberRun
 
-_SPARE = 0.9  # of the time left may be promised to a member that has not started: estimates are off by some tenths
-
-
 Jobs = Callable[[MemberSettings, bool], Sequence[Job]]  # of a member, with those of its features or without
 
 
-@dataclass(frozen=True)
-class Selection:
-    """Chooses members for a budget.
+def choose(
+    runs: Sequence[MemberRun],
+    started: Collection[str],
+    finished: Collection[MemberSettings],
+    jobs: Jobs,
+    span: Callable[[Sequence[Job]], float],
+    budget: Budget,
+) -> list[str]:
+    """Return the names of the members that a budget has room for, of those with open folds; `started` ones go first.
 
-    Attributes
+    A member that no pilot could measure is chosen when no other is left: its first fold shows its speed.
+
+    Parameters
     ----------
     finished : collection of MemberSettings
         Members of the experiment whose folds are all stored.
@@ -31,26 +35,15 @@ class Selection:
     span : callable
         Seconds that jobs take together.
     """
+    order = by_gain([run.member for run in runs], started, finished)
 
-    budget: Budget
-    finished: Collection[MemberSettings]
-    jobs: Jobs
-    span: Callable[[Sequence[Job]], float]
+    def limit(member: MemberSettings) -> float:
+        return budget.left if member.name in started else budget.left_to_promise
 
-    def choose(self, runs: Sequence[MemberRun], started: Collection[str]) -> list[str]:
-        """Return the names of the members to run, of those with open folds; `started` ones go first.
-
-        A member that no pilot could measure is chosen when no other is left: its first fold shows its speed.
-        """
-        order = by_gain([run.member for run in runs], started, self.finished)
-
-        def limit(member: MemberSettings) -> float:
-            return self.budget.left * (1 if member.name in started else _SPARE)
-
-        chosen = that_fit(order, self.jobs, self.span, limit)
-        unmeasured = {run.name for run in runs if not run.measured}
-        chosen = chosen or [member for member in order if member.name in started or member.name in unmeasured][:1]
-        return [member.name for member in chosen]
+    chosen = that_fit(order, jobs, span, limit)
+    unmeasured = {run.name for run in runs if not run.measured}
+    chosen = chosen or [member for member in order if member.name in started or member.name in unmeasured][:1]
+    return [member.name for member in chosen]
 
 
 def by_gain(

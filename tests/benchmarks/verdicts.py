@@ -24,8 +24,9 @@ from ensemble.predict.making.held_out import HeldOutAnswers
 from ensemble.predict.making.inputs import open_inputs
 from ensemble.predict.making.rates import decided, nested_limits
 from ensemble.predict.making.run import BundleMaker
-from ensemble.predict.making.variants import AS_THEY_ARE, VARIANTS, Variant, saved, scaled, turned
+from ensemble.predict.making.variants import VARIANTS, Variant, saved, scaled, turned
 from ensemble.store.oof import OofStore
+from ensemble.store.results import AS_THEY_ARE
 from ensemble.stress.robustness.alterations import resized
 
 Pixels = NDArray[np.uint8]

@@ -21,7 +21,7 @@ import pandas as pd
 from PIL import Image
 from starlette.requests import Request
 
-from ensemble.competition.archive import Budget, read_archive
+from ensemble.competition.archive import Allowance, read_archive
 from ensemble.competition.columns import Split
 from ensemble.competition.images import Decoding, decode_one
 from ensemble.competition.rows import Problems, SampleTable, read_sample, read_train
@@ -89,7 +89,7 @@ def _golden() -> BundleFiles:
 
 
 def _archive(content: bytes) -> None:
-    found = read_archive(io.BytesIO(content), "data.zip", Budget(1_000, 2**24))
+    found = read_archive(io.BytesIO(content), "data.zip", Allowance(1_000, 2**24))
     for name in found.files:
         assert not name.startswith("/"), name
         assert ".." not in name.split("/"), name

@@ -14,6 +14,7 @@ from ensemble.core.metrics.scores import area_under_curve
 
 ALARM = 0.6  # area under the curve
 CLEAR = 3.5  # standard errors over chance
+_LEAST_SHARE, _MOST_VALUES = 0.01, 20  # of rows, of values that get a column of their own
 _SMALLEST_LEAF = 0.02  # share of rows: a rule about fewer is not worth an alarm
 
 
@@ -75,10 +76,10 @@ def tree_leak(facts: pd.DataFrame, labels: NDArray[np.int64], folds: NDArray[np.
     return Leak(float(area), error, chance, _splits(varying, labels, depth))
 
 
-def indicators(text: pd.Series[str], prefix: str, least: float = 0.01, most: int = 20) -> pd.DataFrame:
-    """Return a column of 0 and 1 for each value that at least a share of the rows has, named `prefix value`."""
+def indicators(text: pd.Series[str], prefix: str) -> pd.DataFrame:
+    """Return a column of 0 and 1 for each value that enough rows have, named `prefix value`."""
     shares = text.value_counts(normalize=True)
-    values = [value for value, share in shares.head(most).items() if share >= least]
+    values = [value for value, share in shares.head(_MOST_VALUES).items() if share >= _LEAST_SHARE]
     return pd.DataFrame({f"{prefix} {value or 'none'}": (text == value).astype(float) for value in values})
 
 

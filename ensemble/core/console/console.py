@@ -103,7 +103,8 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             if not full and not isinstance(error, _UNUSABLE) and error.errno not in _UNREACHABLE:
                 raise
             remedy = "make room, or give another path" if full else "give another path"
-            sys.stderr.write(f"{brief(str(error.filename or 'the disk'))}: {error.strerror}; {remedy}\n")
+            where = brief(str(error.filename2 or error.filename or "the disk"))
+            sys.stderr.write(f"{where}: {error.strerror}; {remedy}\n")
             raise SystemExit(2) from None
         except KeyboardInterrupt:
             sys.stderr.write("interrupted; finished work is stored, run the same command to continue\n")

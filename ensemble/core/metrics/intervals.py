@@ -16,9 +16,10 @@ def standard_error(right: NDArray[np.bool_]) -> float:
     return math.sqrt(accuracy * (1 - accuracy) / len(right))
 
 
-def wilson_interval(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
+def wilson_interval(right: int, n: int) -> tuple[float, float]:
     """Return the 95% interval of a proportion (Wilson, 1927): within [0, 1], and never of zero width."""
-    share, reach = right / n, z * z / n
+    z, share = 1.96, right / n
+    reach = z * z / n
     centre = (share + reach / 2) / (1 + reach)
     half = z * math.sqrt(share * (1 - share) / n + reach / (4 * n)) / (1 + reach)
     return max(centre - half, 0.0) if right else 0.0, min(centre + half, 1.0) if right < n else 1.0

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ensemble.store.results import AS_THEY_ARE
 from ensemble.stress.robustness.alterations import ALTERATIONS, resized
 
 Pixels = NDArray[np.uint8]  # (height, width, 3)
-
-AS_THEY_ARE: Final = "as_they_are"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from functools import singledispatch
 
 import pandas as pd
 
+from ensemble.core.console.markdown import markdown_table, without_html
 from ensemble.report.render.blocks import (
     Block,
     Details,
@@ -20,7 +21,6 @@ from ensemble.report.render.blocks import (
     Text,
 )
 from ensemble.report.render.formats import format_cell
-from ensemble.report.text import markdown_table, without_html
 
 
 def to_markdown(title: str, sections: Sequence[Section], warning: str = "") -> str:

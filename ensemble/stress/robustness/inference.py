@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.core.metrics.scores import to_logits
+from ensemble.core.parallel import in_threads
 from ensemble.core.storage.files import local_copy
 from ensemble.engine.features.table import FeatureTable, Photographs
 from ensemble.engine.features.tables import FeatureTables
@@ -217,5 +216,4 @@ class Inference:
 
 def alter_all(photographs: NDArray[np.uint8], alteration: Alteration) -> NDArray[np.uint8]:
     """Return every photograph altered, uint8 (photographs, height, width, 3); threads work side by side."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return np.stack(list(pool.map(alteration, photographs)))
+    return np.stack(in_threads(alteration, photographs))

@@ -11,12 +11,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from ensemble.competition.archive import Budget, read_archive
+from ensemble.competition.archive import Allowance, read_archive
 from ensemble.core.errors import UserError
 
 
-def read(content: bytes, name: str = "a.tar.gz", budget: Budget | None = None) -> dict[str, bytes]:
-    return read_archive(io.BytesIO(content), name, budget).files
+def read(content: bytes, name: str = "a.tar.gz", allowance: Allowance | None = None) -> dict[str, bytes]:
+    return read_archive(io.BytesIO(content), name, allowance).files
 
 
 def entry(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfile.TarInfo:
@@ -108,12 +108,12 @@ def test_a_link_in_a_zip_is_passed_over() -> None:
 
 def test_count_and_size_are_limited() -> None:
     content = tar_of(entry("1.jpg"), entry("2.jpg"), content=b"x" * 100)
-    for budget in (Budget(files=1), Budget(bytes=150)):
+    for allowance in (Allowance(files=1), Allowance(bytes=150)):
         with pytest.raises(UserError, match="more"):
-            read(content, budget=budget)
+            read(content, allowance=allowance)
     with pytest.raises(UserError, match="more"):
-        read(gzip.compress(b"\0" * 10_000, 9)[:], budget=Budget(bytes=1000))
-    assert set(read(content, budget=Budget(2, 200))) == {"1.jpg", "2.jpg"}
+        read(gzip.compress(b"\0" * 10_000, 9)[:], allowance=Allowance(bytes=1000))
+    assert set(read(content, allowance=Allowance(2, 200))) == {"1.jpg", "2.jpg"}
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, None], ids=["gz", "bz2", "xz", "zip"])

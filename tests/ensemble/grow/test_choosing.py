@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 
 from ensemble.config.members import MemberSettings
 from ensemble.engine.inline import InlineEngine
 from ensemble.grow.choosing import Chooser, expected_gain, gain_per_second
 from ensemble.store.grown import GrowthStep
+from ensemble.training.budget import Budget
 
 
 def member(name: str, value: float = 1.0, model: str = "x.A") -> MemberSettings:
@@ -38,7 +40,7 @@ def test_the_largest_gain_a_second_is_chosen_among_those_that_fit() -> None:
     context = SimpleNamespace(engine=InlineEngine(), ledger=ledger, store=store)
 
     def chosen(left: float) -> str | None:
-        chooser = Chooser(context, list(seconds), SimpleNamespace(left=left), 100)  # type: ignore[arg-type]
+        chooser = Chooser(context, list(seconds), Budget(left + 7, time.monotonic()), 100)  # type: ignore[arg-type]
         found, failed = chooser.next(members, [])
         assert failed == []
         return found and found.name

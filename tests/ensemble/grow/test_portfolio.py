@@ -8,7 +8,7 @@ import pytest
 
 from ensemble.config.reading import load_experiment
 from ensemble.core.errors import UserError
-from ensemble.grow.portfolio import candidates
+from ensemble.grow.choosing import candidates
 from ensemble.training.checks import check_members
 
 CONFIGS = Path(__file__).parents[3] / "configs"

@@ -42,7 +42,7 @@ def test_a_new_environment_answers_as_this_one_does(made: Path, competition_fold
     install = [*pip, "install"]
     subprocess.run([*install, "-r", SERVE / "requirements.txt"], check=True, capture_output=True)
     source = tmp_path / "source"  # what the image copies; a build in the checkout would leave files there
-    for name in ("ensemble", "members"):
+    for name in ("configs", "ensemble", "members"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)

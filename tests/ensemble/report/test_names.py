@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ensemble.report.text import markdown_table, without_html
+from ensemble.core.console.markdown import markdown_table, without_html
 from tests.ensemble.report.conftest import Opener
 from tests.ensemble.report.every_block import SPITEFUL
 
