@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import parquet
 
@@ -25,7 +26,9 @@ def read_parquet(path: Location) -> pd.DataFrame:
     """
     with local_copy(path) as local:
         try:
-            return pd.read_parquet(local, use_threads=False)  # every thread would allocate memory of its own
+            table = pd.read_parquet(local, use_threads=False)  # every thread would allocate memory of its own
+            pa.Table.from_pandas(table).validate(full=True)  # that texts are UTF-8, which would show later
+            return table
         except OSError:
             raise
         except Exception as error:  # what pyarrow and pandas raise on damaged bytes is no closed list
