@@ -15,7 +15,7 @@ MARKED := training or process or ray or browser or s3 or slow
 unexport PYTHONDONTWRITEBYTECODE  # the tests start many processes, each of which would compile the package again
 
 .DEFAULT_GOAL := help
-.PHONY: help submit play check test test-all lint docs style types quick-tests tests all-tests bench bench-goals clean
+.PHONY: help submit play check test test-all test-oldest lint docs style types quick-tests tests all-tests bench bench-goals clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,6 +41,12 @@ test: $(VENV)/.installed-dev  ## lint, types, and all tests but those marked slo
 
 test-all: $(VENV)/.installed-dev  ## the slow tests too
 	$(SIDE_BY_SIDE) style types all-tests
+
+test-oldest:  ## all tests but the slow ones, with the oldest dependencies that are allowed, in .venv-oldest
+	@mkdir -p build
+	$(BIN)/python -m tests.oldest > build/oldest.txt
+	PIP_CONSTRAINT=$(CURDIR)/build/oldest.txt $(MAKE) VENV=.venv-oldest .venv-oldest/.installed-dev
+	$(MAKE) VENV=.venv-oldest tests
 
 lint: $(VENV)/.installed-dev  ## ruff, import-linter, mypy
 	$(SIDE_BY_SIDE) style types

@@ -278,7 +278,7 @@ def _find(store: Named, oof: Address) -> tuple[OofStore, Experiment]:
         return find_store(location(store), location(oof))
     found = OofStore(location(oof) / store.name)
     if not found.exists():
-        raise UserError(f"{found.root} is no store of a trained experiment; train first")
+        raise UserError(f"{found.root} is not a store of a trained experiment; train first")
     return found, store
 
 

@@ -53,14 +53,19 @@ def main(
     engine: EngineOption = "ray",
     members: MembersOption = "",
     timeout: Annotated[
-        str | None, typer.Option(help="End a fold that runs longer, such as 90s, 15min, 1h30m; the others go on.")
+        str | None,
+        typer.Option(
+            help="Cancel a fold that runs longer, such as 90s, 15min, 1h30m; the others go on. Default: no limit."
+        ),
     ] = None,
     budget: Annotated[
         str | None,
-        typer.Option(help="Be done in that time, such as 2h: whole members that fit, the most valuable first."),
+        typer.Option(
+            help="Finish within this time, such as 2h: whole members, the most valuable first. Default: no limit."
+        ),
     ] = None,
 ) -> None:
-    """Train every member on every fold; what is finished already is not done again."""
+    """Train every member on every fold; finished folds are not trained again."""
     started = time.monotonic()
     experiment = load_experiment(config)
     chosen = choose_members(experiment, members)
@@ -81,6 +86,8 @@ def train(
     run_log, board, make_engine = RunLog(store), ProgressBoard(), engine_maker(engine_name)
     if not store.exists():
         check_members(members)
+        if experiment.blend.columns is not None:
+            build(experiment.blend.columns)
     with only_trainer(store):
         competition = Competition.open(data, experiment.data)
         pixels, ledger = prepare(experiment, competition, store, board)

@@ -32,12 +32,19 @@ def main(
     without: Annotated[str, typer.Option(help="Leave these members out, separated by commas.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="Use only blenders that do not search with Optuna.")] = False,
     correct_prior: Annotated[
-        bool, typer.Option("--correct-prior", help="Apply the estimated share of fakes among the test photographs.")
+        bool,
+        typer.Option(
+            "--correct-prior",
+            help="Correct the submission for the estimated share of fakes among the test photographs.",
+        ),
     ] = False,
     rebuild_from: Annotated[
         Location | None,
         typer.Option(
-            "--rebuild", parser=location, metavar="BLEND.JSON", help="Make the submission of this manifest again."
+            "--rebuild",
+            parser=location,
+            metavar="BLEND.JSON",
+            help="Rebuild the submission that this blend.json describes.",
         ),
     ] = None,
 ) -> None:
@@ -62,7 +69,6 @@ def import_member(
         Location,
         typer.Option(
             "--train-predictions",
-            "--oof",
             parser=location,
             metavar="FILE",
             help="Its out-of-fold predictions (CSV or Parquet): name, pred, optionally fold.",
@@ -72,26 +78,31 @@ def import_member(
         Location,
         typer.Option(
             "--test-predictions",
-            "--test",
             parser=location,
             metavar="FILE",
-            help="Its predictions of the test photographs.",
+            help="Its predictions of the test photographs (CSV or Parquet): name, pred.",
         ),
     ],
     store: Annotated[Location | None, typer.Option(parser=location, metavar="STORE", help=STORE_HELP)] = None,
-    root: OofOption = Path("oof"),
+    oof: OofOption = Path("oof"),
     same_folds: Annotated[
-        bool, typer.Option("--same-folds", help="You state that the folds of this ledger were used (no fold column).")
+        bool,
+        typer.Option(
+            "--same-folds", help="State that the folds of the store were used, for a file without a column fold."
+        ),
     ] = False,
     scale: Annotated[
-        str, typer.Option(help="probability, logit, or auto: logit if a tenth of the values is negative.")
+        str,
+        typer.Option(
+            help="probability, logit, or auto: logit if a tenth are negative, and not nearly all near [0, 1]."
+        ),
     ] = "auto",
-    flip: Annotated[bool, typer.Option("--flip", help="Its predictions are those of a real photograph.")] = False,
+    flip: Annotated[bool, typer.Option("--flip", help="The predictions are those of real, not of fake.")] = False,
 ) -> None:
     """Import the predictions of a member that was trained elsewhere on the same folds."""
     from ensemble.store.external.importing import import_predictions
 
-    found, _ = find_store(store, root, say)
+    found, _ = find_store(store, oof, say)
     with only_writer(found.root, "blend"):
         lines = import_predictions(found, name, oof_file, test_file, same_folds=same_folds, scale=scale, flip=flip)
     for line in (*lines, f"to blend it: ensemble blend {found.root}"):

@@ -104,7 +104,7 @@ def _reader(start: bytes, name: str) -> Callable[[IO[bytes], str, Allowance], Co
         return _read_tar
     if what := mistaken_for(start):
         raise UserError(f"{name} is {what}")
-    raise UserError(f"{name} is no tar, zip or compressed file; is it damaged, or another kind of file?")
+    raise UserError(f"{name} is not a tar, zip or compressed file; is it damaged, or another kind of file?")
 
 
 def _is_tar_header(start: bytes) -> bool:

@@ -40,7 +40,9 @@ def names_photographs(table: Table, split: Split, labelled: bool) -> bool:
     return any(2 * matching.matched >= len(table.columns) for matching in fits.values())
 
 
-def find_names(table: Table, split: Split, setting: str | None) -> tuple[str, Matching]:
+def find_names(
+    table: Table, split: Split, setting: str | None, remedy: str = "set data.name_column in the config"
+) -> tuple[str, Matching]:
     """Find the column of names, and match it with the photographs.
 
     A column of whole file names is preferred to one of bare stems or numbers. A column of at most two values and an
@@ -61,7 +63,7 @@ def find_names(table: Table, split: Split, setting: str | None) -> tuple[str, Ma
         example = first_few([f"{brief(table.columns[title].iloc[0])!r} in {brief(title)}" for title in table.titles], 3)
         raise UserError(
             f"{table.file}: no column names photographs; it has {example}, and a photograph is "
-            f"{split.folder}/{brief(split.names[0])}; set data.name_column in the config"
+            f"{split.folder}/{brief(split.names[0])}; {remedy}"
         )
     most = max(matching.matched for matching in fits.values())
     fits = {title: matching for title, matching in fits.items() if 2 * matching.matched > most}
@@ -73,7 +75,7 @@ def find_names(table: Table, split: Split, setting: str | None) -> tuple[str, Ma
         if any(one != other and "" not in (one, other) for one, other in zip(first, fits[title].found, strict=True)):
             raise UserError(
                 f"{table.file}: the columns {ranked[0]} and {title} name different photographs in the same row; "
-                "set data.name_column in the config"
+                f"{remedy}"
             )
     return ranked[0], fits[ranked[0]]
 

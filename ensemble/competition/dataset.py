@@ -116,8 +116,13 @@ class Competition:
     @cached_property
     def sha256(self) -> str:
         """Hash of names, file contents, labels and groups; the order of files does not matter."""
-        rows = sorted(self.contents.items())
-        labels = sorted(zip(self.train.names, self.train.labels.tolist(), self.train.groups, strict=True))
+        return self.sha256_with(self.train)
+
+    def sha256_with(self, train: TrainTable) -> str:
+        """Hash of the same, where these were all the training rows."""
+        kept = {f"train/{name}" for name in train.names}
+        rows = sorted(row for row in self.contents.items() if row[0] in kept or row[0].startswith("test/"))
+        labels = sorted(zip(train.names, train.labels.tolist(), train.groups, strict=True))
         return digest([rows, labels, self.decoding.on_size_mismatch])
 
     def decode(self) -> ArrayFile:

@@ -152,7 +152,7 @@ def _decode(content: bytes, file: str) -> str:
         line = content[: error.start].count(b"\n") + 1
         raise UserError(f"{file} line {line} is not in UTF-8; save the table as UTF-8 (in Excel: CSV UTF-8)") from None
     if "\0" in text:
-        raise UserError(f"{file} is no text; save the table as CSV in UTF-8")
+        raise UserError(f"{file} is not a text file; save the table as CSV in UTF-8")
     return text
 
 

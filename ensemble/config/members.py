@@ -8,6 +8,8 @@ from pydantic import Field, field_validator, model_validator
 
 from ensemble.config.settings import Name, Recipe, Seed, Settings
 
+_LEAST = 0.0001  # of a resource: Ray knows no less
+
 
 class Resources(Settings):
     """Resources of one task of a member."""
@@ -18,7 +20,7 @@ class Resources(Settings):
     """GPUs: below one a fraction is possible (0.5 puts two tasks on one GPU), above one a whole number."""
     memory_gib: float | None = Field(None, gt=0, allow_inf_nan=False)
     """Memory in GiB that a machine must have free for the task."""
-    custom: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(default_factory=dict)
+    custom: dict[str, Annotated[float, Field(ge=_LEAST, allow_inf_nan=False)]] = Field(default_factory=dict)
     """Resources that the owner of a Ray cluster has named, such as `{fast_disk: 1}`."""
     without_gpu: Literal["use_cpu", "fail", "wait"] = "use_cpu"
     """What to do where no GPU is available: run on the CPU, stop with an error, or wait for a machine that could run
@@ -29,6 +31,8 @@ class Resources(Settings):
     def _whole_above_one(cls, value: float) -> float:
         if value > 1 and value != int(value):
             raise ValueError("num_gpus above 1 must be a whole number; fractions must be below 1")
+        if 0 < value < _LEAST:
+            raise ValueError(f"num_gpus must be 0, or at least {_LEAST}")
         return value
 
 

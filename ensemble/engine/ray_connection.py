@@ -55,6 +55,13 @@ def connect() -> None:
             signal.signal(signal.SIGTERM, on_sigterm)  # Ray has installed its own, which aborts
 
 
+def check_a_node_has(cores: int) -> None:
+    """Raise a `UserError` if no node has so many cores: Ray would wait for one without a word."""
+    most = max((int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]), default=0)
+    if cores > most:
+        raise UserError(f"no node of Ray has {cores} cores for a copy of the models, but {most}: lower --threads")
+
+
 def _connect(address: str | None) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     os.environ.setdefault("RAY_TQDM_PATCH_PRINT", "0")  # or Ray's first message exchanges the built-in print

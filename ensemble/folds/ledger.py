@@ -178,7 +178,8 @@ class FoldLedger:
             raise UserError(f"{folder} has no fold ledger that can be read; train first") from error
         if not same:
             raise UserError(
-                f"{folder}/folds.parquet was changed after it was written: its hash differs from that in folds.json"
+                f"{folder}/folds.parquet was changed after it was written: its hash differs from that in folds.json; "
+                "restore it, or move the store away and train again"
             )
         return ledger
 
@@ -194,7 +195,7 @@ def _check_groups(table: pd.DataFrame, settings: FoldSettings) -> None:
     kind = ("real", "fake")[label]
     if rows == count:
         raise UserError(
-            f"train.csv has {plural(rows, f'{kind} photograph')}, fewer than folds.n_folds ({settings.n_folds})"
+            f"there are {plural(rows, f'{kind} training photograph')}, fewer than folds.n_folds ({settings.n_folds})"
         )
     fewer = f"lower folds.n_folds to {count}, or " if count > 1 else "no folds are possible as it is; "
     raise UserError(

@@ -44,7 +44,9 @@ def candidates(experiment: Experiment, portfolio: Sequence[MemberSettings]) -> l
         if any(member.recipe == other.recipe for other in found.values()):
             continue
         if member.name.lower() in found:
-            raise UserError(f"the portfolio's {member.name} is not the config's: give one of them another name")
+            raise UserError(
+                f"the portfolio and the config have different members named {member.name}; rename one of them"
+            )
         found[member.name.lower()] = member
     return list(found.values())
 

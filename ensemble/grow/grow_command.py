@@ -18,16 +18,18 @@ from ensemble.training.budget import Limits
 
 def main(
     config: ConfigArgument,
-    budget: Annotated[str, typer.Option(help="Be done in that time, such as 2h.")],
+    budget: Annotated[str, typer.Option(help="Finish within this time, such as 2h.")],
     data: DataOption = Path("data"),
     oof: OofOption = Path("oof"),
     engine: EngineOption = "ray",
     portfolio: Annotated[Path, typer.Option(help="Another config, whose members are candidates too.")] = Path(
         "portfolio"
     ),
-    timeout: Annotated[str | None, typer.Option(help="End a fold that runs longer, such as 15min.")] = None,
+    timeout: Annotated[
+        str | None, typer.Option(help="Cancel a fold that runs longer, such as 15min. Default: no limit.")
+    ] = None,
 ) -> None:
-    """Train candidates one by one, by expected gain a second, and keep those that the blend gains by."""
+    """Train candidates one by one, by expected gain a second, and keep those that improve the blend."""
     limits = Limits.parse(timeout, budget, time.monotonic(), option="--")
     experiment = load_experiment(config)
     members = candidates(experiment, load_experiment(portfolio).members)

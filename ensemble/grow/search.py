@@ -85,7 +85,7 @@ class Search:
         except (OptunaError, SQLAlchemyError) as error:
             where = _without_password(self._storage)
             raise UserError(
-                f"the storage of the search, {where}, cannot be used any more; when it can, run the same command again"
+                f"the storage of the search, {where}, can no longer be used; when it can, run the same command again"
             ) from error
 
     def __len__(self) -> int:

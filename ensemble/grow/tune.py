@@ -21,7 +21,7 @@ from ensemble.config.experiment import Experiment
 from ensemble.config.members import MemberSettings
 from ensemble.core.arrays import Pixels
 from ensemble.core.console.progress import ProgressBoard
-from ensemble.core.console.text import plural
+from ensemble.core.console.text import first_few, plural
 from ensemble.core.errors import UserError
 from ensemble.core.metrics.scores import log_loss
 from ensemble.core.storage.files import Location, write_text
@@ -200,12 +200,8 @@ def _outcome(search: Search, member: MemberSettings) -> dict[str, Any]:
     best, configured = search.best(), search.configured()
     if best is None or configured is None:
         causes = sorted({trial["cause"] for trial in search.table()} - {""})
-        why = (
-            f"it failed: {causes[0]}"
-            if causes
-            else "the time was up before it was finished; run the same command again"
-        )
-        raise UserError(f"member {member.name}: there is no trial of the settings of the config to compare with, {why}")
+        why = f"failed trials: {first_few(causes)}" if causes else "the time was up; run the same command again"
+        raise UserError(f"member {member.name}: the trial of the config's own settings was not finished; {why}")
     return {
         "member": member.name,
         "trials": search.counts(),

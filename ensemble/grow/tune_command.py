@@ -26,21 +26,29 @@ def main(
     data: DataOption = Path("data"),
     oof: OofOption = Path("oof"),
     engine: EngineOption = "ray",
-    budget: Annotated[str | None, typer.Option(help="Be done in that time, such as 1h.")] = None,
-    trials: Annotated[
-        int | None, typer.Option(min=1, help="Trials, with those of earlier runs; default: as many as fit.")
+    budget: Annotated[
+        str | None, typer.Option(help="Finish within this time, such as 1h; this or --trials is needed.")
     ] = None,
-    timeout: Annotated[str | None, typer.Option(help="End a fold that runs longer, such as 90s.")] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Number of trials, those of earlier runs included; default: as many as the budget allows."
+        ),
+    ] = None,
+    timeout: Annotated[
+        str | None, typer.Option(help="Cancel a fold that runs longer, such as 90s. Default: no limit.")
+    ] = None,
     storage: Annotated[
-        str | None, typer.Option(help="Address of an Optuna storage that several drivers share; default: a file.")
+        str | None,
+        typer.Option(help="Address of an Optuna storage that several runs share; default: a file in the store."),
     ] = None,
 ) -> None:
-    """Search for better settings of a member, on folds of their own; the same command goes on with the search."""
+    """Search for better settings of a member, on separate folds; the same command continues the search."""
     started = time.monotonic()
     if budget is None and trials is None:
-        raise UserError("say when to end: --budget 1h, --trials 50, or both")
+        raise UserError("give --budget, --trials or both, such as --budget 1h")
     experiment = load_experiment(config)
-    chosen = choose_members(experiment, member)
+    chosen = choose_members(experiment, member, "--member")
     if len(chosen) != 1:
         raise UserError(f"--member takes one member, not {member}")
     asked = Asked(Limits.parse(timeout, budget, started, option="--"), trials, storage)

@@ -126,18 +126,27 @@ def _check_old(store: OofStore, before: FoldLedger, competition: Competition) ->
     """Refuse data in which something old has changed."""
     table, old, recorded = competition.train, before.table.set_index("name"), read_photograph_hashes(store)
     labels = dict(zip(table.names, table.labels, strict=True))
+    new_rows = {row for row, name in enumerate(table.names) if name not in old.index}
     gone = sorted(set(old.index) - set(labels))
     other = sorted(name for name in old.index if name in labels and labels[name] != old.loc[name, "label"])
     changed = sorted(name for name, sha in recorded.items() if competition.contents.get(name, sha) != sha)
-    for names, what in ((gone, "no longer there"), (other, "labelled otherwise"), (changed, "another picture")):
+    for names, what in (
+        (gone, "no longer there"),
+        (other, "labelled differently"),
+        (changed, "a different photograph"),
+    ):
         if names:
             raise UserError(f"{competition.source}: {first_few(names)}: {what}; train a new experiment instead")
     if not recorded:
         raise UserError(f"{store.root} has not recorded what its photographs were; train a new experiment instead")
     if _sample(store.facts()["sample"]) != _sample(competition.sample.facts()):
         raise UserError(f"{competition.source}: the sample submission has changed; train a new experiment instead")
+    if competition.sha256_with(table.without(new_rows)) != store.facts()["sha256"]:
+        raise UserError(f"{competition.source}: groups of old photographs have changed; train a new experiment instead")
     if len(labels) == len(old):
-        raise UserError(f"{competition.source} has no photographs that {store.root} has not")
+        raise UserError(
+            f"{competition.source} has no photographs that are new to {store.root}; there is nothing to update"
+        )
 
 
 def _sample(facts: dict[str, Any]) -> dict[str, Any]:

@@ -19,9 +19,10 @@ def main(
     oof: OofOption = Path("oof"),
     engine: EngineOption = "ray",
     again: Annotated[
-        str, typer.Option(help="Members that are not kept but trained again on all photographs, separated by commas.")
+        str,
+        typer.Option(help="Members to train again on all photographs instead of keeping them, separated by commas."),
     ] = "",
 ) -> None:
-    """Take more labelled photographs into a store: its folds stay, and stored models predict the new ones."""
+    """Add labelled photographs to a store: its folds stay, and its stored models predict the new photographs."""
     found, _ = find_store(store, oof, say)
     update(found, data, engine, [name.strip() for name in again.split(",") if name.strip()])

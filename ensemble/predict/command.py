@@ -43,10 +43,11 @@ def main(
         str, typer.Option(help="inline (this process), or ray (all cores, or the cluster in RAY_ADDRESS).")
     ] = "inline",
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads that compute; default: all cores, on Ray one for each copy.")
+        int | None,
+        typer.Option(min=1, help="Compute threads; default: all cores, on Ray one for each copy of the models."),
     ] = None,
 ) -> None:
-    """Say for each photograph what evidence of generation there is, and how often that is wrong."""
+    """Report for each photograph what evidence there is that it was generated, and how often that is wrong."""
     check_output(out, photographs)
     if engine not in ("inline", "ray"):
         raise UserError(f"--engine takes inline or ray, not {engine!r}")
@@ -67,7 +68,7 @@ def main(
         path = None if out == STDOUT else location(out)
         if isinstance(path, Path):
             unfinished = UnfinishedRows(path, [files.manifest.model_dump(mode="json"), [s.signature for s in sources]])
-            with only_writer(path, "predict", "-o"):
+            with only_writer(path, "predict"):
                 done = sum(1 for _ in counted(unfinished.rows()))
                 if done:
                     status.start(f"going on after {done:,} that are answered already", done / len(sources))
@@ -99,7 +100,13 @@ def _summarise(console: Console, counts: Counter[str], manifest: Manifest) -> No
     """Print how many photographs got each verdict, and what it means."""
     for verdict in (STRONG, SOME, NO, CANNOT):
         if counts[verdict]:
-            console.print(f"{counts[verdict]:,} {verdict}. {in_words(verdict, manifest.verdicts)}", markup=False)
+            console.print(
+                f"{verdict}: {plural(counts[verdict], 'photograph')}. {in_words(verdict, manifest.verdicts)}",
+                markup=False,
+            )
     if manifest.synthetic:
-        console.print("The bundle was trained on synthetic photographs: it says nothing about real ones.", markup=False)
+        console.print(
+            "The bundle was trained on simulated demo data: its verdicts mean nothing for other photographs.",
+            markup=False,
+        )
     console.print(_CAUTION, markup=False)

@@ -22,7 +22,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, location
-from ensemble.engine.ray_connection import connect
+from ensemble.engine.ray_connection import check_a_node_has, connect
 from ensemble.predict.bundle.files import BundleFiles
 from ensemble.predict.bundle.manifest import parse_manifest
 from ensemble.predict.photographs.sources import Source
@@ -47,6 +47,7 @@ def rows_on_ray(files: BundleFiles, sources: Sequence[Source], threads: int | No
     """
     cores = threads or 1
     with _connected():
+        check_a_node_has(cores)
         content = ray.put((files.where, files.manifest.model_dump_json(), files.content()))
         items = [{"name": source.name, "path": _everywhere(source.path)} for source in sources]
         data: ray.data.Dataset = ray.data.from_items(items, override_num_blocks=-(-len(items) // AT_ONCE))
@@ -65,7 +66,9 @@ def rows_on_ray(files: BundleFiles, sources: Sequence[Source], threads: int | No
                 yield json.loads(row["row"])
         except RayError as error:
             reason = str(error).strip().splitlines()[-1:]
-            raise UserError(f"Ray gave up ({' '.join(reason)}); what was answered is kept, run again") from None
+            raise UserError(
+                f"Ray stopped ({' '.join(reason)}); run the same command again: with -o to a local file it goes on"
+            ) from None
 
 
 def _everywhere(path: Location) -> str:

@@ -98,7 +98,7 @@ class Parquet(Table):
             import pyarrow  # noqa: F401  a small installation has none
         except ImportError:
             raise UserError(
-                f"{path.name}: parquet needs pyarrow, which is not installed; write .csv or .jsonl"
+                f"{path.name}: Parquet needs pyarrow, which is not installed; write .csv or .jsonl"
             ) from None
         self._path, self._rows = path, list[Row]()
         self._writer: Any = None
@@ -150,9 +150,9 @@ def check_output(out: str, places: Sequence[str]) -> None:
     if path.is_dir():
         raise UserError(f"-o {out} is a folder; name a file in it")
     if isinstance(path, Path) and os.path.realpath(path) in map(os.path.realpath, places):
-        raise UserError(f"-o {out} is among what is asked about; name another file")
+        raise UserError(f"-o {out} is one of the inputs; name another file")
     if path.suffix.lower() == Parquet.suffix and find_spec("pyarrow") is None:
-        raise UserError("parquet needs pyarrow, which is not installed; write .csv or .jsonl")
+        raise UserError(f"-o {out}: Parquet needs pyarrow, which is not installed; write .csv or .jsonl")
 
 
 def write_rows(path: Location | None, rows: Iterable[Row]) -> None:

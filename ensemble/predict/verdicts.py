@@ -91,9 +91,9 @@ def in_words(verdict: str, verdicts: Verdicts) -> str:
     """Return a sentence about a verdict's error rate."""
     found = false_positives(verdict, verdicts)
     if verdict == CANNOT:
-        return "Nothing can be said about this photograph."
+        return "Nothing can be concluded."
     if verdict == NO:
-        return "No evidence was found. That does not show that a camera took it."
+        return "No evidence was found, which does not show that a camera took the photograph."
     if found is None:
         return "How often real photographs get as much evidence was not measured."
     return (

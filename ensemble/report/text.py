@@ -10,7 +10,7 @@ from ensemble.store.oof import OofStore
 
 BASELINE = "baseline"  # the store of configs/baseline.yaml: what the others must beat
 CARD = "card"  # the section that is a file of its own too
-SYNTHETIC = "synthetic demo data: these scores say nothing about real photographs"
+SYNTHETIC = "simulated demo data: these scores mean nothing for photographs"
 
 
 def heading(store: OofStore) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import socket
@@ -29,40 +30,53 @@ def main(
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 for any that is free.")] = 8000,
     workers: Annotated[
-        int, typer.Option(min=1, help="Processes, each with a copy of the models; on Ray at most so many replicas.")
+        int, typer.Option(min=1, help="Worker processes, each with a copy of the models; on Ray, the most replicas.")
     ] = 1,
     engine: Annotated[
         str, typer.Option(help="inline (processes of this machine), or ray (Ray Serve, on RAY_ADDRESS if it is set).")
     ] = "inline",
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads that compute, of each worker; default: all cores, shared out.")
+        int | None,
+        typer.Option(min=1, help="Compute threads of each worker; default: all cores, divided among them; on Ray one."),
     ] = None,
     api_key: Annotated[
-        str | None, typer.Option(envvar="ENSEMBLE_API_KEY", help="Key that requests must have. Better as the variable.")
+        str | None,
+        typer.Option(
+            envvar="ENSEMBLE_API_KEY", help="Key that requests must send; safer as the variable. Default: none."
+        ),
     ] = None,
     name: Annotated[
-        list[str] | None, typer.Option(help="Name that the server is called by, such as check.example.org; repeatable.")
+        list[str] | None, typer.Option(help="Host name that clients may use, such as check.example.org; repeatable.")
     ] = None,
     play: Annotated[
-        str | None, typer.Option(help="Pictures of the game: a store, or a folder of photographs with a table.")
+        str | None,
+        typer.Option(help="Pictures of the game: a store, or a folder of photographs with a table. Default: no game."),
     ] = None,
-    most_photos: Annotated[int, typer.Option(min=1, help="Photographs of one request.")] = Limits.photographs,
-    most_mb: Annotated[int, typer.Option(min=1, help="MiB of one request.")] = Limits.request_bytes // MEBIBYTE,
-    per_minute: Annotated[int, typer.Option(min=1, help="Photographs of one client.")] = Limits.per_minute,
-    waiting: Annotated[int, typer.Option(min=1, help="Photographs that may wait.")] = Limits.waiting,
-    seconds: Annotated[float, typer.Option(min=0.1, help="That a request may take.")] = Limits.seconds,
+    max_photos: Annotated[int, typer.Option(min=1, help="Most photographs in one request.")] = Limits.photographs,
+    max_mib: Annotated[int, typer.Option(min=1, help="Largest request, in MiB.")] = Limits.request_bytes // MEBIBYTE,
+    max_per_minute: Annotated[
+        int, typer.Option(min=1, help="Most photographs a minute from one client, for each worker.")
+    ] = Limits.per_minute,
+    max_waiting: Annotated[
+        int, typer.Option(min=1, help="Most photographs that wait, for each worker.")
+    ] = Limits.waiting,
+    max_seconds: Annotated[
+        float, typer.Option(min=0.1, help="Longest time for a request, in seconds.")
+    ] = Limits.seconds,
 ) -> None:
-    """Answer about photographs by an API and a page, at http://127.0.0.1:8000 if nothing else is given."""
+    """Serve a bundle as an HTTP API and a web page, by default at http://127.0.0.1:8000."""
     if engine not in ("inline", "ray"):
         raise UserError(f"--engine takes inline or ray, not {engine!r}")
+    if not math.isfinite(max_seconds):
+        raise UserError(f"--max-seconds takes a number of seconds, not {max_seconds}")
     limits = Limits(
-        photographs=most_photos,
-        request_bytes=most_mb * MEBIBYTE,
-        waiting=waiting,
-        seconds=seconds,
-        per_minute=per_minute,
+        photographs=max_photos,
+        request_bytes=max_mib * MEBIBYTE,
+        waiting=max_waiting,
+        seconds=max_seconds,
+        per_minute=max_per_minute,
     )
-    cores = threads or max((os.cpu_count() or 1) // workers, 1)
+    cores = threads or (1 if engine == "ray" else max((os.cpu_count() or 1) // workers, 1))
     settings = Settings(str(bundle), cores, api_key, host_names(host, tuple(name or ())), limits, play)
     manifest = BundleFiles(settings.location).manifest  # a mistake is better noticed here than by every worker
     if play:
@@ -74,7 +88,7 @@ def main(
     address = f"http://{called if ':' not in called else f'[{called}]'}:{port}"
     ready = f"{manifest.name} answers at {address} (Ctrl-C ends it)"
     if host not in LOOPBACK and api_key is None:
-        ready += "\nEverybody who reaches this machine can ask: set ENSEMBLE_API_KEY."
+        ready += "\nAnyone who can reach this machine can send photographs: set ENSEMBLE_API_KEY to require a key."
     say_ready = partial(console.print, ready, markup=False)
     with suppress(KeyboardInterrupt):  # as SIGTERM and Ctrl-C end it: then all that had begun is answered
         if engine == "ray":
@@ -101,13 +115,12 @@ def _reachable(host: str) -> str:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    found = socket.socket(family)
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
+        found = socket.socket(family)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind((host, port))
-    except OSError as error:
-        found.close()
-        reason = (error.strerror or str(error)).lower()
+    except (OSError, TypeError, UnicodeError) as error:
+        reason = (getattr(error, "strerror", None) or "it is not a host name").lower()
         raise UserError(f"cannot listen on {host}:{port} ({reason}); give another --host or --port") from None
     found.listen(1024)
     found.set_inheritable(True)

@@ -6,15 +6,18 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields
 from typing import Any
 
 import ray
 from fastapi import FastAPI
 from ray import serve
+from ray.exceptions import RayError
+from ray.serve.exceptions import RayServeException
 
 from ensemble.core.errors import UserError
-from ensemble.engine.ray_connection import connect
+from ensemble.engine.ray_connection import check_a_node_has, connect
 from ensemble.serve.app import make_app
 from ensemble.serve.limits import Limits
 from ensemble.serve.settings import Settings
@@ -64,12 +67,14 @@ def run(settings: Settings, host: str, port: int, replicas: int, say_ready: Call
     connect()
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     try:
+        check_a_node_has(settings.threads or 1)
         serve.start(http_options={"host": host, "port": port})
         serve.run(application(settings, replicas), name=_NAME, route_prefix="/")
         say_ready()
         threading.Event().wait()
-    except RuntimeError as error:
+    except (RuntimeError, OSError, RayError, RayServeException) as error:
         raise UserError(f"the replicas do not start ({' '.join(str(error).split())[:300]})") from None
     finally:
-        serve.delete(_NAME)
+        with suppress(Exception):  # where Serve did not start there is nothing to delete
+            serve.delete(_NAME)
         ray.shutdown()

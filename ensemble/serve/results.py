@@ -107,7 +107,7 @@ class Ensemble(Section):
     """Of its manifest, which has the sha256 of every file."""
     created: str
     synthetic: bool
-    """Whether it was trained on synthetic photographs, and so says nothing about real ones."""
+    """Whether it was trained on simulated demo data, so that its verdicts mean nothing for other photographs."""
 
 
 class Facts(Section):

@@ -21,10 +21,17 @@ _PAUSE: Final = 5.0  # seconds before a worker that could not start is started a
 class Supervisor(Multiprocess):
     """uvicorn's, which gives up where the first workers cannot start, and only then; and ends with its terminal."""
 
+    _killed = False  # whether a worker was, before any could start
+
     def keep_subprocess_alive(self) -> None:
         """Start workers again that have ended."""
-        if _READY not in os.environ and any(process.is_ready() for process in self.processes):
-            os.environ[_READY] = "1"  # workers that are started from now on see it
+        if _READY not in os.environ:
+            if any(process.is_ready() for process in self.processes):
+                os.environ[_READY] = "1"  # workers that are started from now on see it
+            elif any((process.exitcode or 0) < 0 for process in self.processes):
+                self._killed = True
+                self.should_exit.set()
+                return
         super().keep_subprocess_alive()
 
     def handle_hup(self) -> None:
@@ -37,8 +44,8 @@ class Supervisor(Multiprocess):
 
     @property
     def has_failed(self) -> bool:
-        """Whether it has ended because no worker could start."""
-        return any(process.exitcode == STARTUP_FAILURE for process in self.processes)
+        """Whether it has ended because no worker could start, such as for a lack of memory."""
+        return self._killed or any(process.exitcode == STARTUP_FAILURE for process in self.processes)
 
 
 def end_with_parent() -> None:

@@ -8,6 +8,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from ensemble.core.console.console import make_console
+from ensemble.core.console.text import sentence
 from ensemble.core.errors import UserError
 from ensemble.serve.app import make_app
 from ensemble.serve.protocol import BoundedProtocol
@@ -25,7 +26,7 @@ def app() -> FastAPI:
     try:
         return make_app(settings)
     except Exception as error:  # of any library, or a lack of memory
-        kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-        make_console(stderr=True).print(f"{kind}{error}", markup=False)
+        said = str(error) if isinstance(error, UserError) else f"the bundle cannot be loaded: {sentence(str(error))}"
+        make_console(stderr=True).print(said, markup=False)
         end_as_failed()
         raise

@@ -82,7 +82,9 @@ class OofStore:
             SampleTable(**facts["sample"])
             _ = [facts[key] for key in ("sha256", "synthetic", "train_rows", "test_rows")]
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise UserError(f"{self.root} is no store of a trained experiment, or is damaged; train first") from error
+            raise UserError(
+                f"{self.root} is not a store of a trained experiment, or is damaged; train first"
+            ) from error
         return facts
 
     def sample(self) -> SampleTable:

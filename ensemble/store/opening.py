@@ -57,7 +57,7 @@ def find_store(
     finish_replacing(store)
     if not store.exists():
         raise UserError(
-            f"{store.root} is no store of an experiment; run ensemble train (or ensemble folds cut) first; "
+            f"{store.root} is not a store of an experiment; run ensemble train (or ensemble folds cut) first; "
             f"{_known_stores(oof)}"
         )
     return store, config or store.experiment()
@@ -71,7 +71,7 @@ def _known_stores(oof: Location) -> str:
 def _newest(oof: Location) -> Location:
     facts = [path for path in oof.glob("*/data.json") if "~" not in path.parent.name]
     if not facts:
-        raise UserError(f"there is no store under {oof}; run ensemble train first, or pass --oof")
+        raise UserError(f"there is no store under {oof}; run ensemble train first, or name another folder with --oof")
     return max(facts, key=lambda path: path.stat().st_mtime).parent
 
 

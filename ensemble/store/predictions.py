@@ -110,18 +110,22 @@ def load_predictions(store: OofStore, experiment: Experiment | None = None) -> P
     UserError
         No member has a fold, or a fold was made on other folds or data than the store's (its rows are named).
     """
-    experiment = experiment or store.experiment()
-    first, others = _load_cut(store, experiment), list[Predictions]()
+    experiment, sample = experiment or store.experiment(), store.sample().names
+    first, others = _load_cut(store, experiment, sample), list[Predictions]()
     for number in range(1, experiment.folds.repeats):
         cut = store_of_cut(store, number)
-        with suppress(UserError):  # no member has a fold there yet
+        with suppress(_NothingTrained):
             if cut.exists():
-                others.append(_load_cut(cut, experiment))
+                others.append(_load_cut(cut, experiment, sample))
     return averaged(first, others) if others else first
 
 
-def _load_cut(store: OofStore, experiment: Experiment) -> Predictions:
-    reader = _Reader(store)
+class _NothingTrained(UserError):
+    """No member has a finished fold."""
+
+
+def _load_cut(store: OofStore, experiment: Experiment, sample: list[str]) -> Predictions:
+    reader = _Reader(store, sample)
     members: dict[str, dict[str, Any] | None] = {member.name: member.recipe for member in experiment.members}
     members |= {name: None for name in store.imported() if name not in members}  # any recipe
     oof, test = reader.matrices(len(members))
@@ -143,7 +147,7 @@ def _load_cut(store: OofStore, experiment: Experiment) -> Predictions:
             if reasons:
                 partial[name] = missing
     if not found:
-        raise UserError(f"{store.root}: no member has a finished fold ({_sentence(left_out)}); train first")
+        raise _NothingTrained(f"{store.root}: no member has a finished fold ({_sentence(left_out)}); train first")
     hashes = {fold: record.predictions_sha256 for fold, record in records.items()}
     oof, test = oof[: len(found)], test[: len(found)]
     pa.default_memory_pool().release_unused()  # of reading the files: a tenth of a large store's memory
@@ -158,13 +162,12 @@ class _Fold:
 
 
 class _Reader:
-    """Reader of the folds of one store, each checked against the same rows."""
+    """Reader of the folds of one store, each checked against the same rows, and put into the order of the sample."""
 
-    def __init__(self, store: OofStore) -> None:
-        self.store = store
+    def __init__(self, store: OofStore, sample: list[str]) -> None:
+        self.store, self.sample = store, sample
         self.ledger = store.ledger()
         self.data: str = store.facts()["sha256"]
-        self.sample = store.sample().names
         self._rows = [self.ledger.heldout(fold) for fold in range(self.ledger.n_folds)]
         names, sample = (_strings(column) for column in (self.ledger.table["name"], self.sample))
         self._names = [pa.concat_arrays([names.take(rows), sample]) for rows in self._rows]
@@ -204,10 +207,10 @@ class _Reader:
             raise UserError(f"{where}/{PREDICTIONS} contains values that are not probabilities; train again")
         if record.provenance.folds != self.ledger.sha256 or record.provenance.data != self.data:
             raise UserError(
-                f"{where} was made on other folds or data (its hash differs, though its rows agree); train again"
+                f"{where} was trained on different folds or data (the hash differs, though the rows agree); train again"
             )
         if recipe is not None and record.provenance.recipe != recipe:
-            return "made with another config"
+            return "made with a different config"
         return _Fold(pred[: len(rows)], pred[len(rows) :], record)
 
     def _in_order(self, table: pd.DataFrame, fold: int, where: str) -> tuple[NDArray[np.int64], Array]:
@@ -223,7 +226,7 @@ class _Reader:
         relabelled = rows[labels != self.ledger.labels[rows]]
         if len(relabelled):
             names = list(self.ledger.table["name"].iloc[relabelled])
-            raise UserError(f"{where} was made with other labels for {first_few(names)}; train again")
+            raise UserError(f"{where} was made with different labels for {first_few(names)}; train again")
 
 
 def _strings(column: pa.ChunkedArray | pd.Series[str] | list[str]) -> pa.LargeStringArray:
@@ -236,7 +239,7 @@ def _same_rows(where: str, expected: pd.Series[str], found: pd.Series[str], what
     if list(expected) == list(found):
         return
     differing = sorted(set(expected) ^ set(found)) or ["their order"]
-    raise UserError(f"{where} was made on other {what}: {first_few(differing)}; train again")
+    raise UserError(f"{where} was made on different {what}: {first_few(differing)}; train again")
 
 
 def _sentence(left_out: dict[str, str]) -> str:

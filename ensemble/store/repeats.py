@@ -51,7 +51,7 @@ def averaged(first: Predictions, others: Sequence[Predictions]) -> Predictions:
         cuts = [(first, column)]
         for number, other in enumerate(others, 1):
             if not other.ledger.table[_ROWS].equals(first.ledger.table[_ROWS]):
-                raise UserError(f"the {REPEATS} of the folds, {number}, are of other photographs; train again")
+                raise UserError(f"{REPEATS}/{number} of the store was trained on different photographs; train again")
             if name in other.members and name not in other.partial and _code(other, name) == _code(first, name):
                 cuts.append((other, other.members.index(name)))
                 hashes |= _of_member(other.hashes, name, number)

@@ -86,8 +86,10 @@ def _imported(predictions: Predictions) -> list[str]:
 def _problem(store: OofStore, member: MemberSettings, predictions: Predictions) -> str:
     """Return why the models of a member cannot be applied; empty where they can."""
     name = member.name
-    if name in predictions.left_out or name in predictions.partial:
-        return f"has {(predictions.left_out | predictions.partial)[name]}; train its other folds first"
+    if name in predictions.left_out:
+        return f"has {predictions.left_out[name]}"
+    if name in predictions.partial:
+        return f"has {predictions.partial[name]}; train its other folds first"
     for record in _records(name, predictions).values():
         damaged = store.damaged_files(record)
         if damaged:

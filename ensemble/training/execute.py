@@ -216,7 +216,7 @@ class Training:
         board, run_started = self.context.board, self._has_started(run)
         run.state, run.queued = "dropped" if run_started else "waiting", False
         if run_started:
-            board.log(f"{run.name} is given up: it would not be finished in time; its finished folds are kept")
+            board.log(f"{run.name} is dropped: it would not finish in time; its finished folds are kept")
         board.remove(run.name)
         self.pipeline.cancel(run.name)
         if run.request is not None and not self._readers(run.request.key):

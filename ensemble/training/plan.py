@@ -37,7 +37,7 @@ class Plan:
         return list({member.name: member for member, _ in self.finished if member.name not in unfinished}.values())
 
 
-def choose_members(experiment: Experiment, names: str) -> list[MemberSettings]:
+def choose_members(experiment: Experiment, names: str, option: str = "--members") -> list[MemberSettings]:
     """Return the members to train: all, or those named."""
     if not experiment.members:
         raise UserError(
@@ -48,10 +48,10 @@ def choose_members(experiment: Experiment, names: str) -> list[MemberSettings]:
     known = {member.name: member for member in experiment.members}
     unknown = [name for name in requested if name not in known]
     if names and not requested:
-        raise UserError(f"--members names no member; the config has {', '.join(known)}")
+        raise UserError(f"{option} names no member; the config has {', '.join(known)}")
     if unknown:
         near = did_you_mean(unknown[0], known)
-        raise UserError(f"--members: {', '.join(unknown)} is not in the config, which has {', '.join(known)}; {near}")
+        raise UserError(f"{option}: not in the config: {', '.join(unknown)}; it has {', '.join(known)}; {near}")
     return [known[name] for name in requested] if requested else list(experiment.members)
 
 

@@ -75,6 +75,21 @@ _KEYS = {
     "two members of one name": (f"members: [{_MEMBER}, {_MEMBER}]", "two members are called a"),
     "a member called blend": (f"members: [{{name: blend, {_MODEL}}}]", "no member may be called blend"),
     "an unknown blender": ("blend: {methods: [voting]}", "blend.methods"),
+    **{
+        f"columns for blenders: {columns}": (f"blend: {{columns: {columns}}}\nmembers: [{_MEMBER}]", said)
+        for columns, said in {
+            "{use: leaves.Model}": "cannot import leaves.Model",
+            "{use: broken.Model}": "cannot import broken.Model",
+            "{use: picky.Model}": "cannot build picky.Model",
+            "{use: members.forensics.LogDCT, cell: {import: 5}}": "is not an import path",
+            "{use: members.forensics.LogDCT, cell: {use: 5}}": "is not an import path",
+        }.items()
+    },
+    "less of a resource than Ray knows": (
+        f"members: [{{name: a, {_MODEL}, resources: {{custom: {{disk: 0.00001}}}}}}]",
+        "resources.custom.disk",
+    ),
+    "less of a GPU than Ray knows": (f"members: [{{name: a, {_MODEL}, resources: {{num_gpus: 0.00001}}}}]", "num_gpus"),
     "no blenders": ("blend: {methods: []}", "blend.methods"),
     "a blender that is not offered": ("blend: {methods: [lightgbm]}", "blend.methods"),
 }
@@ -149,7 +164,7 @@ _WHOLE = {
     "no truth": ("name: !!bool maybe", "is not valid YAML"),
     "no time": ("name: !!timestamp x", "is not valid YAML"),
     "no mapping": ("name: !!map [1]", "is not valid YAML"),
-    "a dot and a line": ("name: ._", "is not valid YAML"),
+    "a dot and a line": ("name: ._", "cannot be a name"),
     "a number of 5,000 digits": ("name: " + "1" * 5_000, "is not valid YAML"),
     "a python name": ("name: !!python/name:os.system", "is not valid YAML"),
     "an unknown tag": ("name: !x y", "is not valid YAML"),

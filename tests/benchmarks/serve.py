@@ -40,7 +40,7 @@ GOALS = {
 def serving(bundle: Path, *options: object) -> Iterator[tuple[psutil.Process, str]]:
     """Start a server, and yield its process and its address once it answers."""
     with tempfile.NamedTemporaryFile("w+") as log:
-        command = [sys.executable, "-m", "ensemble", "serve", bundle, "--port", 0, "--per-minute", 10**9, *options]
+        command = [sys.executable, "-m", "ensemble", "serve", bundle, "--port", 0, "--max-per-minute", 10**9, *options]
         process = psutil.Popen(list(map(str, command)), stderr=log)
         try:
             while not (found := re.search(r"http://[\w.:]+", Path(log.name).read_text())):

@@ -36,10 +36,10 @@ OWN_MEMBER = next(block for block in re.findall(r"```python\n(.*?)```", README, 
             "found no folder of training and test photographs",
         ),
         (["train", "small.yaml", "--engine", "spark"], "ray or inline"),
-        (["train", "small.yaml", "--members", "nobody"], "nobody is not in the config"),
+        (["train", "small.yaml", "--members", "nobody"], "not in the config: nobody"),
         (["blend"], "no store under oof"),
-        (["blend", "small.yaml"], "is no store"),
-        (["report", "."], "is no store"),
+        (["blend", "small.yaml"], "is not a store"),
+        (["report", "."], "is not a store"),
     ],
 )
 def test_mistakes_are_one_sentence_and_exit_code_two(tmp_path: Path, arguments: list[str], expected: str) -> None:
@@ -72,7 +72,7 @@ def test_every_verb_is_one_of_the_console_script(verb: str) -> None:
 def test_the_console_script_ends_with_the_code_of_a_mistake(tmp_path: Path) -> None:
     script = Path(sys.executable).with_name("ensemble")
     wrong = subprocess.run([script, "blend"], cwd=tmp_path, capture_output=True, text=True, check=False)
-    sentence = "there is no store under oof; run ensemble train first, or pass --oof\n"
+    sentence = "there is no store under oof; run ensemble train first, or name another folder with --oof\n"
     assert (wrong.returncode, wrong.stderr) == (2, sentence)
 
 

@@ -135,7 +135,7 @@ def test_a_second_driver_is_refused(remote: OofStore, config: Path, monkeypatch:
     assert run.returncode == 2
     told = run.stderr.splitlines()
     assert told[0].startswith(f"{remote.root} is locked by process ")
-    assert told[1].startswith("another train (process ")
+    assert told[1].startswith("another process is writing to ")
     assert len(told) == 2
 
 
@@ -183,7 +183,16 @@ def test_a_member_that_was_trained_elsewhere_is_taken_in(store: OofStore, tmp_pa
     pd.DataFrame({"name": sample.names, "pred": 0.4}).to_csv(files[1], index=False)
     there = [fill_file(store.root.parent / file.name, file) for file in files]
     for _ in range(2):  # the second replaces the first
-        said = succeed(import_member, "theirs", "--oof", there[0], "--test", there[1], "--store", store.root)
+        said = succeed(
+            import_member,
+            "theirs",
+            "--train-predictions",
+            there[0],
+            "--test-predictions",
+            there[1],
+            "--store",
+            store.root,
+        )
         assert "40 out-of-fold and 12 test rows" in said
     assert store.imported() == ["theirs"]
     assert "theirs" in load_predictions(store).members
@@ -202,7 +211,8 @@ def test_an_import_that_was_cut_short_can_be_done_again(
     ledger, sample = store.ledger(), store.sample()
     ledger.table.assign(pred=0.3 + 0.4 * ledger.labels)[["name", "fold", "pred"]].to_csv(tmp_path / "o.csv")
     pd.DataFrame({"name": sample.names, "pred": 0.4}).to_csv(tmp_path / "t.csv", index=False)
-    args = ("theirs", "--oof", tmp_path / "o.csv", "--test", tmp_path / "t.csv", "--store", store.root)
+    files = ("--train-predictions", tmp_path / "o.csv", "--test-predictions", tmp_path / "t.csv")
+    args = ("theirs", *files, "--store", store.root)
     real, left = RemotePath.write_bytes, [6]
 
     def cut(self: RemotePath, data: bytes) -> int:

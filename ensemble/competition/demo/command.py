@@ -20,12 +20,12 @@ Seed = Annotated[int, typer.Option(min=0, help="The same seed and sizes give the
 
 
 def main(folder: Folder, train: Train = 240, test: Test = 120, seed: Seed = 0) -> None:
-    """Write a small synthetic competition to try the programs with. It says nothing about real photographs."""
+    """Write a small competition of simulated pictures to try the commands with; scores on it mean nothing."""
     write_demo(folder, train, test, seed, _Progress(train + test))
     typer.echo(f"{folder / ARCHIVE}: {train} training and {test} test photographs of 256 x 256 px, half of them fake")
     typer.echo(f"{folder / TRAIN_CSV}: the answers of the training photographs (1 fake, 0 real)")
     typer.echo(f"{folder / SUBMIT_CSV}: the example to be filled in")
-    typer.echo(f"{folder / MARKER}: all of it is synthetic; a score on it says nothing about real photographs")
+    typer.echo(f"{folder / MARKER}: all pictures are simulated; a score on them means nothing for photographs")
 
 
 class _Progress:

@@ -117,7 +117,7 @@ def _allow_imports_from_here() -> None:
     try:
         here = str(Path.cwd())
     except FileNotFoundError:
-        raise UserError("the current folder does not exist any more; change to another one") from None
+        raise UserError("the current folder no longer exists; change to another one") from None
     if here not in sys.path:
         sys.path.append(here)
 

@@ -30,5 +30,5 @@ def parse_json(content: bytes, kind: type[T]) -> T:
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if not isinstance(found, kind):
-        raise ValueError(f"it is no JSON {'object' if kind is dict else 'array'}")
+        raise ValueError(f"it is not a JSON {'object' if kind is dict else 'array'}")
     return found

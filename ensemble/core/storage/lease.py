@@ -132,8 +132,8 @@ def _write(folder: RemotePath, lease: _Lease) -> None:
 
 
 def _in_use(what: str, where: str, lease: _Lease | None = None) -> UserError:
-    holder = f" ({lease.holder})" if lease else ""
-    return UserError(f"another {what}{holder} is writing to {where}; wait for it, or give another --oof")
+    holder = f", {lease.holder}" if lease else ""
+    return UserError(f"another process is writing to {where} ({what}{holder}); wait for it, or write elsewhere")
 
 
 @contextmanager
@@ -180,8 +180,8 @@ class _Heartbeat(threading.Thread):
         """Raise a `UserError` if the lease was lost."""
         if self.lost:
             raise UserError(
-                f"another {what} took over {where}, since this one did not renew its lease for {EXPIRY:.0f} s; "
-                "finished work is stored, run only one of them at a time"
+                f"another process took over {where} ({what}), since this one did not renew its lease for {EXPIRY:.0f} "
+                "s; finished work is stored, run only one of them at a time"
             ) from None
 
     def stop(self) -> None:

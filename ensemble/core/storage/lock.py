@@ -13,10 +13,10 @@ from ensemble.core.storage.files import Location
 
 
 @contextmanager
-def only_writer(root: Location, what: str, option: str = "--oof") -> Iterator[None]:
+def only_writer(root: Location, what: str) -> Iterator[None]:
     """Hold the lock of a store, or of another output, for `what`.
 
-    "train", "blend" and "robustness" do not exclude each other. `option` is the one that names another place.
+    "train", "blend" and "robustness" do not exclude each other.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def only_writer(root: Location, what: str, option: str = "--oof") -> Iterator[No
     try:
         lock.acquire()
     except Timeout:
-        raise UserError(f"another {what} is writing to {root}; wait for it, or give another {option}") from None
+        raise UserError(f"another process is writing to {root} ({what}); wait for it, or write elsewhere") from None
     try:
         yield
     finally:

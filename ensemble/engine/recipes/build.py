@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from ensemble.config.members import MemberSettings
 from ensemble.config.settings import Recipe
@@ -52,15 +53,15 @@ class Spectra(Transformer, Protocol):
 
 def import_object(path: str) -> Any:
     """Return the object at `package.module.Name`."""
-    module, _, name = path.rpartition(".")
+    module, _, name = str(path).rpartition(".")
     if not module or module.startswith("."):
         raise UserError(f"{path!r} is not an import path; write it as package.module.Name")
     try:
         imported = importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise UserError(f"cannot import {path}: there is no module {error.name!r}; is it installed?") from None
-    except (ImportError, SyntaxError, OSError, AttributeError) as error:
-        raise UserError(f"cannot import {path}: {error}") from None
+    except (Exception, SystemExit) as error:  # what a module of anybody may do when it is imported
+        raise UserError(f"cannot import {path}: {_why(error)}") from error
     if not hasattr(imported, name):
         near = did_you_mean(name, [known for known in dir(imported) if not known.startswith("_")])
         raise UserError(f"cannot import {path}: module {module} has no {name}; {near}")
@@ -69,13 +70,22 @@ def import_object(path: str) -> Any:
 
 def build(recipe: Recipe | dict[str, Any]) -> Any:
     """Build the object of a recipe; recipes among its parameters, at any depth, are built first."""
-    recipe = Recipe.model_validate(recipe) if isinstance(recipe, dict) else recipe
+    try:
+        recipe = Recipe.model_validate(recipe) if isinstance(recipe, dict) else recipe
+    except ValidationError:
+        raise UserError(f"{recipe['use']!r} is not an import path; write it as package.module.Name") from None  # type: ignore[index]
     factory = import_object(recipe.use)
     parameters = {name: _build_nested(value) for name, value in recipe.parameters.items()}
     try:
         return factory(**parameters)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"cannot build {recipe.use}: {error}") from None
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:  # of any class
+        raise UserError(f"cannot build {recipe.use}: {_why(error)}") from error
+
+
+def _why(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _build_nested(value: Any) -> Any:
@@ -84,7 +94,7 @@ def _build_nested(value: Any) -> Any:
             return build(value)
         if value.keys() == {"import"}:  # a function or class itself
             return import_object(value["import"])
-        if value.keys() == {"tuple"}:
+        if value.keys() == {"tuple"} and isinstance(value["tuple"], list | tuple):
             return tuple(_build_nested(item) for item in value["tuple"])
         return {key: _build_nested(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -108,7 +118,7 @@ def check_classifier(model: Any, use: str) -> None:
     for method in ("fit", "get_params", "set_params"):
         if not hasattr(model, method):
             raise UserError(
-                f"{use} has no {method}, so it is no classifier of scikit-learn's kind; derive the class from "
+                f"{use} has no {method}, so it is not a scikit-learn classifier; derive the class from "
                 "sklearn.base.ClassifierMixin and sklearn.base.BaseEstimator"
             )
     reason = _no_probabilities(model)

@@ -278,6 +278,9 @@ def _parsed(module: str, path: Path, changed: int, size: int) -> tuple[str, ...]
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             relative = "." * node.level + (node.module or "")
-            base = importlib.util.resolve_name(relative, package) if node.level else relative
+            try:
+                base = importlib.util.resolve_name(relative, package) if node.level else relative
+            except ImportError:  # from a package that there is not: so it is not done, or who imports it will see
+                continue
             found += [base, *(f"{base}.{alias.name}" for alias in node.names)]
     return tuple(found)

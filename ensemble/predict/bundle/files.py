@@ -74,7 +74,7 @@ class BundleFiles:
             try:
                 archive = zipfile.ZipFile(content)
             except Exception:
-                raise UserError(f"{self.where} is neither a folder nor a zip, so it is no bundle") from None
+                raise UserError(f"{self.where} is neither a folder nor a zip file, so it is not a bundle") from None
             with archive:
                 yield lambda name, most: _from_zip(archive, name, most)
 

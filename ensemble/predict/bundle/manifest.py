@@ -20,7 +20,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*"
 
 def _inside(name: str) -> str:
     if not _NAME.fullmatch(name) or len(name) > 300:
-        raise ValueError(f"{name!r} is no name of a file in a bundle")
+        raise ValueError(f"{name!r} is not the name of a file in a bundle")
     return name
 
 
@@ -195,10 +195,10 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
     try:
         raw = parse_json(content, dict)
     except ValueError:
-        raise UserError(f"{where}: {MANIFEST} is no JSON object; is it damaged?") from None
+        raise UserError(f"{where}: {MANIFEST} is not a JSON object; is it damaged?") from None
     number = raw.get("schema_number")
     if not isinstance(number, int) or isinstance(number, bool):
-        raise UserError(f"{where}: {MANIFEST} has no schema_number, so it is no bundle of this program")
+        raise UserError(f"{where}: {MANIFEST} has no schema_number, so it is not a bundle of this program")
     if number > SCHEMA:
         raise UserError(
             f"{where} was made by a newer version (schema {number}); this one reads up to schema {SCHEMA}: update it"

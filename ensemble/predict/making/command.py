@@ -19,7 +19,12 @@ from ensemble.predict.info import info_lines
 
 def make(
     store: StoreArgument = None,
-    out: Annotated[str, typer.Option("-o", "--out", help="The bundle: a folder, or a file that ends in .zip.")] = "",
+    out: Annotated[
+        str,
+        typer.Option(
+            "-o", "--out", help="The bundle to write: a folder, or a file that ends in .zip; default: NAME.bundle."
+        ),
+    ] = "",
     data: StoredDataOption = None,
     oof: OofOption = Path("oof"),
     photographs: Annotated[
@@ -27,7 +32,9 @@ def make(
     ] = 500,
     max_ms_per_photo: Annotated[
         float | None,
-        typer.Option(min=0, help="Keep the best members that answer within so many milliseconds on one thread."),
+        typer.Option(
+            min=0, help="Keep the best members that need at most this many milliseconds on one thread. Default: all."
+        ),
     ] = None,
 ) -> None:
     """Put the blend of a store into a bundle: its models, error rates of its verdicts, and a model card."""
@@ -41,7 +48,7 @@ def make(
     path = location(out or f"{experiment.name}.bundle")
     check_target(path)
     console = make_console()
-    with StatusLine(console) as status, only_writer(path, "bundle", "-o"):
+    with StatusLine(console) as status, only_writer(path, "bundle"):
         inputs = open_inputs(found, experiment, data, status, max_ms_per_photo)
         manifest = BundleMaker(inputs, photographs, status).make(path)
     console.print("\n".join(info_lines(manifest)), markup=False)

@@ -15,6 +15,7 @@ import numpy as np
 from ensemble.blend.blenders.restored import restored
 from ensemble.core.console.status import StatusLine
 from ensemble.core.console.text import plural
+from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location
 from ensemble.core.threads import threads
 from ensemble.engine.recipes.code import code_version, features_key, framework_code, versions
@@ -27,7 +28,7 @@ from ensemble.predict.doubt import DOUBT
 from ensemble.predict.faces.mtcnn import FaceFinder, FacesNotAvailable
 from ensemble.predict.faces.template import Template
 from ensemble.predict.making.card import card_of
-from ensemble.predict.making.check import check_against_store, check_held_out
+from ensemble.predict.making.check import TOLERANCE, check_against_store, check_held_out
 from ensemble.predict.making.gate import HELD_OUT_SHARE, MOST_ROWS, Gates, fit_gates, training_columns
 from ensemble.predict.making.held_out import HeldOut, HeldOutAnswers
 from ensemble.predict.making.inputs import StoreInputs
@@ -248,7 +249,7 @@ class BundleMaker:
         The parts are read from the files to be written; that they answer as those that were measured is checked.
         """
         self.status.start("measuring the time that a photograph takes")
-        pixels = np.asarray(self.inputs.pixels[np.arange(_TIMED)])
+        pixels = np.asarray(self.inputs.pixels[np.arange(min(_TIMED, len(self.inputs.pixels)))])
         tables = self._ensemble.tables(pixels)
         members = dict(zip(self.inputs.members, self._ensemble.members(pixels, tables).T, strict=True))
         with threads(1):
@@ -257,8 +258,10 @@ class BundleMaker:
             begun = time.perf_counter()
             found = finished(pixels)
             seconds = time.perf_counter() - begun
-        np.testing.assert_allclose(found.members.T, [members[name] for name in self.inputs.names], atol=1e-4)
+        same = np.allclose(found.members.T, [members[name] for name in self.inputs.names], rtol=0, atol=TOLERANCE)
         if self.gates is not None and self._gate_features is not None:
             columns = tables[self._all_parts.indices[self._gate_features]]
-            np.testing.assert_allclose(found.doubt, self.gates.gate(columns), rtol=1e-4)
+            same &= np.allclose(found.doubt, self.gates.gate(columns), rtol=TOLERANCE)
+        if not same:
+            raise UserError("the bundle answers otherwise than what was measured; was a library exchanged meanwhile?")
         return 1000 * seconds / len(pixels)

@@ -16,14 +16,19 @@ from ensemble.store.columns import SPECTRA, read_columns
 
 
 def mean_spectra(inputs: StoreInputs) -> Spectra | None:
-    """Return the mean spectra of the training photographs; None if the store has none."""
+    """Return the mean spectra of the training photographs; None if the store has none that can be drawn."""
     recipe, ledger = inputs.experiment.report.spectra, inputs.predictions.ledger
     stored = read_columns(inputs.store, ledger, recipe, SPECTRA)
     if stored is None:
         return None
     transformer = build(recipe)
+    if not hasattr(transformer, "frequencies"):  # its columns are no curves
+        return None
     frequencies = np.asarray(transformer.frequencies, dtype=np.float64)
-    means, bands = curves_of_classes(stored[0][:, : len(frequencies)], ledger.labels)
+    curves = stored[0][:, : len(frequencies)]
+    if not np.isfinite(curves).all():
+        return None
+    means, bands = curves_of_classes(curves, ledger.labels)
     return Spectra(
         reader=_reader(transformer, inputs.size),
         frequencies=tuple(frequencies.tolist()),

@@ -23,7 +23,7 @@ def check_target(path: Location) -> None:
     else:
         taken = path.is_file() or (path.is_dir() and any(path.iterdir()) and not (path / MANIFEST).is_file())
     if taken:
-        raise UserError(f"{path} exists and is no bundle; give -o another path")
+        raise UserError(f"{path} exists and is not a bundle; give -o another path")
 
 
 def _is_bundle(path: Location) -> bool:

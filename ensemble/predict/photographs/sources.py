@@ -93,7 +93,7 @@ def _of_place(place: str) -> list[Source]:
         matches = sorted(set(glob.glob(place, recursive=True)))
         found = [Source(match, Path(match)) for match in matches if _is_meant(match, place)]
         return found or _none(f"no file matches {place}")
-    return _none(f"there is no {place}")
+    return _none(f"{place} does not exist")
 
 
 def _is_meant(match: str, pattern: str) -> bool:

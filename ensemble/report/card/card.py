@@ -18,7 +18,7 @@ from ensemble.report.facts.kinds import kind_of
 from ensemble.report.facts.material import BlendRows, Material
 from ensemble.report.facts.members import recipe_of, records_of
 from ensemble.report.render.blocks import Block, Column, Section, Table, Text
-from ensemble.report.text import CARD
+from ensemble.report.text import CARD, SYNTHETIC
 from ensemble.store.checks import read_audit
 from ensemble.store.results import GENERATORS, ROBUSTNESS, read
 
@@ -68,7 +68,7 @@ def _data(material: Material) -> Text:
     return Text(
         (
             f"Source: {source}, as it was published; nobody checked its labels one by one.",
-            *(["It is synthetic demo data: these scores say nothing about real photographs."] * facts["synthetic"]),
+            *([f"It is {SYNTHETIC}."] * facts["synthetic"]),
         ),
         "Data",
         (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Final
 
@@ -102,20 +103,28 @@ def _of_folder(folder: Path) -> Pictures:
 
 
 def _rows(table: Path) -> list[tuple[str, bool, float | None]]:
-    with table.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        titles = reader.fieldnames or []
-        name, label = _column(titles, _NAMES), _column(titles, _LABELS)
-        probability = _column(titles, _PROBABILITIES)
-        if name is None or label is None:
-            raise UserError(f"{table} needs a column name and a column target (1 is generated, 0 is real)")
-        rows = []
-        for number, row in enumerate(reader, 2):
-            if row[label] not in ("0", "1"):
-                raise UserError(f"{table}, row {number}: {label} is {row[label]!r}; write 1 for generated, 0 for real")
-            known = row[probability] if probability else ""
-            rows.append((row[name], row[label] == "1", _probability(known, f"{table}, row {number}")))
-        return rows
+    try:
+        text = table.read_text(encoding="utf-8-sig")
+        return _parsed(csv.DictReader(StringIO(text, newline=""), restval=""), table)
+    except (UnicodeDecodeError, csv.Error):
+        raise UserError(f"{table} cannot be read; save it as CSV in UTF-8") from None
+
+
+def _parsed(reader: csv.DictReader[str], table: Path) -> list[tuple[str, bool, float | None]]:
+    titles = reader.fieldnames or []
+    name, label = _column(titles, _NAMES), _column(titles, _LABELS)
+    probability = _column(titles, _PROBABILITIES)
+    if name is None or label is None:
+        raise UserError(f"{table} needs a column name and a column target (1 is generated, 0 is real)")
+    rows = []
+    for number, row in enumerate(reader, 2):
+        if not row[name]:
+            raise UserError(f"{table}, row {number}: the {name} is empty")
+        if row[label] not in ("0", "1"):
+            raise UserError(f"{table}, row {number}: {label} is {row[label]!r}; write 1 for generated, 0 for real")
+        known = row[probability] if probability else ""
+        rows.append((row[name], row[label] == "1", _probability(known, f"{table}, row {number}")))
+    return rows
 
 
 def _probability(text: str, where: str) -> float | None:

@@ -38,9 +38,9 @@ def pictures_of_store(path: Location) -> Pictures:
     names, labels = list(ledger.table["name"]), ledger.labels == 1
     try:
         probabilities = read_arrays(store.blend_folder / BLEND_OOF, ["pred"])["pred"]
-    except (OSError, KeyError):
-        raise UserError(f"--play {path}: the store has no blend; run ensemble blend {path} first") from None
-    known = dict(zip(names, zip(labels, probabilities, strict=True), strict=True))
+        known = dict(zip(names, zip(labels, probabilities, strict=True), strict=True))
+    except (OSError, ValueError):
+        raise UserError(f"--play {path}: the store has no blend that can be read; run ensemble blend {path}") from None
     contents, source = _contents(store, names, labels)
     pictures = []
     for name, content in contents.items():

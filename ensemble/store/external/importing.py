@@ -87,7 +87,7 @@ def remove_import(store: OofStore, name: str) -> None:
     if name not in store.imported():
         known = ", ".join(store.imported()) or "none"
         trained = "; it was trained here: take it out of the config" if _was_trained_here(store, name) else ""
-        raise UserError(f"{name} is no imported member of {store.root}{trained}; imported: {known}")
+        raise UserError(f"{name} is not an imported member of {store.root}{trained}; imported: {known}")
     remove_folder(store.member_folder(name), RECORD, IMPORTED)
 
 
@@ -147,7 +147,7 @@ def _check_folds(oof: ExternalTable, ledger: FoldLedger, same_folds: bool) -> No
     if len(differing) or names.nunique() < ledger.n_folds:
         where = first_few(list(differing)) if len(differing) else f"{theirs.nunique()} folds, not {ledger.n_folds}"
         raise UserError(
-            f"{oof.file} was made on other folds than the ledger's: {where}; train on the folds that "
+            f"{oof.file} was made on different folds from the ledger's: {where}; train on the folds that "
             "ensemble folds export gives"
         )
 

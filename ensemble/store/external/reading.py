@@ -81,7 +81,7 @@ def read_external(
     """
     content = _content(file)
     table = _table(content, file, split)
-    names, matching = find_names(table, split, None)
+    names, matching = find_names(table, split, None, "keep one column of names alone")
     prediction, notes = _prediction(table, names, prediction_column)
     notes += check_rows(table, list(table.columns[names]), matching, split, problems)
     frame = pd.DataFrame({"value": table.numbers(prediction), "text": table.columns[prediction].to_numpy()})
@@ -110,7 +110,7 @@ def _table(content: bytes, file: Location, split: Split) -> Table:
     except UserError:
         raise
     except Exception as error:  # what pyarrow and pandas raise on damaged bytes is no closed list
-        raise UserError(f"{file} cannot be read as a table (it is no Parquet file, or damaged); {_GIVE}") from error
+        raise UserError(f"{file} cannot be read as a table (it is not a Parquet file, or damaged); {_GIVE}") from error
 
 
 def _prediction(table: Table, names: str, usual: str | None) -> tuple[str, list[str]]:

@@ -69,7 +69,8 @@ def find_clusters(
         There are too few fakes, or they do not give so many clusters.
     """
     if len(set(groups)) < 2 * (n_clusters or 2):
-        raise UserError(f"{len(set(groups))} different fakes cannot be cut into {n_clusters or 2} clusters or more")
+        least = n_clusters or 2
+        raise UserError(f"{len(set(groups))} different fakes are too few for {least} clusters, which need {2 * least}")
     if (spectra == spectra[0]).all():
         raise UserError("all fakes have the same spectrum, so they do not fall into clusters")
     with threads(1):  # sums in one order: the same clusters on any machine
@@ -80,7 +81,8 @@ def find_clusters(
         silhouettes = {n: _silhouettes(points, found[n], seed) for n in sorted(found)}
     tried = {n: float(values.mean()) for n, (values, _) in silhouettes.items()}
     if not tried or n_clusters not in (None, *tried):
-        raise UserError(f"the fakes do not fall into {n_clusters or 'two'} clusters; give another --clusters")
+        remedy = "; give another --clusters" if n_clusters else ""
+        raise UserError(f"the fakes do not fall into {n_clusters or 'two'} clusters{remedy}")
     number = choose_number(tried)
     labels, (values, rows) = found[number], silhouettes[number]
     each = [float(values[labels[rows] == cluster].mean()) for cluster in range(number)]

@@ -22,7 +22,9 @@ def main(
     engine: EngineOption = "ray",
     clusters: Annotated[
         int | None,
-        typer.Option(min=2, max=20, help="How many; default: those of the last run, else the number that fits best."),
+        typer.Option(
+            min=2, max=20, help="Number of clusters; default: that of the last run, else the one that fits best."
+        ),
     ] = None,
     members: MembersOption = "",
 ) -> None:

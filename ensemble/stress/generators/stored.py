@@ -69,11 +69,13 @@ def new_clusters(store: OofStore, ledger: FoldLedger, recipe: Recipe, n_clusters
     columns = read_columns(store, ledger, recipe, file=SPECTRA)
     if columns is None:
         raise UserError(f"{store.root} holds no spectra of this config, so its fakes cannot be clustered")
-    fakes = ledger.labels == 1
+    transformer, fakes = build(recipe), ledger.labels == 1
+    if not hasattr(transformer, "frequencies"):
+        raise UserError(f"{recipe.use} (report.spectra) has no frequencies: its columns are no spectra to cluster by")
     rows = ledger.table[fakes]
     clusters = find_clusters(columns[0][fakes], list(rows["name"]), list(rows["group"]), ledger.seed, n_clusters)
     folds = cluster_ledger(ledger, clusters.labels)
-    frequencies = np.asarray(build(recipe).frequencies, dtype=np.float64)
+    frequencies = np.asarray(transformer.frequencies, dtype=np.float64)
     curves = columns[0][:, : len(frequencies)]
     facts = {
         "made_of": _made_of(ledger, recipe),

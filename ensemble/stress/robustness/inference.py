@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.core.console.text import sentence
 from ensemble.core.metrics.scores import to_logits
 from ensemble.core.parallel import in_threads
 from ensemble.core.storage.files import local_copy
@@ -100,7 +101,15 @@ class Inference:
 
     def _begin(self, name: str, members: Sequence[StoredMember], with_columns: bool) -> None:
         """Alter the photographs, and submit what can be done with them."""
-        photographs = Photographs(alter_all(self.pixels, ALTERATIONS[name]), f"altered/{name}")
+        try:
+            altered = alter_all(self.pixels, ALTERATIONS[name])
+        except Exception as error:  # of a library: photographs may be larger than a format can hold
+            why = Failure(f"photographs of this size cannot be altered so ({sentence(str(error))})", "")
+            failed = Round(name, Photographs(self.pixels), None, {member.name: member for member in members})
+            for member in members:
+                self._fail(failed, member.name, why, None)
+            return
+        photographs = Photographs(altered, f"altered/{name}")
         shape = photographs.pixels.shape
         size = None if shape == self.pixels.shape else (shape[1], shape[2])
         current = Round(name, photographs, size, {member.name: member for member in members})

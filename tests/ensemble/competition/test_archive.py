@@ -159,7 +159,7 @@ def test_bytes_after_the_end_of_gzip_are_passed_over_with_a_word() -> None:
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
         (b"7z\xbc\xaf\x27\x1c" + b"\0" * 100, "7z"),
         (b"Rar!\x1a\x07\x01" + b"\0" * 100, "RAR"),
-        (b"something else", "no tar, zip or compressed file"),
+        (b"something else", "is not a tar, zip or compressed file"),
     ],
 )
 def test_what_is_no_archive_is_named(content: bytes, message: str) -> None:

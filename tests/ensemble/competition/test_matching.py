@@ -76,11 +76,11 @@ def test_the_longest_path_wins() -> None:
 
 def test_many_photographs_may_have_one_name() -> None:
     """Each in a folder of its own: a row must not be compared with every one of them."""
-    names = [f"{number:05d}/photo.jpg" for number in range(20_000)]
+    names = [f"{number:05d}/photo.jpg" for number in range(5_000)]
     started = time.process_time()
     found = match_names([f"train/{name}" for name in names] + ["train/99999/photo.jpg"], names, "train", "test")
     assert found.found == [*names, ""]
-    assert time.process_time() - started < 10
+    assert time.process_time() - started < 5
 
 
 def test_the_other_folder_may_have_any_name() -> None:

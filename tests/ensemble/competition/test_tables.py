@@ -78,7 +78,7 @@ def test_decimal_commas_only_where_semicolons_separate() -> None:
         (b"\n , \n", "no rows"),
         (b"<!DOCTYPE html><html></html>", "HTML page"),
         ("name,target\nM\u00fcller.jpg,1\n".encode("latin-1"), "line 2 is not in UTF-8"),
-        (PLAIN.encode("utf-16-le"), "no text"),
+        (PLAIN.encode("utf-16-le"), "is not a text file"),
         (b"PK\x03\x04" + bytes(range(256)), "UTF-8"),
         (b"name,target\na.jpg,1\nb.jpg,0,2\n", "line 3 has more cells"),
         (b"name,name\na.jpg,1\n", "several columns of the title 'name'"),

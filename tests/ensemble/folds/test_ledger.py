@@ -108,7 +108,7 @@ def test_difference_names_the_rows() -> None:
 
 def test_too_few_groups_is_a_sentence() -> None:
     names = ["a", "b", "c", "d", "e", "f"]
-    with pytest.raises(UserError, match=r"train.csv has 2 real photographs, fewer than folds\.n_folds \(3\)"):
+    with pytest.raises(UserError, match=r"there are 2 real training photographs, fewer than folds\.n_folds \(3\)"):
         cut((names[:4], [0, 1, 0, 1], names[:4]), n_folds=3)
     with pytest.raises(
         UserError, match=r"3 fake photographs form 2 groups of near-duplicates .* lower folds\.n_folds to 2"

@@ -25,5 +25,5 @@ def test_our_portfolio_has_the_members_of_our_config_and_others() -> None:
 def test_two_different_members_of_one_name_are_refused(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("name: x\nmembers: [{name: a, model: {use: x.A}}]")
     (tmp_path / "p.yaml").write_text("name: p\nmembers: [{name: a, model: {use: x.B}}]")
-    with pytest.raises(UserError, match="the portfolio's a is not the config's"):
+    with pytest.raises(UserError, match="different members named a"):
         candidates(load_experiment(tmp_path / "c.yaml"), load_experiment(tmp_path / "p.yaml").members)

@@ -208,7 +208,7 @@ def test_mistakes_are_said_before_anything_runs(folder: Path) -> None:
         assert found.returncode == 2
         return found.stderr
 
-    assert "say when to end: --budget 1h, --trials 50" in refused("--member", "linear")
+    assert "give --budget, --trials or both" in refused("--member", "linear")
     assert "did you mean linear?" in refused("--member", "liner", "--trials", 1)
     assert "cannot be opened" in refused(
         "--member", "linear", "--trials", 1, "--engine", "inline", "--storage", "x://y"
@@ -242,7 +242,7 @@ def test_a_storage_that_goes_away_is_a_sentence_and_costs_no_trial(
         patched.setattr(Search, "should_prune", gone)
         found = run_here(*options, cwd=folder)
     assert found.returncode == 2
-    assert "cannot be used any more" in found.stderr
+    assert "can no longer be used" in found.stderr
     assert run_here(*options, cwd=folder).returncode == 0
     assert result_of(folder)["trials"]["finished"] == 2
 

@@ -131,10 +131,10 @@ def test_a_member_whose_code_has_changed_is_not_kept(folder: Path) -> None:
     ("change", "words"),
     [
         ("gone", "00003.png: no longer there; train a new experiment"),
-        ("label", "00003.png: labelled otherwise"),
-        ("picture", "train/00003.png: another picture"),
+        ("label", "00003.png: labelled differently"),
+        ("picture", "train/00003.png: a different photograph"),
         ("sample", "the sample submission has changed"),
-        ("nothing", "has no photographs that"),
+        ("nothing", "has no photographs that are new"),
     ],
 )
 def test_what_has_changed_is_refused_and_nothing_is_lost(folder: Path, change: str, words: str) -> None:
@@ -158,6 +158,21 @@ def test_what_has_changed_is_refused_and_nothing_is_lost(folder: Path, change: s
     assert found.returncode == 2
     assert words in found.stderr
     assert [path.name for path in (folder / "oof").glob("small*")] == ["small"]
+
+
+def test_groups_of_old_photographs_that_have_changed_are_refused(folder: Path) -> None:
+    shutil.rmtree(folder / "oof")
+    config = folder / "small.yaml"
+    config.write_text(config.read_text().replace("name: small\n", "name: small\ndata: {group_column: who}\n"))
+    for data, group in (("data", "g3"), ("more", "g4")):
+        table = pd.read_csv(folder / data / "train.csv")
+        table["who"] = [f"g{row}" for row in range(len(table))]
+        table.loc[table["name"] == "00003.png", "who"] = group
+        table.to_csv(folder / data / "train.csv", index=False)
+    assert run_here("folds", "cut", "small.yaml", cwd=folder).returncode == 0
+    found = update(folder)
+    assert found.returncode == 2
+    assert "groups of old photographs have changed" in found.stderr
 
 
 def test_folds_that_nobody_has_trained_on_are_extended(folder: Path) -> None:
@@ -187,7 +202,7 @@ def test_nobody_else_may_write_meanwhile(folder: Path, what: str) -> None:
     with only_writer(folder / "oof" / "small", what):
         found = update(folder)
     assert found.returncode == 2
-    assert f"another {what} is writing to oof/small" in found.stderr
+    assert f"another process is writing to oof/small ({what})" in found.stderr
 
 
 def test_photographs_that_new_ones_may_crop_are_refused(folder: Path) -> None:

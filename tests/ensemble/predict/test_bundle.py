@@ -137,9 +137,9 @@ def name_features_that_are_not_there(bundle: Path) -> None:
         (cut_short, "is not the file that bundle.json describes"),
         (lambda bundle: (bundle / "card.md").unlink(), "card.md cannot be read"),
         (lambda bundle: (bundle / MANIFEST).unlink(), "bundle.json cannot be read"),
-        (lambda bundle: (bundle / MANIFEST).write_text("{"), "is no JSON object"),
-        (lambda bundle: (bundle / MANIFEST).write_text("[1]"), "is no JSON object"),
-        (lambda bundle: (bundle / MANIFEST).write_text("[" * 100_000), "is no JSON object"),
+        (lambda bundle: (bundle / MANIFEST).write_text("{"), "is not a JSON object"),
+        (lambda bundle: (bundle / MANIFEST).write_text("[1]"), "is not a JSON object"),
+        (lambda bundle: (bundle / MANIFEST).write_text("[" * 100_000), "is not a JSON object"),
         (edited(schema_number=SCHEMA + 1), "was made by a newer version"),
         (edited(schema_number="1"), "has no schema_number"),
         (edited(size=[10**9, 10**9]), "is damaged or edited (size"),
@@ -153,7 +153,7 @@ def name_features_that_are_not_there(bundle: Path) -> None:
             "or no linear",
         ),
         (edited(template={"size": 3}), "template"),
-        (rename_outside, "is no name of a file in a bundle"),
+        (rename_outside, "is not the name of a file in a bundle"),
         (name_a_foreign_reader, "no reader is called 'os.system'"),
         (name_features_that_are_not_there, "it names features that it does not have"),
     ],
@@ -270,12 +270,12 @@ def test_something_else_is_not_overwritten(bundled_store: OofStore, tmp_path: Pa
     (tmp_path / "photographs.zip").write_bytes(b"PK\x05\x06" + bytes(18))
     result = run_here("bundle", bundled_store.root, "-o", "photographs.zip", cwd=tmp_path)
     assert result.returncode == 2
-    assert "exists and is no bundle" in result.stderr
+    assert "exists and is not a bundle" in result.stderr
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     result = run_here("bundle", bundled_store.root, "-o", "mine", cwd=tmp_path)
     assert result.returncode == 2
-    assert "exists and is no bundle" in result.stderr
+    assert "exists and is not a bundle" in result.stderr
     assert (tmp_path / "mine" / "thesis.txt").exists()
 
 

@@ -59,7 +59,7 @@ def test_a_new_environment_answers_as_this_one_does(made: Path, competition_fold
     assert served.returncode == 0, served.stderr
     parquet = subprocess.run([*command[:-1], "a.parquet"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (parquet.returncode, parquet.stderr.count("\n")) == (2, 1)
-    assert "parquet needs pyarrow" in parquet.stderr
+    assert "Parquet needs pyarrow" in parquet.stderr
 
 
 def test_the_image_installs_the_same_requirements() -> None:

@@ -80,7 +80,7 @@ def serving(
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One with the limits as they are by themselves, but for the rate."""
-    with serving(tmp_path_factory.mktemp("serve"), "--per-minute", 1_000_000) as running:
+    with serving(tmp_path_factory.mktemp("serve"), "--max-per-minute", 1_000_000) as running:
         yield running
 
 

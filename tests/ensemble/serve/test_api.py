@@ -163,7 +163,7 @@ def test_a_key_is_asked_for_where_there_is_one(tmp_path: Path) -> None:
 
 
 def test_limits_are_said_in_the_answer(tmp_path: Path) -> None:
-    with serving(tmp_path, "--per-minute", 6, "--most-mb", 1, "--most-photos", 2) as server:
+    with serving(tmp_path, "--max-per-minute", 6, "--max-mib", 1, "--max-photos", 2) as server:
         response = server.check(bytes(2**20 + 1))
         assert response.status_code == 413
         assert response.json()["error"] == "a request may have 1 MiB, not more"
@@ -187,7 +187,7 @@ def test_limits_are_said_in_the_answer(tmp_path: Path) -> None:
 def test_too_much_at_a_time_is_put_off(tmp_path: Path) -> None:
     """Of 33 photographs at a time one more waits than may; which of the two requests comes first is open."""
     many = [("files", (f"{number}.png", photograph(number, SIDE))) for number in range(32)]
-    with serving(tmp_path, "--waiting", 32) as server, ThreadPoolExecutor(4) as pool:
+    with serving(tmp_path, "--max-waiting", 32) as server, ThreadPoolExecutor(4) as pool:
         sent = [pool.submit(server.client.post, "/v1/check", files=many) for _ in range(8)]
         responses = [response.result() for response in sent]
         assert {response.status_code for response in responses} == {200, 503}
@@ -197,7 +197,7 @@ def test_too_much_at_a_time_is_put_off(tmp_path: Path) -> None:
 
 
 def test_an_answer_that_takes_too_long_is_put_off(tmp_path: Path) -> None:
-    with serving(tmp_path, "--seconds", 0.1) as server:
+    with serving(tmp_path, "--max-seconds", 0.1) as server:
         response = server.client.post("/v1/patches", content=photograph(0, SIDE))
         many = [("files", (f"{number}.png", photograph(number, SIDE))) for number in range(32)]
         while response.status_code == 200:  # a fast machine
@@ -207,20 +207,20 @@ def test_an_answer_that_takes_too_long_is_put_off(tmp_path: Path) -> None:
 
 
 def test_what_can_never_be_answered_is_not_put_off(tmp_path: Path) -> None:
-    with serving(tmp_path, "--per-minute", 30, "--waiting", 32) as server:
+    with serving(tmp_path, "--max-per-minute", 30, "--max-waiting", 32) as server:
         assert server.client.get("/v1/ensemble").json()["photographs"] == 30
         response = server.client.post("/v1/patches", content=photograph(0, SIDE))
         assert response.status_code == 413
         assert response.json()["error"] == "it counts as 37 photographs, and 30 a minute may come"
         assert "retry-after" not in response.headers
-    with serving(tmp_path, "--waiting", 32) as server:
+    with serving(tmp_path, "--max-waiting", 32) as server:
         response = server.client.post("/v1/patches", content=photograph(0, SIDE))
         assert response.status_code == 413
         assert response.json()["error"] == "it counts as 37 photographs, and 32 may wait"
 
 
 def test_who_is_refused_reads_why_also_in_the_middle_of_a_large_upload(tmp_path: Path) -> None:
-    with serving(tmp_path, "--per-minute", 2, ENSEMBLE_API_KEY="a secret") as server:
+    with serving(tmp_path, "--max-per-minute", 2, ENSEMBLE_API_KEY="a secret") as server:
         for headers, status in (({}, 401), ({"x-api-key": "a secret"}, 422), ({"x-api-key": "a secret"}, 429)):
             begun = time.monotonic()
             assert server.check(bytes(20 * 2**20), headers=headers).status_code == status
@@ -303,6 +303,8 @@ def test_mistakes_are_said_in_a_sentence(tmp_path: Path) -> None:
 
     assert "there is no bundle nothing.bundle" in run("nothing.bundle")
     assert "the API key is empty" in run(BUNDLE, "--api-key", "")
+    assert "--max-seconds takes a number of seconds" in run(BUNDLE, "--max-seconds", "inf")
+    assert "cannot listen on ä..de" in run(BUNDLE, "--host", "ä..de")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -220,3 +220,25 @@ def test_the_game_can_be_read_by_everybody(page: Page, size: tuple[int, int], da
     page.locator("#next").click()
     expect(page.locator("#result")).to_be_visible()
     look()
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("name,target\né.png,1\n".encode("cp1252"), "save it as CSV in UTF-8"),
+        (b'name,target\n"' + b"x" * 200_000, "save it as CSV in UTF-8"),
+        (b"target,name\n1\n", "row 2: the name is empty"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_refused(tmp_path: Path, table: bytes, words: str) -> None:
+    (tmp_path / "pictures.csv").write_bytes(table)
+    with pytest.raises(UserError, match=words):
+        pictures_of(tmp_path)
+
+
+def test_a_damaged_blend_is_refused(trained: OofStore, tmp_path: Path) -> None:
+    store = OofStore(Path(shutil.copytree(trained.root, tmp_path / "small")))
+    store.blend_folder.mkdir(exist_ok=True)
+    (store.blend_folder / "oof.parquet").write_bytes(b"PAR1")
+    with pytest.raises(UserError, match="no blend that can be read"):
+        pictures_of(store.root)

@@ -23,7 +23,7 @@ SIDE = load_bundle(BUNDLE).manifest.size[0]
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One of this module's own, whose memory is measured."""
-    with serving(tmp_path_factory.mktemp("hostile"), "--per-minute", 1_000_000) as running:
+    with serving(tmp_path_factory.mktemp("hostile"), "--max-per-minute", 1_000_000) as running:
         yield running
 
 

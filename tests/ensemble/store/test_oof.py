@@ -118,7 +118,7 @@ def test_swapped_folds_are_noticed(store: OofStore) -> None:
     ("row", "column", "value", "expected"),
     [
         (0, "name", "foreign.png", "foreign.png"),
-        (0, "label", 5, "other labels for"),
+        (0, "label", 5, "different labels for"),
         (-1, "name", "x.png", "test rows"),
     ],
 )
@@ -135,7 +135,7 @@ def test_rows_that_are_not_the_ledgers_are_named(
 
 def test_another_ledger_is_an_error(store: OofStore) -> None:
     change_provenance(store.fold_folder("linear", 0), folds="0" * 64)
-    with pytest.raises(UserError, match="other folds"):
+    with pytest.raises(UserError, match="different folds"):
         load_predictions(store)
 
 

@@ -190,7 +190,14 @@ def commands(store: OofStore, config: Path, folder: Path) -> dict[str, Callable[
         "newest": lambda: invoke(report, "--oof", root.parent),
         "export": lambda: invoke(export, root, "-o", folder / "folds.csv"),
         "import": lambda: invoke(
-            import_member, "x", "--oof", folder / "x.csv", "--test", folder / "x.csv", "--store", root
+            import_member,
+            "x",
+            "--train-predictions",
+            folder / "x.csv",
+            "--test-predictions",
+            folder / "x.csv",
+            "--store",
+            root,
         ),
     }
 

@@ -206,7 +206,7 @@ def test_user_mistakes_are_told(done: OofStore, tmp_path: Path) -> None:
     for arguments, said in (
         ((store.root, "--data", other), "is not what"),
         ((store.root, "--data", tmp_path / "nowhere"), "does not exist"),
-        ((store.root, "--members", "nobody"), "nobody is not in the config"),
+        ((store.root, "--members", "nobody"), "not in the config: nobody"),
         ((store.root, "--engine", "steam"), "steam"),
         ((store.root, "--clusters", "1"), "Usage"),
         ((held,), "holds unseen clusters itself"),

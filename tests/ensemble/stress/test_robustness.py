@@ -6,6 +6,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any, get_args
@@ -410,7 +411,7 @@ def test_ray_gives_the_same(with_cnn: OofStore, tmp_path: Path) -> None:
     ("arguments", "expected"),
     [
         (["--alterations", "jpg"], "there is no jpg"),
-        (["--members", "nobody"], "nobody is not in the config"),
+        (["--members", "nobody"], "not in the config: nobody"),
         (["--data", "elsewhere"], "elsewhere does not exist"),
         (["--data", "other"], "is not what"),
         (["--engine", "spark"], "ray or inline"),
@@ -458,3 +459,15 @@ def test_a_store_elsewhere(store: OofStore, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(tables[0], tables[1])
     pd.testing.assert_frame_equal(tables[0], tables[2])
     assert (remote.root / "robustness" / "flip" / "linear.parquet").exists()
+
+
+def test_an_alteration_that_photographs_are_too_large_for_leaves_the_others(
+    store: OofStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        raise ValueError("encoding error 5: Image size exceeds WebP limit of 16383 pixels")
+
+    monkeypatch.setitem(ALTERATIONS, "webp_80", replace(ALTERATIONS["webp_80"], alter=refuse))
+    table, _, complete = ask(store, "webp_80", "flip")
+    assert not complete
+    assert set(table["alteration"]) == {AS_THEY_ARE, "flip"}

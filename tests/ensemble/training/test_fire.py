@@ -144,7 +144,9 @@ def test_two_drivers_at_once(
     until(lambda: traces(mark, 0), first)
     code, said = Run(config, competition_folder, tmp_path, "inline").end()
     assert code == 2
-    assert said.strip() == f"another train is writing to {tmp_path / 'small'}; wait for it, or give another --oof"
+    assert (
+        said.strip() == f"another process is writing to {tmp_path / 'small'} (train); wait for it, or write elsewhere"
+    )
     assert first.end()[0] == 0
     assert finished(store_in(tmp_path)) == quiet
 

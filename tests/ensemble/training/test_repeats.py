@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -69,6 +70,27 @@ def test_a_cut_that_is_not_finished_does_not_count_and_is_gone_on_with(folder: P
     np.testing.assert_array_equal(load_predictions(store).oof_logits, before.oof_logits)
 
 
+def test_cuts_are_averaged_in_the_order_of_the_sample(folder: Path) -> None:
+    """It may have changed since a further cut was trained."""
+    train(folder)
+    store = OofStore(folder / "oof" / "small")
+    before, facts = load_predictions(store), store.facts()
+    for each in ("names", "files"):
+        facts["sample"][each].reverse()
+    (store.root / "data.json").write_text(json.dumps(facts))
+    np.testing.assert_allclose(load_predictions(store).test_logits, before.test_logits[::-1], rtol=1e-6)
+
+
+def test_a_cut_that_cannot_be_read_is_said(folder: Path) -> None:
+    train(folder)
+    store = OofStore(folder / "oof" / "small")
+    (store_of_cut(store, 1).root / "folds.parquet").write_bytes(b"")
+    with pytest.raises(UserError, match="no fold ledger that can be read"):
+        load_predictions(store)
+    train(folder)
+    assert load_predictions(store)
+
+
 def test_cuts_that_other_code_has_trained_are_not_averaged(folder: Path) -> None:
     train(folder)
     cut = store_of_cut(OofStore(folder / "oof" / "small"), 1)
@@ -98,5 +120,5 @@ def test_cuts_of_other_photographs_are_refused(folder: Path) -> None:
     assert run_here("train", "other.yaml", "--data", "more", "--engine", "inline", cwd=folder).returncode == 0
     shutil.rmtree(store_of_cut(store, 1).root)
     shutil.copytree(store_of_cut(OofStore(folder / "oof" / "other"), 1).root, store_of_cut(store, 1).root)
-    with pytest.raises(UserError, match="are of other photographs"):
+    with pytest.raises(UserError, match="was trained on different photographs"):
         load_predictions(store)

@@ -350,7 +350,7 @@ def test_members_that_need_a_gpu_say_so(
 
 def test_two_drivers_do_not_share_a_store(trained: OofStore, competition_folder: Path) -> None:
     experiment = load_experiment(trained.root / "experiment.yaml")
-    with only_writer(trained.root, "train"), pytest.raises(UserError, match="another train"):
+    with only_writer(trained.root, "train"), pytest.raises(UserError, match="another process"):
         train(experiment, list(experiment.members), competition_folder, trained, "inline")
 
 

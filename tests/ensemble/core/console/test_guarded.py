@@ -38,7 +38,7 @@ def test_a_folder_that_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str
             guarded(lambda: None)()
         os.chdir(tmp_path)  # chdir goes back to where it was
     assert ended.value.code == 2
-    assert "does not exist any more" in capsys.readouterr().err
+    assert "no longer exists" in capsys.readouterr().err
 
 
 @pytest.mark.process

@@ -54,7 +54,7 @@ def test_the_second_writer_is_refused(place: Location) -> None:
     store = OofStore(place)
     for _ in range(2):  # a lock that was released can be held again
         with only_writer(store.root, "train"), only_writer(store.root, "blend"):
-            with pytest.raises(UserError, match=r"another train.* is writing to .*; wait for it"):
+            with pytest.raises(UserError, match=r"another process.* is writing to .* .train.; wait for it"):
                 only_writer(store.root, "train").__enter__()
             with only_writer(OofStore(place.with_name("other")).root, "train"):
                 pass
@@ -81,7 +81,7 @@ def test_the_lock_of_a_killed_driver_is_taken_over(store: OofStore, capsys: pyte
     try:
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
-        with pytest.raises(UserError, match=rf"another train \(process {other.pid} on "):
+        with pytest.raises(UserError, match=rf"another process is writing to .* \(train, process {other.pid} on "):
             only_writer(store.root, "train").__enter__()
     finally:
         other.kill()

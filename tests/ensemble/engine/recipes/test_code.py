@@ -172,3 +172,14 @@ def test_folders_without_init_are_packages(tmp_path: Path, monkeypatch: pytest.M
     before = code_version("plain.deeper.member.Mine")
     (tmp_path / "plain" / "helper.py").write_text("one = 2\n")
     assert code_version("plain.deeper.member.Mine") != before
+
+
+def test_a_relative_import_of_a_module_beside_the_config_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A common idiom for files that are a package's or a script's."""
+    (tmp_path / "odd_module.py").write_text(
+        "try:\n    from .util import f\nexcept ImportError:\n    f = 1\nclass Model:\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert code_version("odd_module.Model")

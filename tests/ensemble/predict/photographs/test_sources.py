@@ -239,11 +239,11 @@ def test_a_place_without_photographs_is_named(inbox: Path) -> None:
     (inbox / "junk" / "__MACOSX").mkdir(parents=True)
     (inbox / "junk" / "__MACOSX" / "a.jpg").write_bytes(_CONTENT)
     for place, words in {
-        "inbox/missing.jpg": "there is no inbox/missing.jpg", "missing": "there is no missing",
+        "inbox/missing.jpg": "inbox/missing.jpg does not exist", "missing": "missing does not exist",
         "inbox/*.gif": "no file matches", "inbox/empty": "has no photographs",
         "inbox/junk": "has no photographs", "inbox/**/er": "no file matches",
         "": "a name is empty", " ": "a name is empty", "x" * 300 + ".jpg": "file name too long",
-        "inbox/b.jpg/c.jpg": "there is no", "memory://nowhere/x": "there is no", "a\0b": "there is no",
+        "inbox/b.jpg/c.jpg": "does not exist", "memory://nowhere/x": "does not exist", "a\0b": "does not exist",
     }.items():  # fmt: skip
         refused(place, words)
     with pytest.raises(UserError, match="odd://place/a cannot be read"):
@@ -314,7 +314,7 @@ def test_an_object_store_is_a_folder_like_another(in_memory: Location) -> None:
 
 def test_an_object_is_a_file_like_another(in_memory: Location) -> None:
     assert contents(find_sources([f"{in_memory}/b.jpg"])) == {_CONTENT}
-    refused(Path(str(uuid.uuid4())), "there is no")
+    refused(Path(str(uuid.uuid4())), "does not exist")
 
 
 def test_a_table_of_an_object_store_names_its_neighbours(in_memory: Location) -> None:

@@ -324,11 +324,11 @@ WRONG: dict[str, tuple[Change, Change, list[str]]] = {
     "no rows": (lambda t: t.iloc[:0], same, ["oof.csv contains no rows"]),
     "all at once": (put(1, "pred", "x"), put(2, "name", "x"), ["oof.csv: not a fin", "test.csv line 4: x"]),
     "no fold in a row": (put(7, "fold", ""), same, ["oof.csv: no fold: 00007.png"]),
-    "swapped rows of two folds": (put(8, "fold", "9"), same, ["made on other folds", ": 00008.png;", "folds export"]),
-    "two folds together": (lambda t: t.assign(fold=t["fold"].clip(upper=1)), same, ["other folds", " 2 folds, not 3;"]),
-    "one fold for all": (lambda t: t.assign(fold=0), same, ["other folds", ": 1 folds, not 3;"]),
-    "another cut": (lambda t: t.assign(fold=np.arange(40) // 14), same, ["made on other folds", "more)"]),
-    "a finer cut": (lambda t: t.assign(fold=np.arange(40)), same, ["made on other folds", "(+32 more)"]),
+    "swapped rows of two folds": (put(8, "fold", "9"), same, ["on different folds", ": 00008.png;", "folds export"]),
+    "two folds together": (lambda t: t.assign(fold=t["fold"].clip(upper=1)), same, ["different folds", "2 folds, not 3"]),
+    "one fold for all": (lambda t: t.assign(fold=0), same, ["different folds", ": 1 folds, not 3;"]),
+    "another cut": (lambda t: t.assign(fold=np.arange(40) // 14), same, ["made on different folds", "more)"]),
+    "a finer cut": (lambda t: t.assign(fold=np.arange(40)), same, ["made on different folds", "(+32 more)"]),
     "no column fold": (lambda t: t.drop(columns="fold"), same, ["oof.csv has no column fold", "--same-folds"]),
     "swapped files": (lambda t: t.iloc[:12], same, ["train/ without a row: 00012.png"]),
     "two predictions": (lambda t: t.assign(prob=0.5), same, ["oof.csv: the column of predictions may be pred, prob"]),
@@ -364,7 +364,9 @@ def test_the_folds_can_be_stated(store: OofStore, tmp_path: Path) -> None:
     assert "statement" in json.loads((store.member_folder("mine") / "imported.json").read_text())["folds"]
     np.testing.assert_allclose(stored(store)[0], logit(oof["pred"]), rtol=1e-5)
     wrong = write(tmp_path, oof.assign(fold=np.arange(40) // 14), test)
-    assert "made on other folds" in refused(store, *wrong, name="other", same_folds=True)  # a statement proves nothing
+    assert "made on different folds" in refused(
+        store, *wrong, name="other", same_folds=True
+    )  # a statement proves nothing
 
 
 FILES: dict[str, tuple[str, bytes, str]] = {
@@ -600,7 +602,7 @@ def test_exported_folds_come_back(store: OofStore, tmp_path: Path, suffix: str) 
 def test_export_refuses_what_it_cannot_do(store: OofStore, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"must end in \.csv or \.parquet"):
         export(store.root, output=tmp_path / "folds.txt")
-    with pytest.raises(UserError, match="is no store of an experiment"):
+    with pytest.raises(UserError, match="is not a store of an experiment"):
         export(tmp_path, output=tmp_path / "folds.csv")
     assert not list(tmp_path.glob("folds*"))
 
@@ -612,13 +614,23 @@ def test_the_commands(store: OofStore, tmp_path: Path) -> None:
     assert "folds.csv: 40 rows in 3 folds" in exported.stdout
     oof, test = tables(store)
     oof_file, test_file = write(tmp_path, pd.read_csv(tmp_path / "folds.csv").assign(pred=oof["pred"]), test)
-    command = ("blend", "import", "mine", "--oof", oof_file, "--test", test_file, "--store", store.root)
+    command = (
+        "blend",
+        "import",
+        "mine",
+        "--train-predictions",
+        oof_file,
+        "--test-predictions",
+        test_file,
+        "--store",
+        store.root,
+    )
     taken = run_process(*command, cwd=tmp_path)
     assert (taken.returncode, taken.stderr) == (0, "")
     assert taken.stdout.startswith("mine: 40 out-of-fold and 12 test rows, each read as a probability")
     assert store.imported() == ["mine"]
     found = run_process(
-        *command[:2], "again", *command[3:-2], "--root", tmp_path, cwd=tmp_path
+        *command[:2], "again", *command[3:-2], "--oof", tmp_path, cwd=tmp_path
     )  # the newest store there
     assert found.returncode == 0, found.stderr
     assert store.imported() == ["again", "mine"]
@@ -628,7 +640,16 @@ def test_a_mistake_is_one_sentence_and_exit_code_two(store: OofStore, tmp_path: 
     oof, test = tables(store)
     oof_file, test_file = write(tmp_path, oof.drop(columns="fold"), test)
     result = run_here(
-        "blend", "import", "mine", "--oof", oof_file, "--test", test_file, "--store", store.root, cwd=tmp_path
+        "blend",
+        "import",
+        "mine",
+        "--train-predictions",
+        oof_file,
+        "--test-predictions",
+        test_file,
+        "--store",
+        store.root,
+        cwd=tmp_path,
     )
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.count("\n") == 1
@@ -639,7 +660,9 @@ def test_a_mistake_is_one_sentence_and_exit_code_two(store: OofStore, tmp_path: 
 def test_help_tells_everything(tmp_path: Path) -> None:
     told = run_here("blend", "import", "--help", cwd=tmp_path).stdout
     assert [
-        option for option in ("--oof", "--test", "--store", "--root", "--same-folds", "--scale") if option not in told
+        option
+        for option in ("--train-predictions", "--test-predictions", "--store", "--oof", "--same-folds", "--scale")
+        if option not in told
     ] == []
     assert "--output" in run_here("folds", "export", "--help", cwd=tmp_path).stdout
 
