@@ -4,21 +4,32 @@ import json
 import re
 import shutil
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import optuna
 import pandas as pd
+import pyarrow as pa
 import pytest
 import yaml
+from pyarrow import parquet
 
+from ensemble.blend.evaluation.choice import Choice, choose
+from ensemble.blend.evaluation.nested import Evaluation, Problem
+from ensemble.blend.guard import Guard, guard
 from ensemble.blend.manifest import rebuild
 from ensemble.blend.run import blend
+from ensemble.competition.rows import SampleTable
+from ensemble.competition.submission import submission_text
 from ensemble.config.settings import Recipe
 from ensemble.core.errors import UserError
 from ensemble.core.metrics.scores import correct_probabilities, to_logits, to_probabilities
 from ensemble.core.storage.files import remove_unfinished, write_text
+from ensemble.core.storage.hashing import text_sha256
 from ensemble.report.facts.leaderboard import leaderboard
+from ensemble.store.altered import AlteredLogits
+from ensemble.store.columns import _RECIPE, _recipe
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from tests.benchmarks.blend.worlds import write_store
@@ -132,9 +143,9 @@ def test_no_study_holds_a_pickle(blended: OofStore) -> None:
 @pytest.mark.training
 @pytest.mark.parametrize("method", ["mean", "logistic", "boosted", "average"])
 def test_every_kind_of_blender_is_rebuilt_to_the_byte(trained: OofStore, tmp_path: Path, method: str) -> None:
-    """With feature columns and a corrected prior, which the manifest must tell too."""
+    """With feature columns, which the manifest must name too."""
     store = OofStore(Path(shutil.copytree(trained.root, tmp_path / "small")))
-    columns_of(store)
+    columns_of(store, Recipe(use="a.B"))
     experiment = store.experiment()
     methods = (method,) if method != "average" else ("mean", "greedy", "boosted", "average")
     settings = {"methods": methods, "correct_prior": True, "columns": Recipe(use="a.B")}
@@ -145,17 +156,35 @@ def test_every_kind_of_blender_is_rebuilt_to_the_byte(trained: OofStore, tmp_pat
     if method == "average":
         content = chosen_instead(store, "average")
     assert content["members"] == ["linear", "boosted"]
+    assert content["columns_sha256"] is not None
     rebuild(store.blend_folder / "blend.json", store, tmp_path / "again.csv")
     assert (tmp_path / "again.csv").read_bytes() == (store.blend_folder / "submit.csv").read_bytes()
 
 
-def columns_of(store: OofStore) -> None:
+def test_a_blend_is_not_rebuilt_with_other_columns(trained: OofStore, tmp_path: Path) -> None:
+    store = OofStore(Path(shutil.copytree(trained.root, tmp_path / "small")))
+    columns_of(store, Recipe(use="a.B"))
+    experiment = store.experiment()
+    settings = {"methods": ("boosted",), "columns": Recipe(use="a.B")}
+    experiment = experiment.model_copy(update={"blend": experiment.blend.model_copy(update=settings)})
+    write_text(store.root / "experiment.yaml", experiment.to_yaml())
+    blend(store)
+    columns_of(store, Recipe(use="a.B"), seed=1)
+    with pytest.raises(UserError, match="is not the one that the blend was made with"):
+        rebuild(store.blend_folder / "blend.json", store, tmp_path / "again.csv")
+
+
+def columns_of(store: OofStore, recipe: Recipe, seed: int = 0) -> None:
     """A file of two feature columns, as `train` leaves it."""
     names = {"oof": store.ledger().table["name"].tolist(), "test": store.sample().names}
     rows = [(name, split) for split, of_split in names.items() for name in of_split]
     table = pd.DataFrame(rows, columns=["name", "split"])
-    table[["column_0", "column_1"]] = np.random.default_rng(0).normal(size=(len(table), 2)).astype(np.float32)
-    table.to_parquet(store.root / "columns.parquet", index=False)
+    table[["column_0", "column_1"]] = np.random.default_rng(seed).normal(size=(len(table), 2)).astype(np.float32)
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    made_of = {_RECIPE: _recipe(recipe)}
+    parquet.write_table(
+        arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **made_of}), store.root / "columns.parquet"
+    )
 
 
 def chosen_instead(store: OofStore, title: str) -> dict[str, object]:
@@ -253,7 +282,7 @@ def test_a_blend_of_the_first_folds(blended: OofStore, tmp_path: Path, folds_lef
     assert (list(result["blenders"]) == ["mean"]) == (folds_left == 1)
     page = (store.blend_folder / "report.md").read_text()
     assert ("nothing could be held out" in page) == (folds_left == 1)
-    assert result["prior"] is None or folds_left > 1
+    assert (result["prior"] is None) == (folds_left == 1)
     assert len(pd.read_csv(store.blend_folder / "submit.csv")) == 12
 
 
@@ -402,3 +431,83 @@ def test_interrupted_between_old_and_new_the_old_blend_stays(
         blend(store)
     assert (store.blend_folder / "blend.json").read_bytes() == before
     assert not list(store.root.glob(".unfinished-*"))
+
+
+def test_columns_are_read_for_the_rows_that_all_members_have(trained: OofStore, tmp_path: Path) -> None:
+    store = OofStore(Path(shutil.copytree(trained.root, tmp_path / "small")))
+    columns_of(store, Recipe(use="a.B"))
+    shutil.rmtree(store.fold_folder("linear", 2))
+    experiment = store.experiment()
+    settings = {"methods": ("mean", "boosted"), "columns": Recipe(use="a.B")}
+    experiment = experiment.model_copy(update={"blend": experiment.blend.model_copy(update=settings)})
+    content = blend(store, experiment)
+    assert content["columns_sha256"] is not None
+    assert content["nested"]["n"] == int((store.ledger().folds != 2).sum())
+
+
+@pytest.mark.training
+def test_a_rare_fake_is_corrected_for_by_request_and_rebuilt(tmp_path: Path) -> None:
+    store = write_store(tmp_path / "oof" / "rare", 2, 2000, 2000, blend="{methods: [mean], correct_prior: true}")
+    logits, labels, rng = load_predictions(store).oof_logits, store.ledger().labels, np.random.default_rng(0)
+    rows = np.concatenate([rng.choice(np.flatnonzero(labels == y), n) for y, n in ((1, 200), (0, 1800))])
+    for member in range(2):
+        for fold in range(store.ledger().n_folds):
+            folder = store.fold_folder(f"member_{member:03d}", fold)
+            table = pd.read_parquet(folder / "predictions.parquet")
+            table.loc[table["split"] == "test", "pred"] = to_probabilities(logits[rows, member].astype(float))
+            reseal(folder, table)
+    added = blend(store)["added_logit"]
+    corrected = to_logits(pd.read_csv(store.blend_folder / "submit.csv")["pred"].to_numpy())
+    rebuild(store.blend_folder / "blend.json", store, tmp_path / "again.csv")
+    assert added < -0.5
+    assert (tmp_path / "again.csv").read_bytes() == (store.blend_folder / "submit.csv").read_bytes()
+    plain = store.experiment()
+    plain = plain.model_copy(update={"blend": plain.blend.model_copy(update={"correct_prior": False})})
+    assert blend(store, plain)["added_logit"] == 0
+    before = to_logits(pd.read_csv(store.blend_folder / "submit.csv")["pred"].to_numpy())
+    np.testing.assert_allclose(corrected - before, added, atol=1e-3)
+
+
+def test_the_headline_is_that_of_the_whole_choice(
+    blended: OofStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = OofStore(Path(shutil.copytree(blended.root, tmp_path / "small")))
+
+    def chosen(evaluations: list[Evaluation], problem: Problem, altered: AlteredLogits | None) -> Choice:
+        choice = choose(evaluations, problem, altered)
+        wrong = np.where(problem.labels == 1, -9, 9).astype(np.float32)
+        return replace(choice, choosing=replace(choice.choosing, nested=wrong))
+
+    monkeypatch.setattr("ensemble.blend.compare.choose", chosen)
+    assert blend(store)["nested"]["accuracy"] < 0.1
+
+
+@pytest.mark.parametrize(("test", "warned"), [(0.64, False), (0.66, True), (0.36, False), (0.34, True)])
+def test_a_share_of_fakes_beyond_chance_is_warned_of(test: float, warned: bool) -> None:
+    shares, flips = Guard(3, 12, 0.5, test, 0.05).lines()
+    assert ("differ by more than chance" in shares) == warned
+    assert flips == "3 of 12 decisions differ from the last submission"
+
+
+def test_the_error_of_the_shares_is_that_of_both() -> None:
+    sample = SampleTable(list("ab") * 50, [], "name", "pred", ["name", "pred"])
+    found = guard(sample, np.tile([0.4, 0.6], 50), np.tile([-1.0, 1.0], 200), None)
+    assert found.error == pytest.approx(np.sqrt(0.25 / 100 + 0.25 / 400), rel=0.01)
+
+
+def test_the_blend_of_a_run_is_not_a_submission_to_compare_with(blended: OofStore, tmp_path: Path) -> None:
+    store = OofStore(Path(shutil.copytree(blended.root, tmp_path / "small")))
+    assert blend(store, live=True)["live"]
+    assert blend(store)["guard"]["flips"] is None
+    assert blend(store)["guard"]["flips"] == 0
+
+
+def test_a_manifest_of_the_first_version_is_rebuilt(blended: OofStore, tmp_path: Path) -> None:
+    """It has no number of decimals, of which there were eight."""
+    probabilities = pd.read_csv(blended.blend_folder / "submit.csv")["pred"].to_numpy()
+    text = submission_text(blended.sample(), probabilities, 8)
+    content = manifest(blended) | {"submission_sha256": text_sha256(text)}
+    del content["decimals"]
+    (tmp_path / "blend.json").write_text(json.dumps(content))
+    rebuild(tmp_path / "blend.json", blended, tmp_path / "again.csv")
+    assert (tmp_path / "again.csv").read_text() == text

@@ -20,6 +20,7 @@ from ensemble.blend.blenders.roster import blenders
 from ensemble.blend.blenders.rows import Split
 from ensemble.blend.blenders.search import CmaWeights, rounded
 from ensemble.blend.blenders.simple import AverageOfBlenders, FixedWeights, MeanOfLogits, SingleBest
+from ensemble.blend.compare import _evaluate_all
 from ensemble.blend.evaluation.nested import evaluate, evaluate_average
 from ensemble.config.experiment import BlendSettings
 from ensemble.core.metrics.decisions import (
@@ -320,3 +321,11 @@ def test_one_fake_among_a_hundred_is_no_trouble(title: str) -> None:
     labels = (np.arange(100) == 7).astype(np.int64)
     blender = blender_of(title, 2).fit(logits, labels, folds_of(100))
     assert np.isfinite(blender.decision_function(logits)).all()
+
+
+def test_the_average_leaves_the_best_member_out() -> None:
+    here = problem(300, [0.5, 0.8, 0.1])
+    chosen = ALL.model_copy(update={"methods": ("mean", "single_best", "greedy", "average")})
+    evaluations, _ = _evaluate_all(chosen, here, lambda _: None)
+    of = {each.title: each.nested for each in evaluations}
+    np.testing.assert_allclose(of["average"], (of["mean"] + of["greedy"]) / 2, rtol=1e-5, atol=1e-5)

@@ -72,7 +72,7 @@ def test_a_blend_at_work_or_a_fault_never_stops_the_training(
     live = LiveBlend(store, store.experiment(), ProgressBoard())
     with only_writer(store.root, "blend"):
         live.fold_stored()
-    assert "the blend was not refreshed: another blend is writing" in capsys.readouterr().out
+    assert "the blend was not refreshed: another process is writing" in capsys.readouterr().out
     shutil.rmtree(store.root / "members")
     live._took = 0.0
     live.fold_stored()

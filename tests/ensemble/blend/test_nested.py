@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -206,3 +208,17 @@ def test_a_blender_that_is_given_only_some_rows_is_scored_on_all(title: str, mon
         np.testing.assert_array_equal(folds, here.folds[rows])
     assert some.nested_scores.n == 900
     assert abs(some.nested_scores.accuracy - whole.nested_scores.accuracy) < 0.05
+
+
+def test_each_fold_is_decided_by_the_blender_that_the_others_elect() -> None:
+    here = problem(300, [0.5, 0.5])
+    right = (2 * here.labels - 1).astype(np.float32)
+    worse = right.copy()
+    worse[np.flatnonzero(here.folds == 0)[:9]] *= -1  # only fold 0 shows that one of the two is better
+    logits = (("mean", worse), ("greedy", right))
+    evaluations = [replace(evaluate(blender_of(title, 2), here), nested=nested) for title, nested in logits]
+    choice = choose(evaluations, here)
+    assert choice.chosen is evaluations[1]
+    np.testing.assert_array_equal(choice.choosing.nested, worse)
+    assert [part.blender.title for part in choice.choosing.parts] == ["mean"] + ["greedy"] * 4
+    assert choice.choosing.nested_scores.accuracy == pytest.approx(1 - 9 / 300)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,10 +9,13 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from ensemble.blend.blenders.rows import targets
+from ensemble.blend.compare import _prior
 from ensemble.blend.evaluation.nested import Problem, evaluate
 from ensemble.blend.evaluation.prior import estimate_prior
 from ensemble.blend.evaluation.threshold import (
+    CALIBRATION,
     Decision,
+    as_it_is,
     fit_plateau,
     fit_temperature,
     fit_temperature_and_bias,
@@ -185,3 +190,15 @@ def test_three_test_rows_that_are_all_called_fake_are_no_shift() -> None:
     oof, labels = calibrated(2000)
     prior = estimate_prior(oof, labels, np.array([3.0, 4.0, 5.0]))
     assert (prior.shifted, prior.correction, prior.in_words(corrected=False)) == (False, 0.0, "")
+
+
+def test_the_correction_is_in_the_units_of_the_rule() -> None:
+    (oof, labels), (test, _) = calibrated(20_000, 1), calibrated(20_000, 2, 0.2)
+    test = test - np.log(0.2 / 0.8)  # the share has changed, which the scores do not know
+    here = Problem(np.asfortranarray(oof.astype(np.float32)[:, None]), 1, labels, folds_of(20_000))
+    unchanged = as_it_is(evaluate(blender_of("mean", 1), here), here)
+    calibration = replace(unchanged, title=CALIBRATION)
+    hot = replace(unchanged, decision=Decision(2.0, 0.0))
+    prior, added = _prior(test, hot, [calibration], here)
+    assert prior.correction != 0
+    assert added == pytest.approx(prior.correction / 2)

@@ -5,7 +5,7 @@ import pytest
 
 from ensemble.blend.blenders.greedy import GreedySelection
 from ensemble.blend.evaluation.nested import Problem
-from ensemble.blend.evaluation.outlook import Outlook, outlook
+from ensemble.blend.evaluation.outlook import Outlook, _one_more, outlook
 from ensemble.blend.evaluation.worth import worth
 from ensemble.blend.inputs import select_members
 from tests.ensemble.blend.worlds import folds_of, problem, world
@@ -152,3 +152,9 @@ def test_members_without_a_common_fold() -> None:
     there = np.array([[True, False], [True, False], [False, True]])
     used, found = select_members(there, np.array([0, 1, 2]))
     assert (used.tolist(), found.tolist()) == ([0], [0, 1])
+
+
+def test_one_more_member_is_the_next_step_of_the_curve() -> None:
+    errors = 0.1 + 0.3 / np.arange(1, 6)
+    assert _one_more(errors) == pytest.approx(0.3 / 5 - 0.3 / 6)
+    assert _one_more(np.full(4, 0.2)) == pytest.approx(0)

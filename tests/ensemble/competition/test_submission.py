@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ensemble.competition.rows import SampleTable
-from ensemble.competition.submission import rounded, write_submission
+from ensemble.competition.submission import read_submission, rounded, submission_text, write_submission
 from ensemble.core.errors import UserError
 
 
@@ -48,3 +49,14 @@ def test_nothing_invalid_is_written_and_nothing_lost(tmp_path: Path, wrong: list
         write_submission(path, sample(["a", "b"]), np.array(wrong))
     assert path.read_text() == "before"
     assert [file.name for file in tmp_path.iterdir()] == ["submit.csv"]
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_what_is_written_is_read(tmp_path: Path, header: bool) -> None:
+    asked = replace(sample(["a", "NA", "c"], ("pred", "name")), header=header)
+    write_submission(tmp_path / "s.csv", asked, np.array([0.1, 0.5, 0.9]))
+    assert read_submission(tmp_path / "s.csv", asked) == {"a": 0.1, "NA": 0.5, "c": 0.9}
+
+
+def test_few_decimals_do_not_cross_one_half_either() -> None:
+    assert submission_text(sample(["a"]), np.array([0.5 - 1e-10]), 8) == "name,pred\na,0.49999999\n"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 from ensemble.config.experiment import FoldSettings
 from ensemble.core.errors import UserError
 from ensemble.folds.ledger import FoldLedger
-from ensemble.folds.near_duplicates import near_duplicate_groups
+from ensemble.folds.near_duplicates import near_duplicate_groups, near_duplicate_pairs
 from tests.competitions import photograph
 
 
@@ -141,3 +142,51 @@ def test_near_duplicates_and_their_mirrors_share_a_group(tmp_path: Path) -> None
     names = ["a", "b", "c", "d", "e"]
     assert near_duplicate_groups(names, photographs, [None] * 5, 30) == ["a", "b", "a", "b", "e"]
     assert near_duplicate_groups(names, photographs, ["x", None, None, None, "x"], 30) == ["a", "b", "a", "b", "a"]
+
+
+@pytest.mark.parametrize("distance", range(8, 20))
+def test_pairs_are_those_of_brute_force(distance: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also across the blocks that are compared at a time."""
+    monkeypatch.setattr("ensemble.folds.near_duplicates._BLOCK", 3)
+    rng = np.random.default_rng(0)
+    hashes = (rng.random(256) < 0.5) ^ (rng.random((11, 2, 256)) < 0.03)  # some 15 bits apart
+
+    def bits(one: int, other: int) -> int:
+        return min(int((hashes[one, 0] != hashes[other, way]).sum()) for way in (0, 1))
+
+    expected = [(i, j) for i, j in itertools.combinations(range(11), 2) if bits(i, j) <= distance]
+    assert sorted(map(tuple, near_duplicate_pairs(hashes, distance).tolist())) == expected
+
+
+def test_as_many_groups_as_folds_are_enough() -> None:
+    names = ["a", "b", "c", "d"]
+    assert cut((names, [0, 1, 0, 1], names), n_folds=2).n_folds == 2
+
+
+def test_another_cut_is_of_the_same_groups() -> None:
+    names, _, _ = simple(60)
+    before = cut((names, [i // 2 % 2 for i in range(60)], [names[i // 2 * 2] for i in range(60)]))
+    again = before.cut_again(7)
+    columns = ["name", "label", "group"]
+    assert again.table[columns].equals(before.table[columns])
+    again.check()  # that no group is split
+    assert again.sha256 != before.sha256
+
+
+def test_a_fold_of_one_class_or_none_is_refused() -> None:
+    ledger = cut(simple(12), 2)
+    with pytest.raises(UserError, match="one class only"):
+        ledger.with_folds(ledger.labels, "by class")
+    with pytest.raises(UserError, match="one class only"):
+        ledger.with_folds(np.arange(12) // 2 % 2 * 2, "none in fold 1")
+    for column, value in (("fold", 2), ("fold", -1), ("name", "000")):
+        wrong = cut(simple(12), 2)
+        wrong.table.loc[5, column] = value
+        with pytest.raises(AssertionError, match="in no fold or in two"):
+            wrong.check()
+
+
+def test_the_hash_does_not_depend_on_how_many_rows_are_hashed_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = cut(simple()).sha256
+    monkeypatch.setattr("ensemble.folds.ledger._CHUNK", 7)
+    assert cut(simple()).sha256 == before

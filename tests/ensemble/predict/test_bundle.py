@@ -24,7 +24,7 @@ from rich.console import Console
 from ensemble.core.console.status import StatusLine
 from ensemble.core.errors import UserError
 from ensemble.predict.bundle.files import BundleFiles
-from ensemble.predict.bundle.manifest import MANIFEST, SCHEMA, Manifest
+from ensemble.predict.bundle.manifest import LARGEST_MANIFEST, MANIFEST, SCHEMA, Manifest, parse_manifest
 from ensemble.predict.bundled_ensemble import BundledEnsemble
 from ensemble.predict.making.check import check_against_store
 from ensemble.predict.making.held_out import HeldOut, HeldOutAnswers
@@ -112,10 +112,13 @@ def cut_short(bundle: Path) -> None:
     path.write_bytes(path.read_bytes()[:-10])
 
 
-def rename_outside(bundle: Path) -> None:
-    content = json.loads((bundle / MANIFEST).read_text())
-    content["files"]["../../outside"] = content["files"].pop("card.md")
-    (bundle / MANIFEST).write_text(json.dumps(content))
+def rename(name: str) -> Callable[[Path], None]:
+    def edit(bundle: Path) -> None:
+        content = json.loads((bundle / MANIFEST).read_text())
+        content["files"][name] = content["files"].pop("card.md")
+        (bundle / MANIFEST).write_text(json.dumps(content))
+
+    return edit
 
 
 def name_a_foreign_reader(bundle: Path) -> None:
@@ -153,7 +156,10 @@ def name_features_that_are_not_there(bundle: Path) -> None:
             "or no linear",
         ),
         (edited(template={"size": 3}), "template"),
-        (rename_outside, "is not the name of a file in a bundle"),
+        *(
+            (rename(name), "is not the name of a file in a bundle")
+            for name in ("../../outside", "a/../../outside", "/etc/passwd", "a\\b", "a/", "x" * 301)
+        ),
         (name_a_foreign_reader, "no reader is called 'os.system'"),
         (name_features_that_are_not_there, "it names features that it does not have"),
     ],
@@ -390,3 +396,20 @@ assert not [name for name in {_ABSENT} if sys.modules.get(name) is not None]
     whole = load_bundle(made).predict(sorted((competition_folder / "test").iterdir()))
     found = pd.read_csv(tmp_path / "out.csv")
     np.testing.assert_allclose(found["probability"], [answer.probability for answer in whole], atol=1e-5)
+
+
+def test_indices_and_sizes_are_checked() -> None:
+    raw = BundleFiles(GOLDEN / "schema-1.zip").manifest.model_dump(mode="json")
+    count = len(raw["features"])
+    wrong = [raw | {"blend": raw["blend"] | {"columns": index}} for index in (-1, count)]
+    wrong += [raw | {"members": [raw["members"][0] | {"features": index}]} for index in (-1, count)]
+    if raw["doubt"]:
+        wrong.append(raw | {"doubt": raw["doubt"] | {"features": count}})
+    for content in wrong:
+        with pytest.raises(UserError, match="names features that it does not have"):
+            parse_manifest(json.dumps(content).encode(), "x")
+    huge = raw | {"files": {f"file-{number}": {"sha256": "0" * 64, "bytes": 2**30} for number in range(9)}}
+    with pytest.raises(UserError, match="GiB together"):
+        parse_manifest(json.dumps(huge).encode(), "x")
+    with pytest.raises(UserError, match="larger than that of any bundle"):
+        parse_manifest(b" " * (LARGEST_MANIFEST + 1), "x")

@@ -29,3 +29,9 @@ def test_both_errors_of_an_auc_agree_on_normal_scores() -> None:
     scores = rng.normal(labels, 1.0)
     expected = expected_auc_standard_error(float(roc_auc_score(labels, scores)), 2000, 2000)
     assert auc_standard_error(scores, labels) == pytest.approx(expected, rel=0.05)
+
+
+def test_the_error_of_chance_is_that_of_the_rank_sum() -> None:
+    assert expected_auc_standard_error(0.5, 10, 30) == pytest.approx(math.sqrt(41 / (12 * 300)))
+    assert expected_auc_standard_error(0.2, 10, 30) == pytest.approx(expected_auc_standard_error(0.8, 10, 30))
+    assert expected_auc_standard_error(1.0, 10, 30) == 0

@@ -72,3 +72,10 @@ def test_paired_error_counts_only_differences() -> None:
     b[0] = False
     assert paired_standard_error(a, b) == pytest.approx(math.sqrt(0.01 * 0.99 / 100))
     assert paired_standard_error(a, b) < standard_error(a)
+
+
+def test_errors_of_calibration_in_two_bins_do_not_cancel() -> None:
+    y = np.arange(20) % 2
+    assert expected_calibration_error(np.repeat([0.1, 0.9], 10), y) == pytest.approx(0.4)
+    close = np.repeat([0.41, 0.45], 10)  # in one bin of 15, from 0.4 to 0.467
+    assert expected_calibration_error(close, y) == pytest.approx(0.07)
