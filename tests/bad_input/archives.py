@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bad_input.cases import ACCEPTED, Case
+from tests.bad_input.cases import ACCEPTED, Case, flipped
 
 Content = dict[str, bytes]
 
@@ -164,12 +164,7 @@ def _cuts() -> Iterator[tuple[str, Callable[[Content], bytes]]]:
                 f"a {kind}, {share:.1%} of it",
                 lambda content, m=make, s=share: m(content)[: int(len(m(content)) * s)],
             )  # type: ignore[misc]
-        yield f"a {kind}, a byte in the middle flipped", lambda content, m=make: _flipped(m(content))  # type: ignore[misc]
-
-
-def _flipped(data: bytes) -> bytes:
-    middle = len(data) // 2
-    return data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :]
+        yield f"a {kind}, a byte in the middle flipped", lambda content, m=make: flipped(m(content))  # type: ignore[misc]
 
 
 def cases() -> Iterator[Case]:

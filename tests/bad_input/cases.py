@@ -52,6 +52,12 @@ def changed(case: Case, folder: Path) -> Path:
     return folder
 
 
+def flipped(content: bytes) -> bytes:
+    """Return bytes of which the one in the middle is another."""
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 0xFF]) + content[middle + 1 :]
+
+
 def check(found: Result, said: str) -> None:
     """Check that a command has accepted a case, or refused it in one plain sentence."""
     if said == ACCEPTED:

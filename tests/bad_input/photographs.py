@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from PIL import Image
 
 from tests.bad_input.cases import ACCEPTED, Case
 from tests.competitions import SIZE, photograph
+from tests.ensemble.predict.photographs.hostile import png
 
 _FORMATS = (
     "BMP",
@@ -58,14 +57,6 @@ def _picture(mode: str = "RGB", size: int = SIZE) -> Image.Image:
     if mode == "LAB":
         return Image.new("LAB", (size, size))
     return image.convert("L").convert(mode) if mode in ("LA", "PA", "I", "F") else image.convert(mode)
-
-
-def _png(width: int, height: int, depth: int = 8, colour: int = 2, data: bytes = b"") -> bytes:
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
 
 
 def _put(split: str, content: bytes) -> Callable[[Path], object]:
@@ -125,8 +116,8 @@ def _contents() -> Iterator[tuple[str, bytes]]:
     for side in (1, 8, 31, 33, 64):
         yield f"{side} pixels wide", saved(_picture(size=side), "PNG")
     for side in (10_000, 65_535, 2**31 - 1):
-        yield f"a header of {side} by {side}", _png(side, side)
-    yield "a header of nothing", _png(0, 0)
+        yield f"a header of {side} by {side}", png(side, side, 8, 2, data=b"")
+    yield "a header of nothing", png(0, 0, 8, 2, data=b"")
     yield "an animation", saved(_picture(), "GIF", save_all=True, append_images=[_picture("L").convert("RGB")])
     yield "an SVG", b"<svg xmlns='http://www.w3.org/2000/svg' width='32' height='32'><script>1</script></svg>"
     yield "a text", b"no picture"

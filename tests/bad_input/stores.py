@@ -6,18 +6,14 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tests.bad_input.cases import flipped
+
 _FILES = (
     "data.json", "experiment.yaml", "folds.json", "folds.parquet", "photographs.json", "runs.json",
     "members/linear/fold-1/fold.json", "members/linear/fold-1/predictions.parquet",
     "blend/blend.json", "blend/oof.parquet", "blend/submit.csv", "audit/audit.json", "spectra.parquet",
     "report.html", "leaderboard.csv",
 )  # fmt: skip
-
-
-def _flipped(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 0xFF
-    path.write_bytes(bytes(content))
 
 
 def _folder(path: Path) -> None:
@@ -34,7 +30,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "missing": Path.unlink,
     "empty": lambda path: path.write_bytes(b""),
     "cut": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
-    "flipped": _flipped,
+    "flipped": lambda path: path.write_bytes(flipped(path.read_bytes())),
     "a folder": _folder,
     "a text": lambda path: path.write_text("no such thing"),
     "another kind": lambda path: path.write_text("[1, 2, 3]"),

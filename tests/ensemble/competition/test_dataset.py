@@ -13,6 +13,7 @@ from ensemble.competition.submission import submission_text
 from ensemble.config.experiment import DataSettings
 from ensemble.core.errors import InputProblems, UserError
 from tests.competitions import pack, photograph, read_rows, write_competition, write_rows
+from tests.ensemble.predict.photographs.hostile import png
 
 
 @pytest.fixture
@@ -133,16 +134,7 @@ def test_only_one_class(folder: Path) -> None:
 
 
 def test_sixteen_bit_colour_is_no_photograph(folder: Path) -> None:
-    import struct
-    import zlib
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", 32, 32, 16, 2, 0, 0, 0)
-    lines = (b"\0" + b"\x12\x34" * 96) * 32
-    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
-    (folder / "train" / "00000.png").write_bytes(png)
+    (folder / "train" / "00000.png").write_bytes(png(32, 32, 16, 2))
     assert list(problems(folder)) == ["not three 8-bit channels (nor grey, nor RGBA)"]
 
 

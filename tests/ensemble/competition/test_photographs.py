@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 
 import numpy as np
 import pytest
@@ -13,6 +11,7 @@ from PIL import Image
 
 from ensemble.competition.images import Decoding, decode
 from tests.competitions import photograph
+from tests.ensemble.predict.photographs.hostile import png
 
 COLOUR = photograph(0, False)
 AS_USUAL = Decoding()
@@ -97,15 +96,6 @@ def test_cmyk_only_by_request() -> None:
     assert np.abs(pixels.astype(int) - COLOUR).mean() < 20
 
 
-def sixteen_bits() -> bytes:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", 32, 32, 16, 2, 0, 0, 0)
-    lines = (b"\0" + b"\x12\x34" * 96) * 32
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
-
-
 def animation() -> bytes:
     frames = [Image.fromarray(photograph(seed, True)) for seed in (1, 2)]
     return encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
@@ -125,7 +115,7 @@ def on_its_side(orientation: int) -> bytes:
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
         (b"no photograph", "unreadable or truncated"),
         (encoded(Image.fromarray(COLOUR))[:300], "unreadable or truncated"),
-        (sixteen_bits(), "not three 8-bit channels"),
+        (png(32, 32, 16, 2), "not three 8-bit channels"),
         (encoded(Image.new("I;16", (32, 32))), "not three 8-bit channels"),
         (animation(), "an animation"),
         (encoded(Image.fromarray(photograph(0, False, 40))), "another size than 32 x 32"),

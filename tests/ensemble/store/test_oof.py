@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -79,9 +80,17 @@ def flip_a_bit(path: Path) -> None:
     path.write_bytes(bytes(content))
 
 
+def unsign(record: Path) -> None:
+    """Remove the record's checksum of itself, which those of the first version had not."""
+    content = json.loads(record.read_text())
+    del content["sha256"]
+    record.write_text(json.dumps(content))
+
+
 @pytest.mark.parametrize(
     ("damage", "file"),
     [
+        (unsign, "fold.json"),
         (truncate, "predictions.parquet"),
         (flip_a_bit, "predictions.parquet"),
         (Path.unlink, "predictions.parquet"),
