@@ -21,7 +21,7 @@ from ensemble.store.context import RunContext
 from ensemble.store.grown import GrowthStep
 from ensemble.training.budget import Budget
 from ensemble.training.pilots import run_pilots
-from ensemble.training.selection import kind_of
+from ensemble.training.selection import family_of
 from ensemble.training.speeds import speeds_of
 
 Tried = tuple[MemberSettings, GrowthStep]
@@ -53,7 +53,7 @@ def candidates(experiment: Experiment, portfolio: Sequence[MemberSettings]) -> l
 
 def expected_gain(member: MemberSettings, tried: Sequence[Tried]) -> float:
     """Return the expected gain of a candidate, beside 1 of the first one of value 1."""
-    outcomes = [step.outcome for other, step in tried if kind_of(other) == kind_of(member)]
+    outcomes = [step.outcome for other, step in tried if family_of(other) == family_of(member)]
     kept = outcomes.count("kept")
     return member.value / (1 + kept + _COST_OF_DROPPED * (len(outcomes) - kept))
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from ensemble.store.oof import OofStore
 
 BASELINE = "baseline"  # the store of configs/baseline.yaml: what the others must beat
-CARD = "card"  # the section that is a file of its own too
+CARD_SECTION = "card"  # the section that is a file of its own too
 SYNTHETIC = "simulated demo data: these scores mean nothing for photographs"
 
 

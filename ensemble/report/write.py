@@ -15,7 +15,7 @@ from ensemble.report.render.blocks import Section, Table, Text, blocks_of
 from ensemble.report.render.html import render
 from ensemble.report.render.markdown import to_markdown
 from ensemble.report.signature import is_signed, report_signature
-from ensemble.report.text import CARD, SYNTHETIC
+from ensemble.report.text import CARD_SECTION, SYNTHETIC
 
 PAGE, MARKDOWN, TABLES, INDEX = "report.html", "report.md", "report", "index.csv"
 MODEL_CARD = "model_card.md"
@@ -73,7 +73,7 @@ def _apology(name: str, title: str, error: Exception) -> Section:
 
 def _write_card(path: Location, name: str, sections: list[Section], warning: str) -> None:
     """Write the model card as a file of its own, so that it can travel with the model; remove that of an old blend."""
-    cards = [replace(section, title="About this card") for section in sections if section.id == CARD]
+    cards = [replace(section, title="About this card") for section in sections if section.id == CARD_SECTION]
     if cards:
         write_text(path, to_markdown(f"Model card: {name}", cards, warning))
     else:

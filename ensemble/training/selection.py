@@ -55,20 +55,20 @@ def by_gain(
     config gives, halved, cut to a third, ... where one, two, ... of the same kind are `finished` or come before: a
     blend gains from members that err differently. Equal ones keep the order of the config.
     """
-    kinds = Counter(kind_of(member) for member in finished)
+    kinds = Counter(family_of(member) for member in finished)
     left, found = list(members), []
     while left:
         best = max(
-            left, key=lambda m: (m.name in started, m.value / (1 + kinds[kind_of(m)]))
+            left, key=lambda m: (m.name in started, m.value / (1 + kinds[family_of(m)]))
         )  # the first of equal ones
         left.remove(best)
-        kinds[kind_of(best)] += 1
+        kinds[family_of(best)] += 1
         found.append(best)
     return found
 
 
-def kind_of(member: MemberSettings) -> tuple[str, str]:
-    """Return what members of one kind share: their features and their sort of model."""
+def family_of(member: MemberSettings) -> tuple[str, str]:
+    """Return what members of one family share: their features and their kind of model."""
     return (member.features.use if member.features else "", member.model.use)
 
 

@@ -18,7 +18,7 @@ from ensemble.report.facts.kinds import kind_of
 from ensemble.report.facts.material import BlendRows, Material
 from ensemble.report.facts.members import recipe_of, records_of
 from ensemble.report.render.blocks import Block, Column, Section, Table, Text
-from ensemble.report.text import CARD, SYNTHETIC
+from ensemble.report.text import CARD_SECTION, SYNTHETIC
 from ensemble.store.checks import read_audit
 from ensemble.store.results import GENERATORS, ROBUSTNESS, read
 
@@ -42,7 +42,7 @@ def card(material: Material) -> Section | None:
         _versions(manifest),
         _hashes(material, manifest),
     )
-    return Section(CARD, "Model card", LEAD, blocks)
+    return Section(CARD_SECTION, "Model card", LEAD, blocks)
 
 
 def _what(material: Material, manifest: dict[str, Any]) -> Text:

@@ -12,10 +12,10 @@ from ensemble.core.arrays import Array
 from ensemble.core.metrics.decisions import correct_logits
 from ensemble.core.metrics.scores import CLASSES, THRESHOLD, correct_probabilities, to_probabilities
 from ensemble.report.exhibits.opinions import Opinions, certainty
+from ensemble.report.facts.material import ROWS_AT_ONCE
 
 AT_MOST = 12  # photographs of a kind
 UNSURE_AT_MOST = 8
-_ROWS_AT_ONCE = 16_384
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def disagreements(opinions: Opinions, count: int = AT_MOST) -> list[Chosen]:
     """
     fakes = opinions.fakes
     split = np.flatnonzero((fakes > 0) & (fakes < opinions.voters))
-    parts = np.split(split, range(_ROWS_AT_ONCE, len(split), _ROWS_AT_ONCE))
+    parts = np.split(split, range(ROWS_AT_ONCE, len(split), ROWS_AT_ONCE))
     apart = np.concatenate([mean_differences(opinions.probabilities(rows)) for rows in parts])
     order = np.argsort(-apart, kind="stable")[:count]
     return [

@@ -22,7 +22,7 @@ from ensemble.store.predictions import Predictions
 from ensemble.store.results import current_manifest
 
 UNKNOWN = -1  # where a member has no prediction
-_ROWS_AT_ONCE = 16_384
+ROWS_AT_ONCE = 16_384
 _ROUNDING = 1e-12  # of sums of squares
 
 
@@ -132,8 +132,8 @@ class Material:
         logits = self.predictions.oof_logits
         middle = np.nan_to_num([np.nanmean(column, dtype=np.float64) for column in logits.T])
         sums = np.zeros((6, logits.shape[1], logits.shape[1]))
-        for start in range(0, len(logits), _ROWS_AT_ONCE):
-            rows = slice(start, start + _ROWS_AT_ONCE)
+        for start in range(0, len(logits), ROWS_AT_ONCE):
+            rows = slice(start, start + ROWS_AT_ONCE)
             known = (self.member_right[rows] != UNKNOWN).astype(np.float64)
             wrong = (self.member_right[rows] == 0).astype(np.float64)
             sizes = np.nan_to_num(logits[rows] - middle)

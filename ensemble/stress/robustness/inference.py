@@ -26,7 +26,7 @@ from ensemble.store.stored_members import StoredMember
 from ensemble.stress.robustness.alterations import ALTERATIONS, Alteration
 from ensemble.stress.robustness.answers import Answers, InferenceFailure
 
-COLUMNS = "_columns"  # no member may be called so
+COLUMNS_ANSWER = "_columns"  # no member may be called so
 _ROWS = 512  # photographs of one task: 100 MB at 256 px
 _LOADING = 0.1  # seconds to load a model, roughly: only for the progress
 _CHANGED = "it was trained again meanwhile; run again"
@@ -160,7 +160,7 @@ class Inference:
                 self._fail(current, name, found, current.size)
         else:
             if of_columns:
-                self.answers.write(current.alteration, COLUMNS, request.key, np.asarray(found.values()))
+                self.answers.write(current.alteration, COLUMNS_ANSWER, request.key, np.asarray(found.values()))
             for member in readers:
                 self._submit(current, member, found.name)
         self._close_if_done(current)

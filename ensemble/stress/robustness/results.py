@@ -36,7 +36,7 @@ from ensemble.store.stored_members import StoredMember
 from ensemble.stress.robustness.alterations import ALTERATIONS
 from ensemble.stress.robustness.answers import Answers, InferenceFailure
 from ensemble.stress.robustness.honest_blend import HonestBlend
-from ensemble.stress.robustness.inference import COLUMNS
+from ensemble.stress.robustness.inference import COLUMNS_ANSWER
 
 SAME_LOGIT = 0.01  # rounding may depend on how many rows are computed together, and on the processor
 SAME_PROBABILITY = 1e-3
@@ -91,7 +91,7 @@ class RobustnessRun:
         if isinstance(blend, str) or not set(blend.needed) <= logits.keys():
             return None
         if self.columns is not None:
-            columns = self.answers.read(alteration, COLUMNS, self.columns.key)
+            columns = self.answers.read(alteration, COLUMNS_ANSWER, self.columns.key)
             if columns is None:
                 return None
         decided = blend(self.answers.sample.rows, logits, columns)

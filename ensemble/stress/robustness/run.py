@@ -28,7 +28,7 @@ from ensemble.store.stored_members import StoredMember, find_stored_members
 from ensemble.stress.robustness.alterations import ALTERATIONS
 from ensemble.stress.robustness.answers import Answers, InferenceFailure
 from ensemble.stress.robustness.honest_blend import fit_honest_blend
-from ensemble.stress.robustness.inference import COLUMNS, Inference
+from ensemble.stress.robustness.inference import COLUMNS_ANSWER, Inference
 from ensemble.stress.robustness.results import RobustnessRun, write_results
 from ensemble.stress.robustness.sample import SAMPLE_SIZE, Sample
 
@@ -121,7 +121,7 @@ def _missing(run: RobustnessRun, request: RobustnessRequest) -> tuple[Missing, l
         without = [each for each in members if answers.read(name, each.name, each.signature) is None]
         if without:
             missing[name] = without
-        if run.columns is not None and answers.read(name, COLUMNS, run.columns.key) is None:
+        if run.columns is not None and answers.read(name, COLUMNS_ANSWER, run.columns.key) is None:
             columns_of.append(name)
     return missing, columns_of
 
