@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,9 @@ SECONDS = 15
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_what_a_fuzzer_begins_with_is_read(name: str) -> None:
-    for seed in TARGETS[name].seeds():
-        TARGETS[name](seed)
+    with ThreadPoolExecutor(1) as thread:  # where no other test has left a loop of events
+        for seed in TARGETS[name].seeds():
+            thread.submit(TARGETS[name], seed).result()
 
 
 @pytest.mark.slow

@@ -95,5 +95,5 @@ def test_mistakes_are_user_errors(store: Path, competition_folder: Path, tmp_pat
     with pytest.raises(UserError, match="budget takes a duration"):
         train(config, competition_folder, tmp_path, "inline", budget="soon")
     for named in (config, load_experiment(config)):
-        with pytest.raises(UserError, match="no store"):
+        with pytest.raises(UserError, match="not a store"):
             open_store(named, tmp_path)

@@ -54,7 +54,7 @@ def test_the_second_writer_is_refused(place: Location) -> None:
     store = OofStore(place)
     for _ in range(2):  # a lock that was released can be held again
         with only_writer(store.root, "train"), only_writer(store.root, "blend"):
-            with pytest.raises(UserError, match=r"another process.* is writing to .* .train.; wait for it"):
+            with pytest.raises(UserError, match=r"another process is writing to .* \(train.*\); wait for it"):
                 only_writer(store.root, "train").__enter__()
             with only_writer(OofStore(place.with_name("other")).root, "train"):
                 pass
