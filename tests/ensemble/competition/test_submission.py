@@ -53,10 +53,22 @@ def test_nothing_invalid_is_written_and_nothing_lost(tmp_path: Path, wrong: list
 
 @pytest.mark.parametrize("header", [True, False])
 def test_what_is_written_is_read(tmp_path: Path, header: bool) -> None:
-    asked = replace(sample(["a", "NA", "c"], ("pred", "name")), header=header)
+    asked = replace(sample(["a", "NA", "007"], ("pred", "name")), header=header)
     write_submission(tmp_path / "s.csv", asked, np.array([0.1, 0.5, 0.9]))
-    assert read_submission(tmp_path / "s.csv", asked) == {"a": 0.1, "NA": 0.5, "c": 0.9}
+    assert read_submission(tmp_path / "s.csv", asked) == {"a": 0.1, "NA": 0.5, "007": 0.9}
 
 
 def test_few_decimals_do_not_cross_one_half_either() -> None:
     assert submission_text(sample(["a"]), np.array([0.5 - 1e-10]), 8) == "name,pred\na,0.49999999\n"
+
+
+def test_what_is_not_a_submission_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("name,pred,more\na,0.5,1\n")
+    with pytest.raises(ValueError, match="other columns"):
+        read_submission(tmp_path / "s.csv", sample(["a"]))
+
+
+def test_a_submission_is_not_written_to_a_folder(tmp_path: Path) -> None:
+    assert submission_target(tmp_path / "s.csv") == tmp_path / "s.csv"
+    with pytest.raises(UserError, match="is a folder"):
+        submission_target(tmp_path)

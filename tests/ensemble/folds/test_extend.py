@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -81,13 +82,15 @@ def test_a_new_copy_joins_the_group_of_the_old_row_whatever_it_is_called_now() -
     assert table.loc["!new", "group"] == "0000"
 
 
-def test_a_new_row_goes_where_most_of_its_kind_are() -> None:
+@pytest.mark.parametrize(("first", "second", "expected"), [(2, 1, 1), (1, 2, 2), (1, 1, 1)])
+def test_a_new_row_goes_where_most_of_its_kind_are(first: int, second: int, expected: int) -> None:
+    """Of several folds with as many to the first."""
     before = ledger_of(12, 3)
-    like = [str(before.table["name"][row]) for row in (*before.heldout(2)[:2], before.heldout(0)[0])]
+    like = [str(before.table["name"][row]) for row in (*before.heldout(1)[:first], *before.heldout(2)[:second])]
     names = [*before.table["name"], "new"]
     groups = ["one" if name in (*like, "new") else name for name in names]
     found, _ = extended(before, names, np.append(before.labels, 1), groups)
-    assert found.table.set_index("name").loc["new", "fold"] == 2
+    assert found.table.set_index("name").loc["new", "fold"] == expected
 
 
 def test_the_fold_with_the_fewest_of_the_label_gets_it() -> None:
@@ -100,3 +103,13 @@ def test_the_fold_with_the_fewest_of_the_label_gets_it() -> None:
         labels = np.array([*table["label"], *new])
         found, _ = extended(before, names + more, labels, names + ["film"] * len(new))
         assert set(found.table.set_index("name").loc[more, "fold"]) == {fold}
+
+
+def test_large_groups_go_first_so_that_small_ones_can_even_out() -> None:
+    before = ledger_of(24, 3)
+    more = [f"x{number}" for number in range(8)]
+    groups = [*before.table["group"], *["film"] * 4, *more[4:]]
+    labels = np.concatenate([before.labels, np.ones(8, dtype=np.int64)])
+    found, _ = extended(before, [*before.table["name"], *more], labels, groups)
+    sizes = found.table.loc[found.table["label"] == 1, "fold"].value_counts()
+    assert sizes.max() - sizes.min() <= 2
