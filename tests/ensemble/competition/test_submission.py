@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ensemble.competition.rows import SampleTable
-from ensemble.competition.submission import read_submission, rounded, submission_text, write_submission
+from ensemble.competition.submission import (
+    read_submission,
+    rounded,
+    submission_target,
+    submission_text,
+    write_submission,
+)
 from ensemble.core.errors import UserError
 
 

@@ -11,8 +11,10 @@ from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
 from ensemble.core.metrics.intervals import paired_standard_error, standard_error
 from ensemble.core.metrics.scores import (
+    area_under_curve,
     correct_probabilities,
     expected_calibration_error,
+    fold_accuracies,
     score,
     to_logits,
     to_probabilities,
@@ -79,3 +81,19 @@ def test_errors_of_calibration_in_two_bins_do_not_cancel() -> None:
     assert expected_calibration_error(np.repeat([0.1, 0.9], 10), y) == pytest.approx(0.4)
     close = np.repeat([0.41, 0.45], 10)  # in one bin of 15, from 0.4 to 0.467
     assert expected_calibration_error(close, y) == pytest.approx(0.07)
+
+
+def test_certainty_is_in_the_last_bin() -> None:
+    assert expected_calibration_error(np.array([1.0, 0.99]), np.array([0, 1])) == pytest.approx(0.99 / 2)
+
+
+def test_each_fold_that_has_rows_has_an_accuracy() -> None:
+    right, folds = np.array([True, False, True, False, False]), np.array([0, 0, 0, 2, 3])
+    assert fold_accuracies(right, folds).tolist() == pytest.approx([2 / 3, 0, 0])
+
+
+def test_without_one_of_the_classes_there_is_no_area() -> None:
+    scores = np.array([0.1, 0.9])
+    assert math.isnan(area_under_curve(scores, np.array([1, 1])))
+    assert math.isnan(area_under_curve(scores, np.array([0, 0])))
+    assert area_under_curve(scores, np.array([0, 1])) == 1.0
