@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 
 import numpy as np
@@ -171,6 +172,8 @@ def test_another_cut_is_of_the_same_groups() -> None:
     assert again.table[columns].equals(before.table[columns])
     again.check()  # that no group is split
     assert again.sha256 != before.sha256
+    assert (again.n_folds, again.seed, again.distance) == (before.n_folds, 7, before.distance)
+    assert before.cut_again(2**31 + 7).sha256 == again.sha256, "seeds of scikit-learn end there"
 
 
 def test_a_fold_of_one_class_or_none_is_refused() -> None:
@@ -190,3 +193,33 @@ def test_the_hash_does_not_depend_on_how_many_rows_are_hashed_at_a_time(monkeypa
     before = cut(simple()).sha256
     monkeypatch.setattr("ensemble.folds.ledger._CHUNK", 7)
     assert cut(simple()).sha256 == before
+
+
+def test_other_folds_of_the_same_rows() -> None:
+    ledger = cut(simple(12), 2)
+    found = ledger.with_folds(np.arange(12) // 2 % 3, "by hand")
+    assert (found.n_folds, found.algorithm) == (3, "by hand")
+    assert found.folds.tolist() == [0, 0, 1, 1, 2, 2] * 2
+
+
+def test_differences_are_named() -> None:
+    names, labels, _ = simple(12)
+    one = cut((names, labels, names))
+    other = cut((["a", "b", *names[2:]], labels, ["a", "b", *names[2:]]), n_folds=2)
+    said = one.difference(other)
+    assert "rows only in the first: 000, 001" in said
+    assert "rows only in the second: a, b" in said
+    assert "n_folds 3 and 2" in said
+    assert "seed" not in said
+    assert one.difference(cut((names, labels, names))) == ""
+
+
+def test_the_summary_counts_rows_that_share_a_group(tmp_path: Path) -> None:
+    names, labels, _ = simple(14)
+    ledger = cut((names, labels, ["g", "g", "g", *names[3:]]))
+    ledger.save(tmp_path)
+    summary = json.loads((tmp_path / "folds.json").read_text())
+    assert (summary["rows"], summary["groups"], summary["rows_in_shared_groups"]) == (14, 12, 3)
+    assert FoldLedger.load(tmp_path).sha256 == ledger.sha256
+    with pytest.raises(UserError, match="no fold ledger that can be read"):
+        FoldLedger.load(tmp_path / "nowhere")
