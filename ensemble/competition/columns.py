@@ -75,7 +75,7 @@ def find_names(
         if any(one != other and "" not in (one, other) for one, other in zip(first, fits[title].found, strict=True)):
             raise UserError(
                 f"{table.file}: the columns {ranked[0]} and {title} name different photographs in the same row; "
-                f"{remedy}"
+                + remedy
             )
     return ranked[0], fits[ranked[0]]
 

@@ -11,7 +11,7 @@ from typing import Any
 from ensemble.config.members import MemberSettings
 from ensemble.core.console.text import did_you_mean
 from ensemble.core.errors import UserError
-from ensemble.engine.recipes.build import build_features, build_model
+from ensemble.engine.recipes.build import build_features, build_model, reason_of
 from ensemble.engine.recipes.code import code_versions
 from ensemble.store.oof import RECORD
 
@@ -27,11 +27,8 @@ def check_members(members: Iterable[MemberSettings]) -> None:
             if features is None:
                 _check_reads_photographs(model)
             _check_unchanged(member)
-        except UserError as error:
-            raise UserError(f"member {member.name}: {' '.join(str(error).split())}") from None
         except (Exception, SystemExit) as error:  # code of any package: name the member that it belongs to
-            why = " ".join(str(error).split()) or type(error).__name__
-            raise UserError(f"member {member.name}: {why}") from None
+            raise UserError(f"member {member.name}: {reason_of(error)}") from None
 
 
 def _check_origins(member: MemberSettings) -> None:

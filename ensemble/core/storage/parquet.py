@@ -25,7 +25,7 @@ def read_parquet(path: Location) -> pd.DataFrame:
     ValueError
         It is no Parquet file, or is damaged.
     """
-    with local_copy(path) as local, _damage_is_an_error_of_value(path):
+    with local_copy(path) as local, _damage_as_value_error(path):
         table = pd.read_parquet(local, use_threads=False)  # every thread would allocate memory of its own
         pa.Table.from_pandas(table).validate(full=True)  # that texts are UTF-8, which would show later
         return table
@@ -33,7 +33,7 @@ def read_parquet(path: Location) -> pd.DataFrame:
 
 def read_arrays(path: Location, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
     """Read columns of numbers batch by batch, so that they are in memory once only; errors are as above."""
-    with local_copy(path) as local, _damage_is_an_error_of_value(path), parquet.ParquetFile(local) as file:
+    with local_copy(path) as local, _damage_as_value_error(path), parquet.ParquetFile(local) as file:
         types = {name: file.schema_arrow.field(name).type.to_pandas_dtype() for name in columns}
         found: dict[str, NDArray[Any]] = {name: np.empty(file.metadata.num_rows, types[name]) for name in columns}
         start = 0
@@ -45,7 +45,7 @@ def read_arrays(path: Location, columns: Sequence[str]) -> dict[str, NDArray[Any
 
 
 @contextmanager
-def _damage_is_an_error_of_value(path: Location) -> Iterator[None]:
+def _damage_as_value_error(path: Location) -> Iterator[None]:
     try:
         yield
     except OSError:

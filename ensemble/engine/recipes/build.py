@@ -61,7 +61,7 @@ def import_object(path: str) -> Any:
     except ModuleNotFoundError as error:
         raise UserError(f"cannot import {path}: there is no module {error.name!r}; is it installed?") from None
     except (Exception, SystemExit) as error:  # what a module of anybody may do when it is imported
-        raise UserError(f"cannot import {path}: {_why(error)}") from error
+        raise UserError(f"cannot import {path}: {reason_of(error)}") from error
     if not hasattr(imported, name):
         near = did_you_mean(name, [known for known in dir(imported) if not known.startswith("_")])
         raise UserError(f"cannot import {path}: module {module} has no {name}; {near}")
@@ -81,10 +81,11 @@ def build(recipe: Recipe | dict[str, Any]) -> Any:
     except UserError:
         raise
     except (Exception, SystemExit) as error:  # of any class
-        raise UserError(f"cannot build {recipe.use}: {_why(error)}") from error
+        raise UserError(f"cannot build {recipe.use}: {reason_of(error)}") from error
 
 
-def _why(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """Return what an error of any package says, on one line."""
     return " ".join(str(error).split()) or type(error).__name__
 
 

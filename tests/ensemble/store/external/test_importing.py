@@ -614,24 +614,12 @@ def test_the_commands(store: OofStore, tmp_path: Path) -> None:
     assert "folds.csv: 40 rows in 3 folds" in exported.stdout
     oof, test = tables(store)
     oof_file, test_file = write(tmp_path, pd.read_csv(tmp_path / "folds.csv").assign(pred=oof["pred"]), test)
-    command = (
-        "blend",
-        "import",
-        "mine",
-        "--train-predictions",
-        oof_file,
-        "--test-predictions",
-        test_file,
-        "--store",
-        store.root,
-    )
-    taken = run_process(*command, cwd=tmp_path)
+    files = ("--train-predictions", oof_file, "--test-predictions", test_file)
+    taken = run_process("blend", "import", "mine", *files, "--store", store.root, cwd=tmp_path)
     assert (taken.returncode, taken.stderr) == (0, "")
     assert taken.stdout.startswith("mine: 40 out-of-fold and 12 test rows, each read as a probability")
     assert store.imported() == ["mine"]
-    found = run_process(
-        *command[:2], "again", *command[3:-2], "--oof", tmp_path, cwd=tmp_path
-    )  # the newest store there
+    found = run_process("blend", "import", "again", *files, "--oof", tmp_path, cwd=tmp_path)  # the newest store there
     assert found.returncode == 0, found.stderr
     assert store.imported() == ["again", "mine"]
 
@@ -639,18 +627,8 @@ def test_the_commands(store: OofStore, tmp_path: Path) -> None:
 def test_a_mistake_is_one_sentence_and_exit_code_two(store: OofStore, tmp_path: Path) -> None:
     oof, test = tables(store)
     oof_file, test_file = write(tmp_path, oof.drop(columns="fold"), test)
-    result = run_here(
-        "blend",
-        "import",
-        "mine",
-        "--train-predictions",
-        oof_file,
-        "--test-predictions",
-        test_file,
-        "--store",
-        store.root,
-        cwd=tmp_path,
-    )
+    files = ("--train-predictions", oof_file, "--test-predictions", test_file)
+    result = run_here("blend", "import", "mine", *files, "--store", store.root, cwd=tmp_path)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.count("\n") == 1
     assert "has no column fold; add it, or state with --same-folds" in result.stderr
