@@ -42,7 +42,7 @@ test: $(VENV)/.installed-dev  ## lint, types, and all tests but those marked slo
 test-all: $(VENV)/.installed-dev  ## the slow tests too
 	$(SIDE_BY_SIDE) style types all-tests
 
-test-oldest:  ## all tests but the slow ones, with the oldest dependencies that are allowed, in .venv-oldest
+test-oldest: $(VENV)/.installed-dev  ## all tests but the slow ones, with the oldest dependencies that are allowed, in .venv-oldest
 	@mkdir -p build
 	$(BIN)/python -m tests.oldest > build/oldest.txt
 	PIP_CONSTRAINT=$(CURDIR)/build/oldest.txt $(MAKE) VENV=.venv-oldest .venv-oldest/.installed-dev

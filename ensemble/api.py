@@ -23,6 +23,7 @@ from ensemble.config.reading import load_experiment
 from ensemble.core.errors import UserError
 from ensemble.core.metrics.scores import Scores, to_probabilities
 from ensemble.core.storage.files import Location, location
+from ensemble.core.storage.hashing import file_sha256
 from ensemble.core.storage.lock import only_writer
 from ensemble.core.storage.parquet import read_parquet
 from ensemble.report.facts.leaderboard import leaderboard
@@ -86,7 +87,7 @@ class Store:
 
     @cached_property
     def test(self) -> pd.DataFrame:
-        """Test probabilities of fake: name, a column for each member, and `blend`, which is the submission.
+        """Test probabilities of fake: name, a column for each member, and `blend`: the submission, if it is as written.
 
         The rows are those of the sample submission, in its order. A member's value is that of the mean of the logits
         of its folds.
@@ -95,9 +96,10 @@ class Store:
         table = _with_members(
             pd.DataFrame({"name": sample.names}), made.members, to_probabilities(made.test_logits.astype(float))
         )
-        if current_manifest(self._store, made) is None:
+        manifest, file = current_manifest(self._store, made), self._store.blend_folder / SUBMISSION
+        if manifest is None or not file.exists() or file_sha256(file) != manifest["submission_sha256"]:
             return table
-        submitted = read_submission(self._store.blend_folder / SUBMISSION, sample)
+        submitted = read_submission(file, sample)
         return table.assign(**{BLEND: table["name"].map(submitted)})
 
     @cached_property
@@ -188,7 +190,7 @@ def train(
     data: Address = "data",
     oof: Address = "oof",
     engine: str = "ray",
-    members: Sequence[str] = (),
+    members: Sequence[str] | str = (),
     timeout: str | None = None,
     budget: str | None = None,
 ) -> TrainResult:
@@ -203,7 +205,7 @@ def train(
         Root of the stores: this run's is `oof/<name in the config>`.
     engine : {"ray", "inline"}
         A local Ray or the cluster in RAY_ADDRESS; or this process.
-    members : sequence of str
+    members : sequence of str, or str
         Train only these.
     timeout, budget : str
         End a fold that runs longer; end the run in time. Durations such as "90s" or "1h30m".
@@ -216,7 +218,7 @@ def train(
     experiment, started = _experiment(config), time.monotonic()
     limits = Limits.parse(timeout, budget, started)
     store = OofStore(location(oof) / experiment.name)
-    chosen = choose_members(experiment, ",".join(members))
+    chosen = choose_members(experiment, members if isinstance(members, str) else ",".join(members))
     complete = train_members(experiment, chosen, location(data), store, engine, limits)
     return TrainResult(complete, Store(store.root, experiment))
 

@@ -39,7 +39,7 @@ from ensemble.store.replacing import only_trainer
 from ensemble.training.budget import UNLIMITED, Limits
 from ensemble.training.checks import check_members
 from ensemble.training.execute import Training, train_folds
-from ensemble.training.plan import Plan, choose_members, plan_folds
+from ensemble.training.plan import Plan, check_not_imported, choose_members, plan_folds
 from ensemble.training.run_log import RunLog
 
 if TYPE_CHECKING:
@@ -141,6 +141,7 @@ def _begin(
 ) -> _Cut:
     """Begin the store of a cut, the first of which is that of the experiment."""
     own, folds = store_of_cut(store, number), ledger_of_cut(ledger, number)
+    check_not_imported(members, own)
     plan = plan_folds(members, folds, competition, own)
     check_members(plan.members)  # finished ones were checked when they were trained
     begin_store(own, experiment, folds, competition)

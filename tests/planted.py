@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -72,6 +72,13 @@ def draft(seed: int, train: int = 240, test: int = 120, fakes: float = 0.5, trac
     return Draft(rng, labels, pictures[:train], pictures[train:], test_labels, names, saved, trace)
 
 
+class Encoded(list[bytes]):
+    """Files in memory."""
+
+    def take(self, rows: Iterable[int]) -> Encoded:
+        return Encoded(self[row] for row in rows)
+
+
 def finish(made: Draft) -> Competition:
     """Save all photographs, and put the training rows in the order of their names."""
     order = sorted(range(len(made.names)), key=made.names.__getitem__)
@@ -81,8 +88,8 @@ def finish(made: Draft) -> Competition:
     labels = np.array([made.labels[row] for row in order], dtype=np.int64)
     train = TrainTable(names, names, labels, [None] * len(names))
     sample = SampleTable(test_names, test_names, "name", "pred", ["name", "pred"])
-    encoded = [_encode(pictures[row], made.saved[row]) for row in rows]
-    return Competition("planted", train, sample, encoded, synthetic=True)
+    encoded = Encoded(_encode(pictures[row], made.saved[row]) for row in rows)
+    return Competition("planted", train, sample, encoded, synthetic=True)  # type: ignore[arg-type]
 
 
 def audited(competition: Competition, folder: Path) -> dict[str, Check]:

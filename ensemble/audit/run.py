@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -144,7 +144,9 @@ class _Inputs:
     @cached_property
     def facts(self) -> pd.DataFrame:
         competition = self.subject.competition
-        return header.facts_of(competition.encoded, competition.identities)
+        keep = [*[True] * competition.train_rows, *competition.sample.has_photograph]
+        rows, names = np.flatnonzero(keep).tolist(), competition.identities
+        return header.facts_of(competition.encoded.take(rows), [names[row] for row in rows])
 
     @property
     def distance(self) -> int:
@@ -228,7 +230,8 @@ def _learned(inputs: _Inputs) -> list[Check]:
     def of_answers() -> Check:
         if predictions is None:
             return not_run(drift.NAME, drift.TITLE, "No member has predicted anything yet.")
-        return drift.drift(predictions)
+        predicted = inputs.subject.store.sample().has_photograph
+        return drift.drift(replace(predictions, test_logits=predictions.test_logits[predicted]))
 
     return [
         inputs.guarded(adversarial.NAME, adversarial.TITLE, of_sets),

@@ -14,9 +14,9 @@ from rich.console import Console
 from ensemble.competition.submission import submission_target
 from ensemble.config.experiment import Experiment
 from ensemble.core.console.console import make_console, say, start, verbs
-from ensemble.core.console.options import STORE_HELP, OofOption, StoreArgument
+from ensemble.core.console.options import STORE_HELP, OofOption, StoreArgument, parsed_location
 from ensemble.core.metrics.scores import correct_probabilities
-from ensemble.core.storage.files import Location, location
+from ensemble.core.storage.files import Location
 from ensemble.core.storage.lock import only_writer
 from ensemble.store.oof import SUBMISSION, OofStore
 from ensemble.store.opening import find_store
@@ -27,7 +27,7 @@ def main(
     oof: OofOption = Path("oof"),
     output: Annotated[
         Location | None,
-        typer.Option("--output", "-o", parser=location, metavar="PATH", help="Also write the submission here."),
+        typer.Option("--output", "-o", parser=parsed_location, metavar="PATH", help="Also write the submission here."),
     ] = None,
     without: Annotated[str, typer.Option(help="Leave these members out, separated by commas.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="Use only blenders that do not search with Optuna.")] = False,
@@ -42,7 +42,7 @@ def main(
         Location | None,
         typer.Option(
             "--rebuild",
-            parser=location,
+            parser=parsed_location,
             metavar="BLEND.JSON",
             help="Rebuild the submission that this blend.json describes.",
         ),
@@ -69,7 +69,7 @@ def import_member(
         Location,
         typer.Option(
             "--train-predictions",
-            parser=location,
+            parser=parsed_location,
             metavar="FILE",
             help="Its out-of-fold predictions (CSV or Parquet): name, pred, optionally fold.",
         ),
@@ -78,12 +78,12 @@ def import_member(
         Location,
         typer.Option(
             "--test-predictions",
-            parser=location,
+            parser=parsed_location,
             metavar="FILE",
             help="Its predictions of the test photographs (CSV or Parquet): name, pred.",
         ),
     ],
-    store: Annotated[Location | None, typer.Option(parser=location, metavar="STORE", help=STORE_HELP)] = None,
+    store: Annotated[Location | None, typer.Option(parser=parsed_location, metavar="STORE", help=STORE_HELP)] = None,
     oof: OofOption = Path("oof"),
     same_folds: Annotated[
         bool,
@@ -130,7 +130,7 @@ def list_members(store: StoreArgument = None, oof: OofOption = Path("oof")) -> N
 
 def remove_member(
     name: Annotated[str, typer.Argument(help="Name of an imported member.")],
-    store: Annotated[Location | None, typer.Option(parser=location, metavar="STORE", help=STORE_HELP)] = None,
+    store: Annotated[Location | None, typer.Option(parser=parsed_location, metavar="STORE", help=STORE_HELP)] = None,
     oof: OofOption = Path("oof"),
 ) -> None:
     """Remove an imported member from the store. One that was trained here is taken out of the config instead."""
@@ -189,7 +189,7 @@ def _rebuild(manifest: Location, store: OofStore, experiment: Experiment, output
 
 def _store_of(manifest: Location) -> Location | None:
     """Return the store that a manifest lies in, if it does: that is the one it was made from."""
-    folder = manifest.parent.parent
+    folder = (manifest.resolve() if isinstance(manifest, Path) else manifest).parent.parent
     return folder if OofStore(folder).exists() else None
 
 

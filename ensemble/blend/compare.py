@@ -74,7 +74,7 @@ def compare_blenders(inputs: Inputs, settings: BlendSettings, log: Log) -> Blend
     choice = choose(evaluations, problem, inputs.altered)
     rule, rules = place_decision(choice.choosing, problem)
     test = _test_logits(choice, inputs)
-    prior, correction = _prior(test, rule, rules, problem)
+    prior, correction = _prior(test[inputs.has_photograph], rule, rules, problem)
     added = correction if settings.correct_prior else 0.0
     log("measuring the worth of each member")
     members_worth = _worth(choice.chosen, inputs, settings.rounds)

@@ -52,14 +52,17 @@ class Guard:
 def guard(
     sample: SampleTable, probabilities: NDArray[np.float64], nested: NDArray[np.float64], last: Location | None
 ) -> Guard:
-    """Compare probabilities of the sample's rows with nested logits and with the submission at `last`, if any."""
-    fake = probabilities >= THRESHOLD
+    """Compare probabilities of the sample's rows with nested logits and with the submission at `last`, if any.
+
+    Rows without a photograph are left out: nobody has predicted them.
+    """
+    fake = pd.Series(probabilities >= THRESHOLD, index=sample.names).drop(list(sample.fixed))
     oof, test = float((nested >= 0).mean()), float(fake.mean())
-    error = math.sqrt(proportion_variance(nested >= 0) + proportion_variance(fake))
+    error = math.sqrt(proportion_variance(nested >= 0) + proportion_variance(fake.to_numpy()))
     earlier = None if last is None else _decisions(last, sample)
     if earlier is None:
         return Guard(None, None, oof, test, error)
-    both = pd.Series(fake, index=sample.names).to_frame("now").join(earlier.rename("before"), how="inner")
+    both = fake.to_frame("now").join(earlier.rename("before"), how="inner")
     if both.empty:
         return Guard(None, None, oof, test, error)
     return Guard(int((both["now"] != both["before"]).sum()), len(both), oof, test, error)

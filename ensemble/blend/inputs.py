@@ -36,6 +36,8 @@ class Inputs:
     rows : intp (n,)
         Rows of the ledger that all of them have predicted: the rows of `problem`.
     test : float32 (test rows, members + columns)
+    has_photograph : bool (test rows,)
+        Which test rows have a photograph of their own.
     columns_sha256 : str or None
         Hash of the file of feature columns, if it is read.
     altered : AlteredLogits or None
@@ -48,6 +50,7 @@ class Inputs:
     problem: Problem
     rows: NDArray[np.intp]
     test: Logits
+    has_photograph: NDArray[np.bool_]
     columns_sha256: str | None
     altered: AlteredLogits | None
 
@@ -68,9 +71,9 @@ def load_inputs(store: OofStore, experiment: Experiment, predictions: Prediction
     if columns is not None:
         oof, test = _append(oof, columns[0][rows]), _append(test, columns[1])
     problem = Problem(oof, len(used), _rows(ledger.labels, rows), _rows(ledger.folds, rows))
-    if columns is not None:
-        return Inputs(predictions, names, problem, rows, test, _columns_sha256(store), altered=None)
-    return Inputs(predictions, names, problem, rows, test, None, _altered(store, predictions, names, problem, rows))
+    altered = None if columns is not None else _altered(store, predictions, names, problem, rows)
+    sha256 = None if columns is None else _columns_sha256(store)
+    return Inputs(predictions, names, problem, rows, test, store.sample().has_photograph, sha256, altered)
 
 
 def has_unseen_answers(store: OofStore, experiment: Experiment) -> bool:

@@ -49,6 +49,7 @@ class LiveBlend:
             self._show(content)
         except Exception as error:  # a blend of any kind of members must not end their training
             self.board.log(f"the blend was not refreshed: {error}")
+            self._pending = True
         self._ended = time.monotonic()
         self._took = self._ended - started
 

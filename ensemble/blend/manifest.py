@@ -17,7 +17,7 @@ from ensemble.blend.evaluation.worth import Worth
 from ensemble.blend.guard import Guard
 from ensemble.blend.inputs import Inputs, test_logits_of
 from ensemble.competition.submission import DECIMALS, submission_text
-from ensemble.config.experiment import Experiment
+from ensemble.config.experiment import BlendSettings, Experiment
 from ensemble.core.arrays import Logits
 from ensemble.core.console.text import first_few
 from ensemble.core.errors import UserError
@@ -41,11 +41,11 @@ _NEEDED = {
 _FORMER_DECIMALS, _MOST_DECIMALS = 8, 17  # the former is that of version 0.1.0
 
 
-def manifest(blend: Blend, inputs: Inputs, store: OofStore, guard: Guard, seed: int) -> dict[str, Any]:
+def manifest(blend: Blend, inputs: Inputs, store: OofStore, guard: Guard, settings: BlendSettings) -> dict[str, Any]:
     """Return the manifest of a blend, without the hashes of the files beside it, which are not written yet."""
     predictions, chosen = inputs.predictions, blend.choice.chosen
     weights = chosen.blender.member_weights(len(inputs.members))
-    folded, corrected = bool(inputs.problem.held_out), blend.added_logit != 0
+    folded = bool(inputs.problem.held_out)
     content = {
         "chosen": chosen.title,
         "reason": blend.choice.reason,
@@ -55,7 +55,7 @@ def manifest(blend: Blend, inputs: Inputs, store: OofStore, guard: Guard, seed: 
         "decision_rule": blend.rule.title,
         "decision": blend.rule.decision,
         "elected_rules": blend.rule.elected,
-        "prior": blend.prior and {**asdict(blend.prior), "in_words": blend.prior.in_words(corrected)},
+        "prior": blend.prior and {**asdict(blend.prior), "in_words": blend.prior.in_words(settings.correct_prior)},
         "added_logit": blend.added_logit,
         "guard": {**asdict(guard), "lines": guard.lines()},
         "best_member": _best_member(blend),
@@ -80,7 +80,7 @@ def manifest(blend: Blend, inputs: Inputs, store: OofStore, guard: Guard, seed: 
         "without_photograph": store.sample().fixed,
         "decimals": DECIMALS,
         "predictions_sha256": predictions.hashes,
-        "seed": seed,
+        "seed": settings.seed,
         "versions": versions(),
         "blender": chosen.blender.state(),
     }

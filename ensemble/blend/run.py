@@ -46,7 +46,7 @@ def blend(
     log("writing")
     last = None if was_live(store.blend_folder / MANIFEST) else store.blend_folder / SUBMISSION
     checks = guard(store.sample(), probabilities, result.rule.nested, last)
-    content = {**manifest(result, inputs, store, checks, experiment.blend.seed), "live": live}
+    content = {**manifest(result, inputs, store, checks, experiment.blend), "live": live}
     remove_unfinished(store.root, store.blend_folder.name)
     with new_folder(store.blend_folder, MANIFEST) as folder:
         content["submission_sha256"] = write_submission(folder / SUBMISSION, store.sample(), probabilities)

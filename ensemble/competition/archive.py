@@ -203,16 +203,21 @@ def _whole(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
 
 def _resolve(found: Content, links: dict[str, str]) -> None:
     """Give links the content of the files in the archive that they lead to; nobody needs the others."""
-    for path, target in links.items():
-        parts: list[str] = []
-        for part in PurePosixPath(target).parts:
-            if part != "..":
-                parts.append(part)
-            elif parts:
-                parts.pop()
-        content = found.files.get("/".join(parts))
-        if content is not None and not is_junk(path):
-            found.files[path] = content
+    waiting = {path: _normal(target) for path, target in links.items() if not is_junk(path)}
+    while ready := [path for path, target in waiting.items() if target in found.files]:  # a link may lead to a link
+        for path in ready:
+            found.files[path] = found.files[waiting.pop(path)]
+
+
+def _normal(path: str) -> str:
+    """Return a path inside the archive without `..`."""
+    parts: list[str] = []
+    for part in PurePosixPath(path).parts:
+        if part != "..":
+            parts.append(part)
+        elif parts:
+            parts.pop()
+    return "/".join(parts)
 
 
 def _read_zip(file: IO[bytes], name: str, allowance: Allowance) -> Content:

@@ -12,7 +12,16 @@ from ensemble.competition.columns import Split
 from ensemble.competition.images import Decoded, Decoding, decode, is_cmyk, is_photograph
 from ensemble.competition.kinds import TABLE_SUFFIXES, is_picture
 from ensemble.competition.layout import Layout, find_layout
-from ensemble.competition.rows import MISSING, Problems, Reading, SampleTable, TrainTable, read_sample, read_train
+from ensemble.competition.rows import (
+    MISSING,
+    Problems,
+    Reading,
+    SampleTable,
+    TrainTable,
+    check_meaning,
+    read_sample,
+    read_train,
+)
 from ensemble.competition.tables import Table, read_table
 from ensemble.competition.tree import Files, FileTree
 from ensemble.config.experiment import DataSettings
@@ -79,12 +88,14 @@ class Competition:
         train_split, test_split = splits[layout.train], splits[layout.test]
         table = _table(tree, layout.train_table, train_split)
         train, reading = read_train(table, train_split, settings, problems, notes)
-        sample = read_sample(_table(tree, layout.sample, test_split), test_split, settings, problems, notes)
+        sample_table = _table(tree, layout.sample, test_split)
+        sample = read_sample(sample_table, test_split, settings, problems, notes)
         decoding = Decoding(settings.on_size_mismatch, settings.convert_cmyk)
         if problems:
             for split in splits.values():
                 _add_faults(problems, split, tree, decoding)
             raise InputProblems(str(path), problems, _SKIP if MISSING in problems else "")
+        check_meaning(sample, sample_table.file, reading, settings)
         files = [f"{layout.train}/{f}" for f in train.files] + [f and f"{layout.test}/{f}" for f in sample.files]
         competition = cls(str(path), train, sample, Files(tree, files), layout.synthetic, decoding, reading, notes)
         if settings.convert_cmyk:

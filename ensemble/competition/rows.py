@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.competition.columns import Split, existing, find_labels, find_names, find_prediction, unknown_rows
+from ensemble.competition.labels import real_by_title, same
 from ensemble.competition.matching import Matching
 from ensemble.competition.tables import Table
 from ensemble.config.experiment import DataSettings
 from ensemble.core.arrays import Labels
 from ensemble.core.console.text import brief, first_few, plural
+from ensemble.core.errors import UserError
 
 Problems = dict[str, list[str]]
 MISSING = "row without a photograph"
@@ -73,6 +75,11 @@ class SampleTable:
     untitled: list[str] = field(default_factory=list)
     header: bool = True
     fixed: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def has_photograph(self) -> NDArray[np.bool_]:
+        """Which rows have a photograph of their own, that members can predict: bool (rows,)."""
+        return np.array([name not in self.fixed for name in self.names], dtype=np.bool_)
 
     def facts(self) -> dict[str, Any]:
         """Return what a store records: attributes that are not as in the usual sample."""
@@ -153,6 +160,22 @@ def read_sample(
     titles = [*table.titles, *([] if prediction in table.titles else [prediction])]
     others = {column: list(table.columns[column]) for column in table.titles if column not in (title, prediction)}
     return SampleTable(names, matching.found, title, prediction, titles, others, sorted(table.untitled), table.header)
+
+
+def check_meaning(sample: SampleTable, file: str, reading: Reading, settings: DataSettings) -> None:
+    """Raise a `UserError` if the column of predictions asks for the probability of real: that of fake is written."""
+    if settings.prediction_column is not None:
+        return
+    column, reason = sample.prediction_column, ""
+    if real_by_title(column):
+        reason = "its title"
+    elif column == reading.labels and same(reading.fake) == 0:
+        reason = f"the same column of {reading.table}, in which 0 is fake,"
+    if reason:
+        raise UserError(
+            f"{file}: {reason} says that column {column} is for the probability of real, and that of fake is written; "
+            f"set data.prediction_column to {column}, and submit 1 minus what is written"
+        )
 
 
 def check_rows(

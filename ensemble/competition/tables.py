@@ -6,7 +6,7 @@ import codecs
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from itertools import islice
@@ -93,7 +93,8 @@ def read_table(content: bytes, file: str, names: Iterable[str] = ()) -> Table:
         It is no table, or in an encoding that cannot be recognised.
     """
     text = _decode(content, file)
-    separator, text, skipped = _separator(text)
+    names = list(names)
+    separator, text, skipped = _separator(text, names)
     lines, cells = [], []
     reader = csv.reader(StringIO(text, newline=""), delimiter=separator)
     try:
@@ -156,14 +157,16 @@ def _decode(content: bytes, file: str) -> str:
     return text
 
 
-def _separator(text: str) -> tuple[str, str, int]:
+def _separator(text: str, names: Sequence[str]) -> tuple[str, str, int]:
     """Return the separator of the columns, the text, and the number of lines taken off, such as Excel's `sep=;`."""
     stated = _SEPARATOR_LINE.match(text)
     if stated:
         return stated[1], text[stated.end() :], 1
     ratings = {separator: _regularity(text, separator) for separator in _SEPARATORS}
     best = max(_SEPARATORS, key=ratings.__getitem__)
-    blank = " " if _regularity(text, " ")[0] == 1 else ","  # as R writes tables
+    lines = {line.strip().strip('"') for line in islice(StringIO(text), _LOOKED_AT)}
+    names_alone = not lines.isdisjoint(names)  # which may have blanks
+    blank = " " if not names_alone and _regularity(text, " ")[0] == 1 else ","  # as R writes tables
     return best if ratings[best][0] else blank, text, 0
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 from pydantic import Field, field_validator, model_validator
 
 from ensemble.config.members import MemberSettings
-from ensemble.config.settings import Name, Recipe, Seed, Settings
+from ensemble.config.settings import Name, Recipe, Seed, Settings, check_member_name
 from ensemble.core.yaml import dump_yaml
 
 BlendMethod = Literal[
@@ -131,8 +131,8 @@ class Experiment(Settings):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two members are called {', '.join(twice)}; give each a different name")
-        if "blend" in names:
-            raise ValueError("no member may be called blend, which is the name of the blend in tables")
+        for name in names:
+            check_member_name(name)
         return self
 
     def to_yaml(self) -> str:

@@ -26,6 +26,14 @@ class Resources(Settings):
     """What to do where no GPU is available: run on the CPU, stop with an error, or wait for a machine that could run
     the task (for its GPU or for its size), as a cluster that grows on demand brings one."""
 
+    @field_validator("custom")
+    @classmethod
+    def _own_names(cls, value: dict[str, float]) -> dict[str, float]:
+        for name, setting in {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "memory_gib"}.items():
+            if name in value:
+                raise ValueError(f"{name} is no resource of a cluster's owner; set {setting}")
+        return value
+
     @field_validator("num_gpus")
     @classmethod
     def _whole_above_one(cls, value: float) -> float:
@@ -81,7 +89,8 @@ class MemberSettings(Settings):
     """Base learner: a classifier, with or without stateless features in front of it."""
 
     name: Name
-    """Name of the member: letters, digits, `_`, `.` and `-`. No two may be equal, and none may be `blend`."""
+    """Name of the member: letters, digits, `_`, `.` and `-`. No two may be equal, and none may be `blend` or a
+    column of tables (`name`, `fold`, `split`, `label`, `pred`, `member`, `title`, `alteration`)."""
     features: Recipe | None = None
     """Stateless transformer of photographs into a table, which the model gets instead of the photographs. It is
     computed once for all folds, and shared by all members with the same recipe."""

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationIn
 
 from ensemble.core.console.text import brief
 
+_COLUMNS = {"name", "fold", "split", "label", "pred", "member", "title", "alteration"}  # of tables with members' names
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 
 
@@ -21,6 +22,14 @@ def check_name(name: Any) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(f"{brief(repr(name))} cannot be a name; use letters, digits, _ . and -, at most 80")
     return name
+
+
+def check_member_name(name: str) -> None:
+    """Raise a `ValueError` if a member may not have this name: that of the blend, or of a column of tables."""
+    if name.lower() == "blend":
+        raise ValueError("no member may be called blend, which is the name of the blend in tables")
+    if name.lower() in _COLUMNS:
+        raise ValueError(f"no member may be called {name.lower()}, which is a column of tables")
 
 
 Name = Annotated[str, BeforeValidator(check_name)]

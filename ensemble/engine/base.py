@@ -106,6 +106,12 @@ class Engine(ABC):
         """Return the CPUs of all nodes."""
         return total(self.nodes()).get(CPU, 1.0)
 
+    def slots_of(self, resources: Resources) -> float:
+        """Return how many of the slots a task takes up: as large a share as it needs of what is scarcest."""
+        have = total(self.nodes())
+        shares = [amount / have[name] for name, amount in requested(resources).items() if have.get(name)]
+        return self.slots() * max(shares, default=0.0)
+
     def span(self, jobs: Sequence[Job]) -> float:
         """Return the seconds from the start of the first job to the end of the last, if nothing else runs."""
         return makespan(jobs, self.nodes())

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ensemble.config.members import Resources
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.engine.base import Engine
 from ensemble.engine.resources import CPU, GPU, MEMORY, Amounts, Job, requested
@@ -23,7 +24,7 @@ from ensemble.engine.tasks.base import Outcome, Task
 from ensemble.engine.tasks.failures import cancelled, failure
 
 _GPU_DRIVERS = ("nvidia*", "dxg", "kfd")  # NVIDIA's, that of Windows' Linux, AMD's
-_AT_ONCE, _YEARS = 1e-3, 1e8  # seconds
+_AT_ONCE, _YEARS, _AGAIN = 1e-3, 1e8, 30.0  # seconds; again, where a member has passed over the first one
 
 
 class InlineEngine(Engine):
@@ -42,6 +43,10 @@ class InlineEngine(Engine):
 
     def slots(self) -> float:
         """Return one: tasks run one at a time."""
+        return 1.0
+
+    def slots_of(self, resources: Resources) -> float:  # noqa: ARG002  whatever it requests
+        """Return one."""
         return 1.0
 
     def span(self, jobs: Sequence[Job]) -> float:
@@ -84,10 +89,10 @@ class InlineEngine(Engine):
 
     def _run(self, task: Task, board: ProgressBoard) -> Any:
         folder = Path.cwd()
-        inputs = [*(self.shared[key] for key in task.reads), *task.pick(self.shared)]
         children = set(multiprocessing.active_children())
         try:
             task.prepare()
+            inputs = [*(self.shared[key] for key in task.reads), *task.pick(self.shared)]
             with _output_kept_open(), time_limit(min(task.timeout, self.deadline - time.monotonic())):
                 return task.run(inputs, lambda done, text: board.advanced(task.title, done, text))
         except TimeLimit:
@@ -131,7 +136,7 @@ def time_limit(seconds: float) -> Iterator[None]:
         yield
         return
     before = signal.signal(signal.SIGALRM, _raise)
-    signal.setitimer(signal.ITIMER_REAL, min(max(seconds, _AT_ONCE), _YEARS))  # zero would switch it off
+    signal.setitimer(signal.ITIMER_REAL, min(max(seconds, _AT_ONCE), _YEARS), _AGAIN)  # zero would switch it off
     try:
         yield
     finally:

@@ -45,6 +45,7 @@ class RayEngine(Engine):
         super().__init__()
         self._references: dict[str, Any] = {}
         self._running: dict[Any, Attempt] = {}
+        self._unsent: list[Outcome] = []  # of tasks whose inputs could not be read here
         self._capacity = Capacity()
         self._listed = -math.inf
         self._progress: ProgressReports
@@ -122,12 +123,19 @@ class RayEngine(Engine):
         self._try(Attempt(task))
 
     def _try(self, attempt: Attempt) -> None:
-        task, avoid = attempt.task, self._capacity.promise(attempt)
+        task = attempt.task
+        try:
+            picked = [np.asarray(each) if self._travels(each) else each for each in task.pick(self.shared)]
+        except Exception as error:  # a stored model was replaced meanwhile, say: that concerns this task alone
+            self._unsent.append(Outcome(task, failure(error), "", attempt.started, time.time()))
+            return
+        avoid = self._capacity.promise(attempt)
         elsewhere = {"label_selector": {"ray.io/node-id": f"!in({','.join(avoid)})"}} if avoid else {}
         options = {**_options(attempt.occupies), **elsewhere, "name": task.title, "max_retries": 0}
+        if not task.resources.num_gpus and (self.grows or any(node.get(GPU) for node in self._capacity.nodes.values())):
+            options["runtime_env"] = _NO_GPU
         # A worker that has used a GPU ends with its task, so that the memory of the GPU is surely free again.
         run = _RUN_AND_END if task.resources.num_gpus else _RUN
-        picked = [np.asarray(each) if self._travels(each) else each for each in task.pick(self.shared)]
         inputs = [*(self._stored(key) for key in task.reads), *picked]
         reference = run.options(**options).remote(attempt.name, self._progress.actor, task, *inputs)
         self._running[reference] = attempt
@@ -157,7 +165,8 @@ class RayEngine(Engine):
         done = ray.wait(references, num_returns=len(references), timeout=0)[0] if references else []
         outcomes = [self._outcome(reference, board) for reference in done]
         late = [ref for ref, attempt in self._running.items() if attempt.overdue or self.time_is_up]
-        return [each for each in outcomes if each is not None] + [self._end(reference) for reference in late]
+        unsent, self._unsent = self._unsent, []
+        return [each for each in outcomes if each is not None] + [self._end(ref) for ref in late] + unsent
 
     def _read_progress(self, board: ProgressBoard) -> None:
         running = {attempt.name: attempt for attempt in self._running.values()}
@@ -203,7 +212,7 @@ class RayEngine(Engine):
     @property
     def busy(self) -> bool:
         """Whether the outcome of a submitted task is to come."""
-        return bool(self._running)
+        return bool(self._running or self._unsent)
 
 
 def _amounts(resources: dict[str, float]) -> dict[str, float]:
@@ -226,6 +235,7 @@ def _reason(error: RayError) -> str:
 def _run(attempt: str, reports: Any, task: Task, *inputs: Any) -> tuple[Any, str, float, float]:
     """Run a task in a worker; returns an outcome without its task. An exception is a value, never to be unpickled."""
     node, started = ray.get_runtime_context().get_node_id(), time.time()
+    folder = os.open(".", os.O_RDONLY)  # which may have been removed
 
     def report(fraction: float, text: str) -> None:
         reports.post.remote(TaskProgress(attempt, node, fraction, text))
@@ -237,8 +247,13 @@ def _run(attempt: str, reports: Any, task: Task, *inputs: Any) -> tuple[Any, str
         value = task.run(arrays, report)
     except BaseException as error:
         value = failure(error)
+    finally:
+        os.fchdir(folder)  # a member may have left it, and paths of the worker's next task are relative to it
+        os.close(folder)
     return value, worker_name(node, os.getpid()), started, time.time()
 
 
+# Ray shows all GPUs to a task that has requested none. Workers of this environment run no other tasks.
+_NO_GPU = {"env_vars": {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "ROCR_VISIBLE_DEVICES": ""}}
 _RUN: Any = ray.remote(_run)
 _RUN_AND_END: Any = ray.remote(max_calls=1)(_run)

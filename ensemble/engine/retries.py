@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -40,11 +41,12 @@ class Attempt:
     running_since: float | None = None  # time.monotonic
     started: float = field(default_factory=time.time)
     occupies: Amounts = field(default_factory=dict)
+    number: int = field(default_factory=itertools.count().__next__)
 
     @property
     def name(self) -> str:
         """Name that distinguishes it from other attempts at the same task."""
-        return f"{self.task.title}#{self.deaths + self.losses}"
+        return f"{self.task.title}#{self.number}"
 
     def report_start(self, node: str) -> None:
         """Take note that the task runs."""

@@ -78,6 +78,7 @@ class Chooser:
     def __init__(self, context: RunContext, names: Sequence[str], budget: Budget, photographs: int) -> None:
         self._context, self._budget, self._photographs = context, budget, photographs
         self._speeds = speeds_of(context.store, names, context.ledger.n_folds)
+        self._slow: set[str] = set()  # whose pilots were cut short: later there is less time still
 
     def next(
         self, members: Sequence[MemberSettings], tried: Sequence[Tried]
@@ -89,10 +90,11 @@ class Chooser:
         left, broken = sorted(members, key=lambda member: -expected_gain(member, tried)), list[MemberSettings]()
         while left:
             promising, left = left[:_TRIED_AHEAD], left[_TRIED_AHEAD:]
-            unknown = [member for member in promising if not self._speeds.known(member.name)]
+            unknown = [m for m in promising if not self._speeds.known(m.name) and m.name not in self._slow]
             failed = run_pilots(self._context, unknown, self._budget, self._speeds) if unknown else {}
-            faults = {name for name, failure in failed.items() if not isinstance(failure, Cancelled)}
-            broken += [member for member in unknown if member.name in faults]  # cancelled: slow, or the time was up
+            slow = {name for name, failure in failed.items() if isinstance(failure, Cancelled)}
+            self._slow |= slow
+            broken += [member for member in unknown if member.name in failed.keys() - slow]
             measured = [member for member in members if self._speeds.known(member.name)]
             fitting = [member for member in measured if self.fits(self.seconds(member, tried))]
             if fitting:
@@ -112,18 +114,18 @@ class Chooser:
 
     def seconds(self, member: MemberSettings, tried: Sequence[Tried]) -> float:
         """Return how long a candidate is likely to take: its folds, and features that no other one has read."""
-        jobs = self._folds(member)
+        jobs = [self._fold(member)] * self._context.ledger.n_folds
         if member.features is not None and all(other.features != member.features for other, _ in tried):
             each, resources = self._speeds.photograph(member.name), requested(member.features_resources)
             jobs += [(each * (rows.stop - rows.start), resources) for rows in chunk_rows(self._photographs)]
         return self._context.engine.span(jobs)
 
-    def seconds_of_cut(self, members: Sequence[MemberSettings]) -> float:
-        """Return how long members are likely to take on a further cut of the folds, whose features are known."""
-        return self._context.engine.span([job for member in members for job in self._folds(member)])
+    def seconds_of_folds(self, members: Sequence[MemberSettings]) -> float:
+        """Return how long folds, each named by its member, are likely to take where their features are known."""
+        return self._context.engine.span([self._fold(member) for member in members])
 
-    def _folds(self, member: MemberSettings) -> list[Job]:
-        return [(self._speeds.fold(member.name), requested(member.resources))] * self._context.ledger.n_folds
+    def _fold(self, member: MemberSettings) -> Job:
+        return self._speeds.fold(member.name), requested(member.resources)
 
     def _gain_per_second(self, member: MemberSettings, tried: Sequence[Tried]) -> float:
         return gain_per_second(expected_gain(member, tried), self.seconds(member, tried))

@@ -29,6 +29,7 @@ from ensemble.store.predictions import load_predictions
 from ensemble.store.replacing import only_trainer
 from ensemble.training.budget import Limits
 from ensemble.training.checks import check_members
+from ensemble.training.plan import check_not_imported
 
 
 def grow(
@@ -59,6 +60,7 @@ def grow(
     check_members(candidates)
     with only_trainer(store):
         competition = Competition.open(data, experiment.data)
+        check_not_imported(candidates, store)
         pixels, ledger = prepare_to_try(experiment, competition, store, board)
         with make_engine() as engine:
             context = RunContext(competition, ledger, store, engine, board)
@@ -75,7 +77,8 @@ def _finish(growing: Growing, context: RunContext) -> None:
     """Blend what was tried, and write the report."""
     store, board, growth, experiment = context.store, context.board, growing.growth, growing.grown()
     if not experiment.members:
-        raise UserError(f"no candidate could be trained ({growth.why}); give it more time")
+        remedy = "the log says why each one failed" if growth.steps else "give it more time"
+        raise UserError(f"no candidate could be trained ({growth.why}); {remedy}")
     begin_store(store, experiment, context.ledger, context.competition)
     predictions = load_predictions(store, experiment)
     elsewhere = [name for name in store.imported() if name in predictions.members]
@@ -84,6 +87,6 @@ def _finish(growing: Growing, context: RunContext) -> None:
     with only_writer(store.root, "blend"):
         blend(store, experiment, predictions=predictions.without(elsewhere))
     publish(store, board.console, experiment, competition=context.competition)
-    kept = [step.member for step in growth.steps if step.outcome == "kept"]
-    board.log(f"{plural(len(growth.steps), 'candidate')} tried, {len(kept)} kept: {', '.join(kept) or 'none'}")
+    kept = [member.name for member, step in growing.tried if step.outcome == "kept"]
+    board.log(f"{plural(len(growing.tried), 'candidate')} tried, {len(kept)} kept: {', '.join(kept) or 'none'}")
     board.log(f"submission: {store.blend_folder / SUBMISSION}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -80,15 +79,16 @@ class Growing:
 
     def grown(self, *others: MemberSettings, cuts: int | None = None) -> Experiment:
         """Return the experiment of what was tried, in that order, and others; its blend selects among them."""
-        members = [member for member, step in self._tried if step.outcome != "failed"]
+        members = [member for member, step in self.tried if step.outcome != "failed"]
         folds = self._experiment.folds.model_copy(update={"repeats": cuts or self._cuts})
         settings = self._experiment.blend.model_copy(update={"methods": (ForwardSelection.title,)})
         update = {"members": (*members, *others), "blend": settings, "folds": folds}
         return self._experiment.model_copy(update=update)
 
     @property
-    def _tried(self) -> list[Tried]:
-        steps = self.growth.steps  # those of cuts are none of candidates
+    def tried(self) -> list[Tried]:
+        """The candidates that were tried, each with its step; those of cuts are none."""
+        steps = self.growth.steps
         return [(self._candidates[step.member], step) for step in steps if step.member in self._candidates]
 
     @property
@@ -135,14 +135,14 @@ class Growing:
         return self._next_of(own) or self._next_of(others)
 
     def _next_of(self, members: Sequence[MemberSettings]) -> MemberSettings | None:
-        found, failed = self._chooser.next(members, self._tried)
+        found, failed = self._chooser.next(members, self.tried)
         for member in failed:
             self._add_new(member.name, None, expected=0.0, began=time.monotonic())
         return found
 
     def _try(self, member: MemberSettings) -> bool:
         """Train a candidate and decide about it; returns False where the time was up before."""
-        began, expected = time.monotonic(), self._chooser.seconds(member, self._tried)
+        began, expected = time.monotonic(), self._chooser.seconds(member, self.tried)
         left = format_duration(self._limits.budget.left)
         self._context.board.log(f"next: {member.name}, about {format_duration(expected)}; {left} left")
         trained = self._train(self._context, [member], self.grown(member))
@@ -155,13 +155,16 @@ class Growing:
 
     def _try_cut(self) -> bool:
         """Train the members that were kept on a further cut of the folds, if there is time; return whether it helps."""
-        members = [member for member, step in self._tried if step.outcome == "kept"]
+        members = [member for member, step in self.tried if step.outcome == "kept"]
+        if not members:
+            return False
         context, cuts, began = self._context, self._cuts + 1, time.monotonic()
-        expected = self._chooser.seconds_of_cut(members)
-        if not members or not self._chooser.fits(expected) or context.engine.time_is_up:
+        ledger, store = ledger_of_cut(context.ledger, self._cuts), store_of_cut(context.store, self._cuts)
+        missing = [member for member, _ in plan_folds(members, ledger, context.competition, store).missing]
+        expected = self._chooser.seconds_of_folds(missing)
+        if missing and (context.engine.time_is_up or not self._chooser.fits(expected)):
             return False
         context.board.log(f"next: cut {cuts} of the folds, about {format_duration(expected)}")
-        ledger, store = ledger_of_cut(context.ledger, self._cuts), store_of_cut(context.store, self._cuts)
         if not self._train(replace(context, ledger=ledger, store=store), members, self.grown(cuts=cuts)):
             self._begin(self.grown())
             return False
@@ -186,7 +189,6 @@ class Growing:
 
     def _add(self, name: str, found: Step | None, expected: float, seconds: float, after: float) -> GrowthStep:
         """Add a step; without what was found it has failed."""
-        losses = self._selection.losses
         step = GrowthStep(
             member=name,
             outcome="failed" if found is None else "kept" if found.helps else "dropped",
@@ -194,8 +196,8 @@ class Growing:
             seconds=seconds,
             gain=0.0 if found is None else found.gain,
             standard_error=0.0 if found is None else found.standard_error,
-            log_loss=float(losses.mean()),
-            accuracy=float((losses <= math.log(2)).mean()),  # of the right side of one half
+            log_loss=float(self._selection.losses.mean()),
+            accuracy=self._selection.accuracy,
             after=after,
         )
         self.growth.steps.append(step)

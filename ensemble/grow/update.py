@@ -32,7 +32,7 @@ from ensemble.folds.extend import extended
 from ensemble.folds.ledger import FoldLedger
 from ensemble.grow.inference import Inference
 from ensemble.store.context import RunContext
-from ensemble.store.grown import TUNE, searches
+from ensemble.store.grown import TUNE, all_searches
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import begin_store, groups_of, has_folds, read_photograph_hashes
 from ensemble.store.predictions import load_predictions
@@ -103,7 +103,7 @@ def update(store: OofStore, data: Location, engine_name: str, again: Collection[
 def _nobody_else_writes(store: OofStore) -> Iterator[None]:
     """Hold all locks of a store: it will be renamed."""
     with ExitStack() as locks:
-        for what in ("train", "blend", "robustness", *(f"{TUNE}-{member}" for member in searches(store))):
+        for what in ("train", "blend", "robustness", *(f"{TUNE}-{member}" for member in all_searches(store))):
             locks.enter_context(only_writer(store.root, what))
         yield
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from glob import escape
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +16,7 @@ from ensemble.core.console.options import BundleArgument
 from ensemble.core.console.status import StatusLine
 from ensemble.core.console.text import plural
 from ensemble.core.errors import UserError
-from ensemble.core.storage.files import location
+from ensemble.core.storage.files import location, remove_unfinished
 from ensemble.core.storage.lock import only_writer
 from ensemble.predict.bundle.files import BundleFiles
 from ensemble.predict.bundle.manifest import Manifest
@@ -69,6 +70,7 @@ def main(
         if isinstance(path, Path):
             unfinished = UnfinishedRows(path, [files.manifest.model_dump(mode="json"), [s.signature for s in sources]])
             with only_writer(path, "predict"):
+                remove_unfinished(path.parent, escape(path.name[-50:]))
                 done = sum(1 for _ in counted(unfinished.rows()))
                 if done:
                     status.start(f"going on after {done:,} that are answered already", done / len(sources))
@@ -76,7 +78,10 @@ def main(
                 write_rows(path, unfinished.rows())
                 unfinished.remove()
         else:
-            write_rows(path, rows(sources))
+            try:
+                write_rows(path, rows(sources))
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt("nothing is stored; with -o FILE on this machine it could go on") from None
     _summarise(console, counts, files.manifest)
 
 

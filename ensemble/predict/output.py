@@ -141,10 +141,7 @@ def check_output(out: str, places: Sequence[str]) -> None:
     """Raise a `UserError` unless answers can be written there, and nothing that is asked about would be overwritten."""
     if out == STDOUT:
         return
-    try:
-        path = location(out)
-    except ValueError as error:
-        raise UserError(f"-o {out} cannot be written ({' '.join(str(error).split())})") from None
+    path = location(out)
     if path.suffix.lower() not in TABLES:
         raise UserError(f"-o {out}: name a file that ends in {', '.join(TABLES)}, or - for the screen")
     if path.is_dir():

@@ -226,6 +226,6 @@ def _content_of(photograph: Any) -> Read | Photograph:
 
     try:
         path = photograph if hasattr(photograph, "open") else location(os.fspath(photograph))
-    except (TypeError, ValueError, ImportError):
+    except (TypeError, ValueError, UserError):
         return lambda: f"a {type(photograph).__name__}, not a photograph, a path or an address that can be read"
     return Source(str(photograph), path).read

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Sequence
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
@@ -12,12 +13,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ensemble.core.errors import UserError
 from ensemble.serve.refusals import Refusal
 
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 ANY: Final = ("0.0.0.0", "::")  # noqa: S104  compared, not bound
 _ANY_NAME: Final = "*"
 _OF_ONE_CLIENT: Final = 64  # bits: who has an address of IPv6 has all that begin with the same ones
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 _BEARER: Final = "bearer "
 
 
@@ -53,14 +56,36 @@ def _address(host: str) -> str:
     return host
 
 
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def host_names(host: str, others: Sequence[str]) -> list[str]:
     """Return the names that requests may call the server by: others come from pages that point their name here.
 
     A server that listens on all addresses answers to any name, unless names are given.
+
+    Raises
+    ------
+    UserError
+        One of the others is no host name.
     """
+    for name in others:
+        if not _HOST_NAME.fullmatch(name) and not _is_address(name):
+            raise UserError(f"--name takes a host name without scheme and port, such as check.example.org, not {name}")
     if not others and host in ANY:
         return [_ANY_NAME]
     return [name.lower() for name in (*LOOPBACK, *(others or (host,)))]
+
+
+def _follows_a_link(method: str, headers: Headers) -> bool:
+    """Return whether somebody follows a link to a page, which shows nothing to the page with the link."""
+    to_a_page = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+    return method == "GET" and to_a_page and "origin" not in headers
 
 
 class KnownNames:
@@ -71,16 +96,17 @@ class KnownNames:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        refusal = self._refusal(Headers(scope=scope)) if scope["type"] == "http" else None
+        refusal = self._refusal(scope["method"], Headers(scope=scope)) if scope["type"] == "http" else None
         answer = self._app if refusal is None else JSONResponse({"error": refusal}, 403)
         await answer(scope, receive, send)
 
-    def _refusal(self, headers: Headers) -> str | None:
+    def _refusal(self, method: str, headers: Headers) -> str | None:
         called = headers.get("host", "").lower()
         if not self._knows(called):
             return "the server is called by another name; those that it answers to are given by --name"
         origin = headers.get("origin", "").lower().partition("://")[2] if "origin" in headers else called
-        if headers.get("sec-fetch-site") in ("cross-site", "same-site") or (
+        from_elsewhere = headers.get("sec-fetch-site") in ("cross-site", "same-site")
+        if (from_elsewhere and not _follows_a_link(method, headers)) or (
             origin != called and (_ANY_NAME in self._names or not self._knows(origin))
         ):
             return (

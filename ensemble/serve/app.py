@@ -169,7 +169,10 @@ class _Server:
 
         It costs as much as three dozen photographs.
         """
-        client = self._client(request)
+        client, threads = self._client(request), self.settings.threads or 1
+        seconds = (CELLS * CELLS + 1) * self.bundle.manifest.milliseconds / 1000 / threads
+        if seconds > self.limits.seconds:
+            raise Refusal(413, f"a map takes about {seconds:.0f} s here, longer than a request may (--max-seconds)")
         async with self.uploads.photographs(request) as photographs, self._in_time():
             self.rates.take(client, CELLS * CELLS, 1)
             with self.batches.room(CELLS * CELLS + 1):

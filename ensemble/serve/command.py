@@ -77,6 +77,8 @@ def main(
         per_minute=max_per_minute,
     )
     cores = threads or (1 if engine == "ray" else max((os.cpu_count() or 1) // workers, 1))
+    if api_key is None:
+        api_key = os.environ.get("ENSEMBLE_API_KEY")  # an empty one is a mistake, which typer takes for none
     settings = Settings(str(bundle), cores, api_key, host_names(host, tuple(name or ())), limits, play)
     manifest = BundleFiles(settings.location).manifest  # a mistake is better noticed here than by every worker
     if play:

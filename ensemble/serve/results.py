@@ -159,7 +159,7 @@ def facts_of(manifest: Manifest, limits: Limits, *, has_game: bool) -> Facts:
         scores=manifest.scores,
         verdicts=manifest.verdicts,
         spectra=manifest.spectra and manifest.spectra.model_copy(update={"reader": None}),
-        photographs=limits.at_once,
+        photographs=max(min(limits.at_once, limits.in_time(manifest.milliseconds)), 1),
         megabytes=limits.request_bytes // MEBIBYTE,
         has_game=has_game,
     )

@@ -45,6 +45,13 @@ class Settings:
     def __post_init__(self) -> None:
         if self.key == "":
             raise UserError("the API key is empty; give one, or unset ENSEMBLE_API_KEY")
+        if self.key is not None and not (
+            self.key.isascii() and self.key.isprintable() and self.key == self.key.strip()
+        ):
+            raise UserError(
+                "the API key has a line break, a blank at an end, or a letter beyond ASCII, which no header can hold; "
+                "give another"
+            )
 
     @property
     def location(self) -> Location:

@@ -16,12 +16,13 @@ from uvicorn.supervisors import Multiprocess
 
 _READY: Final = "ENSEMBLE_SERVE_READY"  # name of a variable: whether a worker of this server ever was
 _PAUSE: Final = 5.0  # seconds before a worker that could not start is started again
+_MOST_KILLS: Final = 2  # the first may have answered and been killed between two looks at it
 
 
 class Supervisor(Multiprocess):
     """uvicorn's, which gives up where the first workers cannot start, and only then; and ends with its terminal."""
 
-    _killed = False  # whether a worker was, before any could start
+    _kills = 0  # times that workers were killed in a row before any was seen to have started
 
     def keep_subprocess_alive(self) -> None:
         """Start workers again that have ended."""
@@ -29,9 +30,10 @@ class Supervisor(Multiprocess):
             if any(process.is_ready() for process in self.processes):
                 os.environ[_READY] = "1"  # workers that are started from now on see it
             elif any((process.exitcode or 0) < 0 for process in self.processes):
-                self._killed = True
-                self.should_exit.set()
-                return
+                self._kills += 1
+                if self._kills >= _MOST_KILLS:
+                    self.should_exit.set()
+                    return
         super().keep_subprocess_alive()
 
     def handle_hup(self) -> None:
@@ -45,7 +47,7 @@ class Supervisor(Multiprocess):
     @property
     def has_failed(self) -> bool:
         """Whether it has ended because no worker could start, such as for a lack of memory."""
-        return self._killed or any(process.exitcode == STARTUP_FAILURE for process in self.processes)
+        return self._kills >= _MOST_KILLS or any(process.exitcode == STARTUP_FAILURE for process in self.processes)
 
 
 def end_with_parent() -> None:

@@ -11,10 +11,10 @@ import typer
 from ensemble.competition.dataset import Competition
 from ensemble.config.reading import load_experiment
 from ensemble.core.console.console import make_console, say, verbs
-from ensemble.core.console.options import ConfigArgument, DataOption, OofOption, StoreArgument
+from ensemble.core.console.options import ConfigArgument, DataOption, OofOption, StoreArgument, parsed_location
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.errors import UserError
-from ensemble.core.storage.files import Location, location, new_file
+from ensemble.core.storage.files import Location, new_file
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import begin_store, find_store, prepare
@@ -38,7 +38,9 @@ def export(
     oof: OofOption = Path("oof"),
     output: Annotated[
         Location,
-        typer.Option("--output", "-o", parser=location, metavar="PATH", help="Where to write them: .csv or .parquet."),
+        typer.Option(
+            "--output", "-o", parser=parsed_location, metavar="PATH", help="Where to write them: .csv or .parquet."
+        ),
     ] = Path("folds.csv"),
 ) -> None:
     """Write name, label, group and fold of every training row. Train elsewhere on these folds, then import."""

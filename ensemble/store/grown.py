@@ -18,8 +18,13 @@ STEPS: Final = "grow.json"
 
 def searches(store: OofStore) -> dict[str, Location]:
     """Return the folders of the searches that have a result, by member."""
-    found = {path.parent.name: path.parent for path in store.root.glob(f"{TUNE}/*/{RESULT}")}
-    return {member: found[member] for member in sorted(found)}
+    return {name: folder for name, folder in all_searches(store).items() if (folder / RESULT).exists()}
+
+
+def all_searches(store: OofStore) -> dict[str, Location]:
+    """Return the folders of all searches by member, also of those that run for the first time."""
+    folders: list[Location] = list(store.root.glob(f"{TUNE}/[!.]*"))
+    return {path.name: path for path in sorted(folders, key=str)}
 
 
 def read_search(folder: Location) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
@@ -41,7 +46,7 @@ class GrowthStep:
     expected : float
         Seconds that it was expected to take.
     seconds : float
-        That it took, decision included; 0 where an earlier run had trained it.
+        That it took when it was trained, decision included.
     gain, standard_error : float
         By how much the held-out log loss of the blend fell, and its paired standard error; 0 where it failed.
     log_loss, accuracy : float

@@ -60,12 +60,26 @@ class OofStore:
     def begin(self, experiment: Experiment, ledger: FoldLedger, sample: SampleTable, facts: dict[str, Any]) -> None:
         """Write the config, the ledger, the sample and the facts of the data; leave finished folds as they are."""
         self.root.mkdir(parents=True, exist_ok=True)
-        # Only names that training writes: a blend may be writing to the same store.
-        remove_unfinished(self.root, "fold-*", "*.json", "*.yaml", "folds.parquet")
+        self._remove_unfinished()
+        if not self._is_of(facts["sha256"]):
+            (self.root / "folds.json").unlink(missing_ok=True)  # an interrupted run leaves no folds of other data
         write_text(self.root / "experiment.yaml", experiment.to_yaml())
         content = {"format": FORMAT, **facts, "sample": sample.facts()}
         write_text(self.root / "data.json", json.dumps(content, indent=1) + "\n")
         ledger.save(self.root)
+
+    def _remove_unfinished(self) -> None:
+        """Remove what killed runs have left of what training writes: others may be writing to the same store."""
+        remove_unfinished(self.root, "*.json", "*.yaml", "folds.parquet")
+        for member in self.root.glob("members/[!.]*"):
+            remove_unfinished(member, "fold-*")
+
+    def _is_of(self, sha256: str) -> bool:
+        """Return whether the store was begun with this data."""
+        try:
+            return read_json(self.root / "data.json", dict).get("sha256") == sha256
+        except (FileNotFoundError, ValueError):
+            return False
 
     def experiment(self) -> Experiment:
         """Return the resolved config of the last run."""

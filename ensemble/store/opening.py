@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,8 @@ def find_store(
     if named is None:
         named = _newest(oof)
         log(f"newest: {named}")
+    if isinstance(named, Path) and named.name in ("", ".."):
+        named = named.resolve()  # locks and what replaces a store have its name
     by_name = oof / str(named)
     for place in (named, by_name):
         finish_replacing(OofStore(place))

@@ -106,8 +106,10 @@ class Training:
             return
         unmeasured = [member for member in able if not self.speeds.known(member.name)]
         unknown = by_gain(unmeasured, [], self.plan.complete_members)
-        for name in run_pilots(self.context, unknown, budget, self.speeds) if unknown else ():
-            self._runs[name].measured = False
+        if unknown:
+            run_pilots(self.context, unknown, budget, self.speeds)
+        for member in unknown:  # that a pilot has failed, or had no turn
+            self._runs[member.name].measured = self.speeds.known(member.name)
         self._review()
         self._log_choice()
 
@@ -115,7 +117,8 @@ class Training:
         """Queue a member's folds, after the features that it reads."""
         run.state = "active"
         for task in run.tasks:
-            self.context.board.add(task.title, run.name, task.resources.num_cpus, self.speeds.fold(run.name))
+            slots = self.context.engine.slots_of(task.resources)
+            self.context.board.add(task.title, run.name, slots, self.speeds.fold(run.name))
         if run.request is None:
             self._queue_folds(run)
         else:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ensemble.config.members import MemberSettings
 from ensemble.engine.pipeline import Pipeline
 from ensemble.engine.tasks.base import FOLDS, LABELS, PHOTOGRAPHS, Outcome
-from ensemble.engine.tasks.failures import Failure
-from ensemble.engine.tasks.pilot import PilotTask
+from ensemble.engine.tasks.failures import Cancelled, Failure
+from ensemble.engine.tasks.pilot import Pilot, PilotTask
 from ensemble.store.context import RunContext
 from ensemble.training.budget import Budget
 from ensemble.training.speeds import Speeds
@@ -33,15 +33,18 @@ def run_pilots(
     names = ", ".join(member.name for member in members)
     board.log(f"trying {names} on a few photographs, to see how long a fold takes")
     failed: dict[str, Failure] = {}
+    by_name, photographs = {member.name: member for member in members}, len(engine.shared[PHOTOGRAPHS])
 
     def receive(outcome: Outcome) -> None:
         name = outcome.task.group.partition("/")[2]
+        if isinstance(outcome.failure, Cancelled) and not outcome.worker:
+            return  # it had no turn
         if outcome.failure:
             failed[name] = outcome.failure
             board.log(f"  {name} could not be tried: {outcome.failure.cause}")
         else:
-            training, predicted = _rows_of_a_fold(len(engine.shared[PHOTOGRAPHS]), engine.shared[FOLDS])
-            speeds.estimate(name, outcome.value.fold(training, predicted), outcome.value.features)
+            seconds = _seconds_of_a_fold(outcome.value, by_name[name], photographs, engine.shared[FOLDS])
+            speeds.estimate(name, seconds, outcome.value.features)
 
     rows = pilot_rows(engine.shared[LABELS], engine.shared[FOLDS])
     left = budget.left
@@ -54,10 +57,14 @@ def run_pilots(
     return failed
 
 
-def _rows_of_a_fold(photographs: int, folds: NDArray[np.int64]) -> tuple[float, float]:
-    """Return how many rows a fold learns from, and how many it predicts."""
-    held_out = len(folds) / (folds.max() + 1)
-    return len(folds) - held_out, held_out + photographs - len(folds)
+def _seconds_of_a_fold(pilot: Pilot, member: MemberSettings, photographs: int, folds: NDArray[np.int64]) -> float:
+    """Return how long a fold takes; with pseudo-labels it predicts the test rows first, and learns a second time."""
+    test, held_out = photographs - len(folds), len(folds) / (folds.max() + 1)
+    training = len(folds) - held_out
+    seconds = pilot.fold(training, held_out + test)
+    if member.pseudo_labels is not None:
+        seconds += pilot.fold(training + min(member.pseudo_labels.most * training, test), test)
+    return seconds
 
 
 def pilot_rows(labels: NDArray[np.int64], folds: NDArray[np.int64]) -> NDArray[np.intp]:

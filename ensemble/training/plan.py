@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ensemble.competition.dataset import Competition
@@ -53,6 +54,17 @@ def choose_members(experiment: Experiment, names: str, option: str = "--members"
         near = did_you_mean(unknown[0], known)
         raise UserError(f"{option}: not in the config: {', '.join(unknown)}; it has {', '.join(known)}; {near}")
     return [known[name] for name in requested] if requested else list(experiment.members)
+
+
+def check_not_imported(members: Iterable[MemberSettings], store: OofStore) -> None:
+    """Raise a `UserError` if a member has the name of imported predictions, which its folds would replace."""
+    imported = set(store.imported())
+    for member in members:
+        if member.name in imported:
+            raise UserError(
+                f"{member.name} is the name of imported predictions in {store.root}; give the member another name, or "
+                f"remove them: ensemble blend remove {member.name} --store {store.root}"
+            )
 
 
 def provenance_of(member: MemberSettings, ledger: FoldLedger, competition: Competition) -> Provenance:

@@ -15,7 +15,7 @@ from ensemble.engine.base import Engine
 from ensemble.store.oof import OofStore
 from ensemble.training.plan import Plan
 
-_EARLIER = 50  # runs, the last ones, whose entries are kept
+_MOST = 50  # runs, the last ones, whose entries are kept
 
 
 @dataclass
@@ -36,7 +36,7 @@ class RunLog:
         records = [record for member, fold in plan.missing if (record := self.store.record(member.name, fold))]
         records = [record for record in records if record.started >= self.started]
         in_members = _covered(sorted((record.started, record.finished) for record in records), self.started)
-        busy = sum(record.seconds * record.threads for record in records)
+        busy = sum(record.seconds * (record.threads if engine.has_workers else 1) for record in records)
         run = {
             "engine": engine.name,
             "started": self.started,
@@ -49,7 +49,7 @@ class RunLog:
             "folds": [f"{record.member}/fold-{record.fold}" for record in records],
         }
         with suppress(OSError, UserError):  # a full disk, say: a log is not worth failing for
-            write_text(path, json.dumps([*_earlier(path)[-_EARLIER:], run], indent=1) + "\n")
+            write_text(path, json.dumps([*_earlier(path), run][-_MOST:], indent=1) + "\n")
 
 
 def _earlier(path: Location) -> list[Any]:

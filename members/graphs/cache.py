@@ -24,7 +24,7 @@ from members.graphs.session import Graph, read_graph
 from members.packaged import WeightsError, check_weights
 
 _PACKAGES: Final = ("torch", "timm", "onnx", "onnxscript", "onnxruntime")
-_SOURCES: Final = ("backbones/*.py", "graphs/*.py")  # that decide what a graph computes
+_SOURCES: Final = ("backbones/*.py", "graphs/*.py", "packaged.py", "training/randomness.py")  # decide what it computes
 GRAPH, FACTS = "graph.onnx", "facts.json"
 _CHILD: Final = "members.graphs.make"
 _FOLDER: Final = "who-took-this-photo"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,9 +34,16 @@ class Arithmetic:
             return cls(place, getattr(torch, precision))
         return cls(place, _fast_cuda_dtype() if place.type == "cuda" else torch.float32)
 
-    def autocast(self) -> AbstractContextManager[None]:
-        """Return the context in which to call the network."""
-        return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
+    @contextmanager
+    def autocast(self) -> Iterator[None]:
+        """Call the network in this context. In float32 a GPU does not round to TF32: it predicts as a CPU does."""
+        exact, tf32 = self.dtype == torch.float32, torch.backends.cudnn.allow_tf32
+        torch.backends.cudnn.allow_tf32 = tf32 and not exact
+        try:
+            with torch.autocast(self.device.type, self.dtype, enabled=not exact):
+                yield
+        finally:
+            torch.backends.cudnn.allow_tf32 = tf32
 
     def tensor(self, values: npt.NDArray[Any]) -> torch.Tensor:
         """Copy an array to the device. Read-only arrays are copied in any case: torch has no read-only tensors."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -97,3 +98,25 @@ def test_mistakes_are_user_errors(store: Path, competition_folder: Path, tmp_pat
     for named in (config, load_experiment(config)):
         with pytest.raises(UserError, match="not a store"):
             open_store(named, tmp_path)
+
+
+@pytest.mark.training
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_text(path.read_text().replace("0.", "0.1", 1))])
+def test_a_submission_that_is_not_the_blends(store: Path, spoil: Callable[[Path], object]) -> None:
+    blend(store)
+    assert "blend" in open_store(store).test
+    spoil(store / "blend" / "submit.csv")
+    assert "blend" not in open_store(store).test
+
+
+@pytest.mark.training
+def test_mistakes_of_a_notebook(store: Path, competition_folder: Path, tmp_path: Path) -> None:
+    for call in (
+        lambda: open_store("foo://x"),
+        lambda: blend(store, output="foo://x"),
+        lambda: report(store, data="foo://x"),
+    ):
+        with pytest.raises(UserError, match="no library is installed"):
+            call()
+    config = write_config(tmp_path / "c.yaml", LINEAR, BOOSTED)
+    assert train(config, competition_folder, tmp_path / "oof", "inline", members="linear").complete

@@ -49,6 +49,7 @@ MODEL = "model: {use: lightgbm.LGBMClassifier}"
         (f"name: x\nmembers: [{{name: a/b, {MODEL}}}]", "members.0.name"),
         (f"name: x\nmembers: [{{name: a, {MODEL}}}, {{name: A, {MODEL}}}]", "two members are called a"),
         (f"name: x\nmembers: [{{name: Blend, {MODEL}}}]", "no member may be called blend"),
+        (f"name: x\nmembers: [{{name: label, {MODEL}}}]", "no member may be called label"),
         (f"name: x\nmembers: [{{name: a, {MODEL}, resources: {{num_cpus: 0}}}}]", "num_cpus"),
         (f"name: x\nmembers: [{{name: a, {MODEL}, resources: {{num_gpus: 1.5}}}}]", "whole number"),
         (f"name: x\nfolds: {{n_folds: 1}}\nmembers: [{{name: a, {MODEL}}}]", "folds.n_folds"),

@@ -16,6 +16,7 @@ from sklearn.exceptions import NotFittedError
 
 from members.cnn import ImageClassifier
 from members.training import history
+from members.training.arithmetic import Arithmetic
 from tests import ROOT
 from tests.members.photographs import classifier, photographs
 
@@ -277,3 +278,12 @@ def test_averaging_is_the_mean_of_the_last_epochs(monkeypatch: pytest.MonkeyPatc
     assert len(ends) == 3
     assert not torch.equal(ends[1], ends[2])
     torch.testing.assert_close(final, (ends[1] + ends[2]) / 2)
+
+
+def test_float32_is_meant_on_a_gpu_too() -> None:
+    exact, half = (Arithmetic(torch.device("cpu"), dtype) for dtype in (torch.float32, torch.bfloat16))
+    before = torch.backends.cudnn.allow_tf32
+    for arithmetic, expected in ((exact, False), (half, before)):
+        with arithmetic.autocast():
+            assert torch.backends.cudnn.allow_tf32 == expected
+        assert torch.backends.cudnn.allow_tf32 == before

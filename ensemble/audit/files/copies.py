@@ -108,7 +108,7 @@ def within_train(pairs: Sequence[Pair], ledger: FoldLedger) -> Check:
     contradicting = [pair for pair in found if labels[pair.first] != labels[pair.second]]
     leaking = [pair for pair in found if folds[pair.first] != folds[pair.second]]
     photographs = len({row for pair in found for row in (pair.first, pair.second)})
-    shown = [*contradicting, *leaking, *(pair for pair in found if pair not in set(contradicting + leaking))]
+    shown = list(dict.fromkeys([*contradicting, *leaking, *found]))
     table = Evidence(
         "Pairs within train",
         ("photograph", "label", "fold", "its copy", "label of the copy", "fold of the copy", "how", "bits of 256"),

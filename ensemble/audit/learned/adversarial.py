@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ensemble.audit.learned.linear_probe import (
     CLEAR,
+    FEWEST,
     MOST_ROWS,
     Auc,
     Floats,
@@ -22,7 +23,6 @@ from ensemble.audit.learned.linear_probe import (
 from ensemble.store.checks import Check, Evidence, Verdict, not_run
 
 NAME, TITLE = "adversarial", "Adversarial validation: do the test photographs look like the training photographs?"
-FEWEST = 30  # rows of a side that are compared at all
 LOOK, ALARM = 0.55, 0.65
 COMPARISONS = ("all photographs", "those that look fake", "those that look real")
 # Three comparisons have together the chance of a false alarm that one has at CLEAR standard errors.
@@ -105,7 +105,7 @@ def _judge(found: list[_Comparison], shares: tuple[float, float], rows: tuple[in
     verdict = worst.verdict
     if verdict == "fine":
         sentence, remedy = _quiet(found), ""
-    elif worst.what == COMPARISONS[0] and all(one.verdict == "fine" for one in found[1:]) and _shifted(shares, rows):
+    elif worst.what == COMPARISONS[0] and _parts_are_fine(found) and _shifted(shares, rows):
         verdict = "look"
         sentence, remedy = _another_share(worst.auc, shares), SHARE
     else:
@@ -126,6 +126,11 @@ def _judge(found: list[_Comparison], shares: tuple[float, float], rows: tuple[in
         ),
     )
     return Check(NAME, TITLE, verdict, sentence, remedy, (table,))
+
+
+def _parts_are_fine(found: list[_Comparison]) -> bool:
+    """Return whether both parts were compared, and nothing was found."""
+    return len(found) == len(COMPARISONS) and all(one.verdict == "fine" for one in found[1:])
 
 
 REMEDY = (

@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import kolmogorov
 
-from ensemble.audit.learned.linear_probe import Auc, sampled, separability
+from ensemble.audit.learned.linear_probe import FEWEST, Auc, sampled, separability
 from ensemble.core.metrics.intervals import proportion_variance
 from ensemble.store.checks import Check, Evidence, Verdict, not_run
 from ensemble.store.predictions import Predictions
 
 NAME, TITLE = "drift", "Do the members predict the test photographs as they predicted the training photographs?"
-FEWEST = 30
 SURE = 0.005  # p, over all members together
 LOOK, ALARM = 0.05, 0.10  # KS distances that matter
 AUC_LOOK = 0.55

@@ -18,6 +18,7 @@ from ensemble.core.threads import threads
 Floats = NDArray[np.float32]
 Rows = NDArray[np.intp]
 
+FEWEST = 30  # rows of a side that are compared at all
 MOST_ROWS = 20_000  # more change no verdict
 FOLDS = 5
 TIMES = 50  # that labels are shuffled, to see what chance does

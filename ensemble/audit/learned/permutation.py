@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ensemble.audit.learned.linear_probe import (
     CLEAR,
+    FEWEST,
     MOST_ROWS,
     TIMES,
     Auc,
@@ -23,7 +24,6 @@ from ensemble.store.checks import Check, Evidence, Verdict, not_run
 from ensemble.store.predictions import Predictions
 
 NAME, TITLE = "permutation", "Shuffled-label test: do the labels belong to the photographs?"
-FEWEST = 30
 LEARNED = 1.645  # standard errors over chance from which labels count as learned: shuffled ones do once in twenty
 USUAL = 0.62  # AUC that spectra give at least where labels are right, as a rule
 POWER = 1.28  # standard errors beyond LEARNED that find the usual in nine of ten cases
@@ -50,7 +50,7 @@ def permutation(
     best : Auc or None
         That of the best member out of fold, on the same n rows.
     groups : intp (n,), optional
-        Rows of one number look alike (`duplicates.look_alikes`); default none.
+        Rows of one number look alike (`copies.look_alikes`); default none.
     """
     if len(labels) < FEWEST or min(np.bincount(labels, minlength=2)) < len(np.unique(folds)):
         return not_run(

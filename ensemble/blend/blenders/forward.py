@@ -73,6 +73,12 @@ class Selection:
             self.kept, self.losses = list(kept), losses
         return step
 
+    @property
+    def accuracy(self) -> float:
+        """Accuracy of the decisions that belong to the losses: at one half it is fake."""
+        half = math.log(2)
+        return float(((self.losses < half) | ((self.losses == half) & (self._labels == 1))).mean())
+
     def _held_out(self, fitted_on: Callable[[np.ndarray], Array]) -> Array:
         """Return the losses of rows, each by the logits of a fit on the other folds."""
         losses = np.zeros(len(self._labels))
@@ -102,7 +108,9 @@ class ForwardSelection(LinearBlender):
         selection = Selection(labels, folds)
         self.steps_ = [selection.offer(column) for column in logits.T]
         kept = np.flatnonzero([step.helps for step in self.steps_])
-        if not len(kept):
+        if len(np.unique(folds)) == 1:
+            kept = np.arange(logits.shape[1])  # nothing can be held out
+        elif not len(kept):
             kept = np.array([np.argmax([step.gain for step in self.steps_])])
         fitted = NonNegativeLogistic().fit(logits.T[kept].T, labels, folds)
         self.weights_ = np.zeros(logits.shape[1])

@@ -113,7 +113,10 @@ def _reason(
     if chosen == best == 0:
         return f"{title} is the simplest blender, and none has a better nested accuracy"
     if chosen == best:
-        return f"{title} has the best nested accuracy, and no simpler blender is within one standard error of it"
+        return (
+            f"{title} has the best nested accuracy; each simpler blender is more than one standard error below it, or "
+            "worse than one that is simpler still"
+        )
     return (
         f"{title} is the simplest blender within one standard error of the best: {evaluations[best].title} makes "
         f"{plural(net, 'more correct decision')}, and the two differ on {plural(flips, 'photograph')} "

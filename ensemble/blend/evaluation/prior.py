@@ -55,8 +55,8 @@ class PriorShift:
             return 0.0
         return _log_odds(self.em) - _log_odds(self.training)
 
-    def in_words(self, corrected: bool) -> str:
-        """Describe the shift and its correction in a sentence; empty if there is nothing to report."""
+    def in_words(self, asked: bool) -> str:
+        """Describe the shift, and its correction if that was asked for; empty if there is nothing to say."""
         numbers = f"share of fakes among the test photographs: {self.em:.3f} (EM) and {self.bbse:.3f} (BBSE)"
         training = f"among the training photographs {self.training:.3f}"
         if not self.agree:
@@ -65,9 +65,9 @@ class PriorShift:
                 "corrected"
             )
         if self.shifted:
-            applied = "the test logits are corrected for it" if corrected else "--correct-prior corrects for it"
+            applied = "the test logits are corrected for it" if asked else "--correct-prior corrects for it"
             return f"{numbers}, {training}; {applied}"
-        return f"{numbers}, the same as in training within the error: nothing is corrected" if corrected else ""
+        return f"{numbers}, the same as in training within the error: nothing is corrected" if asked else ""
 
 
 def estimate_prior(nested: Array, labels: Labels, test: Array) -> PriorShift:

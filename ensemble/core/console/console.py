@@ -106,8 +106,15 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             where = brief(str(error.filename2 or error.filename or "the disk"))
             sys.stderr.write(f"{where}: {error.strerror}; {remedy}\n")
             raise SystemExit(2) from None
-        except KeyboardInterrupt:
-            sys.stderr.write("interrupted; finished work is stored, run the same command to continue\n")
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] in ("ensemble", "members"):
+                raise
+            sys.stderr.write(f"this needs {error.name}, which is not installed here\n")
+            raise SystemExit(2) from None
+        except KeyboardInterrupt as error:
+            sys.stderr.write(
+                f"interrupted; {str(error) or 'finished work is stored, run the same command to continue'}\n"
+            )
             raise SystemExit(TERMINATED if terminated else INTERRUPTED) from None
 
     return guarded_command

@@ -27,7 +27,7 @@ _MARKS = {"waiting": "·", "running": "▸", "done": "●", "failed": "✗", "st
 @dataclass
 class _Task:
     member: str
-    cpus: int
+    slots: float  # that it takes up
     expected: float = math.inf
     state: str = "waiting"
     fraction: float = 0.0
@@ -64,7 +64,7 @@ class ProgressBoard:
     Parameters
     ----------
     slots : float
-        CPUs that work at the same time.
+        CPUs that work at the same time; one where tasks run in this process.
     standing : str
         Score of the blend of the finished folds, shown below the table.
     usage : str
@@ -95,9 +95,9 @@ class ProgressBoard:
         if self._live is not None:
             self._live.stop()
 
-    def add(self, title: str, member: str, cpus: int, expected: float = math.inf) -> None:
-        """Add a fold, and the seconds that it is expected to take."""
-        self._tasks[title] = _Task(member, cpus, expected)
+    def add(self, title: str, member: str, slots: float, expected: float = math.inf) -> None:
+        """Add a fold, the slots that it takes up, and the seconds that it is expected to take."""
+        self._tasks[title] = _Task(member, slots, expected)
         self._open.add(title)
 
     def add_stored(self, title: str, member: str) -> None:
@@ -106,7 +106,7 @@ class ProgressBoard:
         self._close(title, "stored")
 
     def expect(self, what: str, seconds: float | None) -> None:
-        """Count work that folds wait for, in seconds of one CPU; None where it is not known."""
+        """Count work that folds wait for, in seconds of one slot; None where it is not known."""
         self._expected[what] = seconds
 
     def remove(self, member: str) -> None:
@@ -172,20 +172,21 @@ class ProgressBoard:
     def seconds_left(self) -> tuple[float, bool]:
         """Return the estimated seconds to the end, and whether every member's speed is known (else a lower bound)."""
         now, longest = time.monotonic(), 0.0
-        work = sum(seconds for seconds in self._expected.values() if seconds is not None)
-        known = None not in self._expected.values()
+        expected = list(self._expected.values())  # the table is drawn by a thread of its own
+        work = sum(seconds for seconds in expected if seconds is not None)
+        known = None not in expected
         for tasks in self._by_member().values():
             to_do = [task for task in tasks if task.is_open]
             typical = _typical(tasks, now)
             left = [task.seconds_left(now, typical or 0.0) for task in to_do]
-            work += sum(seconds * task.cpus for seconds, task in zip(left, to_do, strict=True))
+            work += sum(seconds * task.slots for seconds, task in zip(left, to_do, strict=True))
             longest = max([longest, *left])
             known &= typical is not None or not to_do
         return max(work / self.slots, longest), known
 
     def _by_member(self) -> dict[str, list[_Task]]:
         found: dict[str, list[_Task]] = {}
-        for task in list(self._tasks.values()):  # the table is drawn by a thread of its own
+        for task in list(self._tasks.values()):
             found.setdefault(task.member, []).append(task)
         return found
 

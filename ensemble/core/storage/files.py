@@ -15,8 +15,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from functools import partial
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from ensemble.core.errors import UserError
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -28,7 +31,8 @@ else:
     Location = Path  # typer reads annotations at run time, and a local run need not wait for fsspec
 
 _UNFINISHED = ".unfinished-"
-_OLD = "-old-"
+_NEW, _OLD = "-", "~"
+_TEMPORARY = re.compile(rf"{re.escape(_UNFINISHED)}[0-9a-f]{{32}}([{_NEW}{_OLD}])(.*)", re.DOTALL)
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://")
 
 
@@ -37,7 +41,7 @@ def location(text: str | Path) -> Location:
 
     Raises
     ------
-    ValueError
+    UserError
         No library supports addresses of this kind.
     """
     scheme = _SCHEME.match(str(text))
@@ -45,13 +49,13 @@ def location(text: str | Path) -> Location:
         return Path(text)
     if scheme[1] in ("file", "local"):
         return Path(str(text)[scheme.end() :])
-    from ensemble.core.storage.remote import RemotePath
-
     try:
+        from ensemble.core.storage.remote import RemotePath
+
         # No cache: another driver may have written since. And one request an object: s3fs would first ask for its size.
         return RemotePath(str(text), use_listings_cache=False, max_concurrency=1)
     except (ImportError, ValueError) as error:
-        raise ValueError(f"no library is installed for addresses that begin with {scheme[0]}") from error
+        raise UserError(f"no library is installed for addresses that begin with {scheme[0]}") from error
 
 
 @contextmanager
@@ -63,7 +67,7 @@ def new_file(path: Location) -> Iterator[Path]:
             path.write_bytes((Path(folder) / path.name).read_bytes())
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f"{_UNFINISHED}{uuid.uuid4().hex}-{path.name[-50:]}"  # 255 bytes is the longest name
+    temporary = _temporary(path, _NEW, path.name[-50:])  # 255 bytes is the longest name
     try:
         yield temporary
         os.replace(temporary, path)
@@ -85,12 +89,12 @@ def new_folder(path: Location, *markers: str) -> Iterator[Path]:
 @contextmanager
 def _renamed(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f"{_UNFINISHED}{uuid.uuid4().hex}-{path.name}"
+    temporary = _temporary(path, _NEW, path.name)
     temporary.mkdir()
     try:
         yield temporary
         if path.exists():
-            old = path.parent / f"{_UNFINISHED}{uuid.uuid4().hex}{_OLD}{path.name}"
+            old = _temporary(path, _OLD, path.name)
             path.rename(old)
             temporary.rename(path)
             shutil.rmtree(old)
@@ -155,7 +159,7 @@ def move_folder(old: Location, new: Location, *markers: str) -> None:
 def remove_folder(folder: Location, *markers: str) -> None:
     """Delete a folder; on an object store its marker files first, so that a partial folder is never a complete one."""
     if isinstance(folder, Path):
-        aside = folder.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}-{folder.name}")
+        aside = _temporary(folder, _NEW, folder.name)
         folder.rename(aside)
         shutil.rmtree(aside)
     else:
@@ -166,7 +170,7 @@ def remove_folder(folder: Location, *markers: str) -> None:
 
 def put_back(path: Path) -> None:
     """Restore the old folder if a process was killed between renaming it and renaming the new one."""
-    for old in path.parent.glob(f"{_UNFINISHED}*{_OLD}{path.name}"):
+    for old, _ in _unfinished(path.parent, _OLD, (escape(path.name),)):
         if not path.exists():
             old.rename(path)
 
@@ -219,20 +223,26 @@ def files_below(folder: Location, include: Callable[[str], bool]) -> Iterator[tu
 
 
 def remove_unfinished(folder: Location, *names: str) -> None:
-    """Remove temporary files and folders of killed runs with such names (default: any), at any depth.
+    """Remove temporary files and folders of killed runs with such names (default: any) from a folder.
 
     On an object store there are none: a killed run leaves only a folder without its marker.
     """
     if not isinstance(folder, Path):
         return
-    for old in _unfinished(folder, _OLD, names or ("*",)):
-        put_back(old.with_name(old.name.partition(_OLD)[2]))
-    for left in _unfinished(folder, "-", names or ("*",)):
-        shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+    for old, name in _unfinished(folder, _OLD, names or ("*",)):
+        put_back(old.with_name(name))
+    for mark in (_NEW, _OLD):
+        for left, _ in _unfinished(folder, mark, names or ("*",)):
+            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
 
 
-def _unfinished(folder: Path, mark: str, names: tuple[str, ...]) -> list[Path]:
-    """Find temporary files and folders of such names, sorted; the tree is walked once for all names."""
-    patterns = [f"{_UNFINISHED}*{mark}{name}" for name in names]
-    found = folder.rglob(f"{_UNFINISHED}*")
-    return sorted(path for path in found if any(fnmatchcase(path.name, pattern) for pattern in patterns))
+def _unfinished(folder: Path, mark: str, patterns: tuple[str, ...]) -> list[tuple[Path, str]]:
+    """Find what was to get a name like these, or (`_OLD`) had it: paths in the folder, sorted, with the name."""
+    found = [(path, _TEMPORARY.fullmatch(path.name)) for path in sorted(folder.glob(f"{_UNFINISHED}*"))]
+    marked = [(path, match[2]) for path, match in found if match and match[1] == mark]
+    return [(path, name) for path, name in marked if any(fnmatchcase(name, pattern) for pattern in patterns)]
+
+
+def _temporary(path: Path, mark: str, name: str) -> Path:
+    """Return a path beside another one, that nobody else uses."""
+    return path.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}{mark}{name}")

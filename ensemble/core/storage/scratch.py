@@ -30,8 +30,8 @@ def create_scratch_file(size: int) -> tuple[Path, int]:
     UserError
         The disk has no room for it, or there is no folder for temporary files.
     """
-    _remove_abandoned()
     try:
+        _remove_abandoned()
         path, descriptor = _create_locked()
         try:
             _reserve(descriptor, size)

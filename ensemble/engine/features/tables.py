@@ -56,7 +56,11 @@ class FeatureTables:
                 read(failure(error))
                 return
             self._tables[group], self._reads[group] = table, []
-            self._lines[group] = _ProgressLine(table, self.pipeline.board if self.log_progress else None)
+            self._lines[group] = _ProgressLine(
+                table,
+                self.pipeline.board if self.log_progress else None,
+                self.pipeline.engine.slots_of(request.resources),
+            )
         table = self._tables[group]
         if table.complete and not new:
             read(table)
@@ -154,8 +158,8 @@ _EVERY_SECONDS = 10.0
 class _ProgressLine:
     """Logs how far a feature table is, not too often, and reports to the board how much of it is left."""
 
-    def __init__(self, table: FeatureTable, board: ProgressBoard | None) -> None:
-        self.table, self.board = table, board
+    def __init__(self, table: FeatureTable, board: ProgressBoard | None, slots: float) -> None:
+        self.table, self.board, self.slots = table, board, slots  # the slots that a chunk takes up
         self.readers: list[str] = []
         self.last = self.started = time.time()
         self.cached = table.done
@@ -177,8 +181,7 @@ class _ProgressLine:
         done, total, now = self.table.done, len(self.table.photographs), time.time()
         computed = done - self.cached
         seconds = (now - self.started) / computed * (total - done) if computed else 0.0
-        cpus = self.table.request.resources.num_cpus
-        work = self.table.seconds_per_photograph * (total - done) * cpus if done else None
+        work = self.table.seconds_per_photograph * (total - done) * self.slots if done else None
         self.board.expect(self.table.group, work)
         if done < total and now - self.last < _EVERY_SECONDS:
             return

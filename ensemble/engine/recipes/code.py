@@ -53,20 +53,20 @@ def versions() -> dict[str, str]:
 def recipe_code(recipe: dict[str, Any]) -> str:
     """Identify what a recipe names, at any depth: all code, and the content of files such as weights."""
     code = code_versions(recipe)
-    files = {
-        text: file_sha256(Path(text))
-        for text, key in dict(_texts(recipe)).items()
-        if key not in _CODE and _is_file(text)
-    }
+    texts = {text for text, key in _texts(recipe) if key not in _CODE}
+    files = {text: file_sha256(file) for text in texts if (file := _file(text)) is not None}
     return digest([PROTOCOL, code, files])
 
 
 def code_versions(recipe: dict[str, Any]) -> dict[str, str]:
     """Return the `code_version` of every object that a recipe names, at any depth, by its import path."""
-    return {text: code_version(text) for text, key in dict(_texts(recipe)).items() if key in _CODE}
+    return {text: code_version(text) for text, key in set(_texts(recipe)) if key in _CODE}
 
 
-OTHER_CODE = "the member's code changed during the run, or this node has another version of it; run again"
+OTHER_CODE = (
+    "the member's code, or a file that its config names, changed during the run, or this node has another one or none; "
+    "put the same on every node, and run again"
+)
 
 
 def check_code(recipe: dict[str, Any], code: str) -> None:
@@ -104,11 +104,13 @@ def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
             yield from _texts(item, key)
 
 
-def _is_file(text: str) -> bool:
+def _file(text: str) -> Path | None:
+    """Return the file that a text names; None if it names none."""
     try:
-        return Path(text).is_file()
-    except (OSError, ValueError):  # too long for a name, or with a zero byte: some other text
-        return False
+        path = Path(text).expanduser()
+        return path if path.is_file() else None
+    except (OSError, ValueError, RuntimeError):  # too long for a name, a zero byte, ~nobody: some other text
+        return None
 
 
 def code_version(import_path: str) -> str:

@@ -66,16 +66,15 @@ _TRUSTED = [
 
 def model_files(model: Any) -> tuple[dict[str, bytes], str]:
     """Return a fitted model's files by name, and a note where it cannot be saved: its predictions still count."""
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        try:
+    try:
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
             save_model(model, folder)
-        except Exception as error:  # a member of any package: whatever it raises, its predictions are not to be lost
-            reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-            return {}, f"the model was not saved, so robustness and predictions of new photographs lack it: {reason}"
-        return {
-            path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
-        }, ""
+            files = [path for path in folder.rglob("*") if path.is_file()]
+            return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}, ""
+    except Exception as error:  # of a member of any package, or a full disk: its predictions are not to be lost
+        reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        return {}, f"the model was not saved, so robustness and predictions of new photographs lack it: {reason}"
 
 
 def model_of_files(files: dict[str, bytes], kind: Any) -> Any:
@@ -159,9 +158,9 @@ class _NoTorchInThisThread(MetaPathFinder):
 
 
 def _is_lightgbm(model: Any) -> bool:
-    """Return whether a model is LightGBM's classifier; its module is loaded then."""
+    """Return whether a model is LightGBM's classifier, and no class of its own, which may predict otherwise."""
     lightgbm = sys.modules.get("lightgbm")
-    return lightgbm is not None and isinstance(model, lightgbm.LGBMClassifier)
+    return lightgbm is not None and type(model) is lightgbm.LGBMClassifier
 
 
 def load_model(folder: Location, kind: Any) -> Any:

@@ -119,12 +119,12 @@ class FoldTask(Task):
         training, held_out = np.flatnonzero(folds != self.fold), np.flatnonzero(folds == self.fold)
         with threads(self.resources.num_cpus), printed() as output:
             model = build_model(self.member, self.fold)
-            if hasattr(model, "on_progress"):
-                model.on_progress = _checked(report)
+            twice = self.member.pseudo_labels is not None
+            _set_report(model, (lambda done, text: report(done / 2, text)) if twice else report)
             started = time.time()
             model.fit(_rows(model, table, training), labels[training])
-            if self.member.pseudo_labels is not None:
-                model = self._refitted(model, table, labels, training)
+            if twice:
+                model = self._refitted(model, table, labels, training, report)
             fitted = time.time()
             heldout = _predict(model, table, held_out)
             test = _predict(model, table, np.arange(len(labels), len(table)))
@@ -148,7 +148,9 @@ class FoldTask(Task):
             output=str(output),
         )
 
-    def _refitted(self, model: Any, table: Any, labels: NDArray[np.int64], training: NDArray[np.intp]) -> Any:
+    def _refitted(
+        self, model: Any, table: Any, labels: NDArray[np.int64], training: NDArray[np.intp], report: Report
+    ) -> Any:
         """Return a model that has learned test rows too, with the labels that the fitted one is sure of."""
         settings = self.member.pseudo_labels
         assert settings is not None  # noqa: S101  as the caller knows
@@ -157,10 +159,17 @@ class FoldTask(Task):
         if not len(rows):
             return model
         again = build_model(self.member, self.fold)
+        _set_report(again, lambda done, text: report((1 + done) / 2, text))
         again.fit(
             _rows(again, table, np.concatenate([training, test[rows]])), np.concatenate([labels[training], pseudo])
         )
         return again
+
+
+def _set_report(model: Any, report: Report) -> None:
+    """Let a model that reports its progress do so."""
+    if hasattr(model, "on_progress"):
+        model.on_progress = _checked(report)
 
 
 def pseudo_labelled(

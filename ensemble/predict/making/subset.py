@@ -89,5 +89,5 @@ def blend_of(
         result = compare_blenders(inputs, experiment.blend, log)
     probabilities, sample = to_probabilities(result.test), store.sample()
     checks = guard(sample, probabilities, result.rule.nested, last=None)
-    content = manifest(result, inputs, store, checks, experiment.blend.seed)
+    content = manifest(result, inputs, store, checks, experiment.blend)
     return {**content, "submission_sha256": text_sha256(submission_text(sample, probabilities))}

@@ -86,7 +86,21 @@ def decode(content: bytes) -> Photograph | str:
     if isinstance(facts, str):
         return facts
     pixels = decode_one(stripped.content, Decoding(), _opened)
-    return pixels if isinstance(pixels, str) else Photograph(pixels, **facts)
+    if isinstance(pixels, str):
+        return pixels
+    return _see_through(stripped.content) or Photograph(pixels, **facts)
+
+
+def _see_through(content: bytes) -> str:
+    """Return what is to be said of a picture with a pixel that is not opaque; empty of others."""
+    try:
+        with _opened(content) as image:
+            may_be = image.mode.endswith(("A", "a")) or "transparency" in image.info
+            if may_be and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
+                return "partly transparent: the models would be asked about other pixels than are seen"
+    except Exception:  # what decoders raise on damaged bytes is no closed list
+        return UNREADABLE
+    return ""
 
 
 def _opened(content: bytes) -> Image.Image:
@@ -106,6 +120,8 @@ def _facts(photograph: Bare) -> dict[str, Any] | str:
                 return TOO_MANY_PIECES
             if image.mode == "CMYK":
                 return "CMYK, for printing"
+            if image.format == "TIFF" and image.info.get("compression") in ("jpeg", "tiff_jpeg"):
+                return "a JPEG in a TIFF, of which nothing was tested"
             quality = jpeg_quality(getattr(image, "quantization", None) or {})
             orientation = photograph.orientation or orientation_of(image.info.get("exif", b""))
             return {"format": image.format, "quality": quality, "orientation": orientation}

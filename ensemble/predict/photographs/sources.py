@@ -26,10 +26,20 @@ _PATTERN: Final = set("*?[")
 
 @dataclass(frozen=True)
 class Source:
-    """A photograph that is asked about; `name` is what the answer is called, with bytes that are no text escaped."""
+    """A photograph that is asked about.
+
+    Attributes
+    ----------
+    name : str
+        What the answer is called; bytes that are no text are escaped.
+    path : path
+    size : int or None
+        In bytes, of an object that was listed.
+    """
 
     name: str
     path: Location
+    size: int | None = None
 
     def __post_init__(self) -> None:
         printable = os.fsencode(self.name).decode("utf-8", errors="backslashreplace")
@@ -39,7 +49,7 @@ class Source:
     def signature(self) -> list[Any]:
         """Return what identifies it, and changes with its content, as JSON values."""
         if not isinstance(self.path, Path):
-            return [self.name, str(self.path)]
+            return [self.name, str(self.path), self.size]
         with suppress(OSError, ValueError):  # a path with a NUL is none
             facts = self.path.stat()
             return [self.name, os.fsencode(self.path.absolute()).hex(), facts.st_size, facts.st_mtime_ns]
@@ -77,15 +87,15 @@ def find_sources(places: Sequence[str]) -> list[Source]:
 def _of_place(place: str) -> list[Source]:
     if not place.strip():  # such as a variable of the shell that is not set; as a path it would be the current folder
         return _none("a name is empty")
-    path = _parsed(place)
+    path = location(place)
     try:
         is_folder, is_file = path.is_dir(), path.is_file()
-        if is_folder and isinstance(path, Path):
-            os.scandir(path).close()  # one that may not be read would look empty
+        found = list(_photographs_below(path)) if is_folder else []
     except OSError as error:  # such as a name that is too long
-        return _none(f"{place} cannot be read ({(error.strerror or 'it cannot be opened').lower()})")
+        where, reason = error.filename or place, error.strerror or "it cannot be opened"
+        remedy = "leave it out by a pattern, or change its rights"
+        raise UserError(f"{where} cannot be read ({reason.lower()}); {remedy}") from None
     if is_folder:
-        found = [Source(str(each), each) for each in _photographs_below(path)]
         return found or _none(f"{place} has no photographs")
     if is_file:
         return _listed(path) if path.suffix.lower() in _LISTS else [Source(place, path)]
@@ -102,25 +112,27 @@ def _is_meant(match: str, pattern: str) -> bool:
     return is_picture(match) and not is_junk("/".join(found)) and Path(match).is_file()
 
 
-def _parsed(place: str) -> Location:
-    try:
-        return location(place)
-    except ValueError as error:
-        raise UserError(f"{place} cannot be read ({' '.join(str(error).split())})") from None
+def _photographs_below(folder: Location) -> Iterator[Source]:
+    """Yield the photographs at any depth, sorted by name; junk is none, unless it is in the folder's own name."""
+    if not isinstance(folder, Path):
+        for name, size in folder.files_below().items():
+            if is_picture(name) and not is_junk(name):
+                yield Source(str(folder / name), folder / name, size)
+        return
+    for path in sorted(_files_below(folder), key=str):
+        if is_picture(path.name) and not is_junk(path.relative_to(folder).as_posix()) and path.is_file():
+            yield Source(str(path), path)
 
 
-def _photographs_below(folder: Location) -> Iterator[Location]:
-    files: list[Location] = list(folder.rglob("*"))
-    for path in sorted(files, key=str):
-        if is_picture(path.name) and not is_junk(_inside(folder, path)) and path.is_file():
-            yield path
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Yield the files below a folder; a folder that may not be read is an error, and not an empty one."""
 
+    def refuse(error: OSError) -> None:
+        raise error
 
-def _inside(folder: Location, path: Location) -> str:
-    """Return a path relative to a folder; the name of the current folder is no part of the paths in it."""
-    if isinstance(path, Path) and isinstance(folder, Path):
-        return path.relative_to(folder).as_posix()
-    return str(path).removeprefix(str(folder)).lstrip("/")
+    for top, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not is_junk(name)]
+        yield from (Path(top) / name for name in names)
 
 
 def _listed(table: Location) -> list[Source]:
@@ -130,7 +142,7 @@ def _listed(table: Location) -> list[Source]:
 
 
 def _beside(table: Location, name: str) -> Location:
-    return _parsed(name) if "://" in name else table.parent / name
+    return location(name) if "://" in name else table.parent / name
 
 
 def _text_of(table: Location) -> str:

@@ -99,6 +99,8 @@ def opinions_of_test(material: Material) -> Opinions:
     else:
         submitted = read_submission(material.store.blend_folder / SUBMISSION, sample)
         title, lead = BLEND, np.array([submitted[name] for name in sample.names])
+    known = sample.has_photograph
+    lead, logits = np.where(known, lead, np.nan), np.where(known[:, None], logits, np.float32(np.nan))
     labels = np.full(len(sample.names), UNKNOWN)
     return Opinions("test", list(sample.names), labels, title, lead, material.predictions.members, logits)
 

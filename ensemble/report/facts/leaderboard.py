@@ -57,13 +57,14 @@ def _weights(manifest: dict[str, Any] | None) -> dict[str, float]:
 def _blend_rows(store: OofStore, manifest: dict[str, Any], members: list[dict[str, Any]]) -> list[dict[str, Any]]:
     oof = read_arrays(store.blend_folder / BLEND_OOF, ["pred", "label", "fold"])
     used = [row for row in members if row["member"] in manifest["members"] and row["weight"] != 0]
+    slowness = sum(1 / row["photographs_per_second"] for row in used)  # NaN: not all known
     measured = manifest["measured_on"].partition(",")[0]
     whole = {
         "member": BLEND,
         "measured_on": f"{measured}, choice repeated in each fold" if measured != "OOF" else measured,
         "weight": np.nan,
         "seconds": float(np.nansum([row["seconds"] for row in used])),
-        "photographs_per_second": 1 / sum(1 / row["photographs_per_second"] for row in used),  # NaN: not all known
+        "photographs_per_second": 1 / slowness if used else np.nan,
     } | _scores(oof["pred"], oof["label"], oof["fold"])
     if manifest.get("nested_of_the_chosen") is None or not manifest.get("elected"):
         return [{**whole, "measured_on": measured}]  # of an older version, which stored the chosen blender's alone

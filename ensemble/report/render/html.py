@@ -77,7 +77,6 @@ def _environment() -> Environment:
 def cells_of(table: Table) -> list[list[dict[str, Any]]]:
     """Return rows of cells: `text`, `error`, `sort` (the sort key), `tint` (percent, or None) and `dots` (or None)."""
     tints, scale = _tints(table), _dots_scale(table)
-    rows = table.frame.to_dict("records")
     return [
         [
             {
@@ -89,7 +88,7 @@ def cells_of(table: Table) -> list[list[dict[str, Any]]]:
             }
             for column in table.columns
         ]
-        for place, row in enumerate(rows)
+        for place, row in enumerate(table.frame.to_dict("records"))
     ]
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import singledispatch
 
-import pandas as pd
-
-from ensemble.core.console.markdown import markdown_table, without_html
+from ensemble.core.console.markdown import markdown_rows, without_html
 from ensemble.report.render.blocks import (
     Block,
     Details,
@@ -62,7 +60,7 @@ def _facts(block: Facts, _level: int) -> Iterator[str]:
 def _table(block: Table, _level: int) -> Iterator[str]:
     if len(block.frame):
         yield block.caption
-        yield markdown_table(as_text(block))
+        yield _as_markdown(block)
 
 
 @_block.register
@@ -86,7 +84,7 @@ def _gallery(block: Gallery, level: int) -> Iterator[str]:
     yield f"{'#' * level} {block.title}"
     yield block.caption
     if block.exhibits:
-        yield markdown_table(as_text(block.table))
+        yield _as_markdown(block.table)
 
 
 @_block.register
@@ -97,7 +95,7 @@ def _details(block: Details, level: int) -> Iterator[str]:
         yield from _block(inner, level + 1)
 
 
-def as_text(table: Table) -> pd.DataFrame:
-    """Return a table of texts: titles above, values written out."""
-    rows = table.frame.to_dict("records")
-    return pd.DataFrame({c.title: [format_cell(row, c) for row in rows] for c in table.columns})
+def _as_markdown(table: Table) -> str:
+    """Return a table with titles above and its values written out."""
+    rows = ([format_cell(row, column) for column in table.columns] for row in table.frame.to_dict("records"))
+    return markdown_rows([column.title for column in table.columns], rows)

@@ -35,7 +35,7 @@ def _facts(frame: pd.DataFrame, why: str) -> Facts:
     share = frame.loc[kept, "seconds"].sum() / max(frame["seconds"].sum(), 1e-9)
     return Facts(
         (
-            Fact("Candidates tried", f"{len(frame):,}", f"{kept.sum():,} kept, {failed:,} failed"),
+            Fact("Steps", f"{len(frame):,}", f"{kept.sum():,} kept, {failed:,} failed; cuts of the folds included"),
             Fact("Time", format_duration(last["after"]), f"{share:.0%} of it for those that were kept"),
             Fact("Why it stopped", why or "it was interrupted"),
         )

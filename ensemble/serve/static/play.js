@@ -8,6 +8,7 @@ import { spectrumOf } from "./spectrum.js";
 const byId = (id) => document.getElementById(id);
 const SECTIONS = ["start", "round", "end"];
 const WORDS = [[55, "guessing"], [70, "rather unsure"], [85, "fairly sure"], [95, "sure"], [101, "certain"]];
+const AGAIN = 3000, TRIES = 5; // milliseconds, and how often a picture is asked for
 let game = null, facts = null, rounds = [], begun = 0, asking = false;
 
 /** Call something that may fail, and say so where it is heard. */
@@ -47,14 +48,32 @@ function next() {
   if (rounds.length === game.pictures.length) return end();
   byId("count").textContent = `Picture ${rounds.length + 1} of ${game.pictures.length}`;
   byId("status").textContent = byId("count").textContent;
-  byId("picture").src = `/v1/game/pictures/${game.pictures[rounds.length]}`;
   byId("judge").reset();
   byId("judge").hidden = false;
   byId("truth").hidden = true;
   byId("lesson").open = false;
   howSure();
   show("round", "question");
-  begun = performance.now();
+  showPicture(`/v1/game/pictures/${game.pictures[rounds.length]}`);
+}
+
+/** Show a picture; there is no answer before it is there. */
+function showPicture(address) {
+  const image = byId("picture"), button = byId("judge").querySelector("button");
+  button.disabled = true;
+  image.removeAttribute("src"); // else the one before stays until this one has come
+  image.onload = () => {
+    byId("error").textContent = "";
+    button.disabled = false;
+    begun = performance.now();
+  };
+  let tries = 0;
+  image.onerror = () => {
+    tries += 1;
+    byId("error").textContent = `The picture could not be loaded. ${tries < TRIES ? "It is asked for again …" : "Reload the page to begin again."}`;
+    if (tries < TRIES) setTimeout(() => { if (button.disabled) image.src = `${address}?again=${tries}`; }, AGAIN);
+  };
+  image.src = address;
 }
 
 function howSure() {
@@ -67,7 +86,7 @@ function howSure() {
 async function answer() {
   const picture = game.pictures[rounds.length], seconds = (performance.now() - begun) / 1000;
   const saidFake = document.querySelector("[name=kind]:checked").value === "fake";
-  if (asking) return;
+  if (asking || byId("judge").querySelector("button").disabled) return;
   asking = true;
   const truth = await fetched(`/v1/game/pictures/${picture}/truth`).finally(() => { asking = false; });
   const right = saidFake === truth.fake;
@@ -178,5 +197,5 @@ byId("choose").addEventListener("submit", guarded(begin));
 byId("judge").addEventListener("submit", guarded(answer));
 byId("sure").addEventListener("input", howSure);
 byId("next").addEventListener("click", guarded(next));
-byId("again").addEventListener("click", () => show("start"));
+byId("again").addEventListener("click", () => show("start", "begin"));
 guarded(start)();

@@ -50,6 +50,7 @@ export async function fetched(path, options) {
 }
 
 async function asked(path, files) {
+  if (!/^[\x20-\x7e]*$/.test(key)) throw new NeedsKey("The API key has a character that no key has. Type it again.");
   const form = new FormData();
   for (const file of files) form.append("files", file, file.name || "pasted");
   try {

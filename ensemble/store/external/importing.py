@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ensemble.competition.columns import Split
-from ensemble.config.settings import check_name
+from ensemble.config.settings import check_member_name, check_name
 from ensemble.core.arrays import Array, Labels, Logits
 from ensemble.core.console.text import first_few, plural
 from ensemble.core.errors import InputProblems, UserError
@@ -88,16 +88,16 @@ def remove_import(store: OofStore, name: str) -> None:
         known = ", ".join(store.imported()) or "none"
         trained = "; it was trained here: take it out of the config" if _was_trained_here(store, name) else ""
         raise UserError(f"{name} is not an imported member of {store.root}{trained}; imported: {known}")
+    if _was_trained_here(store, name):
+        raise UserError(f"{store.member_folder(name)} contains folds that were trained here; nothing is removed")
     remove_folder(store.member_folder(name), RECORD, IMPORTED)
 
 
 def _check_name(store: OofStore, name: str) -> None:
     try:
-        check_name(name)
+        check_member_name(check_name(name))
     except ValueError as error:
         raise UserError(str(error)) from None
-    if name.lower() == "blend":
-        raise UserError("no member may be called blend, which is the name of the blend in tables")
     if name.lower() in {member.name.lower() for member in store.experiment().members}:
         raise UserError(f"{name} is a member of the config already; give the imported one another name")
     if name not in store.imported() and _was_trained_here(store, name):

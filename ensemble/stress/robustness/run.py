@@ -74,7 +74,8 @@ def robustness(
     """
     board, make_engine = board or ProgressBoard(), engine_maker(engine_name)
     with only_writer(store.root, ROBUSTNESS), StatusLine(board.console) as status:
-        remove_unfinished(store.root / ROBUSTNESS)
+        for folder in (store.root / ROBUSTNESS, *(store.root / ROBUSTNESS).glob("*/")):
+            remove_unfinished(folder)
         predictions = load_predictions(store, experiment)
         manifest = current_manifest(store, predictions)
         run = _prepare(store, experiment, predictions, manifest, request, status)

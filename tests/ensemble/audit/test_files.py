@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
 from ensemble.audit import run as audits
-from ensemble.audit.files.copies import across, find_pairs, within_train
+from ensemble.audit.files.copies import Pair, across, find_pairs, within_train
 from ensemble.audit.files.formats import formats, formats_of_test
 from ensemble.audit.files.header import facts_of, file_facts
 from ensemble.audit.files.names import names, runs_test
 from ensemble.audit.learned.permutation import best_auc, judge
 from ensemble.audit.run import warnings_of
 from ensemble.competition.dataset import Competition
-from ensemble.config.experiment import FoldSettings
+from ensemble.config.experiment import DataSettings, FoldSettings
 from ensemble.config.reading import load_experiment
 from ensemble.core.errors import UserError
 from ensemble.folds.ledger import FoldLedger
@@ -272,3 +276,90 @@ def command(config: Path, data: Path, oof: Path) -> None:
     result = CliRunner().invoke(app, [str(config), "--data", str(data), "--oof", str(oof), "--engine", "inline"])
     assert result.exit_code == 0, result.output
     assert "alarm  " in result.output
+
+
+def test_the_tables_of_files_name_the_right_class_and_set() -> None:
+    made = draft(1, 60, 20)
+    FAULTS["PNG against JPEG"].plant(made)
+    competition = finish(made)
+    labels = competition.train.labels
+    facts = facts_of(competition.encoded, competition.identities)[:60]
+    by_class, sizes = formats(facts, labels, np.arange(60) % 5).tables
+    assert {("format", "PNG", 0.0, 100.0), ("format", "JPEG", 100.0, 0.0)} <= set(by_class.rows)
+    for row, (called, label) in zip(sizes.rows, (("real", 0), ("fake", 1)), strict=True):
+        assert (row[0], row[2]) == (called, int(np.median(facts["bytes"][labels == label])))
+
+
+def test_the_value_that_only_test_files_have_is_named() -> None:
+    made = draft(1, 60, 20)
+    FAULTS["another JPEG quality in test"].plant(made)
+    competition = finish(made)
+    facts = facts_of(competition.encoded, competition.identities)
+    by_split, differing = formats_of_test(facts[:60], facts[60:]).tables
+    assert ("JPEG quality", 100.0, "60") in differing.rows
+    assert {("JPEG quality", "60", 0.0, 100.0), ("JPEG quality", "90", 100.0, 0.0)} <= set(by_split.rows)
+
+
+def test_a_copy_in_test_is_named_with_its_original() -> None:
+    for mirror, how in ((False, "same file"), (True, "mirrored")):
+        made = draft(2, 60, 20)
+        made.test[7] = np.ascontiguousarray(made.train[30][:, ::-1]) if mirror else made.train[30]
+        competition = finish(made)
+        train = competition.train
+        ledger = FoldLedger.cut(train.names, train.labels, train.names, FoldSettings())
+        pairs = find_pairs(list(competition.contents.values()), competition.decode(), 30)
+        check = across(pairs, ledger, competition.sample.names)
+        assert check.verdict == "look", "one alone may be chance"
+        assert "1 of 20 test photographs (5.0%) are also in train" in check.sentence
+        (row,) = check.tables[0].rows
+        assert row[:4] == ("test0007.jpg", made.names[30], made.labels[30], how)
+
+
+def test_look_alikes_beyond_the_distance_are_pairs_too() -> None:
+    competition = finish(draft(2, 4, 2))
+    contents = list(competition.contents.values())
+    pairs = find_pairs(contents, competition.decode(), 30, 256)
+    assert [(pair.first, pair.second) for pair in pairs] == [(a, b) for a in range(6) for b in range(a + 1, 6)]
+    assert all((pair.how == "alike") == (pair.bits > 30) for pair in pairs)
+    assert any(pair.how == "alike" for pair in pairs)
+    near = [pair for pair in pairs if pair.bits <= 30]
+    assert find_pairs(contents, competition.decode(), 30) == near
+
+
+@pytest.mark.training
+def test_an_audit_after_training_looks_at_the_members_too(
+    trained: OofStore, competition_folder: Path, tmp_path: Path
+) -> None:
+    store = OofStore(Path(shutil.copytree(trained.root, tmp_path / "oof" / "small")))
+    command(store.root / "experiment.yaml", competition_folder, tmp_path / "oof")
+    checks = read_audit(store)
+    assert checks is not None
+    (found,) = (check for check in checks if check.id == "drift")
+    assert found.sentence.startswith("Fewer than 30 photographs"), "not: No member has predicted anything yet"
+
+
+def test_formats_are_audited_where_test_photographs_are_missing(tmp_path: Path) -> None:
+    write_competition(tmp_path / "data")
+    next((tmp_path / "data" / "test").iterdir()).unlink()
+    competition = Competition.open(tmp_path / "data", DataSettings(on_bad_photograph="skip"))
+    subject: Any = SimpleNamespace(competition=competition)
+    inputs = audits._Inputs(subject, None, None, None, True)  # type: ignore[arg-type]
+    assert len(inputs.facts) == len(competition.identities) - 1
+
+
+def test_pairs_are_hashed_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred thousand pairs with two labels took hours."""
+    n = 200
+    rows = range(2 * n)
+    table = pd.DataFrame({"name": [f"{row:03}" for row in rows], "label": [0, 1] * n})
+    table = table.assign(group=[f"{row // 2:03}" for row in rows], fold=[row // 2 % 2 for row in rows])
+    calls, plain = [], Pair.__hash__
+
+    def counted(pair: Pair) -> int:
+        calls.append(pair)
+        return plain(pair)
+
+    monkeypatch.setattr(Pair, "__hash__", counted)
+    check = within_train([Pair(2 * i, 2 * i + 1, "mirrored", 3) for i in range(n)], FoldLedger(table, 2, 0, 30))
+    assert check.verdict == "alarm"
+    assert len(calls) < 10 * n

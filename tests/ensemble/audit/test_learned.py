@@ -18,7 +18,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ensemble.audit.files.copies import LARGEST, Pair, copies, look_alikes
-from ensemble.audit.learned.adversarial import adversarial
+from ensemble.audit.learned.adversarial import COMPARISONS, _Comparison, adversarial
+from ensemble.audit.learned.adversarial import _judge as judge_comparisons
 from ensemble.audit.learned.drift import drift
 from ensemble.audit.learned.linear_probe import (
     ALPHA,
@@ -301,3 +302,51 @@ def test_faults_are_found_in_real_spectra() -> None:
     assert adversarial(train, spectra(test, saved=75), labels, 0).verdict == "alarm"
     other = adversarial(train, spectra(rendered(60, 1, other_generator)), labels, 0)
     assert other.verdict in ("look", "alarm"), other
+
+
+def test_shares_of_fakes_are_those_of_the_right_set() -> None:
+    explained = []
+    for seed in range(5):
+        predictions = answers(seed, share=0.8)
+        check = drift(predictions)
+        for place, row in enumerate(check.tables[0].rows):
+            oof, test = ((each[:, place] >= 0).mean() for each in (predictions.oof_logits, predictions.test_logits))
+            assert row[3:5] == pytest.approx((oof, test), abs=1e-4)
+            assert test > oof + 0.1
+        if found := re.search(r"it predicts (\d+)\.\d% .* and (\d+)\.\d% .* of the training", check.sentence):
+            assert int(found[1]) > int(found[2])
+        if found := re.search(r"A share of (\d+)% fakes in the test set would explain it", check.sentence):
+            explained.append(int(found[1]))
+    assert explained
+    assert all(65 <= share <= 95 for share in explained), explained
+
+
+def test_another_share_of_fakes_alone_is_worth_a_look_only() -> None:
+    whole, alike = Auc(0.7, 0.02, 400, 200), Auc(0.5, 0.03, 200, 100)
+    found = [_Comparison(what, auc) for what, auc in zip(COMPARISONS, (whole, alike, alike), strict=True)]
+    check = judge_comparisons(found, (0.5, 0.8), (400, 200))
+    assert check.verdict == "look"
+    assert "80.0% of 200 test and 50.0% of 400 training photographs" in check.sentence
+    assert judge_comparisons(found, (0.5, 0.5), (400, 200)).verdict == "alarm"
+    apart = [found[0], _Comparison(COMPARISONS[1], Auc(0.9, 0.02, 210, 110)), found[2]]
+    sentence = judge_comparisons(apart, (0.5, 0.5), (400, 200)).sentence
+    assert "those that look fake (110 test, 210 training)" in sentence
+    assert "Among all 200 and 400 it is 0.700" in sentence
+
+
+def test_parts_that_were_not_compared_excuse_nothing() -> None:
+    check = judge_comparisons([_Comparison(COMPARISONS[0], Auc(0.9, 0.03, 400, 31))], (0.5, 0.94), (400, 31))
+    assert check.verdict == "alarm"
+    assert "Neither" not in check.sentence
+
+
+@pytest.mark.parametrize(
+    ("mean", "chance", "spread", "verdict"),
+    [(0.53, 0.02, 0.02, "alarm"), (0.505, 0.02, 0.02, "fine"), (0.53, 0.02, 0.1, "fine"), (0.53, 0.1, 0.02, "fine")],
+)
+def test_a_small_leak_shows_in_the_mean_of_the_shuffled(
+    mean: float, chance: float, spread: float, verdict: str
+) -> None:
+    figures = {"photographs": 900.0, "auc": 0.8, "error": 0.02, "chance_error": chance}
+    figures |= {"anew_mean": mean, "anew_most": 0.6, "anew_spread": spread}
+    assert judge(figures, None).verdict == verdict

@@ -406,8 +406,8 @@ def test_a_blend_of_another_config_is_rebuilt_by_that_config(blended: OofStore, 
 def test_stopped_between_old_and_new_the_old_blend_is_put_back(blended: OofStore, tmp_path: Path) -> None:
     store = OofStore(Path(shutil.copytree(blended.root, tmp_path / "small")))
     before = (store.blend_folder / "submit.csv").read_bytes()
-    store.blend_folder.rename(store.root / ".unfinished-0-old-blend")
-    (store.root / ".unfinished-1-blend").mkdir()
+    store.blend_folder.rename(store.root / f".unfinished-{'0' * 32}~blend")
+    (store.root / f".unfinished-{'1' * 32}-blend").mkdir()
     remove_unfinished(store.root, "blend")
     assert (store.blend_folder / "submit.csv").read_bytes() == before
     assert not list(store.root.glob(".unfinished-*"))
@@ -422,7 +422,7 @@ def test_interrupted_between_old_and_new_the_old_blend_stays(
     rename = Path.rename
 
     def interrupted(self: Path, target: Path) -> Path:
-        if Path(target) == store.blend_folder and "-old-" not in self.name:
+        if Path(target) == store.blend_folder and "~blend" not in self.name:
             raise KeyboardInterrupt
         return rename(self, target)
 

@@ -77,3 +77,13 @@ def test_a_blend_at_work_or_a_fault_never_stops_the_training(
     live._took = 0.0
     live.fold_stored()
     assert "no member has a finished fold" in capsys.readouterr().out
+
+
+def test_a_refresh_that_failed_is_made_up_for(store: OofStore) -> None:
+    shutil.rmtree(store.blend_folder, ignore_errors=True)
+    live = LiveBlend(store, store.experiment(), ProgressBoard())
+    with only_writer(store.root, "blend"):
+        live.fold_stored()
+    assert not (store.blend_folder / "blend.json").exists()
+    live.refresh()
+    assert (store.blend_folder / "blend.json").exists()

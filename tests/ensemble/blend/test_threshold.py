@@ -11,17 +11,21 @@ from scipy.optimize import minimize
 from ensemble.blend.blenders.rows import targets
 from ensemble.blend.compare import _prior
 from ensemble.blend.evaluation.nested import Problem, evaluate
-from ensemble.blend.evaluation.prior import estimate_prior
+from ensemble.blend.evaluation.prior import PriorShift, estimate_prior
 from ensemble.blend.evaluation.threshold import (
     CALIBRATION,
     Decision,
+    Rule,
+    _elect,
     as_it_is,
+    decision_of,
     fit_plateau,
     fit_temperature,
     fit_temperature_and_bias,
     place_decision,
     plateau,
 )
+from ensemble.core.metrics.paired import compare_counts
 from ensemble.core.metrics.scores import to_probabilities
 from tests.ensemble.blend.test_blenders import blender_of
 from tests.ensemble.blend.worlds import folds_of
@@ -153,12 +157,12 @@ def test_both_estimates_find_the_share_of_fakes(share: float) -> None:
     assert prior.em == pytest.approx(share, abs=0.02)
     assert prior.bbse == pytest.approx(share, abs=0.02)
     assert prior.shifted == (share != 0.5)
-    assert bool(prior.in_words(corrected=False)) == (share != 0.5)
+    assert bool(prior.in_words(asked=False)) == (share != 0.5)
     decided = ((test + prior.correction >= 0) == fake).mean()
     assert decided >= ((test >= 0) == fake).mean() - 0.001
     if share != 0.5:
-        assert "--correct-prior" in prior.in_words(corrected=False)
-        assert "corrected for it" in prior.in_words(corrected=True)
+        assert "--correct-prior" in prior.in_words(asked=False)
+        assert "corrected for it" in prior.in_words(asked=True)
         assert decided > ((test >= 0) == fake).mean()
 
 
@@ -168,7 +172,7 @@ def test_what_is_no_change_of_the_share_is_said_to_be_none() -> None:
     test = np.where(np.arange(20_000) % 2, 0.3, -4.0) + np.random.default_rng(3).normal(scale=0.1, size=20_000)
     prior = estimate_prior(oof, labels, test)
     assert not prior.agree
-    assert "disagree" in prior.in_words(corrected=False)
+    assert "disagree" in prior.in_words(asked=False)
     assert prior.correction == 0, "asked for or not"
 
 
@@ -189,16 +193,86 @@ def test_a_decision_keeps_probabilities_in_order() -> None:
 def test_three_test_rows_that_are_all_called_fake_are_no_shift() -> None:
     oof, labels = calibrated(2000)
     prior = estimate_prior(oof, labels, np.array([3.0, 4.0, 5.0]))
-    assert (prior.shifted, prior.correction, prior.in_words(corrected=False)) == (False, 0.0, "")
+    assert (prior.shifted, prior.correction, prior.in_words(asked=False)) == (False, 0.0, "")
 
 
-def test_the_correction_is_in_the_units_of_the_rule() -> None:
+def test_the_correction_is_of_calibrated_logits_and_in_the_units_of_the_rule() -> None:
     (oof, labels), (test, _) = calibrated(20_000, 1), calibrated(20_000, 2, 0.2)
     test = test - np.log(0.2 / 0.8)  # the share has changed, which the scores do not know
     here = Problem(np.asfortranarray(oof.astype(np.float32)[:, None]), 1, labels, folds_of(20_000))
     unchanged = as_it_is(evaluate(blender_of("mean", 1), here), here)
-    calibration = replace(unchanged, title=CALIBRATION)
-    hot = replace(unchanged, decision=Decision(2.0, 0.0))
-    prior, added = _prior(test, hot, [calibration], here)
-    assert prior.correction != 0
-    assert added == pytest.approx(prior.correction / 2)
+    hot = replace(unchanged, nested=unchanged.nested + 3)
+    calibration = replace(unchanged, title=CALIBRATION, decision=Decision(2.0, 3.0))
+    prior, added = _prior(2 * test + 3, hot, [calibration], here)
+    assert prior.em == pytest.approx(0.2, abs=0.02)
+    assert prior.bbse == pytest.approx(0.2, abs=0.03)
+    assert added == pytest.approx(2 * prior.correction)
+    assert added < -2
+    hot = replace(hot, decision=Decision(4.0, 0.0))
+    assert _prior(2 * test + 3, hot, [calibration], here)[1] == pytest.approx(prior.correction / 2)
+
+
+def test_a_shift_is_measured_from_the_share_of_training() -> None:
+    oof, labels = calibrated(20_000, 1, share=0.2)
+    rng = np.random.default_rng(2)
+    test = np.where(rng.random(20_000) < 0.5, 2.0, -2.0) + 2 * rng.normal(size=20_000) + np.log(0.2 / 0.8)
+    prior = estimate_prior(oof, labels, test)
+    assert prior.training == pytest.approx(0.2, abs=0.02)
+    assert prior.em == pytest.approx(0.5, abs=0.02)
+    assert prior.bbse == pytest.approx(0.5, abs=0.04)
+    assert prior.correction == pytest.approx(np.log(4), abs=0.15)
+
+
+def test_the_error_of_the_share_and_its_limits() -> None:
+    labels = np.repeat([1, 0], [20, 1000])
+    nested = np.concatenate([np.repeat([1.0, -1.0], [16, 4]), np.repeat([1.0, -1.0], [100, 900])])
+    prior = estimate_prior(nested, labels, np.repeat([1.0, -1.0], [7300, 2700]))
+    assert prior.bbse == pytest.approx(0.9)
+    assert prior.error == pytest.approx(0.12066, rel=1e-3), "nearly all of it from the twenty fakes"
+    assert PriorShift(0.5, 0.455, 0.475, 0.01).correction == 0, "only one of the two is far"
+    assert PriorShift(0.5, 0.30, 0.25, 0.03).correction == pytest.approx(-0.8473, abs=1e-4)
+
+
+def test_who_asks_for_a_correction_reads_that_there_was_none() -> None:
+    same = PriorShift(0.5, 0.5, 0.51, 0.01)
+    assert same.in_words(asked=True).endswith("nothing is corrected")
+    assert same.in_words(asked=False) == ""
+
+
+def test_a_fold_does_not_elect_its_own_rule() -> None:
+    labels, folds = np.arange(300) % 2, folds_of(300)
+    logits = np.where(labels == 1, 3.0, -3.0)
+    for fold, wrong in enumerate([6, 1, 1, 1, 1]):  # four gains are not proven, nine are
+        logits[np.flatnonzero((folds == fold) & (labels == 0))[:wrong]] = 1.0
+    here = Problem(np.asfortranarray(logits.astype(np.float32)[:, None]), 1, labels, folds)
+    rule, _ = place_decision(evaluate(blender_of("mean", 1), here), here)
+    assert rule.title in (CALIBRATION, "plateau")
+    assert rule.elected[0] in ("as it is", "temperature")
+    assert ((rule.nested >= 0) == (labels == 1)).sum() == 294
+
+
+def test_rules_are_fitted_on_the_logits_of_the_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    logits, labels = calibrated(2000)
+    here = Problem(np.asfortranarray(logits.astype(np.float32)[:, None]), 1, labels, folds_of(2000))
+    whole = evaluate(blender_of("single_best", 1), here).whole
+    plain = decision_of(whole, "temperature", here).temperature
+    monkeypatch.setattr(type(whole.blender), "logits_of_fit", lambda self, x, _y, _f: 4 * self.decision_function(x))
+    assert decision_of(whole, "temperature", here).temperature == pytest.approx(4 * plain, rel=1e-3)
+
+
+def test_of_proven_shifts_the_one_that_gains_most_and_a_temperature_beyond_two_errors() -> None:
+    def rule(gained: int, gain: float = 0.0) -> Rule:
+        return Rule("", Decision(), np.zeros(1), compare_counts(gained, 0, 1000), gain, 0.01)
+
+    assert _elect([rule(0), rule(0, 1.0), rule(30), rule(40)]) == 3
+    assert _elect([rule(0), rule(0, 1.0), rule(40), rule(30)]) == 2
+    assert _elect([rule(0), rule(0, 0.021), rule(0), rule(0)]) == 1
+    assert _elect([rule(0), rule(0, 0.019), rule(0), rule(0)]) == 0
+
+
+def test_the_plateau_begins_half_way_and_its_temperature_is_that_of_shifted_logits() -> None:
+    logits, labels = np.array([-3.0, -3.0, 3.0, 3.0]), np.array([0, 0, 1, 1])
+    assert plateau(logits, labels) == (0.0, 3.0)
+    assert fit_plateau(logits, labels).shift == 0
+    logits, labels = calibrated(4000)
+    assert fit_plateau(logits + 3, labels).temperature == pytest.approx(1, abs=0.2)

@@ -5,7 +5,7 @@ import pytest
 
 from ensemble.blend.blenders.greedy import GreedySelection
 from ensemble.blend.evaluation.nested import Problem
-from ensemble.blend.evaluation.outlook import Outlook, _one_more, outlook
+from ensemble.blend.evaluation.outlook import Outlook, _held_out_path, _one_more, _prefixes, outlook
 from ensemble.blend.evaluation.worth import worth
 from ensemble.blend.inputs import select_members
 from tests.ensemble.blend.worlds import folds_of, problem, world
@@ -158,3 +158,26 @@ def test_one_more_member_is_the_next_step_of_the_curve() -> None:
     errors = 0.1 + 0.3 / np.arange(1, 6)
     assert _one_more(errors) == pytest.approx(0.3 / 5 - 0.3 / 6)
     assert _one_more(np.full(4, 0.2)) == pytest.approx(0)
+
+
+def test_the_path_is_held_out_and_reads_members_only() -> None:
+    here, right = problem(300, [0.0] * 20), 0
+    for rows in here.held_out:
+        others = np.setdiff1d(np.arange(300), rows)
+        pick = GreedySelection().fit(here.logits[others], here.labels[others], here.folds[others]).picks_[0]
+        right += int(((here.logits[rows, pick] >= 0) == (here.labels[rows] == 1)).sum())
+    path = _held_out_path(here, 25)
+    assert path[0] == pytest.approx(right / 300)
+    leak = np.asfortranarray(np.column_stack([here.logits, here.labels - 0.5]).astype(np.float32))
+    np.testing.assert_array_equal(_held_out_path(Problem(leak, 20, here.labels, here.folds), 25), path)
+    assert _prefixes([2, 2, 0, 2, 1], 4) == [[2, 2], [2, 2, 0, 2], [2, 2, 0, 2, 1], [2, 2, 0, 2, 1]]
+
+
+def test_the_advice_goes_by_the_larger_gain() -> None:
+    lines = Outlook(np.array([0.9]), 0.001, 0.02, 0.01).lines()
+    assert lines[0] == "another kind of member: +0.0010 expected, from the path of greedy selection"
+    assert lines[1].startswith("another seed: +0.0200")
+    assert lines[2] == "more than one standard error of the accuracy (0.0100): worth a try"
+    assert Outlook(np.array([0.9]), 0.01, None, 0.01).lines()[-1].startswith("no more than one")
+    two = told(problem(4000, [0.5] * 2))
+    assert two.standard_error == pytest.approx(np.sqrt(two.path[-1] * (1 - two.path[-1]) / 4000))

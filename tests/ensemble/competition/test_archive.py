@@ -222,3 +222,19 @@ def test_an_unreadable_file_is_no_damaged_one(tmp_path: Path) -> None:
 
     with pytest.raises(UserError, match=r"a\.zip cannot be read: Permission denied"):
         read_archive(Unreadable(), "a.zip")
+
+
+@pytest.mark.parametrize("order", [("a.jpg", "b.jpg"), ("b.jpg", "a.jpg")])
+def test_links_to_links_are_resolved(order: tuple[str, str]) -> None:
+    targets = {"a.jpg": "b.jpg", "b.jpg": "c.jpg"}
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name in order:
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = tarfile.SYMTYPE, targets[name]
+            tar.addfile(link)
+        file = tarfile.TarInfo("c.jpg")
+        file.size = 1
+        tar.addfile(file, io.BytesIO(b"x"))
+    buffer.seek(0)
+    assert read_archive(buffer, "x.tar").files == dict.fromkeys(["a.jpg", "b.jpg", "c.jpg"], b"x")

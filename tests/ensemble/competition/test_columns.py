@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 
 from ensemble.competition.columns import Split, find_labels, find_names, find_prediction
+from ensemble.competition.rows import read_train
 from ensemble.competition.tables import Table, read_table
+from ensemble.config.experiment import DataSettings
 from ensemble.core.errors import UserError
 
 NAMES = [f"{number}.jpg" for number in (3, 1, 0, 2, 4, 5)]
@@ -169,3 +171,18 @@ def test_predictions_never_replace_values_of_their_own() -> None:
         find_prediction(table_of(id=BARE, filename=NAMES), "filename", None)
     with pytest.raises(UserError, match="the column of the names"):
         find_prediction(table_of(filename=NAMES), "filename", "filename")
+
+
+def test_groups_go_with_their_photographs_and_are_no_labels() -> None:
+    names = ["a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg"]
+    text = "name,target,who\nc.jpg,1,1\na.jpg,0,0\nb.jpg,0,1\nd.jpg,1,0\ne.jpg,1,\n"
+    problems: dict[str, list[str]] = {}
+    table = read_table(text.encode(), "train.csv", names)
+    train, reading = read_train(table, Split(names), DataSettings(group_column="who"), problems, [])
+    assert problems == {}
+    assert reading.labels == "target"
+    assert train.names == names
+    assert train.labels.tolist() == [0, 0, 1, 1, 1]
+    assert train.groups == ["0", "1", "1", "0", None]
+    left = train.without({1})
+    assert (left.names, left.groups) == (["a.jpg", "c.jpg", "d.jpg", "e.jpg"], ["0", "1", "0", None])

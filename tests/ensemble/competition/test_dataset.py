@@ -276,3 +276,45 @@ def test_another_label_or_pixel_is_another_competition(tmp_path: Path, folder: P
     hashes.add(Competition.open(folder).sha256)
     hashes.add(Competition.open(write_competition(tmp_path / "other", first=500)).sha256)
     assert len(hashes) == 4
+
+
+def test_skipping_never_skips_a_row_that_could_mean_two_photographs(folder: Path) -> None:
+    rows = [[name.removesuffix(".png"), label] for name, label in read_rows(folder / "train.csv")[1:]]
+    write_rows(folder / "train.csv", ["name", "target"], rows)
+    Image.fromarray(photograph(9, False)).save(folder / "train" / "00004.jpg")
+    assert list(problems(folder, SKIP)) == ["row with several photographs"]
+
+
+def test_the_column_of_names_may_be_named_in_both_tables_or_in_one(folder: Path) -> None:
+    names = [name for name, _ in read_rows(folder / "train.csv")[1:]]
+    rows = [[name, names[-1 - row], row % 2] for row, name in enumerate(names)]
+    write_rows(folder / "train.csv", ["photo", "of", "target"], rows)
+    settings = DataSettings(name_column="photo", prediction_column="pred")
+    with pytest.raises(UserError, match=r"data\.name_column"):
+        Competition.open(folder)
+    found = Competition.open(folder, settings)
+    assert (found.train.names, found.sample.name_column) == (names, "name")
+    asked = names[:12]
+    rows = [[name, asked[-1 - row], 0] for row, name in enumerate(asked)]
+    write_rows(folder / "submit.csv", ["photo", "of", "pred"], rows)
+    found = Competition.open(folder, settings)
+    assert (found.sample.name_column, found.sample.files) == ("photo", asked)
+
+
+@pytest.mark.parametrize("title", ["is_real", "real", "prob_real", "not_fake"])
+def test_a_sample_that_asks_for_the_probability_of_real_is_refused(folder: Path, title: str) -> None:
+    _, *rows = read_rows(folder / "submit.csv")
+    write_rows(folder / "submit.csv", ["name", title], rows)
+    with pytest.raises(UserError, match=r"data\.prediction_column"):
+        Competition.open(folder)
+    assert Competition.open(folder, DataSettings(prediction_column=title)).sample.prediction_column == title
+
+
+def test_a_column_in_which_0_is_fake_is_not_filled_with_the_probability_of_fake(folder: Path) -> None:
+    _, *rows = read_rows(folder / "train.csv")
+    write_rows(folder / "train.csv", ["name", "target"], rows)
+    _, *asked = read_rows(folder / "submit.csv")
+    write_rows(folder / "submit.csv", ["name", "target"], asked)
+    assert Competition.open(folder).sample.prediction_column == "target", "1 is fake"
+    with pytest.raises(UserError, match="in which 0 is fake"):
+        Competition.open(folder, DataSettings(fake_label=0))

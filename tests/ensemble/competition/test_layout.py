@@ -215,3 +215,22 @@ def test_a_file_that_is_no_archive(folder: Path) -> None:
     (folder / "page.tar.gz").write_bytes(b"<!DOCTYPE html>")
     assert "HTML page" in refusal(folder / "page.tar.gz")
     assert "does not exist" in refusal(folder / "nowhere")
+
+
+def test_the_usual_table_beside_the_photographs_is_the_one(folder: Path) -> None:
+    expected = Competition.open(folder).sha256
+    title, *rows = read_rows(folder / "train.csv")
+    opposite = [[name, 1 - int(label)] for name, label in rows]
+    (folder / "old").mkdir()
+    write_rows(folder / "old" / "train.csv", title, opposite)
+    assert Competition.open(folder).sha256 == expected, "not a table elsewhere"
+    write_rows(folder / "labels.csv", title, opposite)
+    assert Competition.open(folder).sha256 == expected, "nor one of a less usual name"
+
+
+@pytest.mark.parametrize(("where", "synthetic"), [("", True), ("train", True), ("models", False)])
+def test_the_mark_of_the_demo_counts_beside_its_photographs(folder: Path, where: str, synthetic: bool) -> None:
+    assert not Competition.open(folder).synthetic
+    (folder / where).mkdir(exist_ok=True)
+    (folder / where / "SYNTHETIC.txt").write_text("synthetic")
+    assert Competition.open(folder).synthetic == synthetic

@@ -101,3 +101,10 @@ def test_a_first_line_with_a_file_name_is_no_header() -> None:
     names = ["real/1.jpg", "fake/1.jpg", "real/2.jpg"]
     assert not read_table(b"real/1.jpg,0\nfake/1.jpg,1\nreal/2.jpg,0\n", "train.csv", names).header
     assert not read_table(b"lost.jpg,0\nreal/1.jpg,0\n", "train.csv", names).header
+
+
+def test_names_with_blanks_alone() -> None:
+    names = ["Person 01.jpg", "Person 02.jpg", "Person 03.jpg"]
+    table = read_table("\n".join(["File name", *names]).encode(), "submit.csv", names)
+    assert table.titles == ["File name"]
+    assert list(table.columns["File name"]) == names

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from ray.cluster_utils import Cluster
 
 from ensemble.config.members import MemberSettings, Resources
+from ensemble.core.console.progress import ProgressBoard
+from ensemble.engine import inline, ray_engine
 from ensemble.engine.inline import InlineEngine
 from ensemble.engine.resources import format_resources, requested, subtract, total
 from ensemble.engine.retries import DEATHS, LOSSES, Attempt
+from ensemble.engine.tasks.base import Report, Shared, Task
 from ensemble.engine.tasks.fold import FoldTask
 from ensemble.store.oof import OofStore
 from tests.competitions import LINEAR, write_config
@@ -129,3 +138,64 @@ def test_a_worker_that_used_a_gpu_ends_and_others_stay(grown: Grown) -> None:
     processes = {name: [e["place"] for e in grown[2] if e["task"].startswith(name)] for name in ("waits/", "reads/")}
     assert len(set(processes["waits/"])) == 3
     assert len(set(processes["reads/"])) < 3
+
+
+@dataclass(frozen=True)
+class Small(Task):
+    """A task that does what it is made of."""
+
+    title = group = "small"
+    resources = Resources()
+    what: Callable[[], Any]
+
+    def run(self, inputs: list[Any], report: Report) -> Any:
+        return self.what()
+
+
+@dataclass(frozen=True)
+class Gone(Small):
+    """A task whose files are gone when they are to be read."""
+
+    def pick(self, shared: Shared) -> list[Any]:
+        raise FileNotFoundError(2, "No such file", "model.skops")
+
+
+def test_what_a_task_cannot_pick_is_its_own_failure() -> None:
+    engine = InlineEngine()
+    engine.submit(Gone(int))
+    assert engine.wait(ProgressBoard())[0].failure is not None
+
+
+def test_attempts_at_one_task_have_names_of_their_own() -> None:
+    assert attempt().name != attempt().name
+
+
+def test_a_worker_stays_in_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A member may leave it; paths of the worker's next task are relative to it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        ray_engine.ray, "get_runtime_context", lambda: SimpleNamespace(get_node_id=lambda: "n", gcs_address="")
+    )
+    reports = SimpleNamespace(post=SimpleNamespace(remote=lambda *_: None))
+    ray_engine._run("t#0", reports, Small(lambda: os.chdir("/")))
+    assert Path.cwd() == tmp_path
+
+
+def sleep_twice() -> None:
+    with suppress(BaseException):
+        time.sleep(5)
+    time.sleep(4)
+
+
+def test_a_limit_that_was_passed_over_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inline, "_AGAIN", 0.3)
+    begun = time.monotonic()
+    with pytest.raises(inline.TimeLimit), inline.time_limit(0.2):
+        sleep_twice()
+    assert time.monotonic() - begun < 2
+
+
+@pytest.mark.parametrize("name", ["CPU", "GPU", "memory"])
+def test_resources_that_have_a_setting_are_none_of_the_owners(name: str) -> None:
+    with pytest.raises(ValidationError, match=r"set (num_|memory_gib)"):
+        Resources(custom={name: 1})

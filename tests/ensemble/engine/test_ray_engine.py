@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import builtins
 import io
+import os
 import socket
 import time
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import numpy as np
 import pytest
+from ray.cluster_utils import Cluster
 from ray.experimental import tqdm_ray
 
+from ensemble.config.members import Resources
 from ensemble.config.reading import load_experiment
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.errors import UserError
 from ensemble.core.storage.array_file import ArrayFile
 from ensemble.engine import ray_connection
 from ensemble.engine.ray_arrays import BlocksOfArray
 from ensemble.engine.ray_engine import RayEngine
+from ensemble.engine.tasks.base import Report, Task
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from ensemble.train import train
@@ -175,3 +182,42 @@ def test_a_cluster_that_is_not_there_is_a_sentence(
     experiment = load_experiment(write_config(tmp_path / "c.yaml", LINEAR))
     with pytest.raises(UserError, match="RAY_ADDRESS"):
         train(experiment, list(experiment.members), competition_folder, OofStore(tmp_path / "oof" / "small"), "ray")
+
+
+@dataclass(frozen=True)
+class Sees(Task):
+    """A task that returns the GPUs that it sees."""
+
+    called: str
+    needs: Resources
+    group = "sees"
+
+    @property
+    def title(self) -> str:
+        return self.called
+
+    @property
+    def resources(self) -> Resources:
+        return self.needs
+
+    def run(self, inputs: list[Any], report: Report) -> str | None:
+        return os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
+@pytest.mark.process
+def test_who_requests_no_gpu_sees_none() -> None:
+    """On a node that says it has one."""
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "num_gpus": 1})
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("RAY_ADDRESS", cluster.address)
+            with RayEngine() as engine:
+                engine.submit(Sees("without", Resources()))
+                engine.submit(Sees("with", Resources(num_gpus=1)))
+                seen: dict[str, Any] = {}
+                until = time.monotonic() + 90
+                while len(seen) < 2 and time.monotonic() < until:
+                    seen |= {outcome.task.title: outcome.value for outcome in engine.wait(ProgressBoard())}
+    finally:
+        cluster.shutdown()
+    assert seen == {"without": "", "with": "0"}

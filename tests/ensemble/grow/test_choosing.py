@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import time
 from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
+import pytest
+
+from ensemble.blend.blenders.forward import Selection
 from ensemble.config.members import MemberSettings
 from ensemble.engine.inline import InlineEngine
+from ensemble.engine.tasks.failures import Cancelled, Failure
+from ensemble.grow import choosing
 from ensemble.grow.choosing import Chooser, expected_gain, gain_per_second
-from ensemble.store.grown import GrowthStep
+from ensemble.grow.growing import Growing
+from ensemble.store.grown import Growth, GrowthStep
 from ensemble.training.budget import Budget
 
 
 def member(name: str, value: float = 1.0, model: str = "x.A") -> MemberSettings:
     return MemberSettings.model_validate({"name": name, "value": value, "model": {"use": model}})
+
+
+def chooser_of(names: str, record: Any = lambda *_: None) -> Chooser:
+    store, ledger = SimpleNamespace(record=record), SimpleNamespace(n_folds=2)
+    context: Any = SimpleNamespace(engine=InlineEngine(), ledger=ledger, store=store)
+    return Chooser(context, list(names), Budget(1_000, time.monotonic()), 100)
 
 
 def step(outcome: str) -> GrowthStep:
@@ -55,3 +69,78 @@ def test_small_differences_of_measured_times_decide_nothing() -> None:
     assert gain_per_second(1, 100) == gain_per_second(1, 106)
     assert gain_per_second(1, 100) > gain_per_second(1, 200)
     assert gain_per_second(1, 0.0) == gain_per_second(1, 1.0)
+
+
+def test_a_pilot_that_was_cut_short_is_not_run_before_every_candidate(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def pilots(_context: Any, members: list[MemberSettings], *_: Any) -> dict[str, Failure]:
+        tried.extend(member.name for member in members)
+        return {member.name: Cancelled("it would take too long", "") for member in members}
+
+    monkeypatch.setattr(choosing, "run_pilots", pilots)
+    chooser = chooser_of("s")
+    for _ in range(2):
+        assert chooser.next([member("s")], []) == (None, [])
+    assert tried == ["s"]
+
+
+def test_the_most_promising_are_measured_first_and_those_that_fail_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def pilots(_context: Any, members: list[MemberSettings], *_: Any) -> dict[str, Failure]:
+        asked.append([member.name for member in members])
+        return {member.name: (Failure if member.name == "d" else Cancelled)("no", "") for member in members}
+
+    monkeypatch.setattr(choosing, "run_pilots", pilots)
+    members = [member(name, value) for value, name in enumerate("abcde", 1)]
+    found, broken = chooser_of("abcde").next(members, [])
+    assert asked == [["e", "d", "c"], ["b", "a"]]
+    assert (found, [member.name for member in broken]) == (None, ["d"])
+
+
+def test_features_count_until_one_candidate_has_read_them_and_what_was_measured_counts_most() -> None:
+    took = [10.0]
+
+    def record(*_: object) -> SimpleNamespace:
+        return SimpleNamespace(started=100.0, finished=100.0 + took[0], seconds_features_per_photograph=0.5)
+
+    a, b = (
+        MemberSettings.model_validate({"name": name, "features": {"use": features}, "model": {"use": "x.A"}})
+        for name, features in (("a", "x.F"), ("b", "x.G"))
+    )
+    chooser = chooser_of("ab", record)
+    assert chooser.seconds(a, []) == chooser.seconds(a, [(b, step("kept"))]) == 20 + 50
+    again = a.model_copy(update={"name": "c"})
+    assert chooser.seconds(a, [(b, step("kept")), (again, step("dropped"))]) == 20
+    assert chooser.seconds_of_folds([a, a, b, b]) == 40
+    took[0] = 30.0
+    chooser.measured(a)
+    assert chooser.seconds_of_folds([a, a, b, b]) == 80
+
+
+def test_half_is_fake_in_the_accuracy_of_a_step() -> None:
+    run: Any = SimpleNamespace(_selection=Selection(np.arange(40) % 2, np.arange(40) // 10), growth=Growth())
+    assert Growing._add(run, "a", None, 0.0, 0.0, 0.0).accuracy == 0.5
+
+
+def test_members_of_the_config_come_first_and_five_dropped_in_a_row_end_it() -> None:
+    def reason(outcomes: list[str], own: tuple[str, ...] = (), resumed: int = 0) -> str:
+        run: Any = SimpleNamespace(
+            _open=[member("left")],
+            _own=set(own),
+            _resumed=resumed,
+            growth=Growth([step(outcome) for outcome in outcomes]),
+            _context=SimpleNamespace(engine=SimpleNamespace(time_is_up=False)),
+        )
+        return Growing._reason_to_end(run)
+
+    five = ["dropped"] * 5
+    assert reason(["kept", *five]) == "5 candidates in a row did not help"
+    assert reason(five[1:]) == reason([*five[1:], "kept", "dropped"]) == ""
+    assert reason(five, own=("left",)) == reason(five, resumed=1) == ""
+    own, other = member("own", 0.01), member("other", 100)
+    run: Any = SimpleNamespace(
+        _open=[other, own], _own={"own"}, _next_of=lambda members: members[0] if members else None
+    )
+    assert Growing._next(run) is own

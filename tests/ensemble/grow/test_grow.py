@@ -13,12 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ensemble.blend.blenders.forward import ForwardSelection
+from ensemble.blend.blenders.forward import ForwardSelection, Step
+from ensemble.core.storage.lock import only_writer
+from ensemble.grow import growing
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from ensemble.store.repeats import store_of_cut
 from tests.commands import Result, run_here, run_process
 from tests.competitions import BOOSTED, FEATURES, LINEAR, read_rows, write_competition, write_config
+from tests.records import change_record
 
 pytestmark = pytest.mark.training
 NOISE = f"""
@@ -63,7 +66,7 @@ class Slow:
 
 
 class Broken:
-    """A classifier whose fit fails on the rows of a fold, though not on the few of a pilot."""
+    """A classifier whose fit fails on the sixty rows of a pilot, and on those of a fold."""
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         return {}
@@ -78,6 +81,15 @@ class Broken:
 
     def predict_proba(self, X: Any) -> Any:
         return np.full((len(X), 2), 0.5)
+
+
+class BrokenOnFolds(Broken):
+    """A classifier whose fit fails on the rows of a fold, though not on those of a pilot."""
+
+    def fit(self, X: Any, y: Any) -> Broken:
+        if len(y) > 60:
+            raise ValueError("it cannot learn from so many")
+        return self
 
 
 @pytest.fixture
@@ -248,3 +260,60 @@ def test_it_grows_on_ray(folder: Path) -> None:
     outcomes = {step["member"]: step["outcome"] for step in growth_of(folder)["steps"]}
     assert outcomes["linear"] == "kept"
     assert {"boosted", "noise1", "noise2"} <= outcomes.keys()
+
+
+def test_cuts_that_are_stored_cost_nothing_in_a_later_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growing, "_MOST_CUTS", 2)
+    monkeypatch.setattr(Step, "helps", property(lambda _: True))
+    (folder / "portfolio.yaml").write_text(f"name: portfolio\nmembers:{LINEAR}")
+    grow(folder)
+    store = OofStore(folder / "oof" / "small")
+    assert store.experiment().folds.repeats == 2
+    for fold in range(3):
+        change_record(store.fold_folder("linear", fold), started=0.0, finished=3600.0)
+    grow(folder)
+    assert store.experiment().folds.repeats == 2
+
+
+def test_a_candidate_whose_folds_fail_ends_nothing(folder: Path) -> None:
+    write_competition(folder / "data", train=100)
+    broken = BROKEN.replace("Broken", "BrokenOnFolds")
+    (folder / "portfolio.yaml").write_text(f"name: portfolio\nmembers:{broken}{BOOSTED}")
+    said = grow(folder).stdout
+    outcomes = {step["member"]: step["outcome"] for step in growth_of(folder)["steps"]}
+    assert "broken/fold-0 FAILED" in said
+    assert outcomes["broken"] == "failed"
+    assert outcomes["boosted"] in ("kept", "dropped")
+
+
+GROW = ("grow", "small.yaml", "--budget", "5min", *OPTIONS)
+
+
+@pytest.mark.parametrize("verb", [GROW, ("tune", "small.yaml", "--member", "slow1", "--trials", "1")])
+def test_a_fold_that_runs_too_long_is_ended(folder: Path, verb: tuple[str, ...]) -> None:
+    write_config(folder / "small.yaml", SLOW.format(1) + "    tune: {model.number: {low: 1, high: 5}}\n")
+    (folder / "portfolio.yaml").write_text(f"name: portfolio\nmembers:{SLOW.format(1)}")
+    found = run_here(*verb, "--timeout", "1s", "--engine", "inline", cwd=folder)
+    assert found.returncode == 2
+    assert "it ran longer than --timeout allows (1 s)" in found.stdout + found.stderr
+
+
+TUNE = ("tune", "small.yaml", "--member", "linear", "--trials", "1")
+
+
+@pytest.mark.parametrize(("what", "verb"), [("train", GROW), ("train", TUNE), ("tune-linear", TUNE)])
+def test_one_writer_at_a_time(folder: Path, what: str, verb: tuple[str, ...]) -> None:
+    write_config(folder / "small.yaml", LINEAR + "    tune: {model.steps.1.1.C: {low: 0.001, high: 1.0}}\n")
+    with only_writer(folder / "oof" / "small", what):
+        found = run_here(*verb, "--engine", "inline", cwd=folder)
+    assert found.returncode == 2
+    assert f"another process is writing to oof/small ({what})" in found.stderr
+
+
+def test_a_mistake_in_the_portfolio_is_found_before_anything_runs(folder: Path) -> None:
+    text = (folder / "portfolio.yaml").read_text()
+    (folder / "portfolio.yaml").write_text(text.replace("LGBMClassifier", "LGBMClassifierr"))
+    found = run_here(*GROW, cwd=folder)
+    assert found.returncode == 2
+    assert "member boosted" in found.stderr
+    assert not (folder / "oof").exists()

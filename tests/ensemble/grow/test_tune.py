@@ -17,11 +17,13 @@ import optuna
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from ensemble.config.members import MemberSettings
 from ensemble.core.metrics.scores import log_loss
 from ensemble.grow.search import Search
 from ensemble.grow.tune import inner_ledger
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
+from ensemble.store.repeats import ledger_of_cut
 from tests.commands import Result, run_here, run_process
 from tests.competitions import write_competition
 
@@ -307,3 +309,28 @@ def test_trials_run_side_by_side_on_ray(folder: Path) -> None:
     result = result_of(folder)
     assert sum(result["trials"].values()) == 10
     assert result["ledger"]["best"] <= result["ledger"]["configured"]
+
+
+def test_other_settings_beside_the_space_are_another_study_and_no_cut_has_its_folds(folder: Path) -> None:
+    tune(folder, "--trials", 1)
+    ledger = OofStore(folder / "oof" / "small").ledger()
+    assert inner_ledger(ledger).sha256 not in {ledger_of_cut(ledger, number).sha256 for number in range(10)}
+    (folder / "small.yaml").write_text(CONFIG.replace("max_iter: 300", "max_iter: 200"))
+    assert "earlier runs" not in tune(folder, "--trials", 1).stdout
+
+
+def test_what_is_worse_than_most_is_pruned_but_never_the_config(tmp_path: Path) -> None:
+    space = {"model.C": {"low": 0.1, "high": 10.0}}
+    member = MemberSettings.model_validate({"name": "a", "model": {"use": "x.A", "C": 1.0}, "tune": space})
+    made = (member, f"sqlite:///{tmp_path / 's.db'}", "s", "me", 0, False)
+    search = Search(*made)
+    search.fail(search.next(), "too slow")
+    for _ in range(6):
+        trial = search.next()
+        assert not search.should_prune(trial, 0, 0.1)
+        search.finish(trial, 0.1)
+    again = Search(*made)
+    configured, worse, better = again.next(), again.next(), again.next()
+    assert again.values(configured) == {"model.C": 1.0}
+    pruned = [again.should_prune(each, 0, loss) for each, loss in ((configured, 0.9), (worse, 0.9), (better, 0.05))]
+    assert pruned == [False, True, False]

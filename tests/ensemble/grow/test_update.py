@@ -10,10 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from sklearn.pipeline import Pipeline
 
 from ensemble.config.experiment import DataSettings
 from ensemble.config.members import PseudoLabels
+from ensemble.core.metrics.scores import to_probabilities
+from ensemble.core.storage.files import files_below
 from ensemble.core.storage.lock import only_writer
+from ensemble.engine.recipes.build import build
+from ensemble.engine.recipes.saving import model_of_files
+from ensemble.engine.tasks.base import fake_probability
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from ensemble.store.record import to_text
@@ -212,3 +218,34 @@ def test_photographs_that_new_ones_may_crop_are_refused(folder: Path) -> None:
     found = update(folder)
     assert found.returncode == 2
     assert "cropped to the smallest one" in found.stderr
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_search_that_runs_keeps_its_store(folder: Path, ended: bool) -> None:
+    search = folder / "oof" / "small" / "tune" / "linear"
+    search.mkdir(parents=True)
+    if ended:
+        (search / "result.json").write_text("{}")
+    with only_writer(folder / "oof" / "small", "tune-linear"):
+        found = update(folder)
+    assert found.returncode == 2
+    assert "another process is writing to oof/small (tune-linear)" in found.stderr
+
+
+def test_a_new_photograph_is_predicted_by_the_model_of_its_own_fold(folder: Path) -> None:
+    assert update(folder).returncode == 0
+    store = OofStore(folder / "oof" / "small")
+    ledger, logits, recipe = (
+        store.ledger(),
+        load_predictions(store).oof_logits[:, 0],
+        store.experiment().members[0].features,
+    )
+    assert recipe is not None
+    for fold in range(3):
+        rows = [row for row in ledger.heldout(fold) if ledger.table["name"][row].startswith("new")]
+        paths = [folder / "more" / "train" / ledger.table["name"][row] for row in rows]
+        pixels = np.stack([np.asarray(Image.open(path)) for path in paths])
+        model = store.fold_folder("linear", fold) / "model"
+        files = {name: read() for name, _, read in files_below(model, lambda _: True)}
+        expected = fake_probability(model_of_files(files, Pipeline), build(recipe).transform(pixels))
+        np.testing.assert_allclose(to_probabilities(logits[rows]), expected, atol=1e-5)

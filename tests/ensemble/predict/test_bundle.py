@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,10 @@ from rich.console import Console
 from ensemble.core.console.status import StatusLine
 from ensemble.core.errors import UserError
 from ensemble.predict.bundle.files import BundleFiles
-from ensemble.predict.bundle.manifest import LARGEST_MANIFEST, MANIFEST, SCHEMA, Manifest, parse_manifest
+from ensemble.predict.bundle.linear import LINEAR, LinearModel, linear_file
+from ensemble.predict.bundle.manifest import LARGEST_MANIFEST, MANIFEST, SCHEMA, Manifest, Reader, parse_manifest
+from ensemble.predict.bundle.readers import read_part
+from ensemble.predict.bundle.trees import LIGHTGBM
 from ensemble.predict.bundled_ensemble import BundledEnsemble
 from ensemble.predict.making.check import check_against_store
 from ensemble.predict.making.held_out import HeldOut, HeldOutAnswers
@@ -413,3 +417,46 @@ def test_indices_and_sizes_are_checked() -> None:
         parse_manifest(json.dumps(huge).encode(), "x")
     with pytest.raises(UserError, match="larger than that of any bundle"):
         parse_manifest(b" " * (LARGEST_MANIFEST + 1), "x")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("blend", "temperature"), 0),
+        (("blend", "temperature"), -1.0),
+        (("blend", "temperature"), math.inf),
+        (("blend", "shift"), math.nan),
+        (("verdicts", "strong"), math.nan),
+        (("verdicts", "some"), -math.inf),
+        (("verdicts", "some_rate"), 1.5),
+        (("verdicts", "rates", 0, "real"), -1),
+        (("doubt", "threshold"), -1.0),
+        (("doubt", "threshold"), 0),
+        (("prior",), 1.5),
+        (("milliseconds",), 0),
+        (("size",), [7, 32]),
+        (("scope", "lowest_quality"), 0),
+        (("scope", "largest_angle"), 181),
+    ],
+)
+def test_numbers_out_of_range_are_refused(path: tuple[Any, ...], value: Any) -> None:
+    raw = BundleFiles(GOLDEN / "schema-1.zip").manifest.model_dump(mode="json")
+    inner = raw
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    with pytest.raises(UserError, match="is damaged or edited"):
+        parse_manifest(json.dumps(raw).encode(), "x")
+
+
+def test_what_a_part_lacks_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    with pytest.raises(UserError, match=r"^faces needs lightgbm, which is not installed"):
+        read_part(Reader(reader="lightgbm", folder="a"), {LIGHTGBM: b"tree"}, 1, "faces")
+    with pytest.raises(ValueError, match="do not belong together"):
+        LinearModel({LINEAR: linear_file(np.ones((3, 2)), np.zeros(1), np.ones(3), np.zeros(3))}, {}, 1)
+    shutil.unpack_archive(GOLDEN / "schema-1.zip", tmp_path / "faces.bundle")
+    with (tmp_path / "faces.bundle" / "card.md").open("ab") as file:
+        file.write(b"\nand more")
+    with pytest.raises(UserError, match=r"card\.md is not the file"):
+        BundleFiles(tmp_path / "faces.bundle").content()

@@ -165,3 +165,39 @@ def test_the_card_has_a_row_for_each_variant_and_calls_nothing_real(made: Path) 
     assert all(rate.title in section for rate in manifest.verdicts.rates)
     assert "No evidence does not mean real." in section
     assert (made / "card.md").read_text().rstrip().endswith(section)
+
+
+def test_the_threshold_of_the_bundle_and_those_of_folds(columns: np.ndarray) -> None:
+    folds = np.arange(300) % 5
+    gates = fit_gates(columns, folds, 5)
+    assert gates is not None
+    distances = gates.doubts(columns, folds) * gates.thresholds[folds]
+    assert (distances > gates.threshold).mean() == pytest.approx(0.01, abs=0.004)
+    moved = columns.copy()
+    moved[folds == 3] += np.random.default_rng(1).normal(0, 20, (60, 400)).astype(np.float32)
+    gates = fit_gates(moved, folds, 5)
+    assert gates is not None
+    assert gates.thresholds[3] < gates.thresholds[[0, 1, 2, 4]].min() / 2, "fold 3 did not set its own"
+
+
+def test_no_rate_is_promised_that_so_few_photographs_cannot_hold() -> None:
+    labels, folds = np.tile([0, 1], 50), np.repeat(np.arange(5), 20)
+    whole, part = (answers(np.where(labels == 1, 3.0, -3.0), labels, folds) for _ in range(2))
+    part.prepared[:30] = False  # 35 real ones are left
+    found = verdicts_of([whole, part])
+    assert found.strong_rate == found.some_rate == pytest.approx(1 / 36)
+    labels, folds = np.tile([0, 1], 1000), np.arange(2000) % 5
+    found = verdicts_of([answers(np.where(labels == 1, 3.0, -3.0), labels, folds)])
+    assert (found.strong_rate, found.some_rate) == (0.005, 0.02)
+
+
+def test_each_count_is_of_its_own_class_and_verdict() -> None:
+    labels, folds = np.repeat([0, 1], [500, 40]), np.arange(540) % 5
+    logits = np.full(540, -8.0)
+    logits[:5] = 6.0  # a real one of each fold: they set the strong limit
+    logits[500:525], logits[525:535] = 8.0, 3.0
+    one = answers(logits, labels, folds)
+    one.prepared[[10, 11, 12, 539]] = False
+    (rate,) = verdicts_of([one]).rates
+    assert (rate.real, rate.fake, rate.strong_false, rate.some_false) == (500, 40, 0, 5)
+    assert (rate.strong_found, rate.some_found, rate.undecided_real, rate.undecided_fake) == (25, 35, 3, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,22 @@ def test_the_weight_of_a_verdict_is_of_exactly_that_verdict_on_the_worst_variant
         assert weight.fakes == pytest.approx(wilson_interval(fakes, 10)[0])
         assert weight.reals == pytest.approx(wilson_interval(reals, 200)[1])
     assert weight_of(CANNOT, verdicts) is None
+
+
+def test_a_weight_is_that_of_the_worst_of_several_variants() -> None:
+    changes = {"strong_found": 4, "some_found": 5, "undecided_fake": 2, "undecided_real": 140}
+    rates = (rate("clean", 200, 1, 5), rate("jpeg", 200, 3, 9).model_copy(update=changes))
+    verdicts = Verdicts(strong=3.0, some=1.0, strong_rate=0.005, some_rate=0.02, rates=rates)
+    expected = {STRONG: ((4, 8), (3, 60)), SOME: ((1, 10), (6, 60)), NO: ((1, 10), (195, 200))}
+    for verdict, (fakes, reals) in expected.items():
+        weight = weight_of(verdict, verdicts)
+        assert weight is not None
+        assert weight.fakes == pytest.approx(wilson_interval(*fakes)[0])
+        assert weight.reals == pytest.approx(wilson_interval(*reals)[1])
+    tied = verdicts.model_copy(update={"rates": (rate("many", 200, 0, 0), rate("few", 60, 0, 0))})
+    found = false_positives(STRONG, tied)
+    assert found is not None
+    assert (found.variant, found.real) == ("few", 60), "of equal shares the less certain one"
 
 
 def test_the_worst_rate_of_those_that_hold_is_stated() -> None:
@@ -303,3 +320,65 @@ def test_more_cores_than_a_node_has_are_refused(made: Path, inbox: Path, tmp_pat
     found = run_here("predict", made, inbox, "--engine", "ray", "--threads", 64, cwd=tmp_path)
     assert found.returncode == 2
     assert "no node of Ray has 64 cores" in found.stderr
+
+
+def test_answers_of_another_bundle_are_not_gone_on_with(
+    bundle: Path, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    really = Bundle.answers
+
+    def interrupted(self: Bundle, photographs: Any) -> Any:
+        for answer in really(self, photographs):
+            asked.append(answer.name)
+            yield answer
+            if len(asked) == 3:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(Bundle, "answers", interrupted)
+    assert run_here("predict", bundle, inbox, "-o", "a.csv", cwd=tmp_path).returncode == 130
+    content = json.loads((bundle / MANIFEST).read_text())
+    content["verdicts"]["strong"] += 1
+    (bundle / MANIFEST).write_text(json.dumps(content))
+    assert run_here("predict", bundle, inbox, "-o", "a.csv", cwd=tmp_path).returncode == 0
+    assert len(asked) == 3 + 7
+
+
+def test_an_interruption_promises_nothing_that_is_not_kept(
+    made: Path, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Bundle, "answers", interrupted)
+    found = run_here("predict", made, inbox, cwd=tmp_path)
+    assert found.returncode == 130
+    assert "nothing is stored" in found.stderr
+
+
+def test_what_a_killed_run_has_left_is_removed(made: Path, inbox: Path, tmp_path: Path) -> None:
+    left = tmp_path / f".unfinished-{'0' * 32}-a.csv"
+    left.write_text("half")
+    assert run_here("predict", made, inbox, "-o", "a.csv", cwd=tmp_path).returncode == 0
+    assert not left.exists()
+
+
+def test_ray_that_is_not_installed_is_said(
+    made: Path, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "ensemble.predict.on_ray", raising=False)
+    found = run_here("predict", made, inbox, "--engine", "ray", cwd=tmp_path)
+    assert found.returncode == 2
+    assert "this needs ray, which is not installed here" in found.stderr
+
+
+def test_an_address_that_nothing_supports_is_one_sentence(made: Path, tmp_path: Path) -> None:
+    for words in (
+        ("serve", made, "--play", "foo://x"),
+        ("predict", made, "foo://x"),
+        ("predict", made, "a.png", "-o", "foo://x"),
+    ):
+        found = run_here(*words, cwd=tmp_path)
+        assert found.returncode == 2
+        assert "no library is installed for addresses that begin with foo://" in found.stderr

@@ -8,6 +8,7 @@ import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -15,8 +16,10 @@ import pytest
 from rich.console import Console
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
+from ensemble.config.experiment import BlendMethod
 from ensemble.report.card.card import card, source_name
 from ensemble.report.card.numbers import base_rates, figures
+from ensemble.report.card.words import BLENDERS
 from ensemble.report.facts.material import Material
 from ensemble.report.facts.rates import Rate, share_of_alarms_right
 from ensemble.report.publish import publish
@@ -165,3 +168,8 @@ def test_it_travels_as_a_file_and_goes_with_its_blend(store: OofStore) -> None:
     publish(store, Console(file=io.StringIO()))
     assert not (store.root / "model_card.md").exists()
     assert 'id="card"' not in (store.root / "report.html").read_text()
+
+
+def test_every_blender_is_described() -> None:
+    assert set(get_args(BlendMethod)) <= set(BLENDERS)
+    assert "photographs" not in BLENDERS["bagged_greedy"], "it draws members"

@@ -45,3 +45,11 @@ def test_where_nobody_errs_there_are_no_groups(material: Material) -> None:
     section = diversity(with_logits(material, sure))
     assert section is not None
     assert "The largest group: none." in str(section.blocks)
+
+
+def test_likeness_adds_up_over_blocks_of_rows(material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = material.likeness
+    monkeypatch.setattr("ensemble.report.facts.material.ROWS_AT_ONCE", 7)
+    parts = replace(material).likeness
+    for name in ("common", "both_wrong", "wrong", "correlation"):
+        np.testing.assert_allclose(getattr(parts, name), getattr(whole, name), rtol=1e-5, atol=1e-6)

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from ensemble.report.facts.families import COEFFICIENTS, GAIN, column_weights, families_of, family_shares
 from ensemble.report.facts.kinds import kind_of
 from ensemble.report.facts.material import Material
-from ensemble.report.facts.members import records_of
+from ensemble.report.facts.members import records_of, worst_errors
 from ensemble.report.render.blocks import Details, Facts, Figure, Listing, Section, Table, blocks_of
 from ensemble.report.render.html import render
 from ensemble.report.render.markdown import to_markdown
@@ -214,3 +214,20 @@ def test_kinds_in_words() -> None:
         "support vector machine (scaled columns), which reads the pixels"
     )
     assert kind_of({"imported": {}}).startswith("trained elsewhere")
+
+
+def test_errors_come_most_confident_first_and_no_more_than_asked(material: Material) -> None:
+    predictions = material.predictions
+    column = predictions.members.index("imported")
+    logits = predictions.oof_logits[:, column]
+    wrong = np.flatnonzero((logits >= 0) != (material.labels == 1))
+    assert len(wrong) > 5
+    expected = sorted(wrong.tolist(), key=lambda row: -abs(logits[row]))[:5]
+    assert worst_errors(predictions, column, most=5).tolist() == expected
+
+
+def test_seconds_and_threads_of_a_fold_are_those_of_its_record(material: Material, section: Section) -> None:
+    folds = table(section, "folds-of-boosted").set_index("fold")
+    for record in records_of(material.predictions, "boosted"):
+        assert folds.loc[record.fold, "predict"] == record.seconds_predict
+        assert folds.loc[record.fold, "threads"] == record.threads

@@ -8,6 +8,7 @@ import re
 import shutil
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from PIL import Image
 
 from ensemble.blend.run import blend
 from ensemble.competition.dataset import Competition
+from ensemble.competition.rows import SampleTable
 from ensemble.config.settings import Recipe
 from ensemble.core.console.console import make_console
 from ensemble.core.console.progress import ProgressBoard
@@ -27,7 +29,8 @@ from ensemble.core.storage.files import Location
 from ensemble.engine.choose import engine_maker
 from ensemble.report.__main__ import main as report
 from ensemble.report.exhibits import criteria
-from ensemble.report.exhibits.opinions import MEAN
+from ensemble.report.exhibits.criteria import least_sure
+from ensemble.report.exhibits.opinions import MEAN, opinions_of_test
 from ensemble.report.exhibits.pictures import MOST_BYTES, picture_of
 from ensemble.report.exhibits.selection import choose, photographs_of
 from ensemble.report.exhibits.stored import EXHIBITS, read_exhibits, store_photographs, update_exhibits
@@ -394,3 +397,12 @@ def invoke_report(store: OofStore, *options: str) -> str:
     assert result.exit_code == 0, result.output
     said: str = result.output
     return said
+
+
+def test_rows_without_a_photograph_are_not_uncertain() -> None:
+    columns = ("name", "pred", ["name", "pred"])
+    sample = SampleTable(["a", "b", "gone"], ["a", "b", ""], *columns, fixed={"gone": 0.5})
+    predictions = SimpleNamespace(members=["m"], test_logits=np.array([[3], [3], [0]], np.float32))
+    store = SimpleNamespace(sample=lambda: sample)
+    material: Any = SimpleNamespace(manifest=None, store=store, predictions=predictions)
+    assert 2 not in [each.row for each in least_sure(opinions_of_test(material))]

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
+from ensemble.report.facts import leaderboard
 from ensemble.report.facts.material import Material
 from ensemble.report.render.blocks import Facts, Figure, Section, Table
 from ensemble.report.sections.answer import answer
@@ -83,3 +89,14 @@ def test_errors_are_shared_as_the_files_say(mixed: OofStore, material: Material)
     row = found.loc[f"{names.index('boosted') + 1} boosted"]
     assert row["boosted"] == wrong["boosted"].sum()
     assert row["imported"] == (wrong["boosted"] & wrong["imported"]).sum()
+
+
+def test_a_blend_that_uses_no_member_has_no_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its intercept alone may be the best that there is."""
+    oof = {"pred": np.array([0.1, 0.2]), "label": np.array([0, 1]), "fold": np.array([0, 1])}
+    monkeypatch.setattr(leaderboard, "read_arrays", lambda *_: oof)
+    manifest = {"members": ["a"], "measured_on": "nested OOF", "chosen": "nonnegative_logistic"}
+    row = {"member": "a", "weight": 0.0, "seconds": 1.0, "photographs_per_second": 5.0}
+    store: Any = SimpleNamespace(blend_folder=Path("x"))
+    found = leaderboard._blend_rows(store, manifest, [row])
+    assert np.isnan(found[0]["photographs_per_second"])

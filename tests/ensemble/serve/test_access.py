@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
+from ensemble.core.errors import UserError
+from ensemble.predict.bundle.files import BundleFiles
 from ensemble.serve.access import KnownNames, client_of, host_names
+from ensemble.serve.limits import Limits
 from ensemble.serve.rates import Rates
 from ensemble.serve.refusals import Refusal
+from ensemble.serve.results import facts_of
+from ensemble.serve.settings import Settings
+from tests.commands import run_here
+from tests.ensemble.predict.golden import GOLDEN
 
 
 def status(listens_on: str, names: tuple[str, ...], **headers: str) -> int:
@@ -87,3 +96,37 @@ def test_rates_of_a_client() -> None:
     with pytest.raises(Refusal) as refused:
         rates.take("c", 8, 3)
     assert refused.value.status == 413, "more than a minute's: to wait would not help"
+
+
+def test_a_link_from_elsewhere_may_be_followed() -> None:
+    sent = {"host": "localhost:8000", "sec_fetch_site": "cross-site"}
+    assert status("127.0.0.1", (), **sent, sec_fetch_mode="navigate", sec_fetch_dest="document") == 200
+    assert status("127.0.0.1", (), **sent, sec_fetch_mode="navigate", sec_fetch_dest="iframe") == 403
+    assert status("127.0.0.1", (), **sent, sec_fetch_mode="cors", sec_fetch_dest="empty") == 403
+
+
+@pytest.mark.parametrize("name", ["check.example.org:8443", "https://check.example.org", "[2001:db8::1]", "*", ""])
+def test_a_name_is_a_host_name_alone(name: str) -> None:
+    with pytest.raises(UserError, match="--name takes a host name"):
+        host_names("::", [name])
+
+
+@pytest.mark.parametrize("key", ["secret\n", " secret", "schlüssel", ""])
+def test_a_key_that_cannot_be_sent_is_refused(key: str) -> None:
+    with pytest.raises(UserError, match="API key"):
+        Settings("b", key=key)
+
+
+def test_an_empty_key_in_the_environment_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENSEMBLE_API_KEY", "")
+    found = run_here("serve", "nothing.bundle", cwd=tmp_path)
+    assert found.returncode == 2
+    assert "the API key is empty" in found.stderr
+
+
+def test_no_more_are_sent_at_a_time_than_can_be_answered_in_time() -> None:
+    manifest = BundleFiles(GOLDEN / "schema-1.zip").manifest
+    slow = manifest.model_copy(update={"milliseconds": 2000.0})
+    assert facts_of(slow, Limits(), has_game=False).photographs == 7
+    assert facts_of(slow, Limits(seconds=1), has_game=False).photographs == 1
+    assert facts_of(manifest.model_copy(update={"milliseconds": 1.0}), Limits(), has_game=False).photographs == 32

@@ -166,6 +166,7 @@ def test_a_game_is_played_by_keys_alone(page: Page, game: Server) -> None:
     for number in range(1, 9):
         expect(page.locator("#count")).to_have_text(f"Picture {number} of 8")
         expect(page.locator("#truth")).to_be_hidden()
+        expect(page.locator("#judge button")).to_be_enabled()
         page.keyboard.press("g" if number % 2 else "r")
         page.keyboard.press("ArrowRight")
         page.keyboard.press("Enter")
@@ -183,6 +184,22 @@ def test_a_game_is_played_by_keys_alone(page: Page, game: Server) -> None:
     content = json.loads(Path(download.value.path()).read_text())
     assert content["score"]["ensemble"]["value"] == 1.0
     assert [each["sure"] for each in content["rounds"]] == [0.71] * 8
+    page.locator("#again").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#start h1")).to_be_focused()
+
+
+@pytest.mark.process
+def test_nobody_is_asked_about_a_picture_that_is_not_there(browser: Browser, game: Server) -> None:
+    page = browser.new_page()
+    page.route(re.compile(r"/pictures/[0-9a-f]+$"), lambda route: route.fulfill(status=429, json={"error": "x"}))
+    page.goto(game.address + "/play")
+    page.locator("#choose button").click()
+    expect(page.get_by_role("alert")).to_contain_text("could not be loaded")
+    expect(page.locator("#judge button")).to_be_disabled()
+    expect(page.locator("#judge button")).to_be_enabled()  # asked for again, at an address of its own
+    expect(page.get_by_role("alert")).to_be_empty()
+    page.close()
 
 
 def _truth(page: Page) -> str:
@@ -242,3 +259,11 @@ def test_a_damaged_blend_is_refused(trained: OofStore, tmp_path: Path) -> None:
     (store.blend_folder / "oof.parquet").write_bytes(b"PAR1")
     with pytest.raises(UserError, match="no blend that can be read"):
         pictures_of(store.root)
+
+
+def test_a_picture_that_cannot_be_shown_is_refused_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"no photograph")
+    Image.new("RGB", (32, 32)).save(tmp_path / "b.png")
+    (tmp_path / "t.csv").write_text("name,target\na.jpg,1\nb.png,0\n")
+    with pytest.raises(UserError, match="no browser shows"):
+        pictures_of(tmp_path)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from ensemble.folds.ledger import FoldLedger
 from ensemble.store.oof import OofStore
 from tests.commands import run_here
-from tests.competitions import BOOSTED, read_rows, write_competition, write_config
+from tests.competitions import BOOSTED, LINEAR, read_rows, write_competition, write_config, write_rows
 
 pytestmark = pytest.mark.training
 
@@ -65,3 +68,20 @@ def test_before_there_are_predictions_that_is_said(folder: Path) -> None:
     assert "ensemble folds cut" in missing.stderr
     assert run_here("folds", "cut", "stack.yaml", cwd=folder).returncode == 0
     assert run_here("blend", "stack.yaml", cwd=folder).returncode == 2
+
+
+def test_a_store_half_begun_keeps_no_folds_of_other_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, config = write_competition(tmp_path / "data"), write_config(tmp_path / "c.yaml", LINEAR)
+    cut = ("folds", "cut", config, "--data", data, "--oof", tmp_path / "oof")
+    assert run_here(*cut, cwd=tmp_path).returncode == 0
+    header, *rows = read_rows(data / "train.csv")
+    before = int(rows[0][1])
+    rows[0][1], rows[1][1] = rows[1][1], rows[0][1]
+    assert int(rows[0][1]) == 1 - before
+    write_rows(data / "train.csv", header, rows)
+    with monkeypatch.context() as patch:
+        patch.setattr(FoldLedger, "save", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
+        assert run_here(*cut, cwd=tmp_path).returncode == 2
+    assert run_here(*cut, cwd=tmp_path).returncode == 0
+    table = OofStore(tmp_path / "oof" / "small").ledger().table.set_index("name")
+    assert table["label"][rows[0][0]] == 1 - before

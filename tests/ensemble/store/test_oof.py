@@ -13,7 +13,7 @@ import pytest
 
 from ensemble.core.errors import UserError
 from ensemble.core.metrics.scores import to_probabilities
-from ensemble.core.storage.files import new_file, new_folder, remove_unfinished
+from ensemble.core.storage.files import new_file, new_folder, put_back, remove_unfinished
 from ensemble.engine.recipes.saving import load_model
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
@@ -174,17 +174,52 @@ def test_a_failed_write_leaves_the_old(tmp_path: Path) -> None:
     assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")} == {"file", "folder", "folder/b"}
 
 
+HALF = f".unfinished-{'a' * 32}"  # how the names of unfinished files begin
+
+
 def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
-    (tmp_path / "members" / ".unfinished-x-fold-0").mkdir(parents=True)
-    (tmp_path / ".unfinished-y-submit.csv").write_text("half")
+    (tmp_path / f"{HALF}-fold-0").mkdir(parents=True)
+    (tmp_path / f"{HALF}-submit.csv").write_text("half")
     (tmp_path / "kept").write_text("whole")
     remove_unfinished(tmp_path)
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["kept"]
+    assert [path.name for path in tmp_path.rglob("*")] == ["kept"]
+
+
+def test_what_training_has_left_is_removed_and_what_others_are_writing_is_not(
+    trained: OofStore, tmp_path: Path
+) -> None:
+    store = OofStore(Path(shutil.copytree(trained.root, tmp_path / "small")))
+    others = [
+        store.root / "tune" / "cnn" / "members" / "cnn" / f"{HALF}-fold-0",
+        store.root / "members" / f"{HALF}-theirs" / f"{HALF}-fold-0",
+        store.root / f"{HALF}-blend",
+    ]
+    mine = [store.member_folder("linear") / f"{HALF}-fold-1", store.root / f"{HALF}-data.json"]
+    for folder in [*others, *mine]:
+        folder.mkdir(parents=True)
+    store.begin(store.experiment(), store.ledger(), store.sample(), store.facts())
+    assert all(folder.is_dir() for folder in others)
+    assert not any(folder.exists() for folder in mine)
+
+
+@pytest.mark.parametrize(
+    ("left", "name", "back"),
+    [("~faces[1]", "faces[1]", True), ("-theirs", "theirs", False), ("-x~theirs", "theirs", False)],
+)
+def test_only_an_old_folder_of_the_name_is_put_back(tmp_path: Path, left: str, name: str, back: bool) -> None:
+    (tmp_path / f"{HALF}{left}").mkdir()
+    put_back(tmp_path / name)
+    assert (tmp_path / name).exists() == back
 
 
 def test_only_what_is_asked_for_is_removed(tmp_path: Path) -> None:
     for name in ("a.json", "b.yaml", "c.csv"):
-        (tmp_path / f".unfinished-x-{name}").write_text("half")
-    (tmp_path / "deep" / ".unfinished-y-old-d.json").mkdir(parents=True)
+        (tmp_path / f"{HALF}-{name}").write_text("half")
+    (tmp_path / f"{HALF}~d.json").mkdir()
+    (tmp_path / ".unfinished-photographs-c.json").write_text("somebody's")
     remove_unfinished(tmp_path, "*.json", "b.yaml")
-    assert {path.name for path in tmp_path.rglob("*")} == {".unfinished-x-c.csv", "deep", "d.json"}
+    assert {path.name for path in tmp_path.rglob("*")} == {
+        f"{HALF}-c.csv",
+        "d.json",
+        ".unfinished-photographs-c.json",
+    }

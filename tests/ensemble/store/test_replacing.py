@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from ensemble.core.errors import UserError
 from ensemble.core.storage.files import write_text
+from ensemble.core.storage.lock import only_writer
 from ensemble.store import replacing
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import find_store
@@ -74,7 +76,7 @@ def test_what_is_copied_and_not_yet_removed_is_removed(trained: OofStore, kept: 
 
 
 def test_the_next_training_goes_on_with_it(store: OofStore) -> None:
-    write_text(successor_of(store).root / "complete", "")
+    write_text(store.root.with_name("small~update") / "complete", "")
     with only_trainer(store):
         assert (store.root / "new").exists()
 
@@ -87,3 +89,17 @@ def test_a_successor_that_is_not_complete_is_written_again(store: OofStore) -> N
     find_store(store.root, store.root.parent)
     assert not (store.root / "new").exists()
     assert not successor(store).root.exists()
+
+
+def test_an_update_after_one_that_was_killed_at_the_very_end_is_not_thrown_away(store: OofStore) -> None:
+    write_text(store.root / "complete", "")
+    replace_store(store)
+    assert (store.root / "new").exists()
+    assert not (store.root / "complete").exists()
+
+
+def test_nobody_puts_it_in_place_while_another_process_does(store: OofStore) -> None:
+    write_text(successor_of(store).root / "complete", "")
+    with only_writer(store.root, "train"), pytest.raises(UserError, match="another process"):
+        find_store(store.root, store.root.parent)
+    assert not (store.root / "new").exists()

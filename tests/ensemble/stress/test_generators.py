@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
 from ensemble.config.experiment import FoldSettings
@@ -27,7 +29,7 @@ from ensemble.stress.generators.command import main
 from ensemble.stress.generators.ledger import ALGORITHM, cluster_ledger
 from ensemble.stress.generators.run import leave_clusters_out
 from ensemble.stress.generators.scores import score_table
-from ensemble.stress.generators.summary import change_in_words, verdict
+from ensemble.stress.generators.summary import change_in_words, print_scores, verdict
 from tests.competitions import write_competition, write_config
 from tests.conftest import train_inline
 from tests.storage import content, fill, invoke, new_place
@@ -424,3 +426,17 @@ def test_a_run_of_train_does_not_take_folds_of_clusters_for_its_own(
     train_inline(config, data, tmp_path)
     assert "the finished work was moved to" in capsys.readouterr().out
     assert store.ledger().algorithm != ALGORITHM
+
+
+def test_the_verdict_and_the_table_say_what_was_before_and_which_is_worst() -> None:
+    labels, clusters = np.tile([0, 1], 20), np.repeat([0, 1], 20)
+    random = np.where(labels == 1, 1.0, -1.0)[:, None]
+    unseen = np.where(clusters[:, None] == 0, random, -1.0)  # of cluster 1 no fake is found
+    scores = score_table(["one"], unseen, random, labels, clusters)
+    text = verdict(scores, silhouette=0.2)
+    assert "It finds 0.500 of the fakes, against 1.000." in text
+    assert "Worst is cluster 1, with 0.500" in text
+    said = StringIO()
+    print_scores({"heading": "h", "left_out": {}, "verdict": ""}, scores, Console(file=said, width=400))
+    assert "1.000 → 0.500" in said.getvalue()
+    assert "0.500 → 1.000" not in said.getvalue()

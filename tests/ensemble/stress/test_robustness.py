@@ -114,15 +114,19 @@ def test_jpeg_halves_the_colours_only_where_it_says_so() -> None:
     assert contrast["jpeg_95_444"] > 4 * contrast["jpeg_95_420"]
 
 
-def test_geometry() -> None:
+def test_mirrored_left_to_right_cropped_in_the_middle_and_not_only_of_squares() -> None:
     places = np.stack(np.meshgrid(np.arange(256), np.arange(256), indexing="ij"), axis=-1).astype(np.uint8)
     where = np.concatenate([places, np.zeros((256, 256, 1), dtype=np.uint8)], axis=-1)
-    np.testing.assert_array_equal(ALTERATIONS["flip"](ALTERATIONS["flip"](where)), where)
+    assert ALTERATIONS["flip"](where)[0, 0, :2].tolist() == [0, 255]
     on, off = ALTERATIONS["crop_aligned"](where), ALTERATIONS["crop_unaligned"](where)
     assert on.shape == off.shape == (224, 224, 3)
-    assert [side % 8 for side in on[0, 0, :2]] == [0, 0]
-    assert all(side % 2 for side in off[0, 0, :2])
+    assert on[0, 0, :2].tolist() == [16, 16]
+    assert off[0, 0, :2].tolist() == [19, 21]
     assert ALTERATIONS["screenshot"](where).shape == (320, 320, 3)
+    wide = np.zeros((64, 96, 3), np.uint8)
+    assert ALTERATIONS["screenshot"](wide).shape == (80, 120, 3)
+    assert ALTERATIONS["crop_aligned"](wide).shape == (56, 80, 3)
+    assert ALTERATIONS["resize_0.75"](wide).shape == wide.shape
 
 
 def test_the_sample_holds_every_fold_and_class(trained: OofStore) -> None:
@@ -471,3 +475,27 @@ def test_an_alteration_that_photographs_are_too_large_for_leaves_the_others(
     table, _, complete = ask(store, "webp_80", "flip")
     assert not complete
     assert set(table["alteration"]) == {AS_THEY_ARE, "flip"}
+
+
+@pytest.mark.training
+def test_a_sample_is_answered_about_its_own_photographs(store: OofStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    blend(store)
+    monkeypatch.setattr("ensemble.stress.robustness.inference._ROWS", 2)
+    table, content, complete = ask(store, photographs=12)
+    assert complete
+    assert set(table["n"]) == {12}
+    assert max(content["check"]["members"].values()) < 1e-5  # NaN, of a row that nobody answered, fails too
+    assert content["check"]["blend"]["rows_that_differ"] == 0
+    assert content["notes"] == []
+
+
+@pytest.mark.training
+def test_models_that_answer_otherwise_than_they_did_are_named(store: OofStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    blend(store)
+    really = InferenceTask.run
+    monkeypatch.setattr(InferenceTask, "run", lambda task, *inputs: 0.5 * np.asarray(really(task, *inputs)) + 0.25)
+    _, content, _ = ask(store)
+    for member in ("linear", "boosted"):
+        assert any(note.startswith(f"WARNING: {member} predicts unaltered") for note in content["notes"])
+    assert content["check"]["blend"]["rows_that_differ"] > 0
+    assert any(note.startswith("the blend, fitted again, predicts") for note in content["notes"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,14 +14,18 @@ from hypothesis import strategies as st
 
 from ensemble.config.members import MemberSettings
 from ensemble.config.reading import load_experiment
+from ensemble.core.console.progress import ProgressBoard
 from ensemble.engine.inline import InlineEngine
 from ensemble.engine.resources import makespan
+from ensemble.engine.tasks.base import FOLDS, LABELS, PHOTOGRAPHS
+from ensemble.engine.tasks.pilot import Pilot, PilotTask
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from ensemble.train import train
 from ensemble.training.budget import Budget, Limits
-from ensemble.training.pilots import pilot_rows
+from ensemble.training.pilots import pilot_rows, run_pilots
 from ensemble.training.selection import by_gain, that_fit
+from ensemble.training.speeds import Speeds
 from tests.competitions import write_config
 from tests.ensemble.training.test_execute import training
 from tests.ensemble.training.test_train import foreign
@@ -66,6 +71,7 @@ def test_what_never_fits_takes_for_ever() -> None:
 def test_the_last_blend_has_its_time() -> None:
     now = time.monotonic()
     assert Budget(7200, now).left == pytest.approx(7140, abs=1)
+    assert Budget(1000, now).left == pytest.approx(970, abs=1)
     assert Budget(4, now).left == pytest.approx(2, abs=0.5)
     assert Budget(math.inf, now).left == math.inf
     assert not Budget(math.inf, now).limited
@@ -147,3 +153,41 @@ def test_what_earlier_folds_took_decides(
     assert "left out: slow (about 3 h 00 min by itself)" in said
     assert "few photographs" not in said
     assert load_predictions(store).members == ["quick"]
+
+
+def test_a_member_whose_pilot_had_no_turn_is_tried(
+    competition_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ensemble.training.execute.run_pilots", lambda *_: {})  # all stayed in the queue
+    config = write_config(tmp_path / "c.yaml", foreign("quick", "HighPass"))
+    store, _, _ = run(config, competition_folder, tmp_path / "oof", "inline", 60)
+    assert load_predictions(store).members == ["quick"]
+
+
+def test_a_fold_that_is_fitted_twice_takes_twice_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PilotTask, "run", lambda *_: Pilot(1.0, 0.01, 0.0, 0.0))
+    engine = InlineEngine()
+    engine.share(PHOTOGRAPHS, np.zeros((300, 8, 8, 3), np.uint8))
+    engine.share(LABELS, np.arange(200) % 2)
+    engine.share(FOLDS, np.arange(200) // 2 % 5)
+    use = {"model": {"use": "sklearn.dummy.DummyClassifier"}}
+    members = [
+        MemberSettings.model_validate({"name": "one", **use}),
+        MemberSettings.model_validate({"name": "two", **use, "pseudo_labels": {}}),
+    ]
+    speeds, context = Speeds(), SimpleNamespace(engine=engine, board=ProgressBoard())
+    run_pilots(context, members, Budget(100, time.monotonic()), speeds)  # type: ignore[arg-type]
+    assert speeds.fold("two") > 1.9 * speeds.fold("one")
+
+
+def test_importing_is_no_part_of_a_pilot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "slow_to_import.py").write_text(
+        "import time\ntime.sleep(2)\nfrom sklearn.dummy import DummyClassifier as Base\nclass M(Base):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    member = MemberSettings.model_validate({"name": "m", "model": {"use": "slow_to_import.M"}})
+    engine = InlineEngine()
+    engine.share(PHOTOGRAPHS, np.zeros((60, 8, 8, 3), np.uint8))
+    engine.share(LABELS, np.arange(60) % 2)
+    engine.submit(PilotTask(member, np.arange(60), 1.0))
+    assert engine.wait(ProgressBoard())[0].failure is None

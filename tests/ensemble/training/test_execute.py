@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,20 +15,25 @@ from rich.console import Console
 
 from ensemble.competition.dataset import Competition
 from ensemble.config.experiment import Experiment
+from ensemble.config.members import Resources
 from ensemble.config.reading import load_experiment
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.engine.base import Engine
+from ensemble.engine.inline import InlineEngine
 from ensemble.engine.resources import Amounts
 from ensemble.engine.tasks.base import Outcome, Task
 from ensemble.engine.tasks.failures import Failure
 from ensemble.engine.tasks.features import Features, FeatureTask
 from ensemble.engine.tasks.fold import FoldResult, FoldTask
+from ensemble.engine.tasks.pilot import Pilot, PilotTask
 from ensemble.store.context import RunContext
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import facts_of, prepare
 from ensemble.training.budget import Budget, Limits
 from ensemble.training.execute import Training
+from ensemble.training.pilots import run_pilots
 from ensemble.training.plan import plan_folds
+from ensemble.training.speeds import Speeds
 from tests.competitions import LINEAR, write_config
 from tests.ensemble.training.test_train import foreign
 
@@ -167,3 +173,40 @@ def test_a_full_disk_does_not_make_a_failure_worse(
     assert "bad/fold-0 FAILED: RuntimeError: no (its traceback could not be written: [Errno 28]" in said.getvalue()
     assert run.context.store.record("other", 2) is not None
     assert math.isfinite(run.speeds.fold("other"))
+
+
+def test_after_the_pilots_all_of_the_budget_is_there(competition_folder: Path, tmp_path: Path) -> None:
+    config, engine = write_config(tmp_path / "c.yaml", foreign("odd", "HighPass")), Batches(bad=["pilot/"])
+    run, _, _ = training(config, competition_folder, tmp_path / "oof", engine, 900.0)
+    assert run.run()
+    assert engine.deadline == run.limits.budget.deadline
+
+
+class Measured(Batches):
+    """An engine whose pilots all take as long."""
+
+    def _outcome(self, task: Task) -> Any:
+        return Pilot(3.0, 1.0, 100.0, 0.25) if isinstance(task, PilotTask) else super()._outcome(task)
+
+
+def test_a_pilot_says_how_long_all_rows_take(competition_folder: Path, tmp_path: Path) -> None:
+    config = write_config(tmp_path / "c.yaml", foreign("a", "HighPass"))
+    run, _, _ = training(config, competition_folder, tmp_path / "oof", Measured())
+    run.context.share(run.pixels)
+    speeds = Speeds()
+    assert run_pilots(run.context, run.plan.members, Budget(900, time.monotonic()), speeds) == {}
+    assert speeds.fold("a") == pytest.approx(3 + (40 - 40 / 3) + 100 * (40 / 3 + 12))
+    assert speeds.photograph("a") == 0.25
+
+
+def test_what_is_scarce_decides_how_many_slots_a_task_takes() -> None:
+    class Cluster(Batches):
+        def nodes(self) -> Sequence[Amounts]:
+            return [{"CPU": 16.0, "GPU": 1.0}, {"CPU": 4.0}]
+
+    cluster = Cluster()
+    assert cluster.slots() == 20
+    assert cluster.slots_of(Resources(num_cpus=2)) == 2
+    assert cluster.slots_of(Resources(num_cpus=2, num_gpus=1)) == 20, "one after the other"
+    assert cluster.slots_of(Resources(num_cpus=2, num_gpus=0.5)) == 10
+    assert InlineEngine().slots_of(Resources(num_cpus=2)) == InlineEngine().slots() == 1

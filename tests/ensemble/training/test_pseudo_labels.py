@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from ensemble.audit.pseudo_labels import objection
 from ensemble.config.members import MemberSettings, PseudoLabels
 from ensemble.engine.tasks.fold import FoldTask, pseudo_labelled
+from ensemble.store.checks import Check, Verdict
 from ensemble.store.oof import OofStore
 from tests.commands import run_here
 from tests.competitions import LINEAR, write_competition, write_config, write_rows
@@ -128,3 +131,61 @@ def test_they_are_refused_where_the_test_photographs_differ(tmp_path: Path) -> N
     assert found.returncode == 2
     assert "member linear may not learn pseudo-labels: By their spectra a model separates test from" in found.stderr
     assert not list((tmp_path / "oof").rglob("fold.json"))
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict", "refused"),
+    [
+        ("adversarial", "look", True),
+        ("adversarial", "not run", True),
+        ("duplicates_across", "look", True),
+        ("duplicates_across", "not run", True),
+        ("names", "alarm", True),
+        ("names", "look", False),
+        ("permutation", "not run", False),
+    ],
+)
+def test_what_speaks_against_pseudo_labels(name: str, verdict: Verdict, refused: bool) -> None:
+    checks = [Check("formats", "?", "fine", "nothing"), Check(name, "?", verdict, "this")]
+    assert objection(checks) == ("this" if refused else "")
+
+
+@pytest.mark.training
+@pytest.mark.parametrize(
+    "verb",
+    [("grow", "--budget", "5min", "--portfolio", "small.yaml"), ("tune", "--member", "linear", "--trials", "1")],
+)
+def test_growing_and_tuning_refuse_them_too(tmp_path: Path, verb: tuple[str, ...]) -> None:
+    shuffled_competition(tmp_path / "data")
+    for path in (tmp_path / "data" / "test").iterdir():
+        Image.open(path).filter(ImageFilter.GaussianBlur(2)).save(path)
+    space = "    tune: {model.steps.1.1.C: {low: 0.001, high: 1.0, log: true}}\n"
+    write_config(tmp_path / "small.yaml", ASKING + space)
+    found = run_here(verb[0], "small.yaml", *verb[1:], "--engine", "inline", cwd=tmp_path)
+    assert found.returncode == 2
+    assert "member linear may not learn pseudo-labels" in found.stderr
+
+
+class Progressing(ClassifierMixin, BaseEstimator):
+    """A classifier that reports its progress."""
+
+    on_progress: Any = None
+
+    def fit(self, X: Any, y: Any) -> Progressing:
+        self.classes_ = np.array([0, 1])
+        if self.on_progress:
+            self.on_progress(1.0, "done")
+        return self
+
+    def predict_proba(self, X: Any) -> Any:
+        fake = np.where(np.arange(len(X)) % 2, 0.99, 0.01)
+        return np.stack([1 - fake, fake], axis=1)
+
+
+def test_both_fits_report_their_half() -> None:
+    model = {"use": "tests.ensemble.training.test_pseudo_labels.Progressing"}
+    member = MemberSettings.model_validate({"name": "m", "model": model, "pseudo_labels": {}})
+    table, labels, folds = np.zeros((40, 3), np.float32), np.arange(20) % 2, np.arange(20) // 2 % 5
+    said: list[float] = []
+    FoldTask(member, 0, "").run([table, labels, folds], lambda done, _: said.append(done))
+    assert said == [0.5, 1.0]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from ensemble.core.errors import UserError
+from ensemble.core.metrics.scores import log_loss
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from ensemble.store.record import to_text
@@ -45,7 +46,11 @@ def test_a_row_gets_the_mean_over_the_cuts(folder: Path) -> None:
     np.testing.assert_allclose(found.oof_logits, np.mean([one.oof_logits for one in each], axis=0), rtol=1e-5)
     np.testing.assert_allclose(found.test_logits, np.mean([one.test_logits for one in each], axis=0), rtol=1e-5)
     assert len(found.hashes) == 18
-    assert [len(found.spreads[member]) for member in found.members] == [3, 3]
+    for column, name in enumerate(found.members):
+        for cut, (accuracy, loss) in zip(each, found.spreads[name], strict=True):
+            logits, labels = cut.oof_logits[:, column].astype(np.float64), cut.ledger.labels
+            assert accuracy == ((logits >= 0) == (labels == 1)).mean()
+            assert loss == pytest.approx(log_loss(logits, labels).mean())
     assert found.without(["linear"]).members == ["boosted"]
     assert len(found.without(["linear"]).hashes) == 9
 

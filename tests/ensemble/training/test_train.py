@@ -224,7 +224,7 @@ def test_other_code_on_the_worker_is_no_result(
     monkeypatch.setattr(plan, "recipe_code", lambda recipe: "what the driver saw")
     store, complete = run(write_config(tmp_path / "c.yaml", LINEAR), competition_folder, tmp_path / "oof")
     assert not complete
-    assert "the member's code changed during the run" in capsys.readouterr().out
+    assert "the member's code, or a file that its config names, changed during the run" in capsys.readouterr().out
     assert not list(store.root.rglob("predictions.parquet"))
 
 
@@ -444,7 +444,7 @@ def test_the_log_of_runs_has_an_end(trained: OofStore, tmp_path: Path) -> None:
     (store.root / "runs.json").write_text(json.dumps([{"number": number} for number in range(200)]))
     RunLog(store).write(InlineEngine(), 1, Plan([], [], {}, [], {}), [])
     runs = json.loads((store.root / "runs.json").read_text())
-    assert len(runs) == 51
+    assert len(runs) == 50
     assert runs[-2] == {"number": 199}
 
 
@@ -494,3 +494,10 @@ def test_seconds_are_what_a_member_would_cost_alone(trained: OofStore) -> None:
     features = photographs * sum(record.seconds_features_per_photograph for record in records) / 3
     assert features > 0
     assert board.loc["boosted", "seconds"] == pytest.approx(features + sum(record.seconds for record in records))
+
+
+def test_no_more_than_all_slots_are_busy(competition_folder: Path, tmp_path: Path) -> None:
+    member = foreign("two", "HighPass", "{num_cpus: 2}")
+    store, _ = run(write_config(tmp_path / "c.yaml", member), competition_folder, tmp_path / "oof")
+    (found,) = json.loads((store.root / "runs.json").read_text())
+    assert 0 <= found["share_of_slots_idle"] <= 1

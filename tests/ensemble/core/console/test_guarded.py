@@ -27,6 +27,7 @@ def test_a_path_that_cannot_be_is_one_sentence(arguments: tuple[str, ...], tmp_p
     found = run_here(*arguments, cwd=tmp_path)
     assert found.returncode == 2, found.stderr
     assert is_plain(found.stderr), found.stderr
+    assert "Value error" not in found.stderr, "the words of a library"
 
 
 def test_a_folder_that_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,3 +77,17 @@ def test_what_earlier_runs_took_is_believed_until_there_is_news(clock: list[floa
     assert board.seconds_left() == (60.0, True)
     board.done("cnn/fold-0", 50, "")
     assert board.seconds_left() == (50.0, True)
+
+
+def test_the_time_left_can_be_asked_for_while_work_is_added() -> None:
+    """By the thread that draws the table."""
+    board = ProgressBoard(console=Console(file=io.StringIO()))
+
+    class Growing(dict[str, float | None]):
+        def values(self) -> list[float | None]:  # type: ignore[override]
+            found = list(super().values())
+            self["more"] = 5.0
+            return found
+
+    board._expected = Growing(a=1.0, b=2.0)
+    assert board.seconds_left() == (3.0, True)

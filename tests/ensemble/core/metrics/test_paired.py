@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from ensemble.core.metrics.paired import compare, mcnemar
+from ensemble.core.metrics.paired import compare, compare_counts, mcnemar
 
 
 @given(st.integers(0, 200), st.integers(0, 200))
@@ -42,5 +42,19 @@ def test_in_words(gained: int, lost: int, expected: str) -> None:
     before[:gained] = False
     right[gained : gained + lost] = False
     found = compare(right, before)
+    assert found.in_words() == expected
+    assert found.proven == expected.endswith("better")
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "expected"),
+    [
+        (8, 1, "flips 9 photographs, 7 net gained, p = 0.04: better"),
+        (0, 6, "flips 6 photographs, 6 net lost, p = 0.03: worse"),
+        (7, 1, "flips 8 photographs, 6 net gained, p = 0.07: not proven"),
+    ],
+)
+def test_proven_is_at_five_percent(gained: int, lost: int, expected: str) -> None:
+    found = compare_counts(gained, lost, 100)
     assert found.in_words() == expected
     assert found.proven == expected.endswith("better")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ensemble.core.errors import UserError
 from ensemble.core.storage.files import (
     Location,
     files_below,
@@ -35,7 +36,7 @@ def test_paths_stay_paths_and_addresses_become_remote() -> None:
     assert location("file:///tmp/oof") == Path("/tmp/oof")  # noqa: S108  nothing is written there
     assert str(location("s3://bucket/oof/x")) == "s3://bucket/oof/x"
     assert str(location("memory://a") / "b") == "memory://a/b"
-    with pytest.raises(ValueError, match="nowhere"):
+    with pytest.raises(UserError, match="nowhere"):
         location("nowhere://at/all")
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -76,3 +79,11 @@ def test_a_disk_that_fills_up_meanwhile_is_a_sentence(monkeypatch: pytest.Monkey
     del array.__dict__["_path"]
     with pytest.raises(UserError, match="has no room"):
         array.write(0, np.zeros(4, dtype=np.uint8))
+
+
+def test_without_any_folder_for_temporary_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    none = FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+    monkeypatch.setattr(tempfile, "_get_default_tempdir", Mock(side_effect=none))
+    with pytest.raises(UserError, match="TMPDIR"):
+        create_scratch_file(10)

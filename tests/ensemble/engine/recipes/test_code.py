@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ensemble.core.errors import UserError
 from ensemble.core.storage.hashing import digest, digest_of_chunks, file_sha256
-from ensemble.engine.recipes.code import code_version
+from ensemble.engine.recipes.code import code_version, code_versions, recipe_code
 from tests import ROOT
 
 
@@ -183,3 +183,17 @@ def test_a_relative_import_of_a_module_beside_the_config_is_passed_over(
     )
     monkeypatch.syspath_prepend(tmp_path)
     assert code_version("odd_module.Model")
+
+
+def test_weights_in_the_home_count_by_their_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    recipe = {"use": "sklearn.dummy.DummyClassifier", "weights": "~/w.bin"}
+    (tmp_path / "w.bin").write_bytes(b"1")
+    before = recipe_code(recipe)
+    (tmp_path / "w.bin").write_bytes(b"2")
+    assert recipe_code(recipe) != before
+
+
+def test_code_counts_though_its_path_stands_twice() -> None:
+    name = "members.ridge.CalibratedRidge"
+    assert name in code_versions({"use": name, "title": name})

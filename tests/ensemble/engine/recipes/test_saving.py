@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import tempfile
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -92,3 +96,25 @@ def test_a_type_that_skops_does_not_trust_is_named() -> None:
         "Stranger, which is not trusted on loading; give tests.ensemble.engine.recipes.test_saving.Stranger a save"
         in note
     )
+
+
+def test_without_room_for_the_model_the_predictions_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted = LogisticRegression().fit([[0], [1]], [0, 1])
+    monkeypatch.setattr(tempfile, "mkdtemp", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
+    files, note = model_files(fitted)
+    assert files == {}
+    assert "No space left" in note
+
+
+class Halved(LGBMClassifier):
+    """A booster that answers otherwise than its trees do."""
+
+    def predict_proba(self, X: Any, **how: Any) -> Any:
+        return super().predict_proba(X, **how) / 2 + 0.25
+
+
+def test_a_booster_of_ones_own_is_not_taken_for_lightgbms() -> None:
+    X = np.random.default_rng(0).normal(size=(80, 3))
+    files, note = model_files(Halved(n_estimators=5, verbose=-1).fit(X, X[:, 0] > 0))
+    assert files == {}
+    assert "Halved" in note

@@ -110,7 +110,8 @@ def test_a_width_is_not_taken_for_a_depth(width: int) -> None:
     """Where a row takes 16 bytes, or 2160, or where 16 is the transparent colour."""
     for kind, mode in (("BMP", "L"), ("BMP", "RGB"), ("BMP", "P"), ("TIFF", "RGB")):
         decoded(saved(scene(width, 16, mode), kind))
-    decoded(saved(scene(width, 16, "P"), "GIF", transparency=16))
+    see_through = decode(saved(scene(width, 16, "P"), "GIF", transparency=16))
+    assert isinstance(see_through, Photograph) or "partly transparent" in see_through
 
 
 @pytest.mark.training
@@ -120,3 +121,17 @@ def test_threads_leave_warnings_as_they_are() -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(decode, contents))
     assert list(warnings.filters) == before
+
+
+def test_what_is_see_through_is_not_judged() -> None:
+    colours = scene().split()
+    for alpha in (0, 254):
+        image = Image.merge("RGBA", [*colours, Image.new("L", (32, 32), alpha)])
+        assert "transparent" in str(decode(saved(image, "PNG")))
+    opaque = Image.merge("RGBA", [*colours, Image.new("L", (32, 32), 255)])
+    assert isinstance(decode(saved(opaque, "PNG")), Photograph)
+
+
+def test_a_jpeg_in_a_tiff_has_no_verdict() -> None:
+    """Its quality cannot be seen, and low ones were not measured."""
+    assert "a JPEG in a TIFF" in str(decode(saved(scene(), "TIFF", compression="jpeg", quality=10)))

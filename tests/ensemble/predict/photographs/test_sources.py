@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -246,7 +248,7 @@ def test_a_place_without_photographs_is_named(inbox: Path) -> None:
         "inbox/b.jpg/c.jpg": "does not exist", "memory://nowhere/x": "does not exist", "a\0b": "does not exist",
     }.items():  # fmt: skip
         refused(place, words)
-    with pytest.raises(UserError, match="odd://place/a cannot be read"):
+    with pytest.raises(UserError, match="addresses that begin with odd://"):
         find_sources(["odd://place/a"])
 
 
@@ -322,3 +324,27 @@ def test_a_table_of_an_object_store_names_its_neighbours(in_memory: Location) ->
     found = find_sources([f"{in_memory}/t.csv"])
     assert [source.read() for source in found] == [_CONTENT, _CONTENT, "cannot be read: no such file or directory"]
     assert location(f"{in_memory}/b.jpg").read_bytes() == found[0].read()
+
+
+def test_a_folder_below_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "private").mkdir()
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    really = os.scandir
+
+    def scandir(path: Any = ".") -> Any:
+        if str(path).endswith("private"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return really(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(UserError, match="private cannot be read"):
+        find_sources([str(tmp_path)])
+
+
+def test_an_object_of_another_size_is_another_one() -> None:
+    folder = location("memory://signed")
+    (folder / "a.png").write_bytes(b"one")
+    (before,) = find_sources(["memory://signed"])
+    (folder / "a.png").write_bytes(b"another")
+    (after,) = find_sources(["memory://signed"])
+    assert before.signature != after.signature

@@ -27,17 +27,20 @@ from sklearn.naive_bayes import GaussianNB
 from ensemble.blend.__main__ import list_members, remove_member
 from ensemble.blend.__main__ import main as blend_command
 from ensemble.blend.run import blend
+from ensemble.config.reading import load_experiment
 from ensemble.core.errors import UserError
 from ensemble.core.metrics.scores import to_logits, to_probabilities
 from ensemble.report.facts.leaderboard import leaderboard
 from ensemble.report.publish import publish
 from ensemble.store.doubts import doubts_of
-from ensemble.store.external.importing import import_predictions
+from ensemble.store.external.importing import import_predictions, remove_import
 from ensemble.store.external.leakage import Pair, leak_checks
 from ensemble.store.folds_command import export
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
+from ensemble.train import train
 from tests.commands import run_here, run_process
+from tests.competitions import LINEAR, write_config
 from tests.storage import invoke
 
 Tables = tuple[pd.DataFrame, pd.DataFrame]
@@ -452,7 +455,7 @@ def test_interrupted_between_folds_nothing_has_changed(
 
 
 def test_what_a_killed_import_left_is_removed(store: OofStore, tmp_path: Path) -> None:
-    left = store.root / "members" / ".unfinished-0123-mine"
+    left = store.root / "members" / f".unfinished-{'0' * 32}-mine"
     (left / "fold-0").mkdir(parents=True)
     import_predictions(store, "mine", *write(tmp_path, *tables(store)))
     assert not left.exists()
@@ -700,3 +703,20 @@ def test_an_import_can_be_removed_and_a_member_left_out(store: OofStore, tmp_pat
     assert invoke(remove_member, "mine", "--store", store.root).exit_code == 0
     assert load_predictions(store).members == ["linear", "boosted"]
     assert invoke(remove_member, "mine", "--store", store.root).exit_code == 2
+
+
+def test_training_does_not_replace_an_import(store: OofStore, competition_folder: Path, tmp_path: Path) -> None:
+    import_predictions(store, "mine", *write(tmp_path, *tables(store)))
+    before = contents(store)
+    experiment = load_experiment(write_config(tmp_path / "c.yaml", LINEAR.replace("linear", "mine")))
+    with pytest.raises(UserError, match="mine is the name of imported predictions"):
+        train(experiment, list(experiment.members), competition_folder, store, "inline")
+    assert contents(store) == before
+
+
+def test_folds_that_were_trained_here_are_not_removed_as_an_import(store: OofStore) -> None:
+    (store.member_folder("boosted") / "imported.json").write_text("{}")  # as an earlier version could leave it
+    before = contents(store)
+    with pytest.raises(UserError, match="trained here"):
+        remove_import(store, "boosted")
+    assert contents(store) == before
