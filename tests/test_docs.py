@@ -8,12 +8,14 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
+import yaml
 
 from docs.reference import PAGES as SITE
 from docs.reference import configuration, on_page_markdown, settings, verbs
@@ -183,3 +185,12 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
     assert result.returncode == 0, result.stderr
     assert "num_cpus" in (tmp_path / "configuration" / "index.html").read_text()
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    released = re.search(r"^## \[(\d.*?)\] - (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert released is not None
+    assert (version, str(citation["date-released"])) == (released[1], released[2])
+    assert citation["version"] == version
