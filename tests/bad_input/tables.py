@@ -228,6 +228,7 @@ SAID: dict[str, dict[str, str]] = {
         "a device": "there is no train.csv with the labels",
     },
     "submit.csv": {
+        "a title that says the contrary": "set data.prediction_column",
         "no rows": "contains no rows",
         "header twice": "row without a photograph",
         "header in the middle": "row without a photograph",

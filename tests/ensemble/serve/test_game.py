@@ -198,7 +198,7 @@ def test_nobody_is_asked_about_a_picture_that_is_not_there(browser: Browser, gam
     expect(page.get_by_role("alert")).to_contain_text("could not be loaded")
     expect(page.locator("#judge button")).to_be_disabled()
     expect(page.locator("#judge button")).to_be_enabled()  # asked for again, at an address of its own
-    expect(page.get_by_role("alert")).to_be_empty()
+    expect(page.locator("#error")).to_be_empty()
     page.close()
 
 
