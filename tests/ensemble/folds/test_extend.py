@@ -21,6 +21,7 @@ def ledger_of(rows: int, n_folds: int = 4) -> FoldLedger:
     return FoldLedger.cut(names, np.arange(rows) % 2, names, FoldSettings(n_folds=n_folds))
 
 
+@pytest.mark.training
 @given(st.integers(1, 60), st.integers(0, 5), st.randoms(use_true_random=False))
 def test_old_rows_keep_their_folds_and_new_ones_fill_them_evenly(new: int, copies: int, random: object) -> None:
     before = ledger_of(40)

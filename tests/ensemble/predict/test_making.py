@@ -167,6 +167,7 @@ def test_the_card_has_a_row_for_each_variant_and_calls_nothing_real(made: Path) 
     assert (made / "card.md").read_text().rstrip().endswith(section)
 
 
+@pytest.mark.training
 def test_the_threshold_of_the_bundle_and_those_of_folds(columns: np.ndarray) -> None:
     folds = np.arange(300) % 5
     gates = fit_gates(columns, folds, 5)

@@ -155,6 +155,7 @@ def test_what_earlier_folds_took_decides(
     assert load_predictions(store).members == ["quick"]
 
 
+@pytest.mark.training
 def test_a_member_whose_pilot_had_no_turn_is_tried(
     competition_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +181,7 @@ def test_a_fold_that_is_fitted_twice_takes_twice_as_long(monkeypatch: pytest.Mon
     assert speeds.fold("two") > 1.9 * speeds.fold("one")
 
 
+@pytest.mark.training
 def test_importing_is_no_part_of_a_pilot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "slow_to_import.py").write_text(
         "import time\ntime.sleep(2)\nfrom sklearn.dummy import DummyClassifier as Base\nclass M(Base):\n    pass\n"

@@ -496,6 +496,7 @@ def test_seconds_are_what_a_member_would_cost_alone(trained: OofStore) -> None:
     assert board.loc["boosted", "seconds"] == pytest.approx(features + sum(record.seconds for record in records))
 
 
+@pytest.mark.training
 def test_no_more_than_all_slots_are_busy(competition_folder: Path, tmp_path: Path) -> None:
     member = foreign("two", "HighPass", "{num_cpus: 2}")
     store, _ = run(write_config(tmp_path / "c.yaml", member), competition_folder, tmp_path / "oof")
