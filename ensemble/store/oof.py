@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -70,9 +71,10 @@ class OofStore:
 
     def _remove_unfinished(self) -> None:
         """Remove what killed runs have left of what training writes: others may be writing to the same store."""
-        remove_unfinished(self.root, "*.json", "*.yaml", "folds.parquet")
-        for member in self.root.glob("members/[!.]*"):
-            remove_unfinished(member, "fold-*")
+        if isinstance(self.root, Path):  # on an object store there is none, and listing it takes a request
+            remove_unfinished(self.root, "*.json", "*.yaml", "folds.parquet")
+            for member in self.root.glob("members/[!.]*"):
+                remove_unfinished(member, "fold-*")
 
     def _is_of(self, sha256: str) -> bool:
         """Return whether the store was begun with this data."""

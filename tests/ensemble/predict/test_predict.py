@@ -206,10 +206,8 @@ def test_mistakes_are_told_before_anything_is_asked(
     assert result.stderr.count("\n") == 1
 
 
-def test_an_interrupted_prediction_goes_on_where_it_was(
-    made: Path, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert run_here("predict", made, inbox, "-o", "whole.csv", cwd=tmp_path).returncode == 0
+def interrupt_once(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Interrupt a prediction after three answers; returns the names that are asked about, also later."""
     asked: list[str] = []
     really = Bundle.answers
 
@@ -221,6 +219,14 @@ def test_an_interrupted_prediction_goes_on_where_it_was(
                 raise KeyboardInterrupt
 
     monkeypatch.setattr(Bundle, "answers", interrupted)
+    return asked
+
+
+def test_an_interrupted_prediction_goes_on_where_it_was(
+    made: Path, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_here("predict", made, inbox, "-o", "whole.csv", cwd=tmp_path).returncode == 0
+    asked = interrupt_once(monkeypatch)
     first = run_here("predict", made, inbox, "-o", "a.csv", cwd=tmp_path)
     assert first.returncode == 130
     assert "run the same command to continue" in first.stderr
@@ -325,17 +331,7 @@ def test_more_cores_than_a_node_has_are_refused(made: Path, inbox: Path, tmp_pat
 def test_answers_of_another_bundle_are_not_gone_on_with(
     bundle: Path, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
-    really = Bundle.answers
-
-    def interrupted(self: Bundle, photographs: Any) -> Any:
-        for answer in really(self, photographs):
-            asked.append(answer.name)
-            yield answer
-            if len(asked) == 3:
-                raise KeyboardInterrupt
-
-    monkeypatch.setattr(Bundle, "answers", interrupted)
+    asked = interrupt_once(monkeypatch)
     assert run_here("predict", bundle, inbox, "-o", "a.csv", cwd=tmp_path).returncode == 130
     content = json.loads((bundle / MANIFEST).read_text())
     content["verdicts"]["strong"] += 1
