@@ -61,7 +61,7 @@ def test_whatever_is_asked_next_finds_the_new_one(
 @pytest.mark.parametrize("kept", [0, 3, 8])
 def test_what_is_copied_and_not_yet_removed_is_removed(trained: OofStore, kept: int, tmp_path: Path) -> None:
     """On an object store folders are copied, and then removed file by file."""
-    store = OofStore(fill(new_place("memory", tmp_path), trained.root))
+    store = OofStore(fill(new_place("memory", tmp_path) / "small", trained.root))
     made = successor(store)
     for root in (store.root, made.root):
         fill(root, trained.root)
