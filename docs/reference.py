@@ -106,7 +106,7 @@ def _kind(annotation: Any) -> str:
 
 
 def _default(field: FieldInfo) -> str:
-    value = field.default
+    value = field.default if field.default_factory is None else None
     if value is PydanticUndefined:
         return "required"
     if value is None:
@@ -116,7 +116,7 @@ def _default(field: FieldInfo) -> str:
     if isinstance(value, BaseModel):
         return "see below"
     if isinstance(value, tuple):
-        return "all"
+        return "see the meaning" if value else "none"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
@@ -133,7 +133,8 @@ def verbs() -> Iterator[tuple[str, Any]]:
         if not below:
             yield name, command
         for verb, inner in below.items():
-            yield (name if verb == "run" else f"{name} {verb}"), inner
+            is_default = verb == "run" or (name, verb) == ("bundle", "make")
+            yield (name if is_default else f"{name} {verb}"), inner
 
 
 def _commands(command: Any) -> dict[str, Any]:

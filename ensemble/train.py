@@ -55,7 +55,7 @@ def main(
     timeout: Annotated[
         str | None,
         typer.Option(
-            help="Cancel a fold that runs longer, such as 90s, 15min, 1h30m; the others go on. Default: no limit."
+            help="Cancel a fold that runs longer, such as 90s, 15min, 1h30m; the others continue. Default: no limit."
         ),
     ] = None,
     budget: Annotated[
@@ -96,7 +96,7 @@ def train(
             for number in range(experiment.folds.repeats)
         ]
         missing, finished = (sum(len(getattr(cut.plan, kind)) for cut in cuts) for kind in ("missing", "finished"))
-        for line in (reason for cut in cuts for reason in cut.plan.reasons):
+        for line in (line for cut in cuts for line in cut.plan.lines):
             board.log(line)
         complete, columns = True, _columns_to_make(experiment, competition, store)
         if missing or columns:

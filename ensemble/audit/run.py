@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -230,8 +230,7 @@ def _learned(inputs: _Inputs) -> list[Check]:
     def of_answers() -> Check:
         if predictions is None:
             return not_run(drift.NAME, drift.TITLE, "No member has predicted anything yet.")
-        predicted = inputs.subject.store.sample().has_photograph
-        return drift.drift(replace(predictions, test_logits=predictions.test_logits[predicted]))
+        return drift.drift_in(inputs.subject.store, predictions)
 
     return [
         inputs.guarded(adversarial.NAME, adversarial.TITLE, of_sets),

@@ -15,6 +15,7 @@ from ensemble.competition.submission import submission_target
 from ensemble.config.experiment import Experiment
 from ensemble.core.console.console import make_console, say, start, verbs
 from ensemble.core.console.options import STORE_HELP, OofOption, StoreArgument, parsed_location
+from ensemble.core.console.text import listed
 from ensemble.core.metrics.scores import correct_probabilities
 from ensemble.core.storage.files import Location
 from ensemble.core.storage.lock import only_writer
@@ -55,12 +56,7 @@ def main(
         _rebuild(rebuild_from, *find_store(store or _store_of(rebuild_from), oof, say), output)
         return
     found, experiment = find_store(store, oof, say)
-    _blend(
-        found,
-        _adjusted(experiment, quick, correct_prior),
-        output,
-        [name.strip() for name in without.split(",") if name.strip()],
-    )
+    _blend(found, _adjusted(experiment, quick, correct_prior), output, listed(without))
 
 
 def import_member(

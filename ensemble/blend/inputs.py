@@ -17,7 +17,7 @@ from ensemble.store.altered import AlteredLogits, read_altered
 from ensemble.store.columns import read_columns
 from ensemble.store.oof import COLUMNS, OofStore
 from ensemble.store.predictions import Predictions, load_predictions
-from ensemble.store.results import current_manifest
+from ensemble.store.results import current_manifest, without_left_out
 
 _FEWEST_ALTERED = 10  # photographs, for a mean with a standard error
 _Kind = TypeVar("_Kind", bound=np.generic)
@@ -82,8 +82,7 @@ def has_unseen_answers(store: OofStore, experiment: Experiment) -> bool:
     manifest = current_manifest(store, predictions)
     if manifest is None or manifest.get("worth") is None:  # nothing was chosen
         return False
-    left_out = [name for name in manifest.get("without", []) if name in predictions.members]
-    altered = load_inputs(store, experiment, predictions.without(left_out)).altered
+    altered = load_inputs(store, experiment, without_left_out(predictions, manifest)).altered
     return altered is not None and altered.sha256 != manifest.get("altered_sha256")
 
 

@@ -27,7 +27,6 @@ _DEFLATE64 = 9
 _READ_BY_ZIPFILE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 _UTF8_FLAG, _PASSWORD_FLAG = 0x800, 0x1
 _UNPACK = "unpack it, and pass the folder"
-
 _CHUNK = 2**20
 MAX_FILES = 1_000_000
 MAX_BYTES = 64 * 2**30
@@ -54,7 +53,7 @@ class Allowance:
 
 @dataclass
 class Content:
-    """Files of an archive by relative POSIX path, and sentences about what was passed over.
+    """Files of an archive by relative POSIX path, and sentences about what was ignored.
 
     Bytes of names that are not UTF-8 are surrogates, as `os.fsdecode` has them.
     """
@@ -162,7 +161,7 @@ def _compressed(decompress: Callable[[IO[bytes]], Any]) -> Callable[[IO[bytes], 
         else:
             found = Content({PurePosixPath(folder_of(name)).name: b"".join(_chunks(stream, name, allowance))})
         if getattr(raw, "trailing", False):
-            found.notes.append(f"{name} is complete; bytes after its end passed over")
+            found.notes.append(f"{name} is complete; bytes after its end ignored")
         return found
 
     return reader
@@ -189,7 +188,7 @@ def _read_tar(file: IO[bytes], name: str, allowance: Allowance) -> Content:
                 links[path] = str(beside / entry.linkname.replace("\\", "/").lstrip("/"))
     while file.read(_CHUNK):  # a stream cut between two files looks complete to tarfile, but not to its checksum
         pass
-    _resolve(found, links)
+    _resolve(found, links, name, allowance)
     return found
 
 
@@ -201,12 +200,14 @@ def _whole(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
     return content
 
 
-def _resolve(found: Content, links: dict[str, str]) -> None:
+def _resolve(found: Content, links: dict[str, str], name: str, allowance: Allowance) -> None:
     """Give links the content of the files in the archive that they lead to; nobody needs the others."""
     waiting = {path: _normal(target) for path, target in links.items() if not is_junk(path)}
     while ready := [path for path, target in waiting.items() if target in found.files]:  # a link may lead to a link
         for path in ready:
-            found.files[path] = found.files[waiting.pop(path)]
+            content = found.files[waiting.pop(path)]
+            allowance.spend(name, len(content))
+            found.files[path] = content
 
 
 def _normal(path: str) -> str:

@@ -218,7 +218,7 @@ def find_prediction(table: Table, names: str, setting: str | None) -> str | None
     if candidates and not usual and table.columns[candidates[0]].nunique() > 2:
         raise UserError(
             f"{table.file}: column {candidates[0]} has values of its own; set data.prediction_column in the config to "
-            "it, or to a new title"
+            "it, to overwrite them, or to a new name"
         )
     return candidates[0] if candidates else None
 

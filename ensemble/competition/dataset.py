@@ -31,7 +31,7 @@ from ensemble.core.storage.array_file import ArrayFile
 from ensemble.core.storage.files import Location
 from ensemble.core.storage.hashing import digest
 
-_SKIP = "data.on_bad_photograph: skip in the config goes on without such photographs, and lists them"
+_SKIP = "data.on_bad_photograph: skip in the config leaves such photographs out, and lists them"
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Competition:
     reading : Reading, optional
         How train.csv was read.
     notes : list of str
-        What was passed over or matched loosely, a sentence each.
+        What was ignored or matched loosely, a sentence each.
     """
 
     source: str
@@ -100,7 +100,8 @@ class Competition:
         competition = cls(str(path), train, sample, Files(tree, files), layout.synthetic, decoding, reading, notes)
         if settings.convert_cmyk:
             named = zip(competition.identities, competition.encoded, strict=True)
-            notes += _list("CMYK photograph", "converted", [name for name, content in named if is_cmyk(content)])
+            cmyk = [name for name, content in named if is_cmyk(content)]
+            notes += [f"{plural(len(cmyk), 'CMYK photograph')} converted: {first_few(cmyk)}"] * bool(cmyk)
         return competition._without_bad_photographs() if settings.on_bad_photograph == "skip" else competition
 
     def lines(self) -> list[str]:
@@ -188,11 +189,6 @@ class Competition:
         )
 
 
-def _list(noun: str, fate: str, names: list[str]) -> list[str]:
-    """Return a sentence that counts and names photographs, if there are any."""
-    return [f"{plural(len(names), noun)} {fate}: {first_few(names)}"] * bool(names)
-
-
 def _folders(layout: Layout) -> tuple[tuple[str, str], tuple[str, str]]:
     return (layout.train, layout.test), (layout.test, layout.train)
 
@@ -209,7 +205,7 @@ def _photographs(tree: FileTree, folder: str, notes: list[str]) -> list[str]:
         return below  # such as pointers of Git LFS without a suffix: rows may name them, and all are then named as bad
     if passed:
         files = first_few([f"{folder}/{brief(name)}" for name in passed])
-        notes.append(f"{plural(len(passed), 'file')} that no decoder knows passed over: {files}")
+        notes.append(f"{plural(len(passed), 'file')} in an unknown format ignored: {files}")
     return sorted(set(below) - set(passed))
 
 

@@ -212,7 +212,7 @@ def _passed_over(table: Table, matching: Matching, split: Split) -> list[str]:
     """Name the photographs that no row names."""
     unnamed = sorted(set(split.names) - set(matching.found))
     some = first_few([f"{split.folder}/{brief(file)}" for file in unnamed])
-    return [f"{plural(len(unnamed), 'photograph')} that {table.file} does not name passed over: {some}"] * bool(unnamed)
+    return [f"{plural(len(unnamed), 'photograph')} that {table.file} does not name ignored: {some}"] * bool(unnamed)
 
 
 def class_counts(labels: Labels) -> dict[str, int]:

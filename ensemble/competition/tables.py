@@ -128,11 +128,13 @@ def table_of_frame(frame: pd.DataFrame, file: str) -> Table:
     if not isinstance(frame.index, pd.RangeIndex):
         names = [name for name in frame.index.names if name is not None]
         if both := [str(name) for name in names if name in frame]:
-            raise UserError(f"{file} has an index and a column of the title {both[0]!r}")
+            raise UserError(f"{file} has an index and a column that are both called {both[0]!r}; rename one")
         frame = frame.reset_index(drop=not names and "index" in frame)
     frame = frame.set_axis([str(title).strip() for title in frame.columns], axis=1)
     if frame.columns.duplicated().any():
-        raise UserError(f"{file} has several columns of the title {frame.columns[frame.columns.duplicated()][0]!r}")
+        raise UserError(
+            f"{file} has several columns called {frame.columns[frame.columns.duplicated()][0]!r}; rename all but one"
+        )
     columns = pd.DataFrame({title: _as_text(frame[title]) for title in frame.columns}, index=range(1, len(frame) + 1))
     return Table(file, columns, header=True, untitled=frozenset(), decimal_comma=False)
 
@@ -219,12 +221,12 @@ def _titles(
             title = f"column {column + 1}" if column in filled or not header else None
             if title and column >= len(first):
                 longest = next(index for index, row in enumerate(cells) if len(row) > column and row[column])
-                raise UserError(f"{file} line {lines[longest]} has more cells than there are titles")
+                raise UserError(f"{file} line {lines[longest]} has more cells than the header has columns")
             untitled |= {title} if title else set()
         titles.append(title)
     repeated = [title for title, count in Counter(filter(None, titles)).items() if count > 1]
     if repeated:
-        raise UserError(f"{file} has several columns of the title {repeated[0]!r}; give each another title")
+        raise UserError(f"{file} has several columns called {repeated[0]!r}; rename all but one")
     return titles, frozenset(untitled)
 
 

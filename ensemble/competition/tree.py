@@ -33,7 +33,7 @@ class FileTree:
     unpacked : mapping of str to bytes
         Content of archives by `<path without suffix>/<path inside>`.
     notes : list of str
-        What was passed over in archives.
+        What was ignored in archives.
     """
 
     folder: Location

@@ -31,7 +31,7 @@ class Resources(Settings):
     def _own_names(cls, value: dict[str, float]) -> dict[str, float]:
         for name, setting in {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "memory_gib"}.items():
             if name in value:
-                raise ValueError(f"{name} is no resource of a cluster's owner; set {setting}")
+                raise ValueError(f"{name} is no custom resource; set {setting}")
         return value
 
     @field_validator("num_gpus")

@@ -16,7 +16,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 def check_name(name: Any) -> str:
     """Return the name of a member or experiment; raise a `ValueError` if it cannot be one."""
     if isinstance(name, bool):
-        raise ValueError("yes, no, true and false are no names; write it in quotes")
+        raise ValueError("YAML reads yes, no, true and false as truth values; put the name in quotes")
     if isinstance(name, int | float):
         raise ValueError(f'{name} is a number; write it in quotes, "{name}"')
     if not isinstance(name, str) or not _NAME.fullmatch(name):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ensemble.core.console.text import first_few
 
+_SHOWN = 10  # examples of a kind of problem
+
 
 class UserError(Exception):
     """Mistake of the user, in one sentence: which file, which row, what to do. Exit code 2."""
@@ -20,13 +22,11 @@ class InputProblems(UserError):
         For each kind of problem its examples, every one naming a file or row.
     advice : str
         What else can be done, in a sentence.
-    shown : int
-        How many examples of a kind are printed.
     """
 
-    def __init__(self, where: str, problems: dict[str, list[str]], advice: str = "", shown: int = 10) -> None:
+    def __init__(self, where: str, problems: dict[str, list[str]], advice: str = "") -> None:
         self.problems = problems
         lines = [f"{where} cannot be used as it is:"]
         for kind, examples in problems.items():
-            lines.append(f"  {kind}: {first_few(examples, shown)}")
+            lines.append(f"  {kind}: {first_few(examples, _SHOWN)}")
         super().__init__("\n".join([*lines, *([advice] if advice else [])]))

@@ -113,4 +113,4 @@ def _check_reachable(address: str) -> None:
             return
         connection.sendall(_PREFACE)
         if connection.recv(9)[3:4] != _SETTINGS:
-            raise ConnectionError("what answers there is no Ray")
+            raise ConnectionError("what answers there is not Ray")

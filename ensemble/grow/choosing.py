@@ -1,6 +1,6 @@
 """Which candidate comes next: the one with the largest expected gain a second, of those that can be finished in time.
 
-What a candidate gains nobody knows before it is trained. Its `value` says what it has gained elsewhere; each member of
+What a candidate gains is unknown before it is trained. Its `value` says what it has gained elsewhere; each member of
 its kind that was kept makes another one worth less, since a blend gains from members that err differently, and each
 that was dropped makes it worth less still.
 """

@@ -55,7 +55,7 @@ def grow(
     make_engine, board = engine_maker(engine_name), ProgressBoard()
     if experiment.folds.repeats > 1:
         raise UserError(
-            "an ensemble begins to grow on one cut of the folds, and takes others if they help: set folds.repeats to 1"
+            "ensemble grow begins with one cut of the folds, and takes others if they help; set folds.repeats to 1"
         )
     check_members(candidates)
     with only_trainer(store):
@@ -83,7 +83,7 @@ def _finish(growing: Growing, context: RunContext) -> None:
     predictions = load_predictions(store, experiment)
     elsewhere = [name for name in store.imported() if name in predictions.members]
     if elsewhere:
-        board.log(f"{', '.join(elsewhere)}: trained elsewhere, and not among what has grown")
+        board.log(f"{', '.join(elsewhere)}: imported, and not among what has grown")
     with only_writer(store.root, "blend"):
         blend(store, experiment, predictions=predictions.without(elsewhere))
     publish(store, board.console, experiment, competition=context.competition)

@@ -107,7 +107,7 @@ class Growing:
                 self._add(member.name, offered, step.expected, step.seconds, step.after)
         self._resumed = len(self.growth.steps)
         if self._resumed:
-            self._context.board.log(f"going on after {plural(self._resumed, 'candidate')} of earlier runs")
+            self._context.board.log(f"resuming after {plural(self._resumed, 'candidate')} of earlier runs")
 
     def _try_next(self) -> str:
         """Try the next candidate; returns why there is none, or else an empty text."""

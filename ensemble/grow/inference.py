@@ -64,13 +64,16 @@ class Inference:
 
     def _table_done(self, member: StoredMember, found: FeatureTable | Failure) -> None:
         if isinstance(found, Failure):
-            raise UserError(f"{member.name}: its features raised {found.cause}; name it with --again")
+            raise UserError(
+                f"{member.name}: its features raised {found.cause}; to train it again instead, give --again "
+                f"{member.name}"
+            )
         self._submit(member, found.name)
 
     def _submit(self, member: StoredMember, table: str) -> None:
         tasks = []
         for fold in member.checksums:
-            folder = self._copies.enter_context(local_copy(member.model_folder(self._context.store, fold)))
+            folder = self._copies.enter_context(local_copy(self._context.store.model_folder(member.name, fold)))
             model = StoredModel(member.member, fold, member.code, str(folder))
             tasks.append(InferenceTask(model, table, np.flatnonzero(self._folds == fold), _NEW))
         self._pipeline.submit([task for task in tasks if len(task.rows)], self._model_done)
@@ -80,5 +83,7 @@ class Inference:
         assert isinstance(task, InferenceTask)  # noqa: S101  no others were submitted
         name = task.model.member.name
         if outcome.failure:
-            raise UserError(f"{name}: its model raised {outcome.failure.cause}; name it with --again")
+            raise UserError(
+                f"{name}: its model raised {outcome.failure.cause}; to train it again instead, give --again {name}"
+            )
         self._answers[name, task.model.fold] = outcome.value

@@ -34,14 +34,14 @@ def current_values(member: MemberSettings) -> Values:
         holder, key = _holder(member, settings, path)
         if isinstance(holder, dict) and key not in holder:
             raise UserError(
-                f"member {member.name}: tune: {path}: the member does not set it; write the value that it has by "
-                "itself, where the search then begins"
+                f"member {member.name}: tune: {path}: the member does not set it; set it in the config, to "
+                "its default for example: the search starts there"
             )
         found[path] = holder[key]
         if not _holds(space, found[path]):
             raise UserError(
-                f"member {member.name}: tune: {path}: its value {found[path]!r} is not among those that are searched; "
-                "add it, so that the search can begin there"
+                f"member {member.name}: tune: {path}: its value {found[path]!r} is not in the search space; "
+                "widen it: the search starts from that value"
             )
     return found
 
@@ -118,10 +118,10 @@ def _holder(member: MemberSettings, settings: dict[str, Any], path: str) -> tupl
             raise UserError(f"member {member.name}: tune: {path}: there is no {part}; {near}")
         found = found[known[part]]
     if last == "use":
-        raise UserError(f"member {member.name}: tune: {path}: another class is another member; add one to the config")
+        raise UserError(f"member {member.name}: tune: {path}: a class cannot be tuned; add a member of the other class")
     if isinstance(found, list):
         if last not in _keys(found):
-            raise UserError(f"member {member.name}: tune: {path}: the list has {len(found)} entries, 0 is the first")
+            raise UserError(f"member {member.name}: tune: {path}: the list has the entries 0 to {len(found) - 1}")
         return found, int(last)
     if not isinstance(found, dict):
         raise UserError(f"member {member.name}: tune: {path}: {parts[-1]} has no settings")

@@ -20,13 +20,13 @@ from ensemble.core.console.durations import format_duration
 from ensemble.core.console.text import plural
 from ensemble.core.metrics.scores import log_loss, to_logits
 from ensemble.core.storage.files import write_text
+from ensemble.engine.base import Engine
 from ensemble.engine.features.table import FeatureTable, Photographs
 from ensemble.engine.features.tables import FeatureTables
 from ensemble.engine.pipeline import Pipeline
-from ensemble.engine.recipes.code import features_key
 from ensemble.engine.tasks.base import PHOTOGRAPHS, Outcome
 from ensemble.engine.tasks.failures import Cancelled, Failure
-from ensemble.engine.tasks.features import TableRequest
+from ensemble.engine.tasks.features import TableRequest, table_request
 from ensemble.engine.tasks.fold import FoldTask
 from ensemble.grow.search import Search
 from ensemble.grow.space import with_values
@@ -38,6 +38,7 @@ from ensemble.training.plan import provenance_of
 _CHECKED: Final = 2  # members that are trained on the store's folds after the search
 _MORE: Final = 1.3  # of the time that this is likely to take
 _CHECK_AT_LEAST: Final = 3.0  # seconds
+_ROUNDING: Final = 1e-9
 _KEPT: Final = 2  # feature tables in memory that no running trial reads: the next ones may
 
 
@@ -90,7 +91,7 @@ class Trials:
         self._running: dict[str, _Running] = {}
         self._read: dict[str, TableRequest] = {}  # by key, the last one read at the end
         self._seconds: list[float] = []  # of the trials that were finished here
-        self._at_once = max(int(context.engine.slots() // self._member.resources.num_cpus), 1)
+        self._at_once = _at_once(context.engine, self._member)
 
     def run(self) -> None:
         """Try settings until the time or the number of trials is up."""
@@ -125,7 +126,8 @@ class Trials:
         member = with_values(self._member, self._search.values(trial), f"{self._prefix}-{trial.number}")
         ledger, competition = self._context.ledger, self._context.competition
         provenance = provenance_of(member, ledger, competition)
-        running = self._running[member.name] = _Running(trial, member, provenance, _request(member, self._member.name))
+        request = table_request(member, reader=self._member.name)
+        running = self._running[member.name] = _Running(trial, member, provenance, request)
         while (losses := self._stored(running)) is not None:  # by a run that was interrupted
             if self._note(running, losses):
                 return
@@ -220,10 +222,10 @@ class Trials:
         return f"; {format_duration(budget.left)} left" if budget.limited else ""
 
 
-def _request(member: MemberSettings, reader: str) -> TableRequest | None:
-    if member.features is None:
-        return None
-    return TableRequest(member.features, features_key(member.features), member.features_resources, reader)
+def _at_once(engine: Engine, member: MemberSettings) -> int:
+    """Return how many folds of a member can run side by side: what is scarcest decides."""
+    share = engine.slots_of(member.resources) / engine.slots()
+    return max(int(1 / share + _ROUNDING), 1) if share else 1  # no node has come yet
 
 
 def _short(value: object) -> str:

@@ -23,7 +23,7 @@ from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.console.text import first_few, plural
 from ensemble.core.errors import UserError
 from ensemble.core.storage.array_file import ArrayFile
-from ensemble.core.storage.files import Location, files_below
+from ensemble.core.storage.files import Location, folder_content
 from ensemble.core.storage.lock import only_writer
 from ensemble.engine.base import Engine
 from ensemble.engine.choose import engine_maker
@@ -93,8 +93,8 @@ def update(store: OofStore, data: Location, engine_name: str, again: Collection[
         _write_successor(found, kept, answers)
         replace_store(store)
     board.log(
-        f"{store.root} is of all photographs now; the old one, with its blend, searches and further cuts of the folds, "
-        f"is beside it, {store.name}~..."
+        f"{store.root} contains all photographs now; the old store, with its blend, searches and further cuts of the "
+        f"folds, was renamed to {store.name}~..."
     )
     board.log("next: ensemble train (or grow) with the same config and the new data, which trains what was not kept")
 
@@ -113,11 +113,13 @@ def _experiment_of(store: OofStore, again: Collection[str]) -> Experiment:
     experiment = store.experiment()
     unknown = sorted(set(again) - {member.name for member in experiment.members})
     if unknown:
-        raise UserError(f"--again: there is no member {unknown[0]}")
+        raise UserError(
+            f"--again: there is no member {unknown[0]}; members: {', '.join(m.name for m in experiment.members)}"
+        )
     if experiment.data.on_size_mismatch == "crop":
         raise UserError(
-            f"{store.root} is of photographs that were cropped to the smallest one, which new ones may change; train a "
-            "new experiment instead"
+            f"{store.root} was trained on photographs that were cropped to the smallest size, and a new one may "
+            "be smaller; train a new experiment instead"
         )
     return experiment.model_copy(update={"folds": experiment.folds.model_copy(update={"repeats": 1})})
 
@@ -138,7 +140,10 @@ def _check_old(store: OofStore, before: FoldLedger, competition: Competition) ->
         if names:
             raise UserError(f"{competition.source}: {first_few(names)}: {what}; train a new experiment instead")
     if not recorded:
-        raise UserError(f"{store.root} has not recorded what its photographs were; train a new experiment instead")
+        raise UserError(
+            f"{store.root} has no hashes of its photographs, so changes would not be noticed; train a new "
+            "experiment instead"
+        )
     if _sample(store.facts()["sample"]) != _sample(competition.sample.facts()):
         raise UserError(f"{competition.source}: the sample submission has changed; train a new experiment instead")
     if competition.sha256_with(table.without(new_rows)) != store.facts()["sha256"]:
@@ -200,10 +205,11 @@ def _log_costs(found: _Update, kept: dict[str, StoredMember], left_out: dict[str
             f"  {member.name}: kept, its models predict the new photographs without having learned from them, about "
             f"{format_duration(seconds)}"
         )
-    for name in found.store.imported():
+    imported = found.store.imported()
+    for name in imported:
         board.log(f"  {name}: was trained elsewhere; train it there on the new folds, and import it again")
     for name, reason in left_out.items():
-        if name in found.store.imported():
+        if name in imported:
             continue
         fold = speeds.fold(name) if speeds.known(name) else 0.0
         seconds = more * fold * found.before.n_folds + speeds.photograph(name) * len(found.new_rows)
@@ -238,7 +244,7 @@ def _result(found: _Update, record: FoldRecord, new: Array) -> FoldResult:
     rows = found.new_rows[found.ledger.folds[found.new_rows] == fold]
     known |= dict(zip(names[rows], new, strict=True))
     test = frame[frame["split"] == "test"].set_index("name").loc[list(found.competition.sample.names), "pred"]
-    folder = store.fold_folder(record.member, fold) / "model"
+    folder = store.model_folder(record.member, fold)
     learned = len(found.before.training(fold))
     return FoldResult(
         member=record.member,
@@ -252,7 +258,7 @@ def _result(found: _Update, record: FoldRecord, new: Array) -> FoldResult:
         peak_memory_mib=record.peak_memory_mib,
         threads=record.threads,
         versions=record.versions,
-        model={name: read() for name, _, read in files_below(folder, lambda _: True)},
+        model=folder_content(folder),
         model_note=record.model_note or f"learned from {learned:,} photographs, before others arrived",
         history=record.history,
     )

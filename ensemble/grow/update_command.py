@@ -9,6 +9,7 @@ import typer
 
 from ensemble.core.console.console import say
 from ensemble.core.console.options import DataOption, EngineOption, OofOption, StoreArgument
+from ensemble.core.console.text import listed
 from ensemble.grow.update import update
 from ensemble.store.opening import find_store
 
@@ -25,4 +26,4 @@ def main(
 ) -> None:
     """Add labelled photographs to a store: its folds stay, and its stored models predict the new photographs."""
     found, _ = find_store(store, oof, say)
-    update(found, data, engine, [name.strip() for name in again.split(",") if name.strip()])
+    update(found, data, engine, listed(again))

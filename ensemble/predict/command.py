@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from glob import escape
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +15,7 @@ from ensemble.core.console.options import BundleArgument
 from ensemble.core.console.status import StatusLine
 from ensemble.core.console.text import plural
 from ensemble.core.errors import UserError
-from ensemble.core.storage.files import location, remove_unfinished
+from ensemble.core.storage.files import location, remove_leftovers
 from ensemble.core.storage.lock import only_writer
 from ensemble.predict.bundle.files import BundleFiles
 from ensemble.predict.bundle.manifest import Manifest
@@ -38,10 +37,16 @@ def main(
         list[str], typer.Argument(help="Files, folders, patterns, tables that list photographs, or addresses of them.")
     ],
     out: Annotated[
-        str, typer.Option("-o", "--out", help="Where the answers go: a .csv, .jsonl or .parquet file; - is the screen.")
+        str,
+        typer.Option(
+            "-o", "--out", help="Where the answers go: a .csv, .jsonl or .parquet file; - is standard output."
+        ),
     ] = STDOUT,
     engine: Annotated[
-        str, typer.Option(help="inline (this process), or ray (all cores, or the cluster in RAY_ADDRESS).")
+        str,
+        typer.Option(
+            help="inline (this process), or ray (copies of the models, here or on the cluster in RAY_ADDRESS)."
+        ),
     ] = "inline",
     threads: Annotated[
         int | None,
@@ -70,10 +75,10 @@ def main(
         if isinstance(path, Path):
             unfinished = UnfinishedRows(path, [files.manifest.model_dump(mode="json"), [s.signature for s in sources]])
             with only_writer(path, "predict"):
-                remove_unfinished(path.parent, escape(path.name[-50:]))
+                remove_leftovers(path)
                 done = sum(1 for _ in counted(unfinished.rows()))
                 if done:
-                    status.start(f"going on after {done:,} that are answered already", done / len(sources))
+                    status.start(f"resuming after {done:,} that are answered already", done / len(sources))
                 unfinished.add_all(rows(sources[done:]))
                 write_rows(path, unfinished.rows())
                 unfinished.remove()
@@ -81,7 +86,9 @@ def main(
             try:
                 write_rows(path, rows(sources))
             except KeyboardInterrupt:
-                raise KeyboardInterrupt("nothing is stored; with -o FILE on this machine it could go on") from None
+                raise KeyboardInterrupt(
+                    "nothing is stored; with -o and a file on this machine it can be resumed"
+                ) from None
     _summarise(console, counts, files.manifest)
 
 

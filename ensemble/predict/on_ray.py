@@ -67,7 +67,8 @@ def rows_on_ray(files: BundleFiles, sources: Sequence[Source], threads: int | No
         except RayError as error:
             reason = str(error).strip().splitlines()[-1:]
             raise UserError(
-                f"Ray stopped ({' '.join(reason)}); run the same command again: with -o to a local file it goes on"
+                f"Ray stopped ({' '.join(reason)}); run the same command again: with -o and a file on this "
+                "machine it resumes"
             ) from None
 
 

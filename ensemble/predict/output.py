@@ -94,12 +94,6 @@ class Parquet(Table):
     suffix = ".parquet"
 
     def __init__(self, path: Path) -> None:
-        try:
-            import pyarrow  # noqa: F401  a small installation has none
-        except ImportError:
-            raise UserError(
-                f"{path.name}: Parquet needs pyarrow, which is not installed; write .csv or .jsonl"
-            ) from None
         self._path, self._rows = path, list[Row]()
         self._writer: Any = None
 

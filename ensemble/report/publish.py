@@ -102,9 +102,8 @@ _FOUR_DIGITS = {"log loss": "log_loss", "AUC": "auc", "ECE": "ece"}
 
 def _print(material: Material, console: Console) -> None:
     store, text = material.store, _as_text(material.board)
-    narrow = sum(text[column].map(len).max() + 2 for column in text.columns) > console.width
-    print_table(console, heading(store), text[_NARROW] if narrow else text)
-    notes = [f"all columns: {store.root / 'leaderboard.md'}"] if narrow else []
+    is_narrow = print_table(console, heading(store), text, _NARROW)
+    notes = [f"all columns: {store.root / 'leaderboard.md'}"] if is_narrow else []
     for line in notes + _notes(material):
         console.print(line, markup=False)
 

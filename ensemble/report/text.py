@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
@@ -20,11 +22,14 @@ def heading(store: OofStore) -> str:
     return f"{rows} ({SYNTHETIC})" if facts["synthetic"] else rows
 
 
-def print_table(console: Console, title: str, text: pd.DataFrame) -> None:
-    """Print a table of texts."""
+def print_table(console: Console, title: str, text: pd.DataFrame, narrow: Sequence[str] = ()) -> bool:
+    """Print a table of texts, of the `narrow` columns alone where all are too wide; return whether they were."""
+    is_narrow = bool(narrow) and sum(text[column].map(len).max() + 2 for column in text.columns) > console.width
+    text = text[list(narrow)] if is_narrow else text
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in text.columns:
         table.add_column(str(column), no_wrap=True, overflow="fold")
     for row in text.itertuples(index=False):
         table.add_row(*map(str, row))
     console.print(table)
+    return is_narrow

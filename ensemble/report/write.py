@@ -37,8 +37,8 @@ def _write_report(material: Material, signature: str) -> None:
     sections = [section for title, make in SECTIONS.items() if (section := _make(title, make, material))]
     title, root = f"Who took these photos? {material.store.name}", material.store.root
     warning = SYNTHETIC if material.facts["synthetic"] else ""
-    write_sections(root, title, warning, sections, signature)
     _write_card(root / MODEL_CARD, material.store.name, sections, warning)
+    write_sections(root, title, warning, sections, signature)  # the page last: it bears the signature
 
 
 def write_sections(root: Location, title: str, warning: str, sections: list[Section], signature: str) -> None:

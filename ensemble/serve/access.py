@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Sequence
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -21,12 +21,19 @@ ANY: Final = ("0.0.0.0", "::")  # noqa: S104  compared, not bound
 _ANY_NAME: Final = "*"
 _OF_ONE_CLIENT: Final = 64  # bits: who has an address of IPv6 has all that begin with the same ones
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
+_ELSEWHERE: Final = (
+    "a page from elsewhere may not ask this server; for its own page behind a proxy, give the name with --name"
+)
 _BEARER: Final = "bearer "
 
 
 def client_of(request: Request) -> str:
     """Return the address of who asks; of IPv6 the network, all of whose addresses are one client's."""
-    return _address(request.client.host if request.client else "")
+    host = request.client.host if request.client else ""
+    address = _parsed(host)
+    if isinstance(address, IPv6Address):
+        return str(address.ipv4_mapped or ip_network((address, _OF_ONE_CLIENT), strict=False))
+    return host
 
 
 def check_key(request: Request, key: str) -> None:
@@ -46,22 +53,11 @@ def _after_bearer(header: str) -> str:
     return header[len(_BEARER) :] if header.lower().startswith(_BEARER) else ""
 
 
-def _address(host: str) -> str:
+def _parsed(host: str) -> IPv4Address | IPv6Address | None:
     try:
-        address = ip_address(host)
-    except ValueError:  # of a proxy that says another name
-        return host
-    if isinstance(address, IPv6Address):
-        return str(address.ipv4_mapped or ip_network((address, _OF_ONE_CLIENT), strict=False))
-    return host
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
+        return ip_address(host)
+    except ValueError:  # a name
+        return None
 
 
 def host_names(host: str, others: Sequence[str]) -> list[str]:
@@ -75,7 +71,7 @@ def host_names(host: str, others: Sequence[str]) -> list[str]:
         One of the others is no host name.
     """
     for name in others:
-        if not _HOST_NAME.fullmatch(name) and not _is_address(name):
+        if not _HOST_NAME.fullmatch(name) and _parsed(name) is None:
             raise UserError(f"--name takes a host name without scheme and port, such as check.example.org, not {name}")
     if not others and host in ANY:
         return [_ANY_NAME]
@@ -104,14 +100,12 @@ class KnownNames:
         called = headers.get("host", "").lower()
         if not self._knows(called):
             return "the server is called by another name; those that it answers to are given by --name"
-        origin = headers.get("origin", "").lower().partition("://")[2] if "origin" in headers else called
-        from_elsewhere = headers.get("sec-fetch-site") in ("cross-site", "same-site")
-        if (from_elsewhere and not _follows_a_link(method, headers)) or (
-            origin != called and (_ANY_NAME in self._names or not self._knows(origin))
-        ):
-            return (
-                "a page from elsewhere may not ask this server; of its own page behind a proxy, --name gives the name"
-            )
+        if headers.get("sec-fetch-site") in ("cross-site", "same-site") and not _follows_a_link(method, headers):
+            return _ELSEWHERE
+        if "origin" in headers:
+            origin = headers["origin"].lower().partition("://")[2]
+            if origin != called and (_ANY_NAME in self._names or not self._knows(origin)):
+                return _ELSEWHERE
         return None
 
     def _knows(self, called: str) -> bool:

@@ -149,7 +149,7 @@ class _Server:
         self.rates.take(client_of(request), 1)
 
     def _client(self, request: Request) -> str:
-        """Return who asks, with one photograph counted: who may send none is refused before it is sent."""
+        """Identify the client and count one photograph: a client over its limit is refused before it sends."""
         client = client_of(request)
         self.rates.take(client, 1)
         if self.settings.key is not None:
@@ -169,15 +169,18 @@ class _Server:
 
         It costs as much as three dozen photographs.
         """
-        client, threads = self._client(request), self.settings.threads or 1
-        seconds = (CELLS * CELLS + 1) * self.bundle.manifest.milliseconds / 1000 / threads
+        client = self._client(request)
+        seconds = (CELLS * CELLS + 1) * self.bundle.manifest.milliseconds / 1000 / self.settings.threads
         if seconds > self.limits.seconds:
-            raise Refusal(413, f"a map takes about {seconds:.0f} s here, longer than a request may (--max-seconds)")
+            raise Refusal(
+                413,
+                f"a map takes about {seconds:.0f} s on this server, longer than its --max-seconds allows",
+            )
         async with self.uploads.photographs(request) as photographs, self._in_time():
+            if len(photographs) > 1:
+                raise Refusal(400, f"send one photograph for a map, not {len(photographs)}")
             self.rates.take(client, CELLS * CELLS, 1)
             with self.batches.room(CELLS * CELLS + 1):
-                if len(photographs) > 1:
-                    raise Refusal(400, f"a map is of one photograph, and there are {len(photographs)}")
                 pending = await self.batches.prepare(photographs)
                 _refuse_unreadable(pending)
                 asked = hidden(pending[0])

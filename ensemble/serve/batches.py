@@ -53,7 +53,10 @@ class Batches:
             Too many would wait.
         """
         if photographs > self._most:  # to try again later would not help
-            raise Refusal(413, f"it counts as {photographs:,} photographs, and {self._most:,} may wait")
+            raise Refusal(
+                413,
+                f"it counts as {photographs:,} photographs, and at most {self._most:,} may wait; send fewer",
+            )
         if self.waiting + photographs > self._most:
             raise Refusal(503, "too many photographs are waiting; try again later", self.waiting * self._seconds)
         self.waiting += photographs

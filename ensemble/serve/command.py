@@ -156,4 +156,6 @@ def _run(settings: Settings, listening: socket.socket, workers: int) -> None:
     supervisor = Supervisor(config, sockets=[listening])
     supervisor.run()
     if supervisor.has_failed:
-        raise UserError("the server could not be started")
+        raise UserError(
+            "no worker of the server could start; the reason is above, or else memory may be short: lower --workers"
+        )

@@ -15,21 +15,21 @@ class Limits:
     Attributes
     ----------
     photographs : int
-        Of one request.
+        Photographs of one request.
     request_bytes : int
-        Of one request.
+        Bytes of one request.
     memory_bytes : int
-        Of the bodies of all requests that are read or answered at a time; forms are in memory twice for a moment.
+        Bytes of the bodies of all requests that are read or answered at a time; forms are in memory twice for a moment.
     waiting : int
         Photographs that may wait for the models.
     seconds : float
-        That a request may take from its last byte to its answer.
+        Seconds from the last byte of a request to its answer.
     upload_seconds : float
-        That a request may take to arrive.
+        Seconds that a request may take to arrive.
     per_minute : int
         Photographs of one client.
     connections : int
-        Open at a time.
+        Connections that are open at a time.
     """
 
     photographs: int = 32

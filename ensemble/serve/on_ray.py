@@ -36,7 +36,7 @@ def application(settings: Settings, replicas: int) -> serve.Application:
     deployment: Any = serve.deployment(
         serve.ingress(make)(),
         name=_NAME,
-        ray_actor_options={"num_cpus": settings.threads or 1},
+        ray_actor_options={"num_cpus": settings.threads},
         autoscaling_config={"min_replicas": 1, "max_replicas": replicas, "target_ongoing_requests": _ONGOING},
         max_ongoing_requests=_MOST_ONGOING,
     )
@@ -67,7 +67,7 @@ def run(settings: Settings, host: str, port: int, replicas: int, say_ready: Call
     connect()
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     try:
-        check_a_node_has(settings.threads or 1)
+        check_a_node_has(settings.threads)
         serve.start(http_options={"host": host, "port": port})
         serve.run(application(settings, replicas), name=_NAME, route_prefix="/")
         say_ready()

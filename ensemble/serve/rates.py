@@ -33,7 +33,9 @@ class Rates:
         """
         if photographs + before > self._per_minute:  # to try again later would not help
             raise Refusal(
-                413, f"it counts as {photographs + before:,} photographs, and {self._per_minute:,} a minute may come"
+                413,
+                f"it counts as {photographs + before:,} photographs, and at most {self._per_minute:,} a minute may "
+                "come; send fewer",
             )
         now = time.monotonic()
         allowed, since = self._clients.pop(client, (float(self._per_minute), now))

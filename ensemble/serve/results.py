@@ -50,9 +50,9 @@ class VerdictWeight(Section):
     """How often exactly this verdict is given, by the worst of the variants that the limits hold for."""
 
     fakes: float
-    """To fakes like those of training: lower end of the 95 % interval."""
+    """Share of fakes like those of training that get this verdict: lower end of the 95 % interval."""
     reals: float
-    """To real photographs: upper end."""
+    """Share of real photographs that get it: upper end of the 95 % interval."""
 
 
 class Result(Section):
@@ -60,7 +60,7 @@ class Result(Section):
 
     name: str
     sha256: str
-    """Of the file."""
+    """SHA-256 of the file."""
     evidence: Literal["strong", "some", "none", "unknown"]
     """The verdict in a word, for programs; unknown where nothing can be said."""
     verdict: str
@@ -70,7 +70,8 @@ class Result(Section):
     meaning: str
     """The verdict's error rate, in a sentence."""
     probability: float | None
-    """That it is generated, if a share `prior` of all photographs is; null where the models could not be asked."""
+    """Probability that it is generated, if a share `prior` of all photographs is; null where no model could
+    be asked."""
     prior: float
     false_positives: FalsePositiveRate | None
     """Null where the verdict accuses nobody."""
@@ -84,9 +85,9 @@ class Result(Section):
     height: int | None
     format: str
     spectrum: list[float] | None = None
-    """Log10 of the power at the frequencies of /v1/ensemble; with `details` alone."""
+    """Log10 of the power at the frequencies of /v1/ensemble; only with `details`."""
     provenance: Provenance | None = None
-    """With `details` alone."""
+    """Only with `details`."""
 
 
 class Patches(Section):
@@ -104,7 +105,7 @@ class Ensemble(Section):
 
     name: str
     sha256: str
-    """Of its manifest, which has the sha256 of every file."""
+    """SHA-256 of its manifest, which has that of every file."""
     created: str
     synthetic: bool
     """Whether it was trained on simulated demo data, so that its verdicts mean nothing for other photographs."""
@@ -127,9 +128,9 @@ class Facts(Section):
     spectra: Spectra | None
     """Mean spectra of real and fake training photographs."""
     photographs: int
-    """That a request may have."""
+    """Most photographs of a request."""
     megabytes: int
-    """That a request may have."""
+    """Most mebibytes of a request."""
     has_game: bool
     """Whether there is a game at /play."""
 

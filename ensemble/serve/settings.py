@@ -20,8 +20,8 @@ class Settings:
     ----------
     bundle : str
         Path or address.
-    threads : int or None
-        Threads that compute, of each worker; None for all cores.
+    threads : int
+        Threads that compute, of each worker.
     key : str or None
         The API key that requests must have.
     host_names : list of str
@@ -35,7 +35,7 @@ class Settings:
     """
 
     bundle: str
-    threads: int | None = None
+    threads: int = 1
     key: str | None = None
     host_names: list[str] = field(default_factory=lambda: ["*"])
     limits: Limits = field(default_factory=Limits)

@@ -85,7 +85,7 @@ class Uploads:
     def check_size(self, size: int) -> None:
         """Refuse a request of so many bytes, if it is too large."""
         if size > self._limits.request_bytes:
-            raise Refusal(413, f"a request may have {self._limits.request_bytes // MEBIBYTE} MiB, not more")
+            raise Refusal(413, f"a request may have at most {self._limits.request_bytes // MEBIBYTE} MiB")
 
     def use(self, size: int) -> None:
         """Count bytes that are held from now on."""
@@ -108,7 +108,7 @@ async def small_body(request: Request) -> bytes:
             async for chunk in request.stream():
                 content += chunk
                 if len(content) > _SMALL:
-                    raise Refusal(413, f"this request may have {_SMALL // 1_024} KiB, not more")
+                    raise Refusal(413, f"this request may have at most {_SMALL // 1_024} KiB")
     except TimeoutError:
         raise Refusal(408, f"the request took longer than {_SMALL_SECONDS:g} s to arrive") from None
     except ClientDisconnect:

@@ -26,7 +26,7 @@ def doubts_of(store: OofStore, predictions: Predictions) -> list[str]:
         for doubt in turned_around(predictions.probabilities(column), labels)
     ]
     copies = [
-        f"{names[two]} equals {names[one]} in every row; does its seed do nothing?"
+        f"{names[two]} equals {names[one]} in every row; is the seed ignored?"
         for one, two in combinations(range(len(names)), 2)
         if are_equal(predictions, one, two)
     ]
@@ -44,7 +44,7 @@ def turned_around(probabilities: Array, labels: Labels) -> list[str]:
     error = expected_auc_standard_error(0.5, fakes, int(rows.sum()) - fakes)
     if area >= 0.5 - _SIGNIFICANT * error:
         return []
-    return [f"its AUC is {area:.2f}, below chance: is it inverted? (--flip turns an import)"]
+    return [f"its AUC is {area:.2f}, below chance: is it inverted? (import it again with --flip, if it was imported)"]
 
 
 def are_equal(predictions: Predictions, one: int, two: int) -> bool:

@@ -27,6 +27,7 @@ from ensemble.store.record import PREDICTIONS, FoldRecord, FoldState, Provenance
 IMPORTED = "imported.json"  # beside the folds of a member that was trained elsewhere
 STORE_MARKERS = ("data.json", "folds.json")  # files that every store has
 OUTPUT = "output.txt"  # what a fold's member and its libraries printed
+MODEL = "model"  # the folder of a fold's model
 RECORD = "fold.json"  # written last: a fold without it is missing
 COLUMNS = "columns.parquet"  # feature columns for blenders that read them
 FEATURE_CACHE = ".features"
@@ -120,6 +121,10 @@ class OofStore:
         """Return the folder of one fold."""
         return self.member_folder(member) / f"fold-{fold}"
 
+    def model_folder(self, member: str, fold: int) -> Location:
+        """Return the folder of the files of one fold's model."""
+        return self.fold_folder(member, fold) / MODEL
+
     def log_file(self, member: str, fold: int) -> Location:
         """Return the file for the traceback of a failed fold."""
         return self.member_folder(member) / f"fold-{fold}.error.txt"
@@ -140,7 +145,7 @@ class OofStore:
             They could not be stored: the disk is full, say, or the object store was unreachable for minutes.
         """
         files = {PREDICTIONS: _parquet(_table(result, ledger, sample))}
-        files |= {f"model/{name}": content for name, content in result.model.items()}
+        files |= {f"{MODEL}/{name}": content for name, content in result.model.items()}
         record = record_of(result, provenance, features_seconds, files)
         files |= {OUTPUT: result.output.encode(errors="replace")} if result.output else {}  # may be deleted
         try:

@@ -124,7 +124,8 @@ def groups_of(competition: Competition, pixels: ArrayFile, distance: int) -> lis
 def begin_store(store: OofStore, experiment: Experiment, ledger: FoldLedger, competition: Competition) -> None:
     """Write the config, the folds, and what the competition is; finished folds stay as they are."""
     store.begin(experiment, ledger, competition.sample, facts_of(competition))
-    write_photograph_hashes(store, competition)
+    if read_photograph_hashes(store) != competition.contents:  # so that a photograph that changes can be named
+        write_text(store.root / PHOTOGRAPHS_FILE, json.dumps(competition.contents, indent=0) + "\n")
 
 
 def has_folds(store: OofStore) -> bool:
@@ -173,12 +174,6 @@ def competition_of(store: OofStore, settings: DataSettings, data: Location | Non
     if competition.sha256 != facts["sha256"]:
         raise UserError(f"{source} is not what {store.root} was trained on; pass --data with that competition")
     return competition
-
-
-def write_photograph_hashes(store: OofStore, competition: Competition) -> None:
-    """Record the sha256 of every photograph, so that one that changes can be named."""
-    if read_photograph_hashes(store) != competition.contents:
-        write_text(store.root / PHOTOGRAPHS_FILE, json.dumps(competition.contents, indent=0) + "\n")
 
 
 def read_photograph_hashes(store: OofStore) -> dict[str, str]:

@@ -79,7 +79,7 @@ class Predictions:
             raise UserError(f"there is no member {unknown[0]} to leave out; members: {', '.join(self.members)}")
         kept = [column for column, name in enumerate(self.members) if name not in names]
         if not kept:
-            raise UserError("no member would remain to blend")
+            raise UserError("no member would remain to blend; leave out fewer")
         if len(kept) == len(self.members):
             return self
         members = [self.members[column] for column in kept]

@@ -6,6 +6,7 @@ Folder and files have the name of the command: `ensemble robustness` writes `rob
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from ensemble.core.errors import UserError
-from ensemble.core.storage.files import Location
+from ensemble.core.storage.files import Location, new_file, write_text
 from ensemble.core.storage.hashing import digest, file_sha256
 from ensemble.core.storage.json_file import read_json
 from ensemble.core.storage.parquet import read_parquet
@@ -49,6 +50,16 @@ def read(store: OofStore, which: str) -> tuple[pd.DataFrame, dict[str, Any]] | N
     return (table, facts) if len(table) else None
 
 
+def write(store: OofStore, which: str, table: pd.DataFrame, page: str, facts: dict[str, Any]) -> None:
+    """Write a command's results; the facts, by which they are read, last."""
+    with new_file(file_of(store, which, "parquet")) as temporary:
+        table.to_parquet(temporary, index=False)
+    with new_file(file_of(store, which, "csv")) as temporary:
+        table.to_csv(temporary, index=False)
+    write_text(file_of(store, which, "md"), page)
+    write_text(file_of(store, which, "json"), json.dumps(facts, indent=1) + "\n")
+
+
 def made_from(
     store: OofStore, predictions: Predictions, manifest: Manifest | None, members: Sequence[str]
 ) -> dict[str, Any]:
@@ -81,6 +92,11 @@ def sample_sha256(store: OofStore) -> str:
     return digest(store.facts()["sample"])
 
 
+def without_left_out(predictions: Predictions, manifest: Manifest) -> Predictions:
+    """Return predictions without the members that a blend was asked to leave out."""
+    return predictions.without([name for name in manifest.get("without", []) if name in predictions.members])
+
+
 def current_manifest(store: OofStore, predictions: Predictions) -> dict[str, Any] | None:
     """Read the manifest of the last blend, if it was made from these predictions and its files are unchanged.
 
@@ -89,8 +105,8 @@ def current_manifest(store: OofStore, predictions: Predictions) -> dict[str, Any
     try:
         manifest = read_json(store.blend_folder / MANIFEST, dict)
         oof = file_sha256(store.blend_folder / BLEND_OOF)
-        blended = predictions.without([name for name in manifest.get("without", []) if name in predictions.members])
-        same = manifest["predictions_sha256"] == blended.hashes and manifest["oof_sha256"] == oof
+        hashes = without_left_out(predictions, manifest).hashes
+        same = manifest["predictions_sha256"] == hashes and manifest["oof_sha256"] == oof
         weights = manifest["weights"]
         same &= all(isinstance(manifest[key], str) for key in ("chosen", "measured_on", "reason"))
         same &= set(manifest["members"]) <= set(predictions.members)

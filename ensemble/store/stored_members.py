@@ -6,15 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ensemble.config.members import MemberSettings
-from ensemble.core.storage.files import Location
 from ensemble.core.storage.hashing import digest
-from ensemble.engine.recipes.code import features_key, recipe_code
-from ensemble.engine.tasks.features import TableRequest
-from ensemble.store.oof import OofStore
+from ensemble.engine.recipes.code import recipe_code
+from ensemble.engine.tasks.features import TableRequest, table_request
+from ensemble.store.oof import MODEL, OofStore
 from ensemble.store.predictions import Predictions
 from ensemble.store.record import FoldRecord
-
-_MODEL = "model"  # the folder in a fold's
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ class StoredMember:
 
     @property
     def signature(self) -> str:
-        """Hash that changes with its models, and with the code that applies them."""
+        """Hash that changes with its models, and with the member's code."""
         folds = {str(fold): sums for fold, sums in self.checksums.items()}
         return digest([folds, self.code, self.request.key if self.request else None])
 
@@ -53,10 +50,6 @@ class StoredMember:
         """Return the same member with its resources as it can run here."""
         request = replace(self.request, resources=member.features_resources) if self.request else None
         return replace(self, member=member, request=request)
-
-    def model_folder(self, store: OofStore, fold: int) -> Location:
-        """Return where the model of a fold lies."""
-        return store.fold_folder(self.name, fold) / _MODEL
 
     def is_unchanged(self, store: OofStore) -> bool:
         """Return whether nobody has trained it again meanwhile."""
@@ -101,8 +94,8 @@ def _problem(store: OofStore, member: MemberSettings, predictions: Predictions) 
 
 def _has_model(store: OofStore, record: FoldRecord) -> bool:
     if record.files:
-        return any(name.startswith(f"{_MODEL}/") for name in record.files)
-    return (store.fold_folder(record.member, record.fold) / _MODEL).is_dir()  # of a version that noted no files
+        return any(name.startswith(f"{MODEL}/") for name in record.files)
+    return store.model_folder(record.member, record.fold).is_dir()  # of a version that noted no files
 
 
 def _records(name: str, predictions: Predictions) -> dict[int, FoldRecord]:
@@ -114,13 +107,10 @@ def _stored_member(member: MemberSettings, predictions: Predictions) -> StoredMe
     records = _records(member.name, predictions)
     test_rows, ledger = len(predictions.test_logits), predictions.ledger
     predicted = sum(len(ledger.heldout(fold)) + test_rows for fold in records)
-    request = None
-    if member.features is not None:
-        request = TableRequest(member.features, features_key(member.features), member.features_resources)
     return StoredMember(
         member,
         recipe_code(member.recipe),
-        request,
+        table_request(member, reader=member.name),
         {fold: record.checksums for fold, record in records.items()},
         max(record.seconds_features_per_photograph for record in records.values()),
         sum(record.seconds_predict for record in records.values()) / max(predicted, 1),

@@ -68,9 +68,7 @@ _imported: dict[str, str] = {}  # by import path: the version when this process 
 
 def _check_reads_photographs(model: Any) -> None:
     """Refuse a model that reads tables where a member has no features: it would get an array of four dimensions."""
-    first = model
-    while isinstance(getattr(first, "steps", None), list) or hasattr(first, "estimator"):
-        first = first.steps[0][1] if isinstance(getattr(first, "steps", None), list) else first.estimator
+    first = _first_step(model)
     if hasattr(first, "estimators") or type(first).__name__ in _PASS_ON:
         return
     if type(first).__module__.partition(".")[0] in _OF_TABLES:
@@ -78,6 +76,18 @@ def _check_reads_photographs(model: Any) -> None:
             f"{type(first).__name__} reads tables, not photographs; this model needs a features: entry, such as "
             "features: {use: members.forensics.ForensicFeatures}"
         )
+
+
+def _first_step(model: Any) -> Any:
+    """Return what a pipeline, or a wrapper of an estimator, hands its input to."""
+    while True:
+        steps = getattr(model, "steps", None)
+        if isinstance(steps, list):
+            model = steps[0][1]
+        elif hasattr(model, "estimator"):
+            model = model.estimator
+        else:
+            return model
 
 
 _PASS_ON = {"FunctionTransformer", "FeatureUnion", "ColumnTransformer", "DummyClassifier"}

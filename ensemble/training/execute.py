@@ -17,7 +17,6 @@ from ensemble.core.storage.files import Location, write_text
 from ensemble.engine.features.table import FeatureTable, Photographs
 from ensemble.engine.features.tables import FeatureTables, Read
 from ensemble.engine.pipeline import Pipeline
-from ensemble.engine.recipes.code import features_key
 from ensemble.engine.resources import Job, requested
 from ensemble.engine.tasks.base import PHOTOGRAPHS, Outcome, Task
 from ensemble.engine.tasks.failures import Cancelled, Failure
@@ -67,7 +66,7 @@ class Training:
 
     def compute_first(self, recipe: Recipe, read: Read) -> None:
         """Compute features by a recipe before those of members; `read` is called with the table or the failure."""
-        self._first.append((TableRequest(recipe, features_key(recipe)), read))
+        self._first.append((TableRequest(recipe), read))
 
     def run(self) -> bool:
         """Bring every missing fold into the store that the budget has room for; returns whether none of them failed."""
@@ -244,7 +243,7 @@ class Training:
             if run.state != "active":
                 alone = span(self._jobs(run.member))
                 known = f"about {format_duration(alone)} by itself"
-                unknown = "its speed is unknown; it starts if time is left"
+                unknown = "its speed is unknown; it starts if time remains"
                 board.log(f"  left out: {run.name} ({known if math.isfinite(alone) else unknown})")
 
     def _jobs(self, member: MemberSettings, with_features: bool = True) -> list[Job]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from ensemble.config.members import MemberSettings
 from ensemble.engine.tasks.base import PHOTOGRAPHS
-from ensemble.engine.tasks.features import TableRequest
+from ensemble.engine.tasks.features import TableRequest, table_request
 from ensemble.engine.tasks.fold import FoldTask
 from ensemble.training.plan import Plan
 
@@ -59,11 +59,8 @@ class MemberRun:
 
 def member_run(member: MemberSettings, plan: Plan, timeout: float) -> MemberRun:
     """Return the run of a planned member, of which no fold may take more than `timeout` seconds."""
-    key = plan.features[member.name]
-    code, table = plan.provenance[member.name].code, key or PHOTOGRAPHS
+    request = table_request(member, reader=member.name)
+    code, table = plan.provenance[member.name].code, request.key if request else PHOTOGRAPHS
     folds = [fold for other, fold in plan.missing if other.name == member.name]
     tasks = [FoldTask(member, fold, code, table, timeout) for fold in folds]
-    request = None
-    if member.features is not None and key is not None:
-        request = TableRequest(member.features, key, member.features_resources, member.name)
     return MemberRun(member, tasks, request, any(other.name == member.name for other, _ in plan.finished))

@@ -31,7 +31,7 @@ def run_pilots(
     """
     engine, board = context.engine, context.board
     names = ", ".join(member.name for member in members)
-    board.log(f"trying {names} on a few photographs, to see how long a fold takes")
+    board.log(f"trying {names} on a few photographs, to estimate the time of a fold")
     failed: dict[str, Failure] = {}
     by_name, photographs = {member.name: member for member in members}, len(engine.shared[PHOTOGRAPHS])
 

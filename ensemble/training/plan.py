@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from ensemble.competition.dataset import Competition
 from ensemble.config.experiment import Experiment
 from ensemble.config.members import MemberSettings
-from ensemble.core.console.text import did_you_mean
+from ensemble.core.console.text import did_you_mean, listed
 from ensemble.core.errors import UserError
-from ensemble.engine.recipes.code import features_key, recipe_code
+from ensemble.engine.recipes.code import recipe_code
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.oof import OofStore
 from ensemble.store.record import Provenance
@@ -18,13 +18,17 @@ from ensemble.store.record import Provenance
 
 @dataclass(frozen=True)
 class Plan:
-    """Folds to train and finished ones, why work is done again, and the keys of feature tables."""
+    """Folds to train and finished ones, and why finished work is done again, by member and fold."""
 
     missing: list[tuple[MemberSettings, int]]
     finished: list[tuple[MemberSettings, int]]
     provenance: dict[str, Provenance]
-    reasons: list[str]
-    features: dict[str, str | None]
+    reasons: dict[tuple[str, int], str]
+
+    @property
+    def lines(self) -> list[str]:
+        """Why folds are trained again, a line each."""
+        return [f"{name}/fold-{fold} is trained again: {why}" for (name, fold), why in self.reasons.items()]
 
     @property
     def members(self) -> list[MemberSettings]:
@@ -45,7 +49,7 @@ def choose_members(experiment: Experiment, names: str, option: str = "--members"
             f"{experiment.name} has no members to train; for imported predictions run ensemble folds cut, and then "
             "ensemble blend import"
         )
-    requested = [name.strip() for name in names.split(",") if name.strip()]
+    requested = listed(names)
     known = {member.name: member for member in experiment.members}
     unknown = [name for name in requested if name not in known]
     if names and not requested:
@@ -74,14 +78,13 @@ def provenance_of(member: MemberSettings, ledger: FoldLedger, competition: Compe
 
 def plan_folds(members: list[MemberSettings], ledger: FoldLedger, competition: Competition, store: OofStore) -> Plan:
     """Compare the store with the experiment."""
-    plan = Plan([], [], {}, [], {})
+    plan = Plan([], [], {}, {})
     for member in members:
         provenance = provenance_of(member, ledger, competition)
         plan.provenance[member.name] = provenance
-        plan.features[member.name] = features_key(member.features) if member.features else None
         for fold in range(ledger.n_folds):
             state = store.state(member.name, fold, provenance)
             (plan.finished if state.is_valid else plan.missing).append((member, fold))
             if state.status == "stale":
-                plan.reasons.append(f"{member.name}/fold-{fold} is trained again: {'; '.join(state.reasons)}")
+                plan.reasons[member.name, fold] = "; ".join(state.reasons)
     return plan

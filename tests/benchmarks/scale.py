@@ -222,8 +222,7 @@ def carry_out(engine: Engine, members: list[MemberSettings], folder: Path) -> No
         [(member, fold) for member in members for fold in range(FOLDS)],
         [],
         {member.name: Provenance(member.recipe, folds.sha256, "", recipe_code(member.recipe)) for member in members},
-        [],
-        {member.name: None for member in members},
+        {},
     )
     board, store = ProgressBoard(console=Console(file=io.StringIO())), OofStore(folder)
     context = RunContext(data, folds, store, engine, board)  # type: ignore[arg-type]

@@ -31,6 +31,7 @@ def table(rows: int, columns: int, seed: int = 0) -> tuple[NDArray[np.float32], 
     return X.astype(np.float32), y
 
 
+@pytest.mark.training
 @settings(max_examples=20, deadline=None)
 @given(st.integers(40, 120), st.integers(3, 200), st.sampled_from([1e-4, 0.3, 10.0, 300.0]), st.integers(2, 5))
 def test_its_probabilities_are_those_of_the_pipeline(rows: int, columns: int, alpha: float, cv: int) -> None:

@@ -14,7 +14,15 @@ from ensemble.competition.quality import jpeg_quality
 from ensemble.core.parallel import in_threads
 
 _SAMPLING = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (1, 2): "4:4:0", (4, 1): "4:1:1"}
-_METADATA = {"exif": "EXIF", "icc_profile": "ICC profile", "xmp": "XMP", "photoshop": "Photoshop", "dpi": "resolution"}
+_METADATA = {
+    "exif": "EXIF",
+    "icc_profile": "ICC profile",
+    "xmp": "XMP",
+    "photoshop": "Photoshop",
+    "dpi": "resolution",
+    "jfif": "JFIF",
+    "adobe": "Adobe marker",
+}
 _TECHNICAL = {  # of how the pixels are packed, or facts of their own
     "jfif_version", "jfif_unit", "jfif_density", "progressive", "progression", "adobe_transform", "interlace",
     "mp", "mpoffset", "background", "transparency", "loop", "duration", "timestamp", "compression",
@@ -76,5 +84,4 @@ def _name(key: str, value: object) -> str:
     if key.lower() in ("comment", "software"):
         text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
         return f"{key.lower()} {text[:_SHOWN].strip().replace(',', ' ')!r}"
-    known = {"jfif": "JFIF", "adobe": "Adobe marker"}
-    return _METADATA.get(key) or known.get(key) or f"text {key}"
+    return _METADATA.get(key) or f"text {key}"

@@ -20,14 +20,13 @@ from ensemble.audit.learned.linear_probe import (
     sampled,
     separability,
 )
-from ensemble.store.checks import Check, Evidence, Verdict, not_run
+from ensemble.store.checks import GRAVEST_FIRST, Check, Evidence, Verdict, not_run
 
 NAME, TITLE = "adversarial", "Adversarial validation: do the test photographs look like the training photographs?"
 LOOK, ALARM = 0.55, 0.65
 COMPARISONS = ("all photographs", "those that look fake", "those that look real")
 # Three comparisons have together the chance of a false alarm that one has at CLEAR standard errors.
 ERRORS = -NormalDist().inv_cdf(NormalDist().cdf(-CLEAR) / len(COMPARISONS))
-_RANK: dict[Verdict, int] = {"fine": 0, "look": 1, "alarm": 2}
 
 
 @dataclass(frozen=True)
@@ -75,9 +74,7 @@ def adversarial(
     looks_fake = _looks_fake(train, test, labels, np.concatenate([of_train, of_test]), rng)
     parts = [(np.ones(len(train), bool), np.ones(len(test), bool)), looks_fake, (~looks_fake[0], ~looks_fake[1])]
     found = [
-        _Comparison(
-            what, separability(train[here], test[there], rng, np.concatenate([of_train[here], of_test[there]]))[0]
-        )
+        _Comparison(what, separability(train[here], test[there], rng, np.concatenate([of_train[here], of_test[there]])))
         for what, (here, there) in zip(COMPARISONS, parts, strict=True)
         if min(here.sum(), there.sum()) >= FEWEST
     ]
@@ -101,7 +98,7 @@ def _looks_fake(
 
 
 def _judge(found: list[_Comparison], shares: tuple[float, float], rows: tuple[int, int]) -> Check:
-    worst = max(found, key=lambda one: (_RANK[one.verdict], one.auc.value))
+    worst = min(found, key=lambda one: (GRAVEST_FIRST.index(one.verdict), -one.auc.value))
     verdict = worst.verdict
     if verdict == "fine":
         sentence, remedy = _quiet(found), ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -12,6 +12,7 @@ from scipy.special import kolmogorov
 from ensemble.audit.learned.linear_probe import FEWEST, Auc, sampled, separability
 from ensemble.core.metrics.intervals import proportion_variance
 from ensemble.store.checks import Check, Evidence, Verdict, not_run
+from ensemble.store.oof import OofStore
 from ensemble.store.predictions import Predictions
 
 NAME, TITLE = "drift", "Do the members predict the test photographs as they predicted the training photographs?"
@@ -37,6 +38,11 @@ class _Drift:
     fake: tuple[float, float]  # share predicted fake, out of fold and test
     errors: tuple[float, float]
     size: float  # median size of a test logit over that of one out of fold
+
+
+def drift_in(store: OofStore, predictions: Predictions) -> Check:
+    """Compare the logits of the test photographs that exist: a row without one repeats another's."""
+    return drift(replace(predictions, test_logits=predictions.test_logits[store.sample().has_photograph]))
 
 
 def drift(predictions: Predictions) -> Check:
@@ -68,7 +74,7 @@ def _together(predictions: Predictions) -> Auc | None:
         return None
     test = predictions.test_logits
     mine, theirs = rows[sampled(len(rows), MOST_ROWS, rng)], sampled(len(test), MOST_ROWS, rng)
-    return separability(predictions.oof_logits[mine], test[theirs], rng)[0]
+    return separability(predictions.oof_logits[mine], test[theirs], rng)
 
 
 def _drift(member: str, oof: NDArray[np.float32], labels: NDArray[np.int64], test: NDArray[np.float32]) -> _Drift:

@@ -139,8 +139,8 @@ def within_folds(scores: NDArray[np.float64], labels: NDArray[np.int64], folds: 
 
 def separability(
     first: Floats, second: Floats, rng: np.random.Generator, groups: NDArray[np.intp] | None = None
-) -> tuple[Auc, NDArray[np.float64]]:
-    """Train a model to separate two tables: return its cross-validated AUC, and each row's score (first, then second).
+) -> Auc:
+    """Train a model to separate two tables, and return its cross-validated AUC.
 
     The AUC is taken within each fold: exactly 0.5 is expected where both tables are drawn from one source.
     Rows of a group (first, then second) are in one fold.
@@ -149,14 +149,12 @@ def separability(
     sides = np.repeat(np.array([0, 1], np.int64), [len(first), len(second)])
     folds = random_folds(sides, rng, groups=groups)
     tried = np.column_stack([sides, *(rng.permutation(sides) for _ in range(TIMES))])
-    scores, areas = learnability(columns, tried, folds)
+    areas = learnability(columns, tried, folds)
     error = expected_auc_standard_error(areas[0], len(first), len(second))
-    return Auc(areas[0], error, len(first), len(second), float(np.nanstd(areas[1:], ddof=1))), scores[:, 0]
+    return Auc(areas[0], error, len(first), len(second), float(np.nanstd(areas[1:], ddof=1)))
 
 
-def learnability(
-    columns: Floats, tried: NDArray[np.int64], folds: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], list[float]]:
-    """Learn each column of labels 0 or 1 (n, targets): return all cross-validated scores, and the AUC of each."""
+def learnability(columns: Floats, tried: NDArray[np.int64], folds: NDArray[np.int64]) -> list[float]:
+    """Learn each column of labels 0 or 1 (n, targets), and return the cross-validated AUC of each."""
     scores = cross_validated(columns, np.where(tried == 1, 1.0, -1.0), folds)
-    return scores, [within_folds(scores[:, column], tried[:, column], folds) for column in range(tried.shape[1])]
+    return [within_folds(scores[:, column], tried[:, column], folds) for column in range(tried.shape[1])]

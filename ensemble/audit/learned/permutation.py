@@ -61,7 +61,7 @@ def permutation(
     look_alikes = np.arange(len(labels))[rows] if groups is None else groups[rows]
     columns, sample, folds = columns[rows], labels[rows], folds[rows]
     tried = np.column_stack([sample, _shuffled(look_alikes, sample, rng)])
-    return judge(_figures(learnability(columns, tried, folds)[1], sample, look_alikes), best)
+    return judge(_figures(learnability(columns, tried, folds), sample, look_alikes), best)
 
 
 def best_auc(predictions: Predictions) -> Auc | None:

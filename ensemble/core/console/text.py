@@ -36,6 +36,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"did you mean {by_letters[near[0]]}?" if near else "check the spelling"
 
 
+def listed(text: str) -> list[str]:
+    """Return the names in a text that separates them by commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 def plural(count: int, noun: str, several: str = "") -> str:
     """Return a count with its noun, `1 fold` or `2,000 folds`; `several` is the plural where it is not noun and s."""
     return f"{count:,} {noun if count == 1 else several or noun + 's'}"

@@ -60,14 +60,14 @@ class Comparison:
         return f"flips {flips} photograph{'s' * (flips != 1)}, {net}, {chance}: {verdict}"
 
 
-def compare(right: NDArray[np.bool_], before: NDArray[np.bool_], seed: int = 0) -> Comparison:
+def compare(right: NDArray[np.bool_], before: NDArray[np.bool_]) -> Comparison:
     """Compare two arrays of right decisions (n,), the second being the baseline."""
-    return compare_counts(int((right & ~before).sum()), int((before & ~right).sum()), len(right), seed)
+    return compare_counts(int((right & ~before).sum()), int((before & ~right).sum()), len(right))
 
 
-def compare_counts(gained: int, lost: int, rows: int, seed: int = 0) -> Comparison:
+def compare_counts(gained: int, lost: int, rows: int) -> Comparison:
     """Compare decisions that were counted already."""
-    low, high = _bootstrap(gained, lost, rows, seed)
+    low, high = _bootstrap(gained, lost, rows)
     return Comparison(rows, gained, lost, mcnemar(gained, lost), low, high)
 
 
@@ -78,9 +78,9 @@ def mcnemar(gained: int, lost: int) -> float:
     return min(1.0, 2 * float(bdtr(min(gained, lost), gained + lost, 0.5)))
 
 
-def _bootstrap(gained: int, lost: int, rows: int, seed: int) -> tuple[float, float]:
+def _bootstrap(gained: int, lost: int, rows: int) -> tuple[float, float]:
     """Draw the three counts from a multinomial, which equals drawing photographs with replacement."""
     shares = np.array([gained, lost, rows - gained - lost]) / rows
-    counts = np.random.default_rng(seed).multinomial(rows, shares, size=_RESAMPLES)
+    counts = np.random.default_rng(0).multinomial(rows, shares, size=_RESAMPLES)
     low, high = np.quantile((counts[:, 0] - counts[:, 1]) / rows, [0.025, 0.975])
     return float(low), float(high)

@@ -11,10 +11,9 @@ import re
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from functools import partial
 from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +32,7 @@ else:
 _UNFINISHED = ".unfinished-"
 _NEW, _OLD = "-", "~"
 _TEMPORARY = re.compile(rf"{re.escape(_UNFINISHED)}[0-9a-f]{{32}}([{_NEW}{_OLD}])(.*)", re.DOTALL)
+_LONGEST = 50  # characters of a name that a temporary one keeps: 255 bytes is the longest name
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://")
 
 
@@ -67,7 +67,7 @@ def new_file(path: Location) -> Iterator[Path]:
             path.write_bytes((Path(folder) / path.name).read_bytes())
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _temporary(path, _NEW, path.name[-50:])  # 255 bytes is the longest name
+    temporary = _temporary(path, _NEW, path.name[-_LONGEST:])
     try:
         yield temporary
         os.replace(temporary, path)
@@ -207,19 +207,12 @@ def local_copy(path: Location) -> Iterator[Path]:
         yield copy
 
 
-def files_below(folder: Location, include: Callable[[str], bool]) -> Iterator[tuple[str, int, Callable[[], bytes]]]:
-    """Yield relative POSIX name, size and a function that reads it, for all files below a folder, sorted.
-
-    On an object store only the included ones, since they are prefetched.
-    """
-    if isinstance(folder, Path):
-        for file in sorted(folder.rglob("*")):
-            if file.is_file():
-                yield file.relative_to(folder).as_posix(), file.stat().st_size, file.read_bytes
-    else:
-        sizes = folder.files_below()
-        for name, content in folder.read_files(filter(include, sizes)):
-            yield name, sizes[name], partial(bytes, content)
+def folder_content(folder: Location) -> dict[str, bytes]:
+    """Return the contents of all files below a folder, by relative POSIX name."""
+    if not isinstance(folder, Path):
+        return dict(folder.read_files(folder.files_below()))
+    files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
 
 
 def remove_unfinished(folder: Location, *names: str) -> None:
@@ -234,6 +227,11 @@ def remove_unfinished(folder: Location, *names: str) -> None:
     for mark in (_NEW, _OLD):
         for left, _ in _unfinished(folder, mark, names or ("*",)):
             shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
+
+
+def remove_leftovers(path: Location) -> None:
+    """Remove what killed runs left beside a file or folder; what they had moved aside is put back first."""
+    remove_unfinished(path.parent, escape(path.name), escape(path.name[-_LONGEST:]))
 
 
 def _unfinished(folder: Path, mark: str, patterns: tuple[str, ...]) -> list[tuple[Path, str]]:

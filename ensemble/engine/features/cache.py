@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.core.parallel import blocks
 from ensemble.core.storage.files import Location, new_folder
 from ensemble.core.storage.json_file import read_json
 
@@ -27,7 +28,7 @@ class Chunk:
 
 def chunk_rows(photographs: int) -> list[slice]:
     """Return the rows of each chunk."""
-    return [slice(start, min(start + CHUNK, photographs)) for start in range(0, photographs, CHUNK)]
+    return list(blocks(photographs, CHUNK))
 
 
 def content_key(photographs: NDArray[np.uint8]) -> str:

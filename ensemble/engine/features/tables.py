@@ -19,7 +19,6 @@ from ensemble.engine.base import Engine
 from ensemble.engine.features.cache import chunk_rows
 from ensemble.engine.features.table import FeatureTable, Photographs
 from ensemble.engine.pipeline import Pipeline
-from ensemble.engine.recipes.code import features_key
 from ensemble.engine.tasks.base import PHOTOGRAPHS, Outcome
 from ensemble.engine.tasks.failures import Cancelled, Failure, failure
 from ensemble.engine.tasks.features import TableRequest
@@ -142,7 +141,7 @@ def compute_features(
     """
     engine.share(PHOTOGRAPHS, pixels)
     pipeline, found = Pipeline(engine, board), list[FeatureTable | Failure]()
-    request = TableRequest(recipe, features_key(recipe))
+    request = TableRequest(recipe)
     FeatureTables(pipeline, cache).request(request, Photographs(pixels), found.append)
     pipeline.run()
     if not found:

@@ -125,7 +125,7 @@ def check_classifier(model: Any, use: str) -> None:
     reason = _no_probabilities(model)
     if reason and not (hasattr(type(model), "predict_proba") and _has_probabilities_once_fitted(model)):
         raise UserError(
-            f"{use} gives no probabilities ({reason}); choose what gives them, or put it into "
+            f"{use} gives no probabilities ({reason}); choose a classifier with predict_proba, or wrap it in "
             "sklearn.calibration.CalibratedClassifierCV"
         )
 
@@ -185,7 +185,10 @@ def build_features(member: MemberSettings) -> Transformer | None:
         return None
     features: Transformer = build(member.features)
     if not hasattr(features, "transform"):
-        raise UserError(f"{member.features.use} has no transform, so it gives no features")
+        raise UserError(
+            f"{member.features.use} has no transform, so it computes no features; name a transformer, or move "
+            "it to model"
+        )
     return features
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.core.storage.files import Location, local_copy
+from ensemble.core.storage.files import Location, folder_content, local_copy
 
 if TYPE_CHECKING:
     from lightgbm import Booster
@@ -68,10 +68,8 @@ def model_files(model: Any) -> tuple[dict[str, bytes], str]:
     """Return a fitted model's files by name, and a note where it cannot be saved: its predictions still count."""
     try:
         with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(temporary)
-            save_model(model, folder)
-            files = [path for path in folder.rglob("*") if path.is_file()]
-            return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}, ""
+            save_model(model, Path(temporary))
+            return folder_content(Path(temporary)), ""
     except Exception as error:  # of a member of any package, or a full disk: its predictions are not to be lost
         reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         return {}, f"the model was not saved, so robustness and predictions of new photographs lack it: {reason}"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.config.members import Resources
+from ensemble.config.members import MemberSettings, Resources
 from ensemble.config.settings import Recipe
 from ensemble.core.console.text import sentence
 from ensemble.core.storage.array_file import ArrayFile
@@ -33,17 +33,31 @@ class Features:
 
 @dataclass(frozen=True)
 class TableRequest:
-    """A feature table: its recipe, `features_key(recipe)`, the resources of a chunk, and the member that reads it."""
+    """A feature table: its recipe, the resources of a chunk, and the member that reads it.
+
+    Attributes
+    ----------
+    key : str
+        `features_key(recipe)` where this was made, on the driver: a copy that is sent to a worker keeps it.
+    """
 
     recipe: Recipe
-    key: str
     resources: Resources = field(default_factory=Resources)
     reader: str = field(default="", compare=False)
+    key: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", features_key(self.recipe))
 
     def group(self, source: str) -> str:
         """Return the group of the tasks that compute the table of the photographs `source`."""
         others = "" if source == PHOTOGRAPHS else f"/{source}"
         return f"{feature_group(self.recipe, self.key)}{others}"
+
+
+def table_request(member: MemberSettings, reader: str) -> TableRequest | None:
+    """Return the feature table that a member reads; None for one that reads photographs."""
+    return None if member.features is None else TableRequest(member.features, member.features_resources, reader)
 
 
 @dataclass(frozen=True)

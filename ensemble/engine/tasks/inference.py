@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.config.members import MemberSettings, Resources
-from ensemble.core.storage.files import files_below
+from ensemble.core.storage.files import folder_content
 from ensemble.core.threads import threads
 from ensemble.engine.recipes.build import import_object
 from ensemble.engine.recipes.code import check_code
@@ -63,8 +63,7 @@ class InferenceTask(Task):
 
     def pick(self, shared: Shared) -> list[Any]:
         """Return the rows, and the model's files by name: the driver reads them, a worker need not reach the store."""
-        files = {name: read() for name, _, read in files_below(Path(self.model.folder), lambda _: True)}
-        return [shared[self.table][self.rows], files]
+        return [shared[self.table][self.rows], folder_content(Path(self.model.folder))]
 
     def prepare(self) -> None:
         """Import the member's code, and check that it is the one that trained the model."""

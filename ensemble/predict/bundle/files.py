@@ -58,7 +58,8 @@ class BundleFiles:
         except Exception as error:  # what the readers raise on damaged bytes is no closed list
             reason = getattr(error, "strerror", None) or "it is missing or damaged"
             raise UserError(
-                f"{self.where}: {name} cannot be read ({reason}); is this a bundle, and a whole one?"
+                f"{self.where}: {name} cannot be read ({reason}); is this a complete bundle? If it was copied, "
+                "copy it again"
             ) from None
 
     @contextmanager

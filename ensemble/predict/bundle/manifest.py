@@ -191,7 +191,7 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
         It is no manifest, is of a newer version, or something in it is not as it should be.
     """
     if len(content) > LARGEST_MANIFEST:
-        raise UserError(f"{where}: {MANIFEST} is larger than that of any bundle")
+        raise UserError(f"{where}: {MANIFEST} is too large to be that of a bundle; copy or make the bundle again")
     try:
         raw = parse_json(content, dict)
     except ValueError:
@@ -220,4 +220,4 @@ def _check(manifest: Manifest, where: str) -> None:
     if any(index is not None and not 0 <= index < len(manifest.features) for index in indices):
         raise UserError(f"{where}: {MANIFEST} is damaged or edited (it names features that it does not have)")
     if sum(file.bytes for file in manifest.files.values()) > _LARGEST_BUNDLE:
-        raise UserError(f"{where}: the files of a bundle may have {_LARGEST_BUNDLE // 2**30} GiB together, not more")
+        raise UserError(f"{where}: the files of a bundle may have at most {_LARGEST_BUNDLE // 2**30} GiB together")

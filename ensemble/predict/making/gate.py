@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.core.arrays import Array, Pixels
+from ensemble.core.parallel import blocks
 from ensemble.core.storage.files import Location
 from ensemble.engine.features.table import FeatureTable, Photographs
 from ensemble.engine.tasks.features import TableRequest
@@ -83,5 +84,5 @@ def training_columns(
     if table.complete:
         values: NDArray[np.float32] = np.asarray(table.values()[rows])
         return values
-    parts = [rows[start : start + _AT_ONCE] for start in range(0, len(rows), _AT_ONCE)]
-    return np.concatenate([ensemble.columns(index, np.asarray(pixels[part])) for part in parts])
+    parts = blocks(len(rows), _AT_ONCE)
+    return np.concatenate([ensemble.columns(index, np.asarray(pixels[rows[part]])) for part in parts])

@@ -13,6 +13,7 @@ from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, local_copy
 from ensemble.engine.recipes.build import build, import_object
 from ensemble.engine.recipes.saving import LIGHTGBM, SKOPS, load_model
+from ensemble.predict.bundle import trees
 from ensemble.predict.bundle.files import Content
 from ensemble.predict.bundle.linear import LINEAR
 from ensemble.predict.bundle.manifest import Blend, Doubt, Member, Reader
@@ -106,7 +107,8 @@ def _add(models: Models, store: OofStore, stored: StoredMember, size: Size) -> N
     folds = []
     for fold in sorted(stored.checksums):
         folder = f"members/{stored.name}/fold-{fold}"
-        reader, models.content[folder] = _model(stored.model_folder(store, fold), stored.member.model.use, size, folder)
+        source = store.model_folder(stored.name, fold)
+        reader, models.content[folder] = _model(source, stored.member.model.use, size, folder)
         folds.append(reader)
     models.reads[stored.name] = None if stored.request is None else stored.request.key
     models.folds[stored.name] = tuple(folds)
@@ -116,7 +118,8 @@ def _model(source: Location, use: str, size: Size, folder: str) -> tuple[Reader,
     with local_copy(source) as local:
         names = {path.name for path in local.iterdir()}
         if names == {LIGHTGBM}:
-            return Reader(reader="lightgbm", folder=folder), {LIGHTGBM: (local / LIGHTGBM).read_bytes()}
+            # Called as its reader expects.
+            return Reader(reader="lightgbm", folder=folder), {trees.LIGHTGBM: (local / LIGHTGBM).read_bytes()}
         model = load_model(local, import_object(use))
     if names == {SKOPS}:
         content = linear_model_file(model, int(model.n_features_in_))

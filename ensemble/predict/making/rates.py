@@ -67,7 +67,9 @@ def _limits(
         if each.variant.guaranteed and (here & real).any():
             groups.append(each.logits[here & real].tolist())
     if not groups:
-        raise UserError("of no real photograph of the sample anything can be said; give more --photographs")
+        raise UserError(
+            "nothing can be said about any real photograph of the sample, so no limit can be set; raise --photographs"
+        )
     some = limits_for(groups, SOME_RATE)
     return Thresholds(max(limits_for(groups, STRONG_RATE), some), some)
 

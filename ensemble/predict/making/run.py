@@ -18,7 +18,7 @@ from ensemble.core.console.text import plural
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location
 from ensemble.core.threads import threads
-from ensemble.engine.recipes.code import code_version, features_key, framework_code, versions
+from ensemble.engine.recipes.code import code_version, framework_code, versions
 from ensemble.engine.tasks.features import TableRequest
 from ensemble.predict.bundle.files import Content
 from ensemble.predict.bundle.manifest import CARD, SCHEMA, Doubt, Manifest, Scope, Scores, Verdicts
@@ -70,7 +70,7 @@ class BundleMaker:
         self.cores = os.cpu_count() or 1
         reads_columns = restored(inputs.manifest["blender"]).reads_columns or inputs.honest.reads_columns
         recipe = inputs.experiment.blend.columns if inputs.manifest["columns_sha256"] and reads_columns else None
-        self._columns = None if recipe is None else TableRequest(recipe, features_key(recipe))
+        self._columns = None if recipe is None else TableRequest(recipe)
 
     def make(self, path: Location) -> Manifest:
         """Measure, and write the bundle."""
@@ -263,5 +263,8 @@ class BundleMaker:
             columns = tables[self._all_parts.indices[self._gate_features]]
             same &= np.allclose(found.doubt, self.gates.gate(columns), rtol=TOLERANCE)
         if not same:
-            raise UserError("the bundle answers otherwise than what was measured; was a library exchanged meanwhile?")
+            raise UserError(
+                "the bundle predicts otherwise than the models that were measured; if a package was updated "
+                "meanwhile, run ensemble bundle again"
+            )
         return 1000 * seconds / len(pixels)

@@ -64,7 +64,7 @@ def best_within(
     if not best or math.isinf(loss(best)):
         costs = [milliseconds([members[name]], folds) for name in names]
         fastest = f"; the fastest takes {min(costs):.0f} ms" if costs else ""
-        raise UserError(f"no member answers within {limit:g} ms a photograph{fastest}")
+        raise UserError(f"no member answers within {limit:g} ms a photograph{fastest}; raise --max-ms-per-photo")
     return [names[number] for number in best]
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from glob import escape
 from pathlib import Path
 from typing import Final
 
 from ensemble.core.errors import UserError
-from ensemble.core.storage.files import Location, new_file, new_folder, remove_unfinished
+from ensemble.core.storage.files import Location, new_file, new_folder, remove_leftovers
 from ensemble.predict.bundle.files import Content
 from ensemble.predict.bundle.manifest import MANIFEST, File, Manifest
 
@@ -46,8 +45,7 @@ def files_of(content: Content) -> dict[str, File]:
 
 def write_bundle(path: Location, manifest: Manifest, content: Content) -> None:
     """Write the manifest and all files, in place of an older bundle."""
-    if isinstance(path, Path):
-        remove_unfinished(path.parent, escape(path.name), escape(path.name[-50:]))  # an older one is put back
+    remove_leftovers(path)
     text = manifest.model_dump_json(indent=1) + "\n"
     if path.suffix.lower() == ZIP:
         with new_file(path) as temporary:

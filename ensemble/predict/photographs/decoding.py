@@ -97,7 +97,7 @@ def _see_through(content: bytes) -> str:
         with _opened(content) as image:
             may_be = image.mode.endswith(("A", "a")) or "transparency" in image.info
             if may_be and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
-                return "partly transparent: the models would be asked about other pixels than are seen"
+                return "partly transparent: people see other pixels than the models would"
     except Exception:  # what decoders raise on damaged bytes is no closed list
         return UNREADABLE
     return ""
@@ -121,7 +121,7 @@ def _facts(photograph: Bare) -> dict[str, Any] | str:
             if image.mode == "CMYK":
                 return "CMYK, for printing"
             if image.format == "TIFF" and image.info.get("compression") in ("jpeg", "tiff_jpeg"):
-                return "a JPEG in a TIFF, of which nothing was tested"
+                return "a JPEG in a TIFF, which was not tested"
             quality = jpeg_quality(getattr(image, "quantization", None) or {})
             orientation = photograph.orientation or orientation_of(image.info.get("exif", b""))
             return {"format": image.format, "quality": quality, "orientation": orientation}

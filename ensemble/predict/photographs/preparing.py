@@ -63,9 +63,9 @@ class Preparation:
         """Return the pixels that the models are asked about, and why they may not be trusted."""
         quality = photograph.quality
         poor = not math.isnan(quality) and quality < self.scope.lowest_quality
-        reason = f"saved as JPEG of quality {quality:.0f}; below {self.scope.lowest_quality} nothing was tested"
+        reason = f"saved as JPEG of quality {quality:.0f}; qualities below {self.scope.lowest_quality} were not tested"
         if photograph.pixels.shape[:2] == self.size:
-            turned = f"it lies on its side or is mirrored (EXIF orientation {photograph.orientation})"
+            turned = f"it is rotated or mirrored (EXIF orientation {photograph.orientation})"
             return Prepared(photograph.pixels, turned if photograph.orientation != 1 else reason if poor else "")
         aligned = self._aligned(np.ascontiguousarray(photograph.upright))
         return Prepared(aligned.pixels, reason) if poor and not aligned.reason else aligned

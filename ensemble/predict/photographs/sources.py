@@ -194,7 +194,9 @@ def _column(titles: list[str], table: Location) -> int:
         return 0
     found = [column for column, title in enumerate(titles) if title in _COLUMNS]
     if not found:
-        raise UserError(f"{table} has no column called {', '.join(_COLUMNS)}; call one so")
+        raise UserError(
+            f"{table} has no column called {' or '.join(_COLUMNS)}; rename the one that lists the photographs"
+        )
     if len(found) > 1:
         several = ", ".join(titles[column] for column in found)
         raise UserError(f"{table} has several columns that could name photographs: {several}; leave one of them")

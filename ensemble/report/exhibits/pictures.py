@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ensemble.competition.images import Decoding, decode
+from ensemble.competition.images import Decoding, decode_one
 
 MOST_BYTES = 30_000  # of one photograph: sixty of them stay below 3 MB in the page
 SPECTRUM_SIDE = 128
@@ -42,14 +41,13 @@ class Picture:
 
 def picture_of(content: bytes) -> Picture | None:
     """Return the file itself if it is small and a browser shows what members saw, else a WebP; None if unreadable."""
-    decoded = decode([content], Decoding("crop", convert_cmyk=True))
-    if decoded.faults[0]:
+    pixels = decode_one(content, Decoding(convert_cmyk=True))
+    if isinstance(pixels, str):
         return None
-    pixels = decoded.pixels[0]
     kind = _media_type(content)
     if kind and len(content) <= MOST_BYTES:
         return Picture(_uri(kind, content), pixels, reduced=False)
-    encoded, reduced = next(_smaller(pixels))
+    encoded, reduced = _small_enough(pixels)
     return Picture(_uri("image/webp", encoded), pixels, reduced)
 
 
@@ -61,16 +59,16 @@ def _media_type(content: bytes) -> str:
         return _AS_IT_IS.get(image.format or "", "") if plain and not turned else ""
 
 
-def _smaller(pixels: NDArray[np.uint8]) -> Iterator[tuple[bytes, bool]]:
-    """Yield WebP pictures from the largest side down that are small enough; the smallest side in any case."""
+def _small_enough(pixels: NDArray[np.uint8]) -> tuple[bytes, bool]:
+    """Return the largest WebP picture that is small enough, or else the smallest, and whether it is reduced."""
     whole = Image.fromarray(pixels)
-    sides = [max(whole.size), *(side for side in _SIDES if side < max(whole.size))]
-    for side in sides:
+    for side in (max(whole.size), *(side for side in _SIDES if side < max(whole.size))):
         image = whole.copy()
         image.thumbnail((side, side), Image.Resampling.LANCZOS)
         encoded = _webp(image, _QUALITY)
-        if len(encoded) <= MOST_BYTES or side == sides[-1]:
-            yield encoded, image.size != whole.size
+        if len(encoded) <= MOST_BYTES:
+            break
+    return encoded, image.size != whole.size
 
 
 def spectrum_picture(power: NDArray[np.float32], darkest: float, brightest: float) -> str:

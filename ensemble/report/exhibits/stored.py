@@ -106,9 +106,8 @@ def update_exhibits(
     rows = {name: row for name in photographs if (row := before.get(name)) and _is(row.content, name, noted)}
     missing = [name for name in photographs if name not in rows]
     if missing:
-        rows |= _fetch(
-            store, missing, settings, competition, {name: before[name] for name in missing if name in before}
-        )
+        known = {name: before[name] for name in missing if name in before}
+        rows |= _fetch(store, missing, settings, competition, known, noted)
     ordered = {name: rows[name] for name in photographs}
     if ordered != before:
         _write(store, ordered)
@@ -121,9 +120,9 @@ def _fetch(
     settings: DataSettings,
     competition: Competition | None,
     before: Mapping[str, _Row],
+    noted: Mapping[str, str],
 ) -> dict[str, _Row]:
     """Return rows for the photographs that the store does not hold."""
-    noted = read_photograph_hashes(store)
     source, stamp = _source(store)
     looked = all(stamp == row.looked_in for row in before.values()) and len(before) == len(missing)
     if competition is None and (source is None or looked):

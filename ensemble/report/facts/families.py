@@ -18,7 +18,7 @@ from ensemble.engine.recipes.build import build
 from ensemble.engine.recipes.code import libraries_behind
 from ensemble.engine.recipes.saving import LIGHTGBM, SKOPS, BoosterClassifier, load_model
 from ensemble.report.facts.kinds import built_objects
-from ensemble.store.oof import OofStore
+from ensemble.store.oof import MODEL, OofStore
 from ensemble.store.record import FoldRecord
 
 GAIN = "gain"
@@ -97,8 +97,8 @@ def _columns(recipe: dict[str, Any]) -> list[str]:
 
 def _of_fold(store: OofStore, record: FoldRecord, columns: int) -> Iterator[tuple[str, Array]]:
     """Yield measure and weight of each column (columns,) in one fold's model, if it is stored, small and known."""
-    folder = store.fold_folder(record.member, record.fold) / "model"
-    file = next((name for name in (LIGHTGBM, SKOPS) if f"model/{name}" in record.files), None)
+    folder = store.model_folder(record.member, record.fold)
+    file = next((name for name in (LIGHTGBM, SKOPS) if f"{MODEL}/{name}" in record.files), None)
     try:
         if file and (folder / file).stat().st_size <= _LARGEST:
             found = column_weights(load_model(folder, None))

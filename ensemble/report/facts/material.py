@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ensemble.config.experiment import Experiment
 from ensemble.core.arrays import Array
 from ensemble.core.metrics.decisions import correct_logits
+from ensemble.core.parallel import blocks
 from ensemble.core.storage.parquet import read_arrays
 from ensemble.report.facts.leaderboard import leaderboard
 from ensemble.store.doubts import doubts_of
@@ -132,8 +133,7 @@ class Material:
         logits = self.predictions.oof_logits
         middle = np.nan_to_num([np.nanmean(column, dtype=np.float64) for column in logits.T])
         sums = np.zeros((6, logits.shape[1], logits.shape[1]))
-        for start in range(0, len(logits), ROWS_AT_ONCE):
-            rows = slice(start, start + ROWS_AT_ONCE)
+        for rows in blocks(len(logits), ROWS_AT_ONCE):
             known = (self.member_right[rows] != UNKNOWN).astype(np.float64)
             wrong = (self.member_right[rows] == 0).astype(np.float64)
             sizes = np.nan_to_num(logits[rows] - middle)

@@ -9,7 +9,6 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
@@ -70,7 +69,7 @@ def _environment() -> Environment:
         "class_of": lambda block: type(block).__name__,
         "format_decision": format_decision,
     }
-    environment.filters |= {"json": _as_json, "breakable": breakable}
+    environment.filters["breakable"] = breakable
     return environment
 
 
@@ -152,14 +151,8 @@ def _dots(values: Any, low: float, high: float) -> list[dict[str, Any]]:
 
 def _as_json(value: Any) -> Markup:
     """Return JSON for a script element: nothing in it can end the element."""
-    text = json.dumps(value, default=_plain, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray | np.generic | pd.Series):
-        return value.tolist()
-    raise TypeError(f"{type(value).__name__} is no plain JSON")
 
 
 def _resource(name: str) -> Markup:

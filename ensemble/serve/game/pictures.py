@@ -73,7 +73,10 @@ def pictures_of(path: Location) -> Pictures:
     else:
         raise UserError(f"--play {path}: give a store, or a folder with photographs and a table of them")
     if len({picture.fake for picture in found.pictures}) < 2:
-        raise UserError(f"--play {path}: a game needs real and generated pictures, and there are only some of one kind")
+        raise UserError(
+            f"--play {path}: a game needs real and generated pictures, and there are only pictures of one "
+            "kind; add others"
+        )
     return found
 
 

@@ -15,10 +15,10 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from ensemble.core.metrics.intervals import wilson_interval
+from ensemble.core.metrics.scores import THRESHOLD
 
 _NORMAL: Final = NormalDist()
 _Z: Final = _NORMAL.inv_cdf(0.975)
-_THRESHOLD: Final = 0.5
 _BINS: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # of how sure they were
 
 
@@ -108,7 +108,7 @@ def _share(count: int, of: int) -> Estimate:
 
 
 def _of_ensemble(rounds: Sequence[Round]) -> Estimate | None:
-    known = [(each.probability >= _THRESHOLD, each.fake) for each in rounds if each.probability is not None]
+    known = [(each.probability >= THRESHOLD, each.fake) for each in rounds if each.probability is not None]
     if len(known) < len(rounds):
         return None
     return _share(sum(called == fake for called, fake in known), len(rounds))

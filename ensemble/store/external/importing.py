@@ -24,7 +24,7 @@ from ensemble.store.doubts import EQUAL, turned_around
 from ensemble.store.external.leakage import Pair, leak_checks
 from ensemble.store.external.reading import ExternalTable, read_external
 from ensemble.store.oof import IMPORTED, RECORD, OofStore
-from ensemble.store.predictions import load_predictions
+from ensemble.store.predictions import Predictions, load_predictions
 from ensemble.store.record import IMPORTED_RECIPE, Provenance, from_text
 
 _SCALES = ("auto", "probability", "logit")
@@ -58,7 +58,7 @@ def import_predictions(
     """
     _check_name(store, name)
     if scale not in _SCALES:
-        raise UserError(f"--scale {scale}: it is {', '.join(_SCALES[:-1])} or {_SCALES[-1]}")
+        raise UserError(f"--scale takes {', '.join(_SCALES[:-1])} or {_SCALES[-1]}, not {scale!r}")
     ledger = store.ledger()
     oof, test = _read_both(store, ledger, name, oof_file, test_file)
     _check_folds(oof, ledger, same_folds)
@@ -69,8 +69,9 @@ def import_predictions(
         values = Pair(1 - values.oof, 1 - values.test)
     if np.array_equal(values.oof, ledger.labels):
         raise UserError(f"{oof_file} contains the labels in place of predictions; name the column of predictions pred")
-    warnings = leak_checks(values, _others(store, name), ledger.labels, ledger.n_folds)
-    doubts = _doubts(store, name, values, ledger.labels)
+    stored = _read(store)
+    warnings = leak_checks(values, _others(stored, name), ledger.labels, ledger.n_folds)
+    doubts = _doubts(stored, name, values, ledger.labels)
     _store(store, ledger, name, values, _origin(oof, test, scale, warnings))
     lines = [_summary(name, values, scale, ledger.labels), *notes, *_notes(oof, values)]
     return [*lines, *(f"WARNING: {warning}" for warning in [*warnings, *doubts])]
@@ -138,7 +139,7 @@ def _check_folds(oof: ExternalTable, ledger: FoldLedger, same_folds: bool) -> No
         if not same_folds:
             raise UserError(
                 f"{oof.file} has no column fold; add it, or state with --same-folds that the ledger's folds were used "
-                "(ensemble folds export gives them)"
+                "(ensemble folds export writes them)"
             )
         return
     theirs = oof.table["fold"]
@@ -148,7 +149,7 @@ def _check_folds(oof: ExternalTable, ledger: FoldLedger, same_folds: bool) -> No
         where = first_few(list(differing)) if len(differing) else f"{theirs.nunique()} folds, not {ledger.n_folds}"
         raise UserError(
             f"{oof.file} was made on different folds from the ledger's: {where}; train on the folds that "
-            "ensemble folds export gives"
+            "ensemble folds export writes"
         )
 
 
@@ -188,17 +189,24 @@ def _probabilities(external: ExternalTable, scale: str, notes: list[str]) -> Arr
     return values.clip(0, 1)
 
 
-def _doubts(store: OofStore, name: str, values: Pair, labels: Labels) -> list[str]:
-    """Return why the predictions may not be what they seem: turned around, or another member's."""
+def _read(store: OofStore) -> Predictions | None:
+    """Return the predictions that the store holds; None where none can be read."""
     try:
-        read = load_predictions(store)
-    except UserError:  # nothing is trained yet
+        return load_predictions(store)
+    except UserError:  # nothing is trained yet, or it cannot be blended, which the next blend reports
+        return None
+
+
+def _doubts(stored: Predictions | None, name: str, values: Pair, labels: Labels) -> list[str]:
+    """Return why the predictions may not be what they seem: turned around, or another member's."""
+    if stored is None:
         return turned_around(values.oof, labels)
     logits = [to_logits(part).astype(np.float32)[:, None] for part in values]
     equal = [
         member
-        for column, member in enumerate(read.members)
-        if member != name and all(map(_close, logits, (read.oof_logits[:, [column]], read.test_logits[:, [column]])))
+        for column, member in enumerate(stored.members)
+        if member != name
+        and all(map(_close, logits, (stored.oof_logits[:, [column]], stored.test_logits[:, [column]])))
     ]
     return [*turned_around(values.oof, labels), *(f"it equals {member} in every row" for member in equal)]
 
@@ -207,16 +215,13 @@ def _close(one: Logits, two: Logits) -> bool:
     return bool(np.allclose(one, two, rtol=0, atol=EQUAL, equal_nan=True))
 
 
-def _others(store: OofStore, name: str) -> Pair | None:
-    """Average the logits of all other members, and return them as probabilities."""
-    try:
-        read = load_predictions(store)
-    except UserError:  # nothing is trained yet, or it cannot be blended, which the next blend reports
+def _others(stored: Predictions | None, name: str) -> Pair | None:
+    """Average the logits of all other members, and return them as probabilities; None where there are none."""
+    columns = [] if stored is None else [column for column, member in enumerate(stored.members) if member != name]
+    if stored is None or not columns:
         return None
-    columns = [column for column, member in enumerate(read.members) if member != name]
-    if not columns:
-        return None
-    oof, test = (logits[:, columns].mean(axis=1, dtype=np.float64) for logits in (read.oof_logits, read.test_logits))
+    both = (stored.oof_logits, stored.test_logits)
+    oof, test = (logits[:, columns].mean(axis=1, dtype=np.float64) for logits in both)
     return Pair(to_probabilities(oof), to_probabilities(test))
 
 

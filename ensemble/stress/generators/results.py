@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,6 @@ import pandas as pd
 
 from ensemble.config.experiment import Experiment
 from ensemble.core.arrays import Logits
-from ensemble.core.storage.files import new_file, write_text
 from ensemble.core.storage.hashing import digest
 from ensemble.engine.recipes.code import framework_code, versions
 from ensemble.report.render.markdown import to_markdown
@@ -19,7 +17,7 @@ from ensemble.report.sections.stress.generators import section_of
 from ensemble.report.text import heading
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import Predictions, load_predictions
-from ensemble.store.results import GENERATORS, current_manifest, file_of, made_from, read
+from ensemble.store.results import GENERATORS, current_manifest, made_from, read, write
 from ensemble.stress.generators.blended import blend_method, blend_name, nested_logits
 from ensemble.stress.generators.clusters import separation
 from ensemble.stress.generators.scores import score_table
@@ -100,7 +98,8 @@ def results_of(
         **origin,  # with the folds of the store, not those of the clusters
         "made_of": made_of,
     }
-    _write(store, content, scores)
+    page = to_markdown(f"Fakes of unseen clusters: {content['heading']}", [section_of(scores, content)])
+    write(store, GENERATORS, scores, page, content)
     return content, scores
 
 
@@ -113,14 +112,3 @@ def _scores(sides: Sides, method: str | None, experiment: Experiment) -> pd.Data
         for logits, folds in ((unseen, ledger), (random, sides.random.ledger))
     )
     return score_table([blend_name(method), *sides.members], unseen, random, ledger.labels, ledger.folds)
-
-
-def _write(store: OofStore, content: dict[str, Any], scores: pd.DataFrame) -> None:
-    """Write all four files, last the one with the hash of their inputs."""
-    with new_file(file_of(store, GENERATORS, "parquet")) as temporary:
-        scores.to_parquet(temporary, index=False)
-    with new_file(file_of(store, GENERATORS, "csv")) as temporary:
-        scores.to_csv(temporary, index=False)
-    page = to_markdown(f"Fakes of unseen clusters: {content['heading']}", [section_of(scores, content)])
-    write_text(file_of(store, GENERATORS, "md"), page)
-    write_text(file_of(store, GENERATORS, "json"), json.dumps(content, indent=1) + "\n")

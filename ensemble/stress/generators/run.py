@@ -89,14 +89,16 @@ def leave_clusters_out(
 def _random_ledger(store: OofStore) -> FoldLedger:
     ledger = store.ledger()
     if ledger.algorithm == ALGORITHM:
-        raise UserError(f"{store.root} holds unseen clusters itself; name the store in which it lies")
+        raise UserError(
+            f"{store.root} is a store of ensemble generators; name the store of the experiment, which contains it"
+        )
     return ledger
 
 
 def _trained(run: _Run, named: set[str]) -> tuple[Plan, dict[str, str]]:
     """Return the members whose random folds are valid, to be compared with, and why others are left out."""
     plan = plan_folds(list(run.experiment.members), run.ledger, run.competition, run.store)
-    changed = {reason.partition("/")[0]: reason.partition(": ")[2] for reason in plan.reasons}
+    changed = {name: why for (name, _), why in plan.reasons.items()}
     left_out = {m.name: changed.get(m.name, "not trained to the end in random folds") for m in plan.members}
     left_out |= dict.fromkeys(run.store.imported(), "trained elsewhere")
     missing = sorted(named & set(left_out)) or (sorted(left_out) if not plan.complete_members else [])
@@ -136,13 +138,13 @@ def _ledger_of(cluster_store: OofStore) -> str | None:
 def _only(plan: Plan, names: set[str]) -> Plan:
     """Return the part of a plan that is about some members."""
     missing = [(member, fold) for member, fold in plan.missing if member.name in names]
-    reasons = [reason for reason in plan.reasons if reason.partition("/")[0] in names]
+    reasons = {fold: why for fold, why in plan.reasons.items() if fold[0] in names}
     return replace(plan, missing=missing, reasons=reasons)
 
 
 def _train(run: _Run, cluster_store: OofStore, clusters: Found, plan: Plan, started: float) -> bool:
     """Train what is missing, as `ensemble train` does; returns whether no fold failed."""
-    for line in plan.reasons:
+    for line in plan.lines:
         run.board.log(line)
     if not plan.missing:
         run.board.log(

@@ -65,10 +65,7 @@ def _as_text(scores: pd.DataFrame) -> pd.DataFrame:
 
 def print_scores(content: dict[str, Any], scores: pd.DataFrame, console: Console) -> None:
     """Print the table, what was left out, and the verdict."""
-    text = _as_text(scores)
-    if sum(text[column].map(len).max() + 2 for column in text.columns) > console.width:
-        text = text[_NARROW]  # the page has all columns
-    print_table(console, content["heading"], text)
+    print_table(console, content["heading"], _as_text(scores), _NARROW)  # the page has all columns
     for name, reason in content["left_out"].items():
         console.print(f"left out: {name}, {reason}", markup=False)
     console.print(content["verdict"], markup=False)

@@ -12,6 +12,7 @@ from rich.console import Console
 from ensemble.core.console.console import say
 from ensemble.core.console.options import EngineOption, MembersOption, OofOption, StoreArgument, StoredDataOption
 from ensemble.core.console.progress import ProgressBoard
+from ensemble.core.console.text import listed
 from ensemble.core.errors import UserError
 from ensemble.report.text import heading, print_table
 from ensemble.store.oof import OofStore
@@ -57,7 +58,7 @@ def _alterations(text: str) -> list[str]:
     """Return the keys of the named alterations and families; all if none is named."""
     from ensemble.stress.robustness.alterations import ALTERATIONS
 
-    named = _listed(text)
+    named = listed(text)
     families = {each.family for each in ALTERATIONS.values()}
     unknown = [name for name in named if name not in ALTERATIONS and name not in families]
     if unknown:
@@ -66,10 +67,6 @@ def _alterations(text: str) -> list[str]:
             f"{', '.join(sorted(families))}"
         )
     return [name for name, each in ALTERATIONS.items() if not named or name in named or each.family in named]
-
-
-def _listed(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _as_text(table: pd.DataFrame) -> pd.DataFrame:

@@ -25,6 +25,7 @@ from ensemble.core.arrays import Array
 from ensemble.core.threads import threads
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import Predictions
+from ensemble.store.results import without_left_out
 
 Log = Callable[[str], None]
 
@@ -78,8 +79,7 @@ def fit_honest_blend(
     """Fit the blenders of the last blend's manifest again; or return a sentence that says why that is not possible."""
     if manifest is None:
         return "there is no blend of these predictions; run ensemble blend first"
-    left_out = [name for name in manifest.get("without", []) if name in predictions.members]
-    inputs = load_inputs(store, experiment, predictions.without(left_out))
+    inputs = load_inputs(store, experiment, without_left_out(predictions, manifest))
     if inputs.members != manifest["members"] or inputs.columns_sha256 != manifest["columns_sha256"]:
         return "the last blend read other members or columns than the experiment names; blend again"
     problem = inputs.problem

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ensemble.core.console.text import sentence
 from ensemble.core.metrics.scores import to_logits
-from ensemble.core.parallel import in_threads
+from ensemble.core.parallel import blocks, in_threads
 from ensemble.core.storage.files import local_copy
 from ensemble.engine.features.table import FeatureTable, Photographs
 from ensemble.engine.features.tables import FeatureTables
@@ -134,7 +134,7 @@ class Inference:
         for fold in member.checksums:
             model = StoredModel(member.member, fold, member.code, self._model_folder(member, fold))
             rows = np.flatnonzero(self.answers.sample.folds == fold)
-            chunks = [rows[start : start + _ROWS] for start in range(0, len(rows), _ROWS)]
+            chunks = [rows[part] for part in blocks(len(rows), _ROWS)]
             tasks += [
                 InferenceTask(model, table, chunk, current.photographs.key, index) for index, chunk in enumerate(chunks)
             ]
@@ -146,7 +146,7 @@ class Inference:
         """Return where the files of a model lie on this machine: a copy serves for all alterations."""
         key = (member.name, fold)
         if key not in self._models:
-            folder = member.model_folder(self.context.store, fold)
+            folder = self.context.store.model_folder(*key)
             self._models[key] = str(self._copies.enter_context(local_copy(folder)))
         return self._models[key]
 
@@ -206,8 +206,7 @@ class Inference:
             del self._rounds[current.alteration]
             for request in current.requests:
                 self.tables.forget(request, current.photographs)
-            for key in [key for key in self.context.engine.shared if key.endswith(f"/{current.alteration}")]:
-                self.context.engine.unshare(key)
+            self.context.engine.unshare(current.photographs.key)
 
     def _fraction(self) -> float:
         """Return how much of the run is done."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,7 +20,6 @@ from ensemble.core.metrics.intervals import (
     standard_error,
 )
 from ensemble.core.metrics.scores import UNSURE, area_under_curve, correct_probabilities, to_probabilities
-from ensemble.core.storage.files import new_file, write_text
 from ensemble.core.storage.parquet import read_parquet
 from ensemble.engine.recipes.code import versions
 from ensemble.engine.tasks.features import TableRequest
@@ -31,7 +29,7 @@ from ensemble.report.text import heading
 from ensemble.store.altered import write_altered
 from ensemble.store.oof import BLEND_OOF, OofStore
 from ensemble.store.predictions import Predictions
-from ensemble.store.results import AS_THEY_ARE, BLEND, ROBUSTNESS, file_of, made_from
+from ensemble.store.results import AS_THEY_ARE, BLEND, ROBUSTNESS, made_from, write
 from ensemble.store.stored_members import StoredMember
 from ensemble.stress.robustness.alterations import ALTERATIONS
 from ensemble.stress.robustness.answers import Answers, InferenceFailure
@@ -94,10 +92,8 @@ class RobustnessRun:
             columns = self.answers.read(alteration, COLUMNS_ANSWER, self.columns.key)
             if columns is None:
                 return None
-        decided = blend(self.answers.sample.rows, logits, columns)
-        silent = blend.part_of[self.answers.sample.rows] < 0
-        decided[silent] = np.nan
-        return None if silent.all() else decided
+        rows = self.answers.sample.rows
+        return None if (blend.part_of[rows] < 0).all() else blend(rows, logits, columns)
 
 
 def write_results(run: RobustnessRun, manifest: dict[str, Any] | None) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -106,14 +102,9 @@ def write_results(run: RobustnessRun, manifest: dict[str, Any] | None) -> tuple[
     table = robustness_table(answered, run.answers.sample.labels)
     content = _facts(run, answered, failures, manifest)
     store = run.store
-    with new_file(file_of(store, ROBUSTNESS, "parquet")) as temporary:
-        table.to_parquet(temporary, index=False)
-    with new_file(file_of(store, ROBUSTNESS, "csv")) as temporary:
-        table.to_csv(temporary, index=False)
-    write_altered(store, run.answers.sample.names, answered)
+    write_altered(store, run.answers.sample.names, answered)  # before the facts, by which it is found valid
     page = to_markdown(f"Robustness of {heading(store)}", [section_of(table, content)])
-    write_text(file_of(store, ROBUSTNESS, "md"), page)
-    write_text(file_of(store, ROBUSTNESS, "json"), json.dumps(content, indent=1) + "\n")
+    write(store, ROBUSTNESS, table, page, content)
     return table, content
 
 

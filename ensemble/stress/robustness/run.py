@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from ensemble.competition.dataset import Competition
 from ensemble.config.experiment import Experiment
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.console.status import StatusLine
@@ -17,7 +16,6 @@ from ensemble.core.storage.files import Location, remove_unfinished
 from ensemble.core.storage.lock import only_writer
 from ensemble.engine.base import Engine
 from ensemble.engine.choose import engine_maker
-from ensemble.engine.recipes.code import features_key
 from ensemble.engine.tasks.features import TableRequest
 from ensemble.store.context import RunContext
 from ensemble.store.oof import OofStore
@@ -104,7 +102,7 @@ def _prepare(
     answers = Answers(store, Sample.draw(store, request.photographs))
     blend = fit_honest_blend(store, experiment, predictions, manifest, status.start)
     recipe = experiment.blend.columns if not isinstance(blend, str) and blend.reads_columns else None
-    columns = None if recipe is None else TableRequest(recipe, features_key(recipe))
+    columns = None if recipe is None else TableRequest(recipe)
     return RobustnessRun(store, predictions, members, left_out, blend, columns, answers)
 
 
@@ -132,18 +130,12 @@ def _infer(
 ) -> list[InferenceFailure]:
     """Compute what is missing."""
     sample = run.answers.sample
-    pixels = _sample_of(context.competition, sample)
+    pixels = context.competition.decode()[sample.rows]
     ways = len({*missing, *columns_of})
     status.start(f"applying models to {len(pixels)} photographs, altered in {ways} ways")
     columns = run.columns if columns_of else None
     inference = Inference(context, pixels, run.answers, columns, status.update)
     return inference.run(_that_fit(context.engine, missing, run), columns_of)
-
-
-def _sample_of(competition: Competition, sample: Sample) -> Any:
-    """Return the photographs of the sample, uint8 (photographs, height, width, 3)."""
-    place = {name: row for row, name in enumerate(competition.train.names)}
-    return competition.decode()[[place[name] for name in sample.names]]
 
 
 def _that_fit(engine: Engine, missing: Missing, run: RobustnessRun) -> Missing:

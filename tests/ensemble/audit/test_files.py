@@ -340,26 +340,32 @@ def test_an_audit_after_training_looks_at_the_members_too(
 
 def test_formats_are_audited_where_test_photographs_are_missing(tmp_path: Path) -> None:
     write_competition(tmp_path / "data")
-    next((tmp_path / "data" / "test").iterdir()).unlink()
+    (tmp_path / "data" / "test" / "00003.png").unlink()
     competition = Competition.open(tmp_path / "data", DataSettings(on_bad_photograph="skip"))
     subject: Any = SimpleNamespace(competition=competition)
-    inputs = audits._Inputs(subject, None, None, None, True)  # type: ignore[arg-type]
-    assert len(inputs.facts) == len(competition.identities) - 1
+    facts = audits._Inputs(subject, None, None, None, True).facts  # type: ignore[arg-type]
+    assert facts["name"].tolist() == [name for name in competition.identities if name != "test/00003.png"]
+    assert facts["bytes"].tolist() == [(tmp_path / "data" / name).stat().st_size for name in facts["name"]]
 
 
-def test_pairs_are_hashed_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pairs_are_hashed_and_compared_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred thousand pairs with two labels took hours."""
     n = 200
     rows = range(2 * n)
     table = pd.DataFrame({"name": [f"{row:03}" for row in rows], "label": [0, 1] * n})
     table = table.assign(group=[f"{row // 2:03}" for row in rows], fold=[row // 2 % 2 for row in rows])
-    calls, plain = [], Pair.__hash__
+    calls, hashed, compared = list[Pair](), Pair.__hash__, Pair.__eq__
 
-    def counted(pair: Pair) -> int:
+    def counted_hash(pair: Pair) -> int:
         calls.append(pair)
-        return plain(pair)
+        return hashed(pair)
 
-    monkeypatch.setattr(Pair, "__hash__", counted)
+    def counted_eq(pair: Pair, other: object) -> bool:
+        calls.append(pair)
+        return compared(pair, other)
+
+    monkeypatch.setattr(Pair, "__hash__", counted_hash)
+    monkeypatch.setattr(Pair, "__eq__", counted_eq)
     check = within_train([Pair(2 * i, 2 * i + 1, "mirrored", 3) for i in range(n)], FoldLedger(table, 2, 0, 30))
     assert check.verdict == "alarm"
     assert len(calls) < 10 * n

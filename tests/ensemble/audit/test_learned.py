@@ -6,6 +6,8 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -20,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from ensemble.audit.files.copies import LARGEST, Pair, copies, look_alikes
 from ensemble.audit.learned.adversarial import COMPARISONS, _Comparison, adversarial
 from ensemble.audit.learned.adversarial import _judge as judge_comparisons
-from ensemble.audit.learned.drift import drift
+from ensemble.audit.learned.drift import drift, drift_in
 from ensemble.audit.learned.linear_probe import (
     ALPHA,
     Auc,
@@ -99,7 +101,7 @@ def test_equal_sources_give_an_area_of_a_half() -> None:
     areas = []
     for seed in range(30):
         rng = np.random.default_rng(seed)
-        areas.append(separability(photographs(rng, 200)[0], photographs(rng, 100)[0], rng)[0].value)
+        areas.append(separability(photographs(rng, 200)[0], photographs(rng, 100)[0], rng).value)
     assert abs(np.mean(areas) - 0.5) < 0.02
 
 
@@ -107,7 +109,9 @@ def test_equal_sources_give_an_area_of_a_half() -> None:
 def test_true_labels_are_learned(fakes: float) -> None:
     for seed in range(10):
         columns, labels = photographs(np.random.default_rng(seed), 400, fakes=fakes)
-        assert permutation(columns, labels, np.arange(400) % 5, seed).verdict == "fine"
+        check = permutation(columns, labels, np.arange(400) % 5, seed)
+        assert check.verdict == "fine"
+        assert "as it should be" in check.sentence, "not: they are too few to decide"
 
 
 @pytest.mark.parametrize(("area", "verdict"), [(None, "look"), (0.5, "alarm"), (0.56, "look"), (0.9, "look")])
@@ -175,7 +179,8 @@ def test_copies_on_both_sides_of_a_fold_are_found() -> None:
 
 def test_look_alikes_are_few_and_the_nearest() -> None:
     chain = [Pair(row, row + 1, "alike", 40 + row) for row in range(20)]
-    assert look_alikes(chain, 12).tolist() == [0] * LARGEST + [10] * 2
+    for pairs in (chain, chain[::-1]):
+        assert look_alikes(pairs, 12).tolist() == [0] * LARGEST + [10] * 2
     assert look_alikes([Pair(0, 5, "same file", 0)], 3).tolist() == [0, 1, 2], "test rows have no labels"
 
 
@@ -236,6 +241,16 @@ def answers(seed: int, share: float = 0.5, look_real: float = 0.0) -> Prediction
 def test_means_over_fold_models_do_not_drift() -> None:
     found = [drift(answers(seed)).verdict for seed in range(30)]
     assert found.count("fine") >= 29, found
+
+
+def test_rows_without_a_photograph_do_not_drift() -> None:
+    """They are given the logits of a stand-in, all the same."""
+    predictions, exists = answers(0), np.arange(500) >= 150
+    test = np.where(exists[:, None], predictions.test_logits, np.float32(5))
+    store: Any = SimpleNamespace(sample=lambda: SimpleNamespace(has_photograph=exists))
+    assert drift(replace(predictions, test_logits=test)).verdict != "fine"
+    check = drift_in(store, replace(predictions, test_logits=test))
+    assert check == drift(replace(predictions, test_logits=predictions.test_logits[150:]))
 
 
 @pytest.mark.parametrize("fault", [lambda seed: answers(seed, share=0.7), lambda seed: answers(seed, look_real=0.5)])

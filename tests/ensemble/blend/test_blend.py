@@ -18,6 +18,7 @@ from pyarrow import parquet
 from ensemble.blend.evaluation.choice import Choice, choose
 from ensemble.blend.evaluation.nested import Evaluation, Problem
 from ensemble.blend.guard import Guard, guard
+from ensemble.blend.inputs import load_inputs
 from ensemble.blend.manifest import rebuild
 from ensemble.blend.run import blend
 from ensemble.competition.rows import SampleTable
@@ -443,6 +444,11 @@ def test_columns_are_read_for_the_rows_that_all_members_have(trained: OofStore, 
     content = blend(store, experiment)
     assert content["columns_sha256"] is not None
     assert content["nested"]["n"] == int((store.ledger().folds != 2).sum())
+    inputs = load_inputs(store, experiment, load_predictions(store, experiment))
+    table = pd.read_parquet(store.root / "columns.parquet").set_index(["split", "name"])
+    names = store.ledger().table["name"].iloc[inputs.rows].tolist()
+    np.testing.assert_array_equal(inputs.problem.logits[:, 2:], table.loc["oof"].loc[names])
+    np.testing.assert_array_equal(inputs.test[:, 2:], table.loc["test"].loc[store.sample().names])
 
 
 @pytest.mark.training

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -30,7 +31,7 @@ def test_a_run_leaves_leaderboard_blend_and_submission(competition_folder: Path,
     store = train_inline(config, competition_folder, tmp_path / "oof")
     content = json.loads((store.blend_folder / "blend.json").read_text())
     assert content["members"] == ["linear", "boosted"]
-    assert set(content["blenders"]) <= {"mean", "single_best", "greedy"}
+    assert list(content["blenders"]) == ["mean", "single_best", "greedy"]
     assert len(pd.read_csv(store.blend_folder / "submit.csv")) == 12
     assert "nested OOF, choice repeated in each fold" in set(pd.read_csv(store.root / "leaderboard.csv")["measured_on"])
 
@@ -45,11 +46,10 @@ def test_after_each_fold_the_blend_is_of_the_folds_there_are(store: OofStore) ->
         (store.root / f"aside-{fold}").rename(folder)
         live._took = 0.0  # so fast that it is never put off
         live.fold_stored()
-        content = json.loads((store.blend_folder / "blend.json").read_text())
-        seen.append(content["partial"].get("boosted", "whole").partition(" folds")[0])
+        partial = json.loads((store.blend_folder / "blend.json").read_text())["partial"].get("boosted", "whole")
         board = pd.read_csv(store.root / "leaderboard.csv").set_index("member")
-        assert board.loc["boosted", "measured_on"].startswith("OOF")
-    assert seen == ["1 of 3", "2 of 3", "whole"]
+        seen.append((partial.partition(" folds")[0], board.loc["boosted", "measured_on"]))
+    assert seen == [("1 of 3", "OOF, 1 of 3 folds"), ("2 of 3", "OOF, 2 of 3 folds"), ("whole", "OOF")]
     assert "blend so far: 0." in live.board.standing
 
 
@@ -60,10 +60,17 @@ def test_refreshing_takes_no_more_than_its_share_of_time(store: OofStore, monkey
     for _ in range(5):
         live.fold_stored()
     assert len(times) == 1, "folds that come faster than the blend can be refreshed wait"
+    live._took, live._ended = 1.0, time.monotonic() - 18
+    live.fold_stored()
+    assert len(times) == 1, "one second of nineteen is more than a twentieth"
+    live._took, live._ended = 1.0, time.monotonic() - 20
+    live.fold_stored()
+    assert len(times) == 2
+    live.fold_stored()
     live.refresh()
-    assert len(times) == 2, "but at the end it is whole"
+    assert len(times) == 3, "but at the end it is whole"
     live.refresh()
-    assert len(times) == 2, "and without a new fold nothing is done"
+    assert len(times) == 3, "and without a new fold nothing is done"
 
 
 def test_a_blend_at_work_or_a_fault_never_stops_the_training(

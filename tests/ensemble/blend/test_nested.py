@@ -157,18 +157,6 @@ def test_a_member_that_alterations_confuse_loses_its_blend_the_choice() -> None:
     assert _elect(correct, None)[0] == 0
 
 
-def test_the_rows_that_a_choice_decides_do_not_move_it() -> None:
-    """Neither their labels nor how they answer when they are altered."""
-    here = problem(300, [0.4, 0.5, 0.6, 0.0], seed=2)
-    evaluations = [evaluate(blender_of(t, 4), here) for t in ("mean", "single_best", "greedy")]
-    one = altered_second_member(np.arange(300), here.logits)
-    other = {"turned": np.where((here.folds == 2)[:, None], -one.altered["turned"], one.altered["turned"])}
-    choices = [choose(evaluations, here, each) for each in (one, AlteredLogits(one.rows, one.unaltered, other, ""))]
-    parts = [choice.choosing.parts[[set(p) == set(np.flatnonzero(here.folds == 2)) for p in here.held_out].index(True)]
-             for choice in choices]  # fmt: skip
-    assert parts[0].blender.title == parts[1].blender.title
-
-
 def test_a_folds_altered_answers_do_not_elect_its_blender() -> None:
     here = problem(300, [0.5, 0.5])
     right = (2 * here.labels - 1).astype(np.float32)

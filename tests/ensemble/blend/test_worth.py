@@ -101,6 +101,8 @@ def test_what_next_promises_no_more_than_there_are_errors() -> None:
     assert "no more than one standard error" in perfect.lines()[-1]
     saturated = told(problem(300, [0.3, 20.0]))
     assert saturated.another_member == 0
+    assert _one_more(np.array([0.3, 0.0])) == 0, "the curve would fall by 0.04"
+    assert _one_more(np.array([0.3, 0.01])) == pytest.approx(0.01)
 
 
 def test_what_next_is_unknown_for_one_member() -> None:

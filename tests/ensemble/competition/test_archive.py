@@ -84,7 +84,7 @@ def test_a_colon_alone_is_no_drive() -> None:
     assert set(read(tar_of(entry("12:30/1.jpg"), entry("a:b.jpg")))) == {"12:30/1.jpg", "a:b.jpg"}
 
 
-def test_links_inside_are_resolved_and_others_passed_over() -> None:
+def test_links_inside_are_resolved_and_others_ignored() -> None:
     content = tar_of(
         entry("train/1.jpg"),
         entry("train/2.jpg", tarfile.LNKTYPE, "train/1.jpg"),
@@ -97,13 +97,22 @@ def test_links_inside_are_resolved_and_others_passed_over() -> None:
     assert read(content) == dict.fromkeys(["train/1.jpg", "train/2.jpg", "test/3.jpg"], b"x")
 
 
-def test_a_link_in_a_zip_is_passed_over() -> None:
+def test_a_link_in_a_zip_is_ignored() -> None:
     link = zipfile.ZipInfo("train/1.jpg")
     link.external_attr = 0o120777 << 16
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr(link, "/etc/passwd")
     assert read(buffer.getvalue()) == {}
+
+
+def test_what_links_lead_to_counts_too() -> None:
+    links = [entry(f"{number}.jpg", tarfile.LNKTYPE, "0.jpg") for number in range(1, 9)]
+    content = tar_of(entry("0.jpg"), *links, content=b"x" * 100)
+    assert len(read(content, allowance=Allowance(files=9, bytes=900))) == 9
+    for allowance in (Allowance(files=8), Allowance(bytes=899)):
+        with pytest.raises(UserError, match="more files or bytes than are read"):
+            read(content, allowance=allowance)
 
 
 def test_count_and_size_are_limited() -> None:
@@ -148,7 +157,7 @@ def test_bytes_after_the_end_of_gzip_are_passed_over_with_a_word() -> None:
     content = tar_of(entry("train/1.jpg"), content=b"x" * 5000)
     found = read_archive(io.BytesIO(content + b"-----BEGIN SIGNATURE-----\n" * 5), "a.tgz")
     assert set(found.files) == {"train/1.jpg"}
-    assert found.notes == ["a.tgz is complete; bytes after its end passed over"]
+    assert found.notes == ["a.tgz is complete; bytes after its end ignored"]
 
 
 @pytest.mark.parametrize(

@@ -199,7 +199,7 @@ def test_the_first_line_says_what_was_read(folder: Path) -> None:
     write_rows(folder / "train.csv", ["name", "target"], [[f"train/{name}", label] for name, label in rows[:30]])
     first, *notes = Competition.open(folder).lines()
     assert notes[0].startswith("train.csv: names match by the end of their paths, such as train/000")
-    assert notes[1].startswith("10 photographs that train.csv does not name passed over: train/00030.png")
+    assert notes[1].startswith("10 photographs that train.csv does not name ignored: train/00030.png")
 
 
 SKIP = DataSettings(on_bad_photograph="skip")

@@ -1,4 +1,4 @@
-"""Where the files of a competition may lie, and what is passed over."""
+"""Where the files of a competition may lie, and what is ignored."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def test_files_that_no_row_names_and_no_decoder_knows_are_counted_in_one_line(fo
         (folder / "train" / name).write_bytes(b"<html>no photograph</html>")
     found = Competition.open(folder)
     assert found.sha256 == expected
-    assert [note for note in found.notes if note.startswith("5 files that no decoder knows passed over")]
+    assert [note for note in found.notes if note.startswith("5 files in an unknown format ignored")]
 
 
 @pytest.mark.parametrize("suffix", ["", ".dat"])

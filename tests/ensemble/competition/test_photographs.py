@@ -81,6 +81,7 @@ def test_a_jpeg_may_lack_its_end_marker_and_nothing_more(seed: int) -> None:
         assert decoded(whole[:-missing])[1] == "unreadable or truncated photograph"
 
 
+@pytest.mark.training
 def test_of_a_progressive_jpeg_whole_scans_could_be_missing() -> None:
     whole = encoded(Image.fromarray(COLOUR), "JPEG", progressive=True)
     assert decoded(whole)[1] is None

@@ -81,7 +81,7 @@ def test_decimal_commas_only_where_semicolons_separate() -> None:
         (PLAIN.encode("utf-16-le"), "is not a text file"),
         (b"PK\x03\x04" + bytes(range(256)), "UTF-8"),
         (b"name,target\na.jpg,1\nb.jpg,0,2\n", "line 3 has more cells"),
-        (b"name,name\na.jpg,1\n", "several columns of the title 'name'"),
+        (b"name,name\na.jpg,1\n", "several columns called 'name'"),
         (b'name,target\n"a.jpg,1\n' + b"x" * 200_000, "cannot be read as a row"),
     ],
 )

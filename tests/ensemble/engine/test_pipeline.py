@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import pickle
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +22,10 @@ from ensemble.engine.features.table import FeatureTable, Photographs
 from ensemble.engine.features.tables import FeaturesFailed, FeatureTables, compute_features
 from ensemble.engine.inline import InlineEngine
 from ensemble.engine.pipeline import Pipeline
-from ensemble.engine.recipes.code import features_key
+from ensemble.engine.tasks import features
 from ensemble.engine.tasks.base import PHOTOGRAPHS, Outcome, Report, Task
 from ensemble.engine.tasks.failures import Failure
-from ensemble.engine.tasks.features import TableRequest
+from ensemble.engine.tasks.features import FeatureTask, TableRequest
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
 
@@ -140,7 +141,7 @@ def test_the_queue_is_refilled_until_nothing_is_left(pipeline: Pipeline) -> None
 
 def test_a_table_is_computed_once_and_cached(pipeline: Pipeline, tmp_path: Path) -> None:
     tables, photographs = FeatureTables(pipeline, tmp_path), Photographs(PIXELS)
-    request, found = TableRequest(RECIPE, features_key(RECIPE)), list[FeatureTable | Failure]()
+    request, found = TableRequest(RECIPE), list[FeatureTable | Failure]()
     assert tables.remaining(request, photographs) == [8, 8, 4]
     tables.request(request, photographs, found.append)
     pipeline.run()
@@ -159,7 +160,7 @@ def test_a_table_is_computed_once_and_cached(pipeline: Pipeline, tmp_path: Path)
 def test_what_a_transformer_raises_goes_to_the_reader(pipeline: Pipeline, tmp_path: Path) -> None:
     bad = Recipe(use=RECIPE.use, limit=-1)
     found: list[FeatureTable | Failure] = []
-    FeatureTables(pipeline, tmp_path).request(TableRequest(bad, features_key(bad)), Photographs(PIXELS), found.append)
+    FeatureTables(pipeline, tmp_path).request(TableRequest(bad), Photographs(PIXELS), found.append)
     pipeline.run()
     assert [each.cause for each in found if isinstance(each, Failure)] == ["RuntimeError: no features of these"]
     assert len(pipeline.queue) == 0, "the other chunks are cancelled"
@@ -175,19 +176,27 @@ class Uneven:
         return np.zeros((len(X), 1 + int(X[0, 0, 0, 0])))
 
 
+def test_a_worker_compares_the_key_of_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = FeatureTask(TableRequest(RECIPE), slice(0, 8), 0)
+    monkeypatch.setattr(features, "features_key", lambda recipe: "of other code")
+    there = pickle.loads(pickle.dumps(task))  # noqa: S301  our own
+    assert there.request.key == task.request.key != "of other code"
+    with pytest.raises(RuntimeError, match="this node has another one"):
+        there.prepare()
+
+
 def test_tables_that_cannot_be_put_together_are_a_failure_of_their_readers(pipeline: Pipeline, tmp_path: Path) -> None:
     recipe, pixels = Recipe(use=f"{__name__}.Uneven"), np.zeros((20, 8, 8, 3), dtype=np.uint8)
     pixels[8:16] = 1
     pipeline.engine.share(PHOTOGRAPHS, pixels)
-    request, readers = TableRequest(recipe, features_key(recipe)), (list[Any](), list[Any]())
+    request, readers = TableRequest(recipe), (list[Any](), list[Any]())
+    cause = f"ValueError: {recipe.use} gives another number of columns for other photographs"
     tables = FeatureTables(pipeline, tmp_path)
     for found in readers:
         tables.request(request, Photographs(pixels), found.append)
     pipeline.run()
     for found in readers:
-        assert [each.cause for each in found] == [
-            f"ValueError: {recipe.use} gives another number of columns for other photographs"
-        ]
+        assert [each.cause for each in found] == [cause]
     printed = pipeline.board.console.file.getvalue()  # type: ignore[attr-defined]
     assert printed.count("columns differ") == 1
     again: list[Any] = []
@@ -195,11 +204,11 @@ def test_tables_that_cannot_be_put_together_are_a_failure_of_their_readers(pipel
     for _ in range(2):
         cached.request(request, Photographs(pixels), again.append)
         pipeline.run()
-    assert all(isinstance(each, Failure) for each in again)
+    assert [each.cause for each in again] == [cause] * 2
 
 
 def test_a_table_that_nobody_reads_any_more_is_gone(pipeline: Pipeline, tmp_path: Path) -> None:
-    tables, request = FeatureTables(pipeline, tmp_path), TableRequest(RECIPE, features_key(RECIPE))
+    tables, request = FeatureTables(pipeline, tmp_path), TableRequest(RECIPE)
     found: list[Any] = []
     tables.request(request, Photographs(PIXELS), found.append)
     pipeline.run()
@@ -214,7 +223,7 @@ def test_a_table_that_nobody_reads_any_more_is_gone(pipeline: Pipeline, tmp_path
 
 
 def test_forgotten_tables_are_not_computed(pipeline: Pipeline, tmp_path: Path) -> None:
-    tables, request = FeatureTables(pipeline, tmp_path), TableRequest(RECIPE, features_key(RECIPE))
+    tables, request = FeatureTables(pipeline, tmp_path), TableRequest(RECIPE)
     tables.request(request, Photographs(PIXELS), pytest.fail)
     tables.forget(request, Photographs(PIXELS))
     pipeline.run()

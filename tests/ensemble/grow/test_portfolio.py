@@ -22,6 +22,13 @@ def test_our_portfolio_has_the_members_of_our_config_and_others() -> None:
     check_members(found)
 
 
+@pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_it_goes_with_any_config_of_ours(config: Path) -> None:
+    experiment, portfolio = load_experiment(config), load_experiment(CONFIGS / "portfolio.yaml").members
+    names = [member.name for member in candidates(experiment, portfolio)]
+    assert names[: len(experiment.members)] == [member.name for member in experiment.members]
+
+
 def test_two_different_members_of_one_name_are_refused(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("name: x\nmembers: [{name: a, model: {use: x.A}}]")
     (tmp_path / "p.yaml").write_text("name: p\nmembers: [{name: a, model: {use: x.B}}]")

@@ -75,12 +75,12 @@ def test_the_space_is_no_part_of_the_recipe() -> None:
         ({}, "member linear has nothing to search; add to it"),
         ({"alpha": {"low": 1, "high": 2}}, "a path begins with model or features"),
         ({"model__stepz__0": {"low": 1, "high": 2}}, "there is no stepz; did you mean steps?"),
-        ({"model__steps__7": {"low": 1, "high": 2}}, "the list has 2 entries, 0 is the first"),
+        ({"model__steps__7": {"low": 1, "high": 2}}, "the list has the entries 0 to 1"),
         ({"features__cell__x": {"low": 1, "high": 2}}, "cell has no settings"),
         ({"model__steps__1__1__D": {"low": 1, "high": 2}}, "the member does not set it"),
-        ({"model__use": {"choices": ["x.A", "x.B"]}}, "another class is another member"),
-        ({"features__cell": {"low": 20, "high": 30}}, "its value 16 is not among those that are searched"),
-        ({"features__cell": {"choices": [8, 32]}}, "its value 16 is not among"),
+        ({"model__use": {"choices": ["x.A", "x.B"]}}, "a class cannot be tuned"),
+        ({"features__cell": {"low": 20, "high": 30}}, "its value 16 is not in the search space"),
+        ({"features__cell": {"choices": [8, 32]}}, "its value 16 is not in the search space"),
     ],
 )
 def test_spaces_that_cannot_be_searched_are_refused(tune: dict[str, Any], words: str) -> None:

@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 from ensemble.config.experiment import DataSettings
 from ensemble.config.members import PseudoLabels
 from ensemble.core.metrics.scores import to_probabilities
-from ensemble.core.storage.files import files_below
+from ensemble.core.storage.files import folder_content
 from ensemble.core.storage.lock import only_writer
 from ensemble.engine.recipes.build import build
 from ensemble.engine.recipes.saving import model_of_files
@@ -25,6 +25,7 @@ from ensemble.store.predictions import load_predictions
 from ensemble.store.record import to_text
 from tests.commands import Result, run_here
 from tests.competitions import BOOSTED, LINEAR, photograph, write_competition, write_config, write_rows
+from tests.records import change_provenance
 
 pytestmark = pytest.mark.training
 NO_MODEL = """
@@ -197,9 +198,11 @@ def test_a_member_that_has_learned_test_photographs_is_not_kept(folder: Path) ->
     linear = asking.members[0].model_copy(update={"pseudo_labels": PseudoLabels()})
     asking = asking.model_copy(update={"members": (linear, asking.members[1])})
     (store.root / "experiment.yaml").write_text(asking.to_yaml())
+    for fold in range(3):
+        change_provenance(store.fold_folder("linear", fold), recipe=linear.recipe)  # else it is of another config
     found = update(folder)
     assert found.returncode == 0, found.stderr
-    assert "linear: to be trained again" in found.stdout
+    assert "linear: to be trained again (it has learned test photographs" in found.stdout
     assert "boosted: kept" in found.stdout
 
 
@@ -246,6 +249,6 @@ def test_a_new_photograph_is_predicted_by_the_model_of_its_own_fold(folder: Path
         paths = [folder / "more" / "train" / ledger.table["name"][row] for row in rows]
         pixels = np.stack([np.asarray(Image.open(path)) for path in paths])
         model = store.fold_folder("linear", fold) / "model"
-        files = {name: read() for name, _, read in files_below(model, lambda _: True)}
-        expected = fake_probability(model_of_files(files, Pipeline), build(recipe).transform(pixels))
+        fitted = model_of_files(folder_content(model), Pipeline)
+        expected = fake_probability(fitted, build(recipe).transform(pixels))
         np.testing.assert_allclose(to_probabilities(logits[rows]), expected, atol=1e-5)

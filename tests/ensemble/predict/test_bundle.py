@@ -209,15 +209,24 @@ def test_a_file_that_is_no_zip_is_refused(tmp_path: Path, content: bytes) -> Non
         load_bundle(tmp_path / "nowhere.bundle")
 
 
-def test_a_bomb_in_a_zip_is_not_unpacked(bundle: Path, tmp_path: Path) -> None:
+def test_a_bomb_in_a_zip_is_not_unpacked(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The manifest says how large a file is; no more of it is read."""
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for path in bundle.rglob("*"):
             if path.is_file():
                 content = bytes(200_000_000) if path.name == "card.md" else path.read_bytes()
                 archive.writestr(path.relative_to(bundle).as_posix(), content)
+    sizes, read = list[int](), zipfile.ZipExtFile.read
+
+    def counted(file: zipfile.ZipExtFile, most: int | None = -1) -> bytes:
+        content = read(file, most)
+        sizes.append(len(content))
+        return content
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", counted)
     with pytest.raises(UserError, match=r"card\.md is not the file"):
         load_bundle(tmp_path / "bomb.zip")
+    assert max(sizes) < 100_000_000
 
 
 def test_a_member_that_cannot_be_kept_is_named_before_anything_is_written(
@@ -415,7 +424,7 @@ def test_indices_and_sizes_are_checked() -> None:
     huge = raw | {"files": {f"file-{number}": {"sha256": "0" * 64, "bytes": 2**30} for number in range(9)}}
     with pytest.raises(UserError, match="GiB together"):
         parse_manifest(json.dumps(huge).encode(), "x")
-    with pytest.raises(UserError, match="larger than that of any bundle"):
+    with pytest.raises(UserError, match="too large to be that of a bundle"):
         parse_manifest(b" " * (LARGEST_MANIFEST + 1), "x")
 
 

@@ -86,7 +86,7 @@ def test_variants_that_are_only_measured_set_no_limit() -> None:
 
 def test_without_real_photographs_there_are_no_limits() -> None:
     labels = np.ones(10, int)
-    with pytest.raises(UserError, match="give more --photographs"):
+    with pytest.raises(UserError, match="raise --photographs"):
         verdicts_of([answers(np.ones(10), labels, np.arange(10) % 5)])
 
 

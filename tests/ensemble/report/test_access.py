@@ -122,6 +122,8 @@ def test_axe_finds_nothing_serious(report: Path, open_report: Opener, dark: bool
 def test_text_on_shaded_cells_and_on_figures_can_be_read(report: Path, open_report: Opener, dark: bool) -> None:
     opened = open_report(report, dark=dark)
     opened.draw_everything()
+    for kind in ("td[style]", ".xtick text"):
+        assert opened.page.locator(kind).count(), f"none of {kind} is looked at"
     for seen in opened.page.evaluate(_CONTRASTS):
         assert seen["contrast"] >= 4.5, seen
 

@@ -17,6 +17,7 @@ from rich.console import Console
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from ensemble.config.experiment import BlendMethod
+from ensemble.report import write
 from ensemble.report.card.card import card, source_name
 from ensemble.report.card.numbers import base_rates, figures
 from ensemble.report.card.words import BLENDERS
@@ -168,6 +169,23 @@ def test_it_travels_as_a_file_and_goes_with_its_blend(store: OofStore) -> None:
     publish(store, Console(file=io.StringIO()))
     assert not (store.root / "model_card.md").exists()
     assert 'id="card"' not in (store.root / "report.html").read_text()
+
+
+@pytest.mark.training
+def test_the_card_is_there_before_the_page_that_says_all_is_written(
+    store: OofStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    (store.root / "model_card.md").unlink(missing_ok=True)
+    (store.root / "report.html").unlink(missing_ok=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(write, "write_sections", killed)
+        with pytest.raises(KeyboardInterrupt):
+            publish(store, Console(file=io.StringIO()))
+    assert (store.root / "model_card.md").exists()
+    assert not (store.root / "report.html").exists()
 
 
 def test_every_blender_is_described() -> None:

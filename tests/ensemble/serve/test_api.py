@@ -106,7 +106,7 @@ def test_requests_that_are_none_are_refused(server: Server) -> None:
     assert "the form has no files" in response.json()["error"]
     two = [("files", (f"{number}.png", photograph(number, SIDE))) for number in range(2)]
     response = server.client.post("/v1/patches", files=two)
-    assert (response.status_code, response.json()["error"]) == (400, "a map is of one photograph, and there are 2")
+    assert (response.status_code, response.json()["error"]) == (400, "send one photograph for a map, not 2")
     form = {"content-type": "multipart/form-data"}
     assert "boundary" in server.check(b"--x", headers=form).json()["error"]
     form = {"content-type": "multipart/form-data; boundary=x"}
@@ -166,7 +166,7 @@ def test_limits_are_said_in_the_answer(tmp_path: Path) -> None:
     with serving(tmp_path, "--max-per-minute", 6, "--max-mib", 1, "--max-photos", 2) as server:
         response = server.check(bytes(2**20 + 1))
         assert response.status_code == 413
-        assert response.json()["error"] == "a request may have 1 MiB, not more"
+        assert response.json()["error"] == "a request may have at most 1 MiB"
 
         def endless() -> object:
             while True:
@@ -211,12 +211,14 @@ def test_what_can_never_be_answered_is_not_put_off(tmp_path: Path) -> None:
         assert server.client.get("/v1/ensemble").json()["photographs"] == 30
         response = server.client.post("/v1/patches", content=photograph(0, SIDE))
         assert response.status_code == 413
-        assert response.json()["error"] == "it counts as 37 photographs, and 30 a minute may come"
+        assert response.json()["error"] == "it counts as 37 photographs, and at most 30 a minute may come; send fewer"
         assert "retry-after" not in response.headers
     with serving(tmp_path, "--max-waiting", 32) as server:
         response = server.client.post("/v1/patches", content=photograph(0, SIDE))
         assert response.status_code == 413
-        assert response.json()["error"] == "it counts as 37 photographs, and 32 may wait"
+        assert response.json()["error"] == "it counts as 37 photographs, and at most 32 may wait; send fewer"
+        two = [("files", (f"{number}.png", photograph(number, SIDE))) for number in range(2)]
+        assert "send one photograph for a map" in server.client.post("/v1/patches", files=two).json()["error"]
 
 
 def test_who_is_refused_reads_why_also_in_the_middle_of_a_large_upload(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from axe_core_python.sync_playwright import Axe
-from PIL import Image
+from PIL import Image, ImageFilter
 from playwright.sync_api import Browser, Page, expect
 
 from ensemble.core.errors import UserError
@@ -70,7 +70,7 @@ def test_a_store_gives_photographs_with_out_of_fold_answers(trained: OofStore, t
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ("name,label\na.png,1\n", "only some of one kind"),
+        ("name,label\na.png,1\n", "only pictures of one kind"),
         ("name\na.png\n", "needs a column name and a column target"),
         ("name,target\na.png,fake\n", "row 2: target is 'fake'; write 1 for generated, 0 for real"),
         ("name,target\na.png,1\nb.png,0\n", "names b.png, which is not in"),
@@ -117,7 +117,7 @@ def test_scores_of_nonsense_are_refused(game: Server) -> None:
 
     assert score(b"nonsense")[0] == 400
     assert score(b'{"rounds": []}') == (400, "rounds: list should have at least 1 item after validation, not 0")
-    assert score(bytes(2**18)) == (413, "this request may have 128 KiB, not more")
+    assert score(bytes(2**18)) == (413, "this request may have at most 128 KiB")
     assert score(iter([bytes(2**16)] * 4))[0] == 413, "without a length, too"
 
 
@@ -136,11 +136,16 @@ def test_pictures_stand_upright_and_fit_a_screen(tmp_path: Path) -> None:
 
 
 @pytest.mark.process
-def test_a_residual_is_an_enlarged_picture(game: Server) -> None:
+def test_a_residual_is_the_fine_structure_of_the_middle_enlarged(game: Server) -> None:
     name = game.client.get("/v1/game").json()["pictures"][0]
-    pixels = np.asarray(Image.open(io.BytesIO(game.client.get(f"/v1/game/pictures/{name}/residual").content)))
-    assert pixels.shape == (48, 48, 3)
-    assert 60 < pixels.mean() < 190
+    shown, found = (
+        np.asarray(Image.open(io.BytesIO(game.client.get(f"/v1/game/pictures/{name}{what}").content)))
+        for what in ("", "/residual")
+    )
+    middle = Image.fromarray(shown[8:24, 8:24])
+    fine = np.asarray(middle, np.float32) - np.asarray(middle.filter(ImageFilter.GaussianBlur(1)), np.float32)
+    expected = np.clip(128 + 6 * fine, 0, 255).astype(np.uint8)
+    np.testing.assert_array_equal(found, expected.repeat(3, axis=0).repeat(3, axis=1))
 
 
 @pytest.fixture

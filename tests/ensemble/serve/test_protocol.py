@@ -28,7 +28,10 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 @contextmanager
 def serving() -> Iterator[tuple[uvicorn.Server, int]]:
-    config = uvicorn.Config(app, http=BoundedProtocol, ws="none", lifespan="off", log_level="critical")
+    """A server whose connections uvicorn itself would not end during a test."""
+    config = uvicorn.Config(
+        app, http=BoundedProtocol, ws="none", lifespan="off", log_level="critical", timeout_keep_alive=600
+    )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = Thread(target=asyncio.run, args=(server.serve([listening]),))
@@ -49,7 +52,7 @@ def read_all(client: socket.socket) -> int:
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", REQUEST, REQUEST + b"G"], ids=["nothing", "half", "one", "more"])
 def test_a_connection_that_asks_nothing_more_is_closed(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "_SECONDS", 0.3)
-    with serving() as (_, port), socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+    with serving() as (_, port), socket.create_connection(("127.0.0.1", port), timeout=60) as client:
         client.sendall(sent)
         assert (read_all(client) > LARGE) == (REQUEST in sent), "closed from the other side, after the answer"
 

@@ -153,10 +153,16 @@ def test_the_store_of_random_folds_stays_as_it_is(
 
 def test_features_come_from_the_cache_of_the_random_folds(trained_planted: OofStore, done: OofStore) -> None:
     before, after = (
-        {path.parent.name for path in (store.root.parent / ".features").glob("*/*")}
+        {
+            path.relative_to(store.root.parent / ".features"): path.stat().st_mtime_ns
+            for path in (store.root.parent / ".features").glob("*/*/*")
+        }
         for store in (trained_planted, done)
     )
-    assert len(after - before) <= 1, "only the spectra are new, if no audit has made them"
+    assert before
+    assert {path: after.get(path) for path in before} == before, "none is computed again"
+    new = {path.parts[0] for path in after} - {path.parts[0] for path in before}
+    assert len(new) <= 1, "only the spectra are new, if no audit has made them"
     assert not (done.root / ".features").exists()
 
 
@@ -211,7 +217,7 @@ def test_user_mistakes_are_told(done: OofStore, tmp_path: Path) -> None:
         ((store.root, "--members", "nobody"), "not in the config: nobody"),
         ((store.root, "--engine", "steam"), "steam"),
         ((store.root, "--clusters", "1"), "Usage"),
-        ((held,), "holds unseen clusters itself"),
+        ((held,), "is a store of ensemble generators"),
     ):
         found = invoke(main, *arguments)
         assert found.exit_code == 2, (arguments, found.output)

@@ -15,8 +15,9 @@ from rich.console import Console
 
 from ensemble.competition.dataset import Competition
 from ensemble.config.experiment import Experiment
-from ensemble.config.members import Resources
+from ensemble.config.members import MemberSettings, Resources
 from ensemble.config.reading import load_experiment
+from ensemble.config.settings import Recipe
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.engine.base import Engine
 from ensemble.engine.inline import InlineEngine
@@ -26,6 +27,7 @@ from ensemble.engine.tasks.failures import Failure
 from ensemble.engine.tasks.features import Features, FeatureTask
 from ensemble.engine.tasks.fold import FoldResult, FoldTask
 from ensemble.engine.tasks.pilot import Pilot, PilotTask
+from ensemble.grow.trials import _at_once
 from ensemble.store.context import RunContext
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import facts_of, prepare
@@ -121,8 +123,8 @@ def test_a_member_that_is_given_up_is_not_heard_of_again(competition_folder: Pat
     for name in ("first", "second"):
         run.speeds.estimate(name, 1.0, 0.0)
     assert run.run()
-    assert "first" in said.getvalue()
-    assert len(engine.submitted) == len(set(engine.submitted)), "nothing is done twice"
+    assert said.getvalue().count("first is dropped: it would not finish in time") == 1
+    assert engine.submitted == ["first/fold-0", *(f"second/fold-{fold}" for fold in range(3))], "nothing is done twice"
 
 
 def test_features_that_members_share_are_counted_once(competition_folder: Path, tmp_path: Path) -> None:
@@ -137,6 +139,7 @@ def test_features_that_members_share_are_counted_once(competition_folder: Path, 
     assert "linear_0, linear_1, linear_2, linear_3, about 64 s" in said.getvalue()
 
 
+@pytest.mark.training
 def test_members_that_share_bad_features_are_lost_together(competition_folder: Path, tmp_path: Path) -> None:
     two = [LINEAR.replace("linear", f"linear_{n}") for n in range(2)]
     config = write_config(tmp_path / "c.yaml", *two, foreign("other", "HighPass"))
@@ -210,3 +213,5 @@ def test_what_is_scarce_decides_how_many_slots_a_task_takes() -> None:
     assert cluster.slots_of(Resources(num_cpus=2, num_gpus=1)) == 20, "one after the other"
     assert cluster.slots_of(Resources(num_cpus=2, num_gpus=0.5)) == 10
     assert InlineEngine().slots_of(Resources(num_cpus=2)) == InlineEngine().slots() == 1
+    for resources, trials in ((Resources(num_cpus=2), 10), (Resources(num_gpus=0.5), 2), (Resources(num_gpus=1), 1)):
+        assert _at_once(cluster, MemberSettings(name="a", model=Recipe(use="a.B"), resources=resources)) == trials

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -34,7 +35,7 @@ from tests.competitions import (
     write_rows,
 )
 from tests.conftest import train_inline
-from tests.records import stored_predictions
+from tests.records import change_record, stored_predictions
 
 
 def foreign(name: str, kind: str, resources: str = "{num_cpus: 1}", **parameters: object) -> str:
@@ -442,7 +443,7 @@ def test_the_log_of_runs_has_an_end(trained: OofStore, tmp_path: Path) -> None:
     store = OofStore(tmp_path / "small")
     store.root.mkdir()
     (store.root / "runs.json").write_text(json.dumps([{"number": number} for number in range(200)]))
-    RunLog(store).write(InlineEngine(), 1, Plan([], [], {}, [], {}), [])
+    RunLog(store).write(InlineEngine(), 1, Plan([], [], {}, {}), [])
     runs = json.loads((store.root / "runs.json").read_text())
     assert len(runs) == 50
     assert runs[-2] == {"number": 199}
@@ -496,9 +497,18 @@ def test_seconds_are_what_a_member_would_cost_alone(trained: OofStore) -> None:
     assert board.loc["boosted", "seconds"] == pytest.approx(features + sum(record.seconds for record in records))
 
 
-@pytest.mark.training
-def test_no_more_than_all_slots_are_busy(competition_folder: Path, tmp_path: Path) -> None:
-    member = foreign("two", "HighPass", "{num_cpus: 2}")
-    store, _ = run(write_config(tmp_path / "c.yaml", member), competition_folder, tmp_path / "oof")
-    (found,) = json.loads((store.root / "runs.json").read_text())
-    assert 0 <= found["share_of_slots_idle"] <= 1
+@pytest.mark.parametrize(("has_workers", "slots"), [(False, 1), (True, 2)])
+def test_no_more_than_all_slots_are_busy(
+    trained: OofStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_workers: bool, slots: int
+) -> None:
+    """Three folds of two seconds and two threads in ten seconds: in one process they take the one slot, not two."""
+    store, now = OofStore(Path(shutil.copytree(trained.root, tmp_path / "small"))), time.time()
+    for fold in range(3):
+        begun, seconds = now - 9 + 3 * fold, {"seconds_fit": 2.0, "seconds_predict": 0.0}
+        change_record(store.fold_folder("linear", fold), started=begun, finished=begun + 2, threads=2, **seconds)
+    monkeypatch.setattr(InlineEngine, "has_workers", has_workers)
+    (linear,) = (member for member in store.experiment().members if member.name == "linear")
+    RunLog(store, now - 10).write(InlineEngine(), slots, Plan([(linear, fold) for fold in range(3)], [], {}, {}), [])
+    found = json.loads((store.root / "runs.json").read_text())[-1]
+    assert found["share_of_slots_idle"] == pytest.approx(0.4, abs=0.15)
+    assert found["share_outside_members"] == pytest.approx(0.4, abs=0.15)

@@ -10,7 +10,7 @@ import pytest
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import (
     Location,
-    files_below,
+    folder_content,
     local_copy,
     location,
     move_folder,
@@ -200,11 +200,10 @@ def test_a_library_that_needs_a_real_file_gets_one(place: Location) -> None:
     assert folder.exists() == isinstance(place, Path)
 
 
-def test_files_below_are_told_with_their_sizes(place: Location, tmp_path: Path) -> None:
+def test_a_folder_is_read_at_any_depth(place: Location, tmp_path: Path) -> None:
     source = tmp_path / "source"
     write_folder(source, "four", "b", "a/c", ".hidden/d")
-    found = {n: (size, read()) for n, size, read in files_below(fill(place, source), lambda name: name[0] != ".")}
-    assert {name: found[name] for name in found if name[0] != "."} == {"a/c": (4, b"four"), "b": (4, b"four")}
+    assert folder_content(fill(place, source)) == dict.fromkeys((".hidden/d", "a/c", "b"), b"four")
 
 
 def test_nothing_unfinished_is_left_on_an_object_store(place: Location) -> None:

@@ -213,17 +213,18 @@ def test_of_many_at_the_same_moment_one_at_most_is_inside(tmp_path: Path) -> Non
 
 
 def test_writers_of_the_same_part_take_turns(tmp_path: Path) -> None:
-    inside: list[int] = []
+    seen: list[int] = []
 
-    def write() -> None:
+    def write(number: int) -> None:
         with taking_turns(tmp_path / "store", "report"):
-            inside.append(len(inside) % 2)
+            seen.append(number)
             time.sleep(0.02)
-            inside.append(len(inside) % 2)
+            seen.append(number)
 
-    threads = [threading.Thread(target=write) for _ in range(5)]
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(5)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert inside == [0, 1] * 5
+    assert seen[::2] == seen[1::2], "nobody enters before the one inside has left"
+    assert sorted(seen[::2]) == [0, 1, 2, 3, 4]

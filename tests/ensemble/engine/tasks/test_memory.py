@@ -19,6 +19,7 @@ def touch(mib: int) -> None:
             memory[page] = 1
 
 
+@pytest.mark.training
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot forget a peak")
 def test_a_peak_is_forgotten_and_measured_anew() -> None:
     reset_peak()

@@ -55,6 +55,7 @@ def _centre_of_dot(photograph: NDArray[np.uint8], near: complex) -> complex:
     return complex((places * weights).sum() / weights.sum())
 
 
+@pytest.mark.training
 @settings(max_examples=40)
 @given(scale=st.floats(0.35, 2.5), angle=st.floats(-180, 180), shift=st.complex_numbers(max_magnitude=4))
 @example(scale=2.221172796163506, angle=180.0, shift=2 + 1j)

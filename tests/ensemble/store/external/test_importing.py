@@ -191,7 +191,7 @@ def test_an_index_of_any_kind_is_read_or_refused(store: OofStore, tmp_path: Path
         INDICES[kind](table).to_parquet(tmp_path / f"{file}.parquet")
     files = (tmp_path / "oof.parquet", tmp_path / "test.parquet")
     if kind == "the names twice":
-        assert "an index and a column of the title 'name'" in refused(store, *files)
+        assert "an index and a column that are both called 'name'" in refused(store, *files)
     else:
         import_predictions(store, "mine", *files)
         np.testing.assert_allclose(stored(store)[0], logit(tables(store)[0]["pred"]), rtol=1e-5)
@@ -685,7 +685,7 @@ def test_a_copy_of_another_member_is_named(store: OofStore, tmp_path: Path) -> N
     files = write(tmp_path, *tables(store))
     import_predictions(store, "mine", *files)
     assert "WARNING: it equals mine in every row" in import_predictions(store, "again", *files)
-    assert "mine equals again in every row; does its seed do nothing?" in doubts_of(store, load_predictions(store))
+    assert "mine equals again in every row; is the seed ignored?" in doubts_of(store, load_predictions(store))
 
 
 @pytest.mark.training
