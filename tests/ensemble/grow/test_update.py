@@ -220,7 +220,7 @@ def test_photographs_that_new_ones_may_crop_are_refused(folder: Path) -> None:
     (store.root / "experiment.yaml").write_text(cropped.to_yaml())
     found = update(folder)
     assert found.returncode == 2
-    assert "cropped to the smallest one" in found.stderr
+    assert "cropped to the smallest size" in found.stderr
 
 
 @pytest.mark.parametrize("ended", [False, True])

@@ -291,7 +291,7 @@ def test_the_scale_can_be_stated(store: OofStore, tmp_path: Path) -> None:
     files = write(tmp_path, oof, test)
     import_predictions(store, "mine", *files, scale="logit")
     np.testing.assert_allclose(stored(store)[0], oof["pred"], rtol=1e-5)
-    assert "--scale percent: it is auto, probability or logit" in refused(store, *files, scale="percent")
+    assert "--scale takes auto, probability or logit, not 'percent'" in refused(store, *files, scale="percent")
 
 
 def put(row: int, column: str, value: Any) -> Change:
