@@ -161,7 +161,7 @@ _EVERY_SECONDS = 10.0
 
 
 class SparseLog:
-    """Prints the progress of a long blend, at most every ten seconds."""
+    """Progress of a long blend, printed at most every ten seconds."""
 
     def __init__(self, console: Console) -> None:
         self.console = console

@@ -20,7 +20,7 @@ _SHARE = 0.05  # of a run's time that refreshing may take
 
 
 class LiveBlend:
-    """Refreshes leaderboard and blend after a stored fold, in at most a twentieth of the run's time."""
+    """Leaderboard and blend that are refreshed after a stored fold, in at most a twentieth of the run's time."""
 
     def __init__(self, store: OofStore, experiment: Experiment, board: ProgressBoard) -> None:
         quick = tuple(method for method in _QUICK if method in experiment.blend.methods) or _QUICK[:1]

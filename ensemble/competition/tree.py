@@ -22,7 +22,7 @@ _DEPTH = 3  # archives in archives in archives
 
 @dataclass
 class FileTree:
-    """Files below a folder, and those of archives that were unpacked into a file of their own. Junk is none of them.
+    """Files below a folder, and those of archives that were unpacked into a file of their own. Junk is left out.
 
     Attributes
     ----------

@@ -24,7 +24,7 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """Puts a text in quotes where it would be read as a number."""
+    """Dumper that puts a text in quotes where it would be read as a number."""
 
 
 for _kind in (_Loader, _Dumper):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Engine(ABC):
-    """Runs tasks. Use it as a context manager, so that its workers end with the block.
+    """Engine that runs tasks. Use it as a context manager, so that its workers end with the block.
 
     Attributes
     ----------

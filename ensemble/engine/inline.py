@@ -28,7 +28,7 @@ _AT_ONCE, _YEARS, _AGAIN = 1e-3, 1e8, 30.0  # seconds; again, where a member has
 
 
 class InlineEngine(Engine):
-    """Runs everything in the calling process, in `wait`."""
+    """Engine that runs everything in the calling process, in `wait`."""
 
     name = "inline"
     has_workers = False

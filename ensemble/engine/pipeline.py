@@ -75,7 +75,7 @@ class Pipeline:
 
 
 class _Idle:
-    """Logs when nothing has run for a while because no node has what the next task requests."""
+    """Log of waiting: nothing has run for a while because no node has what the next task requests."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline, self.since, self.limit = pipeline, time.monotonic(), _IDLE

@@ -37,7 +37,7 @@ _GIB = 2**30
 
 
 class RayEngine(Engine):
-    """Runs tasks on Ray. Results come back to the driver, which alone writes."""
+    """Engine that runs tasks on Ray. Results come back to the driver, which alone writes."""
 
     name = "ray"
 

@@ -65,7 +65,7 @@ def gain_per_second(gain: float, seconds: float) -> float:
 
 
 class Chooser:
-    """Chooses candidates by expected gain a second.
+    """Chooser of candidates by expected gain a second.
 
     Parameters
     ----------

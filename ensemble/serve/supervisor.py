@@ -20,7 +20,7 @@ _MOST_KILLS: Final = 2  # the first may have answered and been killed between tw
 
 
 class Supervisor(Multiprocess):
-    """uvicorn's, which gives up where the first workers cannot start, and only then; and ends with its terminal."""
+    """Supervisor of uvicorn that gives up only where the first workers cannot start, and ends with its terminal."""
 
     _kills = 0  # times that workers were killed in a row before any was seen to have started
 

@@ -31,7 +31,7 @@ class _InMemory(MultiPartParser):
 
 
 class Uploads:
-    """Reads requests within the limits of a worker."""
+    """Reader of requests within the limits of a worker."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits, self._in_use = limits, 0

@@ -121,7 +121,7 @@ def load_predictions(store: OofStore, experiment: Experiment | None = None) -> P
 
 
 class _NothingTrained(UserError):
-    """No member has a finished fold."""
+    """Error where no member has a finished fold."""
 
 
 def _load_cut(store: OofStore, experiment: Experiment, sample: list[str]) -> Predictions:

@@ -200,7 +200,7 @@ class Training:
         return f"traceback in {file}"
 
     def _review(self) -> None:
-        """With what is known by now, start members that fit, and give up those that do not while others do."""
+        """Start the members that fit by what is known now, and give up those that do not while others do."""
         if not self.limits.budget.limited or self.context.engine.time_is_up:
             return
         runs = {run.name: run for run in self._runs.values() if run.open}

@@ -9,7 +9,7 @@ from ensemble.core.arrays import Array
 
 @dataclass(frozen=True)
 class Decision:
-    """Maps blended logits to (z - shift) / temperature, so that the decision falls at 0 (probability 0.5)."""
+    """Map of blended logits to (z - shift) / temperature, so that the decision falls at 0 (probability 0.5)."""
 
     temperature: float = 1.0
     shift: float = 0.0

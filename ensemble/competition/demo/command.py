@@ -29,7 +29,7 @@ def main(folder: Folder, train: Train = 240, test: Test = 120, seed: Seed = 0) -
 
 
 class _Progress:
-    """Prints how many photographs are made, every ten seconds."""
+    """Progress of the demo: how many photographs are made, every ten seconds."""
 
     def __init__(self, total: int) -> None:
         self.total = total

@@ -20,7 +20,7 @@ _TOO_EARLY = 0.01  # of the work: too little to estimate the rest
 
 
 class StatusLine:
-    """Shows what a command is doing, from a thread of its own, since an engine may work in the main one.
+    """Line that shows what a command is doing, from a thread of its own, since an engine may work in the main one.
 
     Attributes
     ----------

@@ -15,7 +15,7 @@ Margins = NDArray[np.int32]
 
 
 class DecisionCounter:
-    """Counts correct decisions exactly, for running sums of members.
+    """Exact count of correct decisions, for running sums of members.
 
     A logit becomes an integer multiple of 1/2^18, rounded down, which keeps its sign; it is doubled, and negated for
     real photographs. Sums of integers do not depend on their order. A fake whose logits sum to exactly zero is correct:

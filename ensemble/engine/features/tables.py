@@ -155,7 +155,7 @@ _EVERY_SECONDS = 10.0
 
 
 class _ProgressLine:
-    """Logs how far a feature table is, not too often, and reports to the board how much of it is left."""
+    """Log of how far a feature table is, not too often; the board gets how much of it is left."""
 
     def __init__(self, table: FeatureTable, board: ProgressBoard | None, slots: float) -> None:
         self.table, self.board, self.slots = table, board, slots  # the slots that a chunk takes up

@@ -52,7 +52,7 @@ _FACES: Final = 256  # training photographs whose faces are measured
 
 
 class BundleMaker:
-    """Makes a bundle of a store, step by step; each step is done when it is first needed.
+    """Builder of a bundle from a store, step by step; each step is done when it is first needed.
 
     Parameters
     ----------
@@ -187,12 +187,12 @@ class BundleMaker:
 
     @cached_property
     def _parts(self) -> EnsembleParts:
-        """Those of the bundle."""
+        """Parts of the bundle's ensemble."""
         return self._parts_of(self.inputs.names)
 
     @cached_property
     def _all_parts(self) -> EnsembleParts:
-        """Those that held-out photographs need too."""
+        """Parts that held-out photographs need, of all members."""
         return self._parts_of(list(self.inputs.members))
 
     @cached_property

@@ -64,7 +64,7 @@ class Photograph:
 
 
 class _Reader(BytesIO):
-    """Lets a decoder read a limited number of times, since files can be made to be read byte by byte."""
+    """File that a decoder may read a limited number of times, since files can be made to be read byte by byte."""
 
     reads = 0
 

@@ -40,7 +40,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Preparation:
-    """Brings photographs to the size of a bundle.
+    """Preparation of photographs, which brings them to the size of a bundle.
 
     Photographs of that size pass untouched. Of others the face is aligned as the training faces are.
 

@@ -58,7 +58,7 @@ class Truth(Section):
 
     fake: bool
     probability: float | None
-    """Of fake, by the ensemble."""
+    """Probability of fake, by the ensemble."""
     spectrum: list[float] | None
     """Log10 of the power at the frequencies of /v1/ensemble."""
 

@@ -54,7 +54,7 @@ _FAILED: Final = Said(manifest="failed")
 
 
 class ProvenanceReader:
-    """Starts the processes, a few at a time; belongs to one event loop."""
+    """Starter of the processes, a few at a time; it belongs to one event loop."""
 
     def __init__(self) -> None:
         self._free = asyncio.Semaphore(_AT_ONCE)

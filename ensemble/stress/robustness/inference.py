@@ -49,7 +49,7 @@ class Round:
 
 
 class Inference:
-    """Applies stored models to alterations of the sample, and stores every member's answers as soon as they are whole.
+    """Inference of stored models about altered photographs; a member's answers are stored as soon as they are whole.
 
     Parameters
     ----------
