@@ -27,6 +27,9 @@ def load_experiment(path: Location) -> Experiment:
     path = find_config(path)
     try:
         raw = load_yaml(path.read_text(encoding="utf-8"))
+    except IsADirectoryError:
+        of_a_store = path / "experiment.yaml"
+        raise UserError(f"config {path} is a folder; give a YAML file, such as {of_a_store} of a store") from None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is not text"
         raise UserError(f"config {path}: {reason}; configs that are known: {', '.join(known_configs())}") from None

@@ -84,6 +84,11 @@ def test_missing_config_names_the_known_ones() -> None:
         load_experiment(Path("configs/nowhere.yaml"))
 
 
+def test_a_folder_is_no_config(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"is a folder; give a YAML file, such as .*experiment\.yaml of a store"):
+        load_experiment(tmp_path)
+
+
 @pytest.mark.training
 def test_our_configs_are_valid() -> None:
     experiments = [load_experiment(path) for path in CONFIGS]
