@@ -50,6 +50,7 @@ def open_page(browser: Browser, server: Server) -> Iterator[Opener]:
         opened.append(found)
         found.page.on("console", lambda message: found.faults.append(message.text))
         found.page.on("pageerror", lambda error: found.faults.append(str(error)))
+        found.page.on("filechooser", lambda _: None)  # else, on a busy machine, they are watched too late
         ours = (server.address, "blob:", "data:")
         found.page.on("request", lambda request: request.url.startswith(ours) or found.faults.append(request.url))
         found.page.goto(server.address + path)
