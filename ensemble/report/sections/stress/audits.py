@@ -20,9 +20,8 @@ _NOT_AUDITED = "The data itself has not been audited yet: ensemble audit CONFIG 
 def audits(material: Material) -> Section:
     """Return every audit with its verdict; drift and the verdict on the labels are of the current predictions."""
     found = read_audit(material.store)
-    checks = [_judged(check, material) for check in found or [] if check.id != DRIFT] + [
-        drift_in(material.store, material.predictions)
-    ]
+    checks = [_judged(check, material) for check in found or [] if check.id != DRIFT]
+    checks.append(drift_in(material.store, material.predictions))
     text = () if found is not None else (Text((_NOT_AUDITED,)),)
     ordered = sorted(checks, key=lambda check: GRAVEST_FIRST.index(check.verdict))
     counts = {verdict: sum(check.verdict == verdict for check in checks) for verdict in GRAVEST_FIRST}
