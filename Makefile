@@ -25,7 +25,7 @@ submit: $(VENV)/.installed $(if $(filter $(DEMO),$(DATA)),$(DEMO)/train.csv)  ##
 	$(BIN)/ensemble blend "$(CONFIG)" --oof "$(OOF)"
 
 play: submit  ## a game for your own eyes, on the demo's drawn faces, at http://127.0.0.1:8000/play
-	$(BIN)/ensemble bundle "$(CONFIG)" --oof "$(OOF)" --out "$(OOF)/play.bundle" --photographs 100
+	$(BIN)/ensemble bundle "$(CONFIG)" --oof "$(OOF)" --output "$(OOF)/play.bundle" --photographs 100
 	$(BIN)/ensemble serve "$(OOF)/play.bundle" --play "$(OOF)/$(basename $(notdir $(CONFIG)))"
 
 $(DEMO)/train.csv: | $(VENV)/.installed

@@ -22,7 +22,7 @@ from ensemble.core.console.console import run
 from ensemble.core.console.options import ConfigArgument, DataOption, EngineOption, MembersOption, OofOption
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.console.text import plural
-from ensemble.core.errors import UserError
+from ensemble.core.errors import UserError, reason
 from ensemble.core.storage.files import Location
 from ensemble.engine.choose import engine_maker
 from ensemble.engine.features.table import FeatureTable
@@ -189,7 +189,7 @@ def _write_columns(context: RunContext, recipe: Recipe, file: str, found: Featur
     try:
         write_columns(recipe, context, np.asarray(found.values()), file)
     except (OSError, UserError) as error:  # a full disk, say: no member needs them
-        context.board.log(f"{file} could not be stored: {error}")
+        context.board.log(f"{file} could not be stored: {reason(error)}")
 
 
 def _audit(training: Training, experiment: Experiment, pixels: Pixels) -> list[Thread]:
@@ -228,7 +228,7 @@ def _publish(experiment: Experiment, competition: Competition, store: OofStore, 
     try:
         publish(store, board.console, experiment, competition=competition)
     except (OSError, UserError) as error:  # a full disk, say: the stored folds are as good
-        board.log(f"the report could not be written: {error}")
+        board.log(f"the report could not be written: {reason(error)}")
     submission = store.blend_folder / SUBMISSION
     if submission.exists():
         board.log(f"submission: {submission}")

@@ -37,7 +37,7 @@ _AT_ONCE = 16  # photographs on a GPU; on a CPU a few, whose maps stay in its ca
 
 
 class FrozenEmbedding(TransformerMixin, BaseEstimator):
-    """Features of photographs from a network with fixed weights; nothing is learned, so all folds may share them.
+    """Features of photographs from a frozen network; nothing is learned, so all folds may share them.
 
     The weights must not have been trained on the photographs that are to be predicted.
 

@@ -1,4 +1,4 @@
-"""Columns of photographs from the outputs of a network with fixed weights, however it is run. NumPy alone."""
+"""Columns of photographs from the outputs of a frozen network, however it is run. NumPy alone."""
 
 from __future__ import annotations
 

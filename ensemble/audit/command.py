@@ -17,7 +17,7 @@ from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.errors import UserError
 from ensemble.engine.choose import engine_maker
 from ensemble.folds.ledger import FoldLedger
-from ensemble.store.checks import Check, checks_of, page_of, read_content
+from ensemble.store.checks import Check, page_of
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import cut, known_ledger
 from ensemble.store.predictions import Predictions
@@ -33,7 +33,7 @@ def main(
     engine: EngineOption = "ray",
 ) -> None:
     """Look for shortcuts: formats, copies, names, other photographs in test. Nothing needs to be trained."""
-    from ensemble.audit.run import Subject, audit, known_checks
+    from ensemble.audit.run import Subject, audit, known_checks, stored_results
 
     make_engine, experiment, board = engine_maker(engine), load_experiment(config), ProgressBoard()
     competition = Competition.open(data, experiment.data)
@@ -47,8 +47,7 @@ def main(
             checks = audit(subject, running, board, pixels)
     for check in checks:
         _print(check, board.console)
-    stored = read_content(store)
-    if stored is None or [check.sentence for check in checks_of(stored)] != [check.sentence for check in checks]:
+    if stored_results(subject) is None:
         raise typer.Exit(2)  # why they could not be stored is in the log
     board.console.print(f"details: {page_of(store)}", markup=False)
 

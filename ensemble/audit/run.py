@@ -19,7 +19,7 @@ from ensemble.config.experiment import Experiment
 from ensemble.core.arrays import Pixels
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.console.text import sentence
-from ensemble.core.errors import UserError
+from ensemble.core.errors import UserError, reason
 from ensemble.core.storage.hashing import digest
 from ensemble.engine.base import Engine
 from ensemble.engine.recipes.build import build
@@ -88,7 +88,7 @@ def audit(
             write_files(subject.store, inputs.facts)
         write_audit(subject.store, checks, {**subject.made_of(), "unfinished": inputs.unfinished})
     except (OSError, UserError) as error:
-        board.log(f"the results of the audits could not be stored: {error}")
+        board.log(f"the results of the audits could not be stored: {reason(error)}")
     return checks
 
 
@@ -111,16 +111,20 @@ def needs_spectra(subject: Subject) -> bool:
 
 
 def known_checks(subject: Subject) -> list[Check] | None:
-    """Return the stored checks of the same data, folds, spectra and code; None if any audit could not run then.
+    """Return the stored checks of the same data, folds, spectra and code; None if any audit could not run then."""
+    content = stored_results(subject)
+    return None if content is None or content.get("unfinished") else checks_of(content)
+
+
+def stored_results(subject: Subject) -> dict[str, Any] | None:
+    """Return what the store has of the same data, folds, spectra and code; None if it has nothing of them.
 
     Without predictions, those that an earlier audit saw are as good.
     """
     content = read_content(subject.store)
-    if content is None:
-        return None
     ignored = "predictions" if subject.predictions is None else ""
-    same = all(content.get(key) == value for key, value in subject.made_of().items() if key != ignored)
-    return checks_of(content) if same and not content.get("unfinished") else None
+    made_of = {key: value for key, value in subject.made_of().items() if key != ignored}
+    return content if content is not None and made_of.items() <= content.items() else None
 
 
 def warnings_of(checks: list[Check]) -> list[str]:
@@ -183,8 +187,8 @@ class _Inputs:
         """Return its check, or why there is none: no audit is worth a run."""
         try:
             return make()
-        except Skipped as reason:
-            why = str(reason)
+        except Skipped as skipped:
+            why = str(skipped)
         except Exception as error:
             why = f"It could not run: {sentence(f'{type(error).__name__}: {error}')}"
         self.unfinished.append(name)

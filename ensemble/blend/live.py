@@ -9,6 +9,7 @@ from ensemble.blend.run import blend
 from ensemble.config.experiment import Experiment
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.console.text import plural
+from ensemble.core.errors import reason
 from ensemble.core.storage.lock import only_writer
 from ensemble.report.facts.material import Material
 from ensemble.report.publish import write_leaderboard
@@ -48,7 +49,7 @@ class LiveBlend:
             write_leaderboard(Material.of(self.store, self.experiment, predictions))
             self._show(content)
         except Exception as error:  # a blend of any kind of members must not end their training
-            self.board.log(f"the blend was not refreshed: {error}")
+            self.board.log(f"the blend was not refreshed: {reason(error)}")
             self._pending = True
         self._ended = time.monotonic()
         self._took = self._ended - started

@@ -7,16 +7,16 @@ import gzip
 import lzma
 import re
 import stat
-import struct
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass, field
-from io import BufferedReader, BytesIO, RawIOBase
+from io import BufferedReader, RawIOBase
 from pathlib import PurePosixPath
 from typing import IO, Any
 
 from ensemble.competition.kinds import is_junk, mistaken_for
+from ensemble.competition.zip_names import open_zip, zip_name
 from ensemble.core.console.text import brief
 from ensemble.core.errors import UserError
 from ensemble.core.storage.spool import Spool
@@ -25,11 +25,12 @@ _SUFFIX = re.compile(r"(\.tar)?\.(tar|tgz|tbz2?|txz|tzst|zip|gz|bz2|xz|zst|7z|ra
 _DRIVE = re.compile(r"[A-Za-z]:")
 _DEFLATE64 = 9
 _READ_BY_ZIPFILE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
-_UTF8_FLAG, _PASSWORD_FLAG = 0x800, 0x1
+_PASSWORD_FLAG = 0x1
 _UNPACK = "unpack it, and pass the folder"
 _CHUNK = 2**20
 MAX_FILES = 1_000_000
 MAX_BYTES = 64 * 2**30
+MAX_FILE_BYTES = 4 * 2**30  # a file is read into memory as a whole
 
 
 @dataclass
@@ -43,11 +44,11 @@ class Allowance:
         """Count a file, and check the limits."""
         self.files -= 1
         self.bytes -= size
-        self.check(name)
+        self.check(name, size)
 
-    def check(self, name: str) -> None:
-        """Raise a `UserError` where the limits are reached."""
-        if self.files < 0 or self.bytes < 0:
+    def check(self, name: str, size: int) -> None:
+        """Raise a `UserError` where the limits are reached, or that of one file, which has `size` bytes or more."""
+        if self.files < 0 or self.bytes < 0 or size > MAX_FILE_BYTES:
             raise UserError(f"{name} contains more files or bytes than are read; is it the right file?")
 
 
@@ -159,6 +160,7 @@ def _compressed(decompress: Callable[[IO[bytes]], Any]) -> Callable[[IO[bytes], 
         if _is_tar_header(stream.peek(tarfile.BLOCKSIZE)):
             found = _read_tar(stream, name, allowance)
         else:
+            allowance.files -= 1
             found = Content({PurePosixPath(folder_of(name)).name: b"".join(_chunks(stream, name, allowance))})
         if getattr(raw, "trailing", False):
             found.notes.append(f"{name} is complete; bytes after its end ignored")
@@ -168,11 +170,12 @@ def _compressed(decompress: Callable[[IO[bytes]], Any]) -> Callable[[IO[bytes], 
 
 
 def _chunks(stream: IO[bytes], name: str, allowance: Allowance) -> Iterator[bytes]:
+    size = 0
     while chunk := stream.read(_CHUNK):
+        size += len(chunk)
         allowance.bytes -= len(chunk)
-        allowance.check(name)
+        allowance.check(name, size)
         yield chunk
-    allowance.files -= 1
 
 
 def _read_tar(file: IO[bytes], name: str, allowance: Allowance) -> Content:
@@ -180,13 +183,13 @@ def _read_tar(file: IO[bytes], name: str, allowance: Allowance) -> Content:
     with tarfile.open(fileobj=file, mode="r|", encoding="utf-8", errors="surrogateescape") as archive:
         for entry in archive:
             path = _inside(name, entry.name)
+            allowance.spend(name, entry.size)  # what is not kept must be decompressed too
             if entry.isreg() and not is_junk(path):
-                allowance.spend(name, entry.size)
                 found.files[path] = _whole(archive, entry)
             elif entry.islnk() or entry.issym():
                 beside = PurePosixPath(path).parent if entry.issym() else PurePosixPath()
                 links[path] = str(beside / entry.linkname.replace("\\", "/").lstrip("/"))
-    while file.read(_CHUNK):  # a stream cut between two files looks complete to tarfile, but not to its checksum
+    for _ in _chunks(file, name, Allowance()):  # a stream cut between two files looks complete, but not to its checksum
         pass
     _resolve(found, links, name, allowance)
     return found
@@ -206,7 +209,8 @@ def _resolve(found: Content, links: dict[str, str], name: str, allowance: Allowa
     while ready := [path for path, target in waiting.items() if target in found.files]:  # a link may lead to a link
         for path in ready:
             content = found.files[waiting.pop(path)]
-            allowance.spend(name, len(content))
+            allowance.bytes -= len(content)
+            allowance.check(name, len(content))
             found.files[path] = content
 
 
@@ -223,9 +227,9 @@ def _normal(path: str) -> str:
 
 def _read_zip(file: IO[bytes], name: str, allowance: Allowance) -> Content:
     found = Content()
-    with _opened_zip(file) as archive:
+    with open_zip(file) as archive:
         for entry in archive.infolist():
-            path = _inside(name, _zip_name(entry))
+            path = _inside(name, zip_name(entry))
             if entry.is_dir() or is_junk(path) or stat.S_ISLNK(entry.external_attr >> 16):
                 continue
             if entry.flag_bits & _PASSWORD_FLAG:
@@ -240,44 +244,6 @@ def _read_zip(file: IO[bytes], name: str, allowance: Allowance) -> Content:
             allowance.spend(name, entry.file_size)
             found.files[path] = archive.read(entry)
     return found
-
-
-def _opened_zip(file: IO[bytes]) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(file)
-    except UnicodeDecodeError:  # an entry states that its name is UTF-8, and it is not
-        file.seek(0)
-        return zipfile.ZipFile(BytesIO(_without_utf8_flags(file.read())))
-
-
-def _without_utf8_flags(content: bytes) -> bytes:
-    """Clear the flag "this name is UTF-8" of all entries, in the directory and before each file.
-
-    Offsets are those of the ZIP format: flags at 6 in a local header; 8 in one of the directory, which has the
-    offset of the local one at 42.
-    """
-    changed = bytearray(content)
-    directory = struct.unpack_from("<I", content, content.rindex(b"PK\x05\x06") + 16)[0]
-    place = directory
-    while content[place : place + 4] == b"PK\x01\x02":
-        lengths, local = (
-            struct.unpack_from("<3H", content, place + 28),
-            struct.unpack_from("<I", content, place + 42)[0],
-        )
-        for flags in (place + 8, local + 6):
-            struct.pack_into("<H", changed, flags, struct.unpack_from("<H", content, flags)[0] & ~_UTF8_FLAG)
-        place += 46 + sum(lengths)
-    return bytes(changed)
-
-
-def _zip_name(entry: zipfile.ZipInfo) -> str:
-    """Return the name of an entry. Without a flag it is UTF-8 where it can be, whatever the format's old code page."""
-    if entry.flag_bits & _UTF8_FLAG or entry.filename.isascii():
-        return entry.filename
-    try:
-        return entry.filename.encode("cp437").decode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return entry.filename  # from a field of its own, in Unicode
 
 
 def _inside(archive: str, name: str) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ensemble.competition import labels
 from ensemble.competition.kinds import is_picture
-from ensemble.competition.labels import NUMBERS, UNKNOWN, WORDS, disagreement, kind_of, labels_of, real_by_title
+from ensemble.competition.labels import NUMBERS, WORDS, disagreement, kind_of, labels_of, real_by_title
 from ensemble.competition.matching import Matching, match_names
 from ensemble.competition.tables import Table
 from ensemble.core.console.text import brief, first_few
@@ -230,8 +230,3 @@ def existing(table: Table, title: str, setting: str) -> str:
             f"{table.file} has no column {title!r} (data.{setting}); its columns are {', '.join(table.titles)}"
         )
     return title
-
-
-def unknown_rows(found: Sequence[int]) -> list[int]:
-    """Return the rows without a label."""
-    return [row for row, label in enumerate(found) if label == UNKNOWN]

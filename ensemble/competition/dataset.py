@@ -11,7 +11,7 @@ import numpy as np
 from ensemble.competition.columns import Split
 from ensemble.competition.images import Decoded, Decoding, decode, is_cmyk, is_photograph
 from ensemble.competition.kinds import TABLE_SUFFIXES, is_picture
-from ensemble.competition.layout import Layout, find_layout
+from ensemble.competition.layout import find_layout
 from ensemble.competition.rows import (
     MISSING,
     Problems,
@@ -19,6 +19,7 @@ from ensemble.competition.rows import (
     SampleTable,
     TrainTable,
     check_meaning,
+    class_counts,
     read_sample,
     read_train,
 )
@@ -84,7 +85,8 @@ class Competition:
         tree = FileTree.open(path)
         layout = find_layout(tree, settings)
         notes = tree.notes
-        splits = {folder: Split(_photographs(tree, folder, notes), folder, other) for folder, other in _folders(layout)}
+        folders = (layout.train, layout.test), (layout.test, layout.train)
+        splits = {folder: Split(_photographs(tree, folder, notes), folder, other) for folder, other in folders}
         train_split, test_split = splits[layout.train], splits[layout.test]
         table = _table(tree, layout.train_table, train_split)
         train, reading = read_train(table, train_split, settings, problems, notes)
@@ -180,17 +182,13 @@ class Competition:
             self,
             train=table,
             encoded=self.encoded.take(kept),
-            reading=None if self.reading is None else self.reading.recount(table.labels),
+            reading=self.reading and replace(self.reading, counts=class_counts(table.labels)),
             notes=[*self.notes, *notes],
             sample=replace(
                 self.sample, fixed={self.sample.names[row - self.train_rows]: prior for row in sorted(test)}
             ),
             decoded=pixels,
         )
-
-
-def _folders(layout: Layout) -> tuple[tuple[str, str], tuple[str, str]]:
-    return (layout.train, layout.test), (layout.test, layout.train)
 
 
 def _photographs(tree: FileTree, folder: str, notes: list[str]) -> list[str]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.competition.columns import Split, existing, find_labels, find_names, find_prediction, unknown_rows
-from ensemble.competition.labels import real_by_title, same
+from ensemble.competition.columns import Split, existing, find_labels, find_names, find_prediction
+from ensemble.competition.labels import UNKNOWN, real_by_title, same
 from ensemble.competition.matching import Matching
 from ensemble.competition.tables import Table
 from ensemble.config.experiment import DataSettings
@@ -97,10 +97,6 @@ class Reading:
     fake: str
     counts: dict[str, int]
 
-    def recount(self, labels: Labels) -> Reading:
-        """Return it with the rows of each class among other labels."""
-        return replace(self, counts=class_counts(labels))
-
     def __str__(self) -> str:
         """Describe it in one line."""
         meaning = "" if self.fake.lower() == "fake" else f" ({self.fake} is fake)"
@@ -119,12 +115,12 @@ def read_train(
     fake = None if settings.fake_label is None else str(settings.fake_label)
     label_title, labels = find_labels(table, title, matching.found, settings.label_column, fake, group)
     names = list(table.columns[title])
-    for row in unknown_rows(labels):
+    for row in (row for row, label in enumerate(labels) if label == UNKNOWN):
         value = table.columns[label_title].iloc[row]
         _add(problems, "label missing or not 0/1", f"{table.line(row)}: {brief(names[row])} has {brief(repr(value))}")
     notes += check_rows(table, names, matching, split, problems, settings.on_bad_photograph == "skip")
     notes += _passed_over(table, matching, split)
-    present = set(labels) - {-1}
+    present = set(labels) - {UNKNOWN}
     if len(present) == 1:
         _add(problems, "only one class", f"every label in {table.file} is {present.pop()}")
     groups = [value or None for value in table.columns[group]] if group else [None] * len(names)

@@ -85,7 +85,7 @@ def check_submission(sample: SampleTable, probabilities: NDArray[np.float64]) ->
         )
 
 
-def rounded(probabilities: NDArray[np.float64], decimals: int = DECIMALS) -> NDArray[np.float64]:
+def rounded(probabilities: NDArray[np.float64], decimals: int) -> NDArray[np.float64]:
     """Round to so many decimals; values below 0.5 stay below it."""
     near = np.round(probabilities, decimals)
     just_below = THRESHOLD - 10.0**-decimals

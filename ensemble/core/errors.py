@@ -11,6 +11,12 @@ class UserError(Exception):
     """Mistake of the user, in one sentence: which file, which row, what to do. Exit code 2."""
 
 
+def reason(error: BaseException | None) -> str:
+    """Return the first line of an error's text; of an error of the operating system without its number."""
+    text = (isinstance(error, OSError) and error.strerror) or str(error)
+    return str(text).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+
+
 class InputProblems(UserError):
     """All problems of a competition's files, listed at once.
 

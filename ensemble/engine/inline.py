@@ -96,14 +96,14 @@ class InlineEngine(Engine):
             with _output_kept_open(), time_limit(min(task.timeout, self.deadline - time.monotonic())):
                 return task.run(inputs, lambda done, text: board.advanced(task.title, done, text))
         except TimeLimit:
-            for child in set(multiprocessing.active_children()) - children:
-                child.kill()
             return cancelled() if self.time_is_up else task.timed_out()
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a member of any package may do anything; its siblings go on
             return failure(error)
         finally:
+            for child in set(multiprocessing.active_children()) - children:  # Python would wait for them at its end
+                child.kill()
             os.chdir(folder)
 
 

@@ -43,11 +43,10 @@ class Pipeline:
         self._receivers |= dict.fromkeys((task.title for task in tasks), receive)
         self.queue.add(tasks)
 
-    def cancel(self, *groups: str) -> None:
-        """End the tasks of groups, waiting or running; no outcome of them is received."""
-        for group in groups:
-            self.queue.drop(group)
-            self.engine.cancel(group)
+    def cancel(self, group: str) -> None:
+        """End the tasks of a group, waiting or running; no outcome of them is received."""
+        self.queue.drop(group)
+        self.engine.cancel(group)
 
     def run(self, refill: Callable[[], None] = lambda: None) -> None:
         """Run what is queued, and what is submitted meanwhile; when the engine's time is up, queued tasks stay queued.

@@ -16,7 +16,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from ensemble.core.errors import UserError
+from ensemble.core.errors import UserError, reason
 
 _REACHABLE_SECONDS = 10
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
@@ -26,15 +26,15 @@ _LONGEST_FOLDER = 40  # characters: Ray's sockets lie deep below it, and the pat
 
 def _why_not(error: Exception, address: str | None) -> str:
     """Return why Ray does not start, and what to do, in one sentence."""
-    reason = (str(error) or type(error).__name__).splitlines()[0]
+    why = reason(error)
     if address is None:
-        return f"Ray cannot start ({reason}); try --engine inline"
+        return f"Ray cannot start ({why}); try --engine inline"
     if any(word in str(error).lower() for word in ("token", "unauthenticated", "authentication")):
         return (
             f"the Ray cluster at RAY_ADDRESS={address} refuses the token, or its absence; set "
             "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN as its head has them"
         )
-    return f"Ray cannot start ({reason}); is a Ray head running at RAY_ADDRESS={address}?"
+    return f"Ray cannot start ({why}); is a Ray head running at RAY_ADDRESS={address}?"
 
 
 def connect() -> None:
@@ -112,5 +112,5 @@ def _check_reachable(address: str) -> None:
         if os.environ.get("RAY_USE_TLS", "0") == "1":
             return
         connection.sendall(_PREFACE)
-        if connection.recv(9)[3:4] != _SETTINGS:
+        if connection.recv(9, socket.MSG_WAITALL)[3:4] != _SETTINGS:
             raise ConnectionError("what answers there is not Ray")

@@ -52,13 +52,11 @@ class TaskQueue:
         """Move the tasks of a group to their new place: more is known of their length now."""
         self.add(list(self._groups.get(group, {}).values()))
 
-    def drop(self, group: str) -> list[Task]:
-        """Remove all tasks of a group, those that have started too, and return those that had not."""
-        dropped = list(self._groups.pop(group, {}).values())
-        for task in dropped:
-            del self._entered[task.title]
+    def drop(self, group: str) -> None:
+        """Remove all tasks of a group, those that have started too."""
+        for title in self._groups.pop(group, {}):
+            del self._entered[title]
         self._started = {title: task for title, task in self._started.items() if task.group != group}
-        return dropped
 
     def take(self, free: Amounts, placement: Callable[[Amounts], Placement]) -> Task | None:
         """Remove and return the most urgent task that can start; None if none can.

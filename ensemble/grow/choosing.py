@@ -98,7 +98,8 @@ class Chooser:
             measured = [member for member in members if self._speeds.known(member.name)]
             fitting = [member for member in measured if self.fits(self.seconds(member, tried))]
             if fitting:
-                return max(fitting, key=lambda member: self._gain_per_second(member, tried)), broken
+                rates = [gain_per_second(expected_gain(each, tried), self.seconds(each, tried)) for each in fitting]
+                return fitting[rates.index(max(rates))], broken
         return None, broken
 
     def measured(self, member: MemberSettings) -> None:
@@ -126,6 +127,3 @@ class Chooser:
 
     def _fold(self, member: MemberSettings) -> Job:
         return self._speeds.fold(member.name), requested(member.resources)
-
-    def _gain_per_second(self, member: MemberSettings, tried: Sequence[Tried]) -> float:
-        return gain_per_second(expected_gain(member, tried), self.seconds(member, tried))

@@ -130,15 +130,14 @@ class Growing:
 
     def _next(self) -> MemberSettings | None:
         """Return the candidate that comes next, of the config's while one of them fits; None if none fits."""
-        own = [member for member in self._open if member.name in self._own]
-        others = [member for member in self._open if member.name not in self._own]
-        return self._next_of(own) or self._next_of(others)
-
-    def _next_of(self, members: Sequence[MemberSettings]) -> MemberSettings | None:
-        found, failed = self._chooser.next(members, self.tried)
-        for member in failed:
-            self._add_new(member.name, None, expected=0.0, began=time.monotonic())
-        return found
+        for own in (True, False):
+            members = [member for member in self._open if (member.name in self._own) == own]
+            found, failed = self._chooser.next(members, self.tried)
+            for member in failed:
+                self._add_new(member.name, None, expected=0.0, began=time.monotonic())
+            if found is not None:
+                return found
+        return None
 
     def _try(self, member: MemberSettings) -> bool:
         """Train a candidate and decide about it; returns False where the time was up before."""

@@ -73,6 +73,7 @@ class Search:
                     f"the storage of the search, {_without_password(storage)}, cannot be opened; is the address right, "
                     "such as sqlite:///study.db, and the driver of its database installed?"
                 ) from error
+            self._check_read()
             self._interrupted = [trial for trial in self._trials(TrialState.RUNNING) if self._is_own(trial)]
             if not any(self._will_do(trial) for trial in self._trials() if self._is_configured(trial)):
                 self._study.enqueue_trial(self._configured)
@@ -119,24 +120,27 @@ class Search:
         """Return the settings of a trial."""
         return from_optuna(self.member, trial.params)
 
+    @quiet_optuna()
     def should_prune(self, trial: optuna.Trial, fold: int, loss: float) -> bool:
         """Note the loss of a trial up to a fold, and return whether the trial is worse than most others were there."""
-        with quiet_optuna():
-            trial.report(loss, fold)
-            return trial.params != self._configured and trial.should_prune()  # all are compared with the config's
+        trial.report(loss, fold)
+        return trial.params != self._configured and trial.should_prune()  # all are compared with the config's
 
+    @quiet_optuna()
     def finish(self, trial: optuna.Trial, loss: float) -> None:
         """Note the loss of a trial on all folds."""
-        self._tell(trial, loss)
+        self._study.tell(trial, loss)
 
+    @quiet_optuna()
     def prune(self, trial: optuna.Trial) -> None:
         """Note that a trial was pruned."""
-        self._tell(trial, state=TrialState.PRUNED)
+        self._study.tell(trial, state=TrialState.PRUNED)
 
+    @quiet_optuna()
     def fail(self, trial: optuna.Trial, cause: str) -> None:
         """Note that a trial failed, and why."""
         trial.set_user_attr(_CAUSE, cause)
-        self._tell(trial, state=TrialState.FAIL)
+        self._study.tell(trial, state=TrialState.FAIL)
 
     def best(self) -> optuna.trial.FrozenTrial | None:
         """Return the finished trial of least loss, the first of equal ones; None if none is finished."""
@@ -170,6 +174,16 @@ class Search:
             return dict(optuna.importance.get_param_importances(self._study, evaluator=evaluator))
         return {}
 
+    def _check_read(self) -> None:
+        try:
+            for trial in self._trials():
+                self.values(trial)
+        except Exception as error:  # what Optuna raises on an edited database is no closed list
+            raise UserError(
+                f"the study in {_without_password(self._storage)} was edited and cannot be read; remove it: the search "
+                "then starts again"
+            ) from error
+
     def _trials(self, *states: TrialState) -> list[optuna.trial.FrozenTrial]:
         """Return the trials of some states, or all."""
         return self._study.get_trials(deepcopy=False, states=states or None)
@@ -185,10 +199,6 @@ class Search:
     def _will_do(self, trial: optuna.trial.FrozenTrial) -> bool:
         """Return whether a trial has a loss, or will have one: another driver may never come back to its own."""
         return trial.state in (TrialState.COMPLETE, TrialState.WAITING) or trial in self._interrupted
-
-    def _tell(self, trial: optuna.Trial, value: float | None = None, state: TrialState | None = None) -> None:
-        with quiet_optuna():
-            self._study.tell(trial, value, state)
 
 
 def _without_password(storage: str) -> str:

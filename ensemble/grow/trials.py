@@ -81,7 +81,7 @@ class Trials:
         pixels: Pixels,
         prefix: str,
         limits: Limits,
-        most: int | None = None,
+        most: int | None,
     ) -> None:
         self._context, self._search, self._member = context, search, search.member
         self._prefix, self._limits, self._most = prefix, limits, most

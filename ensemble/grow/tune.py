@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,29 +50,24 @@ _CHECK: Final = "check"  # store of the best settings on the store's folds
 _FAR: Final = 1_000_000  # from the seeds of the store's own folds
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What was asked for.
+def tune(
+    experiment: Experiment,
+    member: MemberSettings,
+    data: Location,
+    store: OofStore,
+    engine_name: str,
+    limits: Limits,
+    most: int | None,
+    storage: str | None,
+) -> None:
+    """Search for better settings of a member, and write what was found into the store's folder `tune/<member>`.
 
-    Attributes
+    Parameters
     ----------
     most : int or None
         Trials, those of earlier runs included.
     storage : str or None
         Address of an Optuna storage that several drivers share; default: a file in the store.
-    """
-
-    limits: Limits
-    most: int | None = None
-    storage: str | None = None
-
-
-def tune(
-    experiment: Experiment, member: MemberSettings, data: Location, store: OofStore, engine_name: str, asked: Asked
-) -> dict[str, Any]:
-    """Search for better settings of a member, and write what was found into the store's folder `tune/<member>`.
-
-    Returns the content of `result.json`.
 
     Raises
     ------
@@ -91,14 +86,14 @@ def tune(
             context = RunContext(competition, ledger, store, engine, board)
             check_pseudo_labels([member], experiment, context, pixels)
             able = _able(engine, member)
-            search = _search(replace(context, ledger=inner, store=own), able, pixels, asked, experiment.folds.seed)
+            on_inner, seed = replace(context, ledger=inner, store=own), experiment.folds.seed
+            search = _search(on_inner, able, pixels, seed, limits, most, storage)
             result = _outcome(search, member)
             if result["best"] != result["configured"]:
-                result["ledger"] = _check(context, own, able, result["values"]["best"], pixels, asked.limits)
+                result["ledger"] = _check(context, own, able, result["values"]["best"], pixels, limits)
         _write(own, member, search, result)
     for line in _lines(result, own):
         board.log(line)
-    return result
 
 
 def _check_space(member: MemberSettings) -> None:
@@ -141,22 +136,30 @@ def _begin(experiment: Experiment, competition: Competition, own: OofStore, ledg
     return inner
 
 
-def _search(context: RunContext, member: MemberSettings, pixels: Pixels, asked: Asked, seed: int) -> Search:
+def _search(
+    context: RunContext,
+    member: MemberSettings,
+    pixels: Pixels,
+    seed: int,
+    limits: Limits,
+    most: int | None,
+    storage: str | None,
+) -> Search:
     """Try settings until the time or the number of trials is up."""
     from ensemble.grow.search import Search  # takes a second; a mistake in the config need not wait for it
     from ensemble.grow.trials import Trials
 
     root, board = context.store.root, context.board
     made_of = _made_of(member, context)
-    if asked.storage is None and not isinstance(root, Path):
+    if storage is None and not isinstance(root, Path):
         raise UserError(f"{root} cannot hold a study: give the address of an Optuna storage with --storage")
-    storage, shared = asked.storage or f"sqlite:///{root / STUDY}", asked.storage is not None
-    search = Search(member, storage, f"{member.name} {made_of}", _owner(root), seed, shared)
+    address = storage or f"sqlite:///{root / STUDY}"
+    search = Search(member, address, f"{member.name} {made_of}", _owner(root), seed, shared=storage is not None)
     earlier = f"; {plural(len(search), 'trial')} ended in earlier runs" if len(search) else ""
     board.log(
         f"searching {', '.join(member.tune)} of {member.name} on {context.ledger.n_folds} folds of their own{earlier}"
     )
-    Trials(context, search, pixels, f"trial-{made_of}", asked.limits, asked.most).run()
+    Trials(context, search, pixels, f"trial-{made_of}", limits, most).run()
     return search
 
 
@@ -172,7 +175,7 @@ def _owner(root: Location) -> str:
     path = root / OWNER
     if not path.exists():
         write_text(path, uuid.uuid4().hex)
-    return path.read_text(encoding="utf-8")
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def _able(engine: Engine, member: MemberSettings) -> MemberSettings:

@@ -12,7 +12,7 @@ from ensemble.config.reading import load_experiment
 from ensemble.core.console.options import ConfigArgument, DataOption, EngineOption, OofOption
 from ensemble.core.console.progress import ProgressBoard
 from ensemble.core.errors import UserError
-from ensemble.grow.tune import Asked, tune
+from ensemble.grow.tune import tune
 from ensemble.report.publish import update_report
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import has_folds
@@ -51,8 +51,8 @@ def main(
     chosen = choose_members(experiment, member, "--member")
     if len(chosen) != 1:
         raise UserError(f"--member takes one member, not {member}")
-    asked = Asked(Limits.parse(timeout, budget, started, option="--"), trials, storage)
+    limits = Limits.parse(timeout, budget, started, option="--")
     store = OofStore(oof / experiment.name)
-    tune(experiment, chosen[0], data, store, engine, asked)
+    tune(experiment, chosen[0], data, store, engine, limits, trials, storage)
     if has_folds(store):
         update_report(store, experiment, ProgressBoard().log)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,27 +16,22 @@ from ensemble.core.arrays import Array
 from ensemble.core.errors import UserError
 from ensemble.core.metrics.scores import to_logits
 from ensemble.predict.bundle.files import Content
-from ensemble.predict.bundle.manifest import Blend, Doubt, Member, Reader
+from ensemble.predict.bundle.manifest import Blend, Doubt, Manifest, Member, Reader
 from ensemble.predict.bundle.readers import Part, read_part
 from ensemble.predict.doubt import DOUBT, DoubtGate
 
 Pixels = NDArray[np.uint8]  # (n, height, width, 3), RGB
 
 
-class Parts(Protocol):
-    """What an ensemble is made of, as a manifest lists it."""
+@dataclass(frozen=True)
+class EnsembleParts:
+    """Parts of an ensemble before its gate is known; `indices` are those of the features, by key."""
 
-    @property
-    def features(self) -> Sequence[Reader]: ...  # noqa: D102
-
-    @property
-    def members(self) -> Sequence[Member]: ...  # noqa: D102
-
-    @property
-    def blend(self) -> Blend: ...  # noqa: D102
-
-    @property
-    def doubt(self) -> Doubt | None: ...  # noqa: D102
+    features: list[Reader]
+    members: list[Member]
+    blend: Blend
+    indices: dict[str, int]
+    doubt: Doubt | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +71,7 @@ class BundledEnsemble:
         A part cannot be read.
     """
 
-    def __init__(self, parts: Parts, content: Content, where: str, threads: int) -> None:
+    def __init__(self, parts: Manifest | EnsembleParts, content: Content, where: str, threads: int) -> None:
         readers = [*parts.features, *(fold for member in parts.members for fold in member.folds)]
         read = {each.folder: read_part(each, content[each.folder], threads, where) for each in readers}
         self._features: list[Part] = [read[each.folder] for each in parts.features]

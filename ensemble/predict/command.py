@@ -39,7 +39,7 @@ def main(
     out: Annotated[
         str,
         typer.Option(
-            "-o", "--out", help="Where the answers go: a .csv, .jsonl or .parquet file; - is standard output."
+            "-o", "--output", help="Where the answers go: a .csv, .jsonl or .parquet file; - is standard output."
         ),
     ] = STDOUT,
     engine: Annotated[
@@ -118,7 +118,7 @@ def _summarise(console: Console, counts: Counter[str], manifest: Manifest) -> No
             )
     if manifest.synthetic:
         console.print(
-            "The bundle was trained on simulated demo data: its verdicts mean nothing for other photographs.",
+            "The bundle was trained on synthetic demo data: its verdicts mean nothing for other photographs.",
             markup=False,
         )
     console.print(_CAUTION, markup=False)

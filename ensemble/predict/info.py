@@ -15,7 +15,7 @@ def info_lines(manifest: Manifest) -> list[str]:
     doubt = manifest.doubt
     return [
         f"{manifest.name}, made on {manifest.created} by version {manifest.versions.get('who-took-this-photo', '?')}",
-        *(["trained on simulated demo data: its verdicts mean nothing for other photographs"] * manifest.synthetic),
+        *(["trained on synthetic demo data: its verdicts mean nothing for other photographs"] * manifest.synthetic),
         f"members: {members} ({len(manifest.members[0].folds)} folds each; {megabytes:.1f} MB, "
         f"{manifest.milliseconds:.0f} ms a photograph on one thread where it was made)",
         f"photographs: {width} x {height}; of other sizes the face is "

@@ -9,7 +9,6 @@ from ensemble.core.storage.hashing import digest, file_sha256
 from ensemble.engine.recipes.code import framework_code
 from ensemble.report.exhibits.stored import EXHIBITS
 from ensemble.report.facts.material import Material
-from ensemble.report.facts.members import records_of
 from ensemble.report.text import BASELINE, heading
 from ensemble.store.columns import SPECTRA
 from ensemble.store.grown import RESULT, STEPS, searches
@@ -35,7 +34,7 @@ def report_signature(material: Material) -> str:
 def member_signature(material: Material, column: int) -> str:
     """Identify everything that a member's own page is made from."""
     predictions = material.predictions
-    records = [asdict(record) for record in records_of(predictions, predictions.members[column])]
+    records = [asdict(record) for record in predictions.records_of(predictions.members[column])]
     return digest([heading(material.store), predictions.ledger.sha256, records, framework_code()])
 
 

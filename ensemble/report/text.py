@@ -12,7 +12,7 @@ from ensemble.store.oof import OofStore
 
 BASELINE = "baseline"  # the store of configs/baseline.yaml: what the others must beat
 CARD_SECTION = "card"  # the section that is a file of its own too
-SYNTHETIC = "simulated demo data: these scores mean nothing for photographs"
+SYNTHETIC = "synthetic demo data: these scores mean nothing for photographs"
 
 
 def heading(store: OofStore) -> str:

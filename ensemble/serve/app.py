@@ -23,7 +23,7 @@ from ensemble.predict.predictor import Bundle, Pending
 from ensemble.serve.access import KnownNames, check_key, client_of
 from ensemble.serve.batches import Batches
 from ensemble.serve.game.pictures import pictures_of
-from ensemble.serve.game.routes import GameRoutes, play_page
+from ensemble.serve.game.routes import GameRoutes
 from ensemble.serve.headers import HEADERS, SafeHeaders
 from ensemble.serve.patches import CELLS, changes, hidden
 from ensemble.serve.provenance.reading import Provenance, ProvenanceReader
@@ -62,7 +62,7 @@ def make_app(settings: Settings) -> FastAPI:
     UserError
         There is no bundle, or it cannot be read.
     """
-    files = BundleFiles(settings.location)
+    files = BundleFiles(location(settings.bundle))
     content = files.content()
     bundle = Bundle(files.manifest, content, files.where, settings.threads)
     card = content[""].get(CARD, b"").decode("utf-8", errors="replace")
@@ -104,7 +104,7 @@ class _Server:
         app.add_api_route("/", self.page, methods=["GET"], include_in_schema=False)
         if self.game:
             app.include_router(self.game.router(), dependencies=[Depends(self._count)])
-            app.add_api_route("/play", play_page, methods=["GET"], include_in_schema=False)
+            app.add_api_route("/play", self.play_page, methods=["GET"], include_in_schema=False)
         app.mount("/static", StaticFiles(directory=_STATIC))
         app.add_exception_handler(Refusal, _refused)
         app.add_exception_handler(HTTPException, _not_found)
@@ -211,6 +211,10 @@ class _Server:
     async def page(self) -> FileResponse:
         """Return the page for checking photographs."""
         return FileResponse(_STATIC / "index.html")
+
+    async def play_page(self) -> FileResponse:
+        """Return the page of the game."""
+        return FileResponse(_STATIC / "play.html")
 
 
 def _refuse_unreadable(pending: list[Pending]) -> None:

@@ -80,7 +80,7 @@ def main(
     if api_key is None:
         api_key = os.environ.get("ENSEMBLE_API_KEY")  # an empty one is a mistake, which typer takes for none
     settings = Settings(str(bundle), cores, api_key, host_names(host, tuple(name or ())), limits, play)
-    manifest = BundleFiles(settings.location).manifest  # a mistake is better noticed here than by every worker
+    manifest = BundleFiles(location(settings.bundle)).manifest  # a mistake is better noticed here than by every worker
     if play:
         pictures_of(location(play))
     console = make_console(stderr=True)

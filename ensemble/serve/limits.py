@@ -41,10 +41,6 @@ class Limits:
     per_minute: int = 600
     connections: int = 2_000
 
-    def in_time(self, milliseconds: float) -> int:
-        """Photographs of which each takes so long, and that half of a request's time is enough for."""
-        return int(1000 * self.seconds / (2 * milliseconds))
-
     @property
     def at_once(self) -> int:
         """Photographs of one request that no other limit stands against."""

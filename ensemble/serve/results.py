@@ -108,7 +108,7 @@ class Ensemble(Section):
     """SHA-256 of its manifest, which has that of every file."""
     created: str
     synthetic: bool
-    """Whether it was trained on simulated demo data, so that its verdicts mean nothing for other photographs."""
+    """Whether it was trained on synthetic demo data, so that its verdicts mean nothing for other photographs."""
 
 
 class Facts(Section):
@@ -143,16 +143,12 @@ class Results(Section):
     caution: str = CAUTION
 
 
-def ensemble_of(manifest: Manifest) -> Ensemble:
-    """Return which bundle it is."""
-    sha256 = digest(manifest.model_dump(mode="json"))
-    return Ensemble(name=manifest.name, sha256=sha256, created=manifest.created, synthetic=manifest.synthetic)
-
-
 def facts_of(manifest: Manifest, limits: Limits, *, has_game: bool) -> Facts:
     """Return what is to be known of a bundle."""
+    sha256 = digest(manifest.model_dump(mode="json"))
+    in_time = int(1000 * limits.seconds / (2 * manifest.milliseconds))  # in half of a request's time
     return Facts(
-        ensemble=ensemble_of(manifest),
+        ensemble=Ensemble(name=manifest.name, sha256=sha256, created=manifest.created, synthetic=manifest.synthetic),
         size=manifest.size,
         finds_faces=manifest.template is not None,
         members=[member.name for member in manifest.members],
@@ -160,7 +156,7 @@ def facts_of(manifest: Manifest, limits: Limits, *, has_game: bool) -> Facts:
         scores=manifest.scores,
         verdicts=manifest.verdicts,
         spectra=manifest.spectra and manifest.spectra.model_copy(update={"reader": None}),
-        photographs=max(min(limits.at_once, limits.in_time(manifest.milliseconds)), 1),
+        photographs=max(min(limits.at_once, in_time), 1),
         megabytes=limits.request_bytes // MEBIBYTE,
         has_game=has_game,
     )

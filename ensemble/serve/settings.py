@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ensemble.core.errors import UserError
-from ensemble.core.storage.files import Location, location
 from ensemble.serve.limits import Limits
 
 
@@ -52,11 +51,6 @@ class Settings:
                 "the API key has a line break, a blank at an end, or a letter beyond ASCII, which no header can hold; "
                 "give another"
             )
-
-    @property
-    def location(self) -> Location:
-        """Where the bundle is."""
-        return location(self.bundle)
 
     def to_json(self) -> str:
         """Return the settings as text."""

@@ -16,7 +16,7 @@ from ensemble.core.arrays import Pixels
 from ensemble.core.storage.files import local_copy, new_file
 from ensemble.core.storage.hashing import digest
 from ensemble.engine.features.tables import FeaturesFailed, compute_features
-from ensemble.engine.recipes.code import features_key
+from ensemble.engine.recipes.code import features_key, libraries_key
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.context import RunContext
 from ensemble.store.oof import COLUMNS, OofStore
@@ -103,4 +103,5 @@ def _recipe(recipe: Recipe) -> bytes:
 
 
 def _made_of(recipe: Recipe, competition: Competition) -> dict[bytes, bytes]:
-    return {_MADE_OF: digest([features_key(recipe), competition.sha256]).encode(), _RECIPE: _recipe(recipe)}
+    made_of = digest([features_key(recipe), libraries_key(recipe), competition.sha256])
+    return {_MADE_OF: made_of.encode(), _RECIPE: _recipe(recipe)}

@@ -130,7 +130,7 @@ def begin_store(store: OofStore, experiment: Experiment, ledger: FoldLedger, com
 
 def has_folds(store: OofStore) -> bool:
     """Return whether a member has finished a fold."""
-    return any(store.root.glob(f"members/*/fold-*/{RECORD}"))
+    return any(store.root.glob(f"members/[!.]*/fold-*/{RECORD}"))
 
 
 def facts_of(competition: Competition) -> dict[str, Any]:

@@ -95,9 +95,10 @@ class Predictions:
             spreads={name: spread for name, spread in self.spreads.items() if name in members},
         )
 
-    def record(self, member: str, fold: int) -> FoldRecord | None:
-        """Return the record of a fold; None if it is not among these predictions."""
-        return self.records.get(f"{member}/fold-{fold}")
+    def records_of(self, member: str) -> list[FoldRecord]:
+        """Return the records of a member's available folds, in their order."""
+        names = (f"{member}/fold-{fold}" for fold in range(self.ledger.n_folds))
+        return [self.records[name] for name in names if name in self.records]
 
 
 def load_predictions(store: OofStore, experiment: Experiment | None = None) -> Predictions:
@@ -250,9 +251,7 @@ def measured_on(predictions: Predictions, member: str) -> str:
     """Return OOF, with the number of folds if some are missing."""
     if member not in predictions.partial:
         return "OOF"
-    n_folds = predictions.ledger.n_folds
-    folds = sum(predictions.record(member, fold) is not None for fold in range(n_folds))
-    return f"OOF, {folds} of {n_folds} folds"
+    return f"OOF, {len(predictions.records_of(member))} of {predictions.ledger.n_folds} folds"
 
 
 def member_cost(member: str, predictions: Predictions) -> dict[str, float]:
@@ -262,10 +261,10 @@ def member_cost(member: str, predictions: Predictions) -> dict[str, float]:
     features. `photographs_per_second`: one fold's model on new photographs, features included.
     """
     ledger, test_rows = predictions.ledger, len(predictions.test_logits)
-    folds = {fold: record for fold in range(ledger.n_folds) if (record := predictions.record(member, fold)) is not None}
-    if any(record.trained_elsewhere for record in folds.values()):
+    records = predictions.records_of(member)
+    if any(record.trained_elsewhere for record in records):
         return {"seconds": np.nan, "photographs_per_second": np.nan}
-    features = float(np.mean([record.seconds_features_per_photograph for record in folds.values()]))
-    predict = [record.seconds_predict / (len(ledger.heldout(fold)) + test_rows) for fold, record in folds.items()]
-    seconds = features * (len(ledger.labels) + test_rows) + sum(record.seconds for record in folds.values())
+    features = float(np.mean([record.seconds_features_per_photograph for record in records]))
+    predict = [record.seconds_predict / (len(ledger.heldout(record.fold)) + test_rows) for record in records]
+    seconds = features * (len(ledger.labels) + test_rows) + sum(record.seconds for record in records)
     return {"seconds": seconds, "photographs_per_second": 1 / (features + float(np.mean(predict)))}

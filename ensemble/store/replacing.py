@@ -63,7 +63,8 @@ def only_trainer(store: OofStore) -> Iterator[None]:
 
 def move_aside(store: OofStore) -> Location:
     """Rename a store by the time, and return where it is now."""
-    aside = store.root.with_name(f"{store.name}~{time.strftime('%Y%m%d-%H%M%S')}")
+    while (aside := store.root.with_name(f"{store.name}~{time.strftime('%Y%m%d-%H%M%S')}")).exists():
+        time.sleep(0.1)  # two within a second
     move_folder(store.root, aside, *STORE_MARKERS)
     return aside
 

@@ -27,8 +27,6 @@ AS_THEY_ARE = "as_they_are"  # unaltered photographs
 ALL = -1  # in a column of clusters: every cluster, each by the models that never saw it
 _OF_A_BLEND = ("chosen", "elected", "decision_rule", "oof_sha256", "submission_sha256")
 
-Manifest = dict[str, Any]
-
 
 def file_of(store: OofStore, which: str, kind: str) -> Location:
     """Return the file with the results of a command; `kind` is parquet, csv, md or json."""
@@ -61,7 +59,7 @@ def write(store: OofStore, which: str, table: pd.DataFrame, page: str, facts: di
 
 
 def made_from(
-    store: OofStore, predictions: Predictions, manifest: Manifest | None, members: Sequence[str]
+    store: OofStore, predictions: Predictions, manifest: dict[str, Any] | None, members: Sequence[str]
 ) -> dict[str, Any]:
     """Return hashes of everything that results of these members are computed from, as part of their facts.
 
@@ -82,7 +80,7 @@ def predictions_sha256(predictions: Predictions, member: str) -> str | None:
     return digest(folds) if folds else None
 
 
-def blend_sha256(manifest: Manifest | None) -> str | None:
+def blend_sha256(manifest: dict[str, Any] | None) -> str | None:
     """Return a hash of the blend's output and choice, but not of its run time."""
     return None if manifest is None else digest([manifest.get(key) for key in _OF_A_BLEND])
 
@@ -92,7 +90,7 @@ def sample_sha256(store: OofStore) -> str:
     return digest(store.facts()["sample"])
 
 
-def without_left_out(predictions: Predictions, manifest: Manifest) -> Predictions:
+def without_left_out(predictions: Predictions, manifest: dict[str, Any]) -> Predictions:
     """Return predictions without the members that a blend was asked to leave out."""
     return predictions.without([name for name in manifest.get("without", []) if name in predictions.members])
 

@@ -83,7 +83,7 @@ def _problem(store: OofStore, member: MemberSettings, predictions: Predictions) 
         return f"has {predictions.left_out[name]}"
     if name in predictions.partial:
         return f"has {predictions.partial[name]}; train its other folds first"
-    for record in _records(name, predictions).values():
+    for record in predictions.records_of(name):
         damaged = store.damaged_files(record)
         if damaged:
             return f"has a damaged fold-{record.fold} ({', '.join(damaged)}); train again"
@@ -98,20 +98,15 @@ def _has_model(store: OofStore, record: FoldRecord) -> bool:
     return store.model_folder(record.member, record.fold).is_dir()  # of a version that noted no files
 
 
-def _records(name: str, predictions: Predictions) -> dict[int, FoldRecord]:
-    folds = range(predictions.ledger.n_folds)
-    return {fold: record for fold in folds if (record := predictions.record(name, fold)) is not None}
-
-
 def _stored_member(member: MemberSettings, predictions: Predictions) -> StoredMember:
-    records = _records(member.name, predictions)
+    records = predictions.records_of(member.name)
     test_rows, ledger = len(predictions.test_logits), predictions.ledger
-    predicted = sum(len(ledger.heldout(fold)) + test_rows for fold in records)
+    predicted = sum(len(ledger.heldout(record.fold)) + test_rows for record in records)
     return StoredMember(
         member,
         recipe_code(member.recipe),
         table_request(member, reader=member.name),
-        {fold: record.checksums for fold, record in records.items()},
-        max(record.seconds_features_per_photograph for record in records.values()),
-        sum(record.seconds_predict for record in records.values()) / max(predicted, 1),
+        {record.fold: record.checksums for record in records},
+        max(record.seconds_features_per_photograph for record in records),
+        sum(record.seconds_predict for record in records) / max(predicted, 1),
     )

@@ -27,7 +27,7 @@ class Budget:
     def __init__(self, seconds: float, started: float) -> None:
         self.seconds = seconds
         last = min(max(seconds * _LAST, _LAST_AT_LEAST), _LAST_AT_MOST, seconds / 2)
-        self.deadline = started + seconds - (last if math.isfinite(seconds) else 0.0)
+        self.deadline = started + seconds - last
 
     @property
     def limited(self) -> bool:

@@ -11,7 +11,7 @@ from ensemble.config.members import MemberSettings
 from ensemble.config.settings import Recipe
 from ensemble.core.arrays import Pixels
 from ensemble.core.console.durations import format_duration
-from ensemble.core.errors import UserError
+from ensemble.core.errors import UserError, reason
 from ensemble.core.metrics.scores import correct_probabilities
 from ensemble.core.storage.files import Location, write_text
 from ensemble.engine.features.table import FeatureTable, Photographs
@@ -93,8 +93,8 @@ class Training:
         engine, board, budget = self.context.engine, self.context.board, self.limits.budget
         board.slots = engine.slots()
         able, unable = engine.fit_to_hardware(self.plan.members)
-        for name, reason in unable.items():
-            board.log(f"{name} cannot run: {reason}")
+        for name, why in unable.items():
+            board.log(f"{name} cannot run: {why}")
             self.complete = False
         for member, fold in self.plan.finished:
             board.add_stored(f"{member.name}/fold-{fold}", member.name)
@@ -178,7 +178,7 @@ class Training:
             context.store.write(result, provenance, context.ledger, context.competition.sample, run.features_seconds)
         except OSError as error:  # a full disk, say: what is finished later may fit again
             self.complete = False
-            context.board.failed(title, f"it could not be stored: {error}")
+            context.board.failed(title, f"it could not be stored: {reason(error)}")
             return False
         seconds = result.finished - result.started
         self.speeds.measured(run.name, seconds)
@@ -196,7 +196,7 @@ class Training:
         try:
             write_text(file, failure.traceback)
         except (OSError, UserError) as error:
-            return f"its traceback could not be written: {error}"
+            return f"its traceback could not be written: {reason(error)}"
         return f"traceback in {file}"
 
     def _review(self) -> None:

@@ -21,7 +21,7 @@ AT_ONCE = 4  # photographs: more are no faster on a CPU, and take memory
 
 
 class BundledEmbedding:
-    """Columns of photographs from a network with fixed weights: what `members.embedding.FrozenEmbedding` exported.
+    """Columns of photographs from a frozen network: what `members.embedding.FrozenEmbedding` exported.
 
     Parameters
     ----------

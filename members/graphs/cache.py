@@ -1,4 +1,4 @@
-"""Graphs of networks with fixed weights, on disk: each is made once on a machine."""
+"""Graphs of frozen networks, on disk: each is made once on a machine."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class NoGraph(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """A network with fixed weights, up to some layers.
+    """A frozen network, up to some layers.
 
     Attributes
     ----------
@@ -111,7 +111,8 @@ def opened(request: Request, threads: int) -> tuple[Graph, int]:
         return read_graph(found.path, threads), found.at_once
     except Exception as error:  # onnxruntime documents no list of what it raises
         _remove_if_damaged(found.path.parent)
-        raise NoGraph(f"{found.path} cannot be read ({error})") from None
+        why = (isinstance(error, OSError) and error.strerror) or error
+        raise NoGraph(f"{found.path} cannot be read ({why})") from None
 
 
 def _remove_if_damaged(folder: Path) -> None:

@@ -14,7 +14,8 @@ from tests.shared import built_once
 
 ACCEPTED = ""
 _FORGOTTEN = re.compile(
-    r"Traceback|[Ee]rrno|site-packages|File \"|0x[0-9a-f]{6}|\\[dws][+*]|\(\?|<class|<_io|object at"
+    r"Traceback|[Ee]rrno|site-packages|File \"|0x[0-9a-f]{6}|<class|<_io|object at"
+    r"|\\[dws][+*]|\(\?|\^\[|\]\{\d|match pattern"
     r"|\b[A-Z][A-Za-z]+(Error|Exception|Warning|Interrupt)\b"
     r"|\b(BadZipFile|ArrowInvalid|UnidentifiedImage|pydantic|pandas\.|pyarrow\.)"
 )

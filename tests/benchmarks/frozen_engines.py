@@ -1,4 +1,4 @@
-"""The same fixed network by every engine: ONNX Runtime beside torch, torch with folded batch norm, and OpenVINO.
+"""The same frozen network by every engine: ONNX Runtime beside torch, torch with folded batch norm, and OpenVINO.
 
 `make bench NAME=frozen_engines`; two minutes. One view of 256 px, one thread, batches of the size that the graph was
 measured to be fastest with. The last column is the largest difference from torch, relative to the output's largest

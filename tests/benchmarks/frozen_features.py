@@ -1,4 +1,4 @@
-"""Fixed networks over photographs: ONNX Runtime beside torch, each in a process of its own, in turn.
+"""Frozen networks over photographs: ONNX Runtime beside torch, each in a process of its own, in turn.
 
 `make bench NAME=frozen_features [ARGS=/path/to/an/older/checkout]`; ten minutes. An older checkout is measured beside
 this one, in this environment. Photographs are noise of 256 px; both views of each are computed.

@@ -1,6 +1,6 @@
 """Verdicts about held-out photographs, as they are, altered, and in other sizes: false accusations, flips, doubt.
 
-`make bench NAME=verdicts ARGS="STORE [PHOTOGRAPHS]"` for a store whose data are where it was trained; a fixed network
+`make bench NAME=verdicts ARGS="STORE [PHOTOGRAPHS]"` for a store whose data are where it was trained; a frozen network
 takes a tenth of a second for each photograph and variant. Every answer is by models, blender, gate and limits that did
 not see the photograph. For a store of `ensemble generators`, once it is blended, the fakes are of clusters never seen.
 """

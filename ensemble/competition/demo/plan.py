@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ensemble.core.errors import UserError
 
@@ -22,15 +21,6 @@ class Photo:
     fake: bool
     stream: tuple[int, int, int]  # seed, split, number: of a random stream that no other photograph changes
 
-    @property
-    def path(self) -> str:
-        """Return the path inside the archive's top folder."""
-        return f"{self.split}/{self.name}"
-
-    def random(self) -> np.random.Generator:
-        """Start the photograph's own random stream."""
-        return np.random.default_rng(self.stream)
-
 
 def plan(split: str, count: int, seed: int) -> list[Photo]:
     """List the photographs of a split, sorted by name; half are fake (the smaller half of an odd number)."""
@@ -38,14 +28,6 @@ def plan(split: str, count: int, seed: int) -> list[Photo]:
     fake = np.random.default_rng((seed, number)).permutation(count) < count // 2
     width = max(5, len(str(count)))
     return [Photo(split, f"{i + 1:0{width}}.jpg", bool(fake[i]), (seed, number, i)) for i in range(count)]
-
-
-def true_test_labels(test: int = 120, seed: int = 0) -> NDArray[np.int64]:
-    """Return a demo's hidden answers, int64 `(test,)` in the order of the photographs' names; 1 is fake.
-
-    They are in no file, as in a competition; tests score submissions by them.
-    """
-    return np.array([photo.fake for photo in plan("test", test, seed)], dtype=np.int64)
 
 
 def check_sizes(train: int, test: int, seed: int) -> None:

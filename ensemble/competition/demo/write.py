@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from ensemble.competition.demo.camera import photograph
@@ -23,7 +24,6 @@ from ensemble.competition.layout import SYNTHETIC_MARKER
 from ensemble.core.errors import UserError
 from ensemble.core.storage.hashing import file_sha256
 
-MARKER = SYNTHETIC_MARKER
 TOP = "data256faces"
 ARCHIVE, TRAIN_CSV, SUBMIT_CSV = f"{TOP}.tar.gz", "train.csv", "submit.csv"
 COMPETITION_FILES = (ARCHIVE, TRAIN_CSV, SUBMIT_CSV)
@@ -74,7 +74,7 @@ def write_demo(
 
 def render(photo: Photo) -> bytes:
     """Make one photograph, as the bytes of a 256 x 256 px RGB JPEG file."""
-    rng = photo.random()
+    rng = np.random.default_rng(photo.stream)
     scene = draw_scene(rng)
     pixels = generate(scene, rng) if photo.fake else photograph(scene, rng)
     file = io.BytesIO()
@@ -86,7 +86,7 @@ def _check_folder(folder: Path) -> None:
     """Refuse to overwrite anything but a demo, whose marker lists the sha256 of every file of the competition."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file, and the demo needs a folder: give another DIR")
-    marker = folder / MARKER
+    marker = folder / SYNTHETIC_MARKER
     listed = marker.read_text(encoding="utf-8", errors="replace") if marker.is_file() else ""
     for path in (folder / name for name in COMPETITION_FILES):
         if path.exists() and _mark(path) not in listed:
@@ -101,21 +101,21 @@ def _write_files(
     _write_lines(folder / TRAIN_CSV, ["name,target", *targets])
     _write_lines(folder / SUBMIT_CSV, ["name,pred", *(f"{photo.name},0" for photo in test)])
     marks = [_mark(folder / name) for name in COMPETITION_FILES]
-    _write_lines(folder / MARKER, [notice, *marks])
+    _write_lines(folder / SYNTHETIC_MARKER, [notice, *marks])
 
 
 def _publish(staging: Path, folder: Path) -> None:
     """Rename the finished files into place, the marker first, so that no demo is ever without it."""
-    for name in (MARKER, *COMPETITION_FILES):
+    for name in (SYNTHETIC_MARKER, *COMPETITION_FILES):
         os.replace(staging / name, folder / name)
 
 
 def _write_archive(path: Path, photos: list[Photo], notice: str, report: Callable[[int], None]) -> None:
     with _reproducible_tar(path) as archive, _pool(len(photos)) as pool:
-        _add(archive, MARKER, notice.encode())
+        _add(archive, SYNTHETIC_MARKER, notice.encode())
         contents = pool.map(render, photos, chunksize=16)
         for done, (photo, content) in enumerate(zip(photos, contents, strict=True), start=1):
-            _add(archive, photo.path, content)
+            _add(archive, f"{photo.split}/{photo.name}", content)
             report(done)
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_before_delay, wait_exponential
 
 from ensemble.core.console.durations import format_duration
-from ensemble.core.errors import UserError
+from ensemble.core.errors import UserError, reason
 
 _Kind = TypeVar("_Kind")
 
@@ -71,8 +71,8 @@ def _log_outage(state: RetryCallState, address: str, start: float) -> None:
     store = _store(address)
     if store not in _outages and state.outcome is not None:
         _outages[store] = start
-        reason = _reason(state.outcome.exception())
-        log(f"{store} cannot be reached ({reason}); trying again for up to {format_duration(GIVE_UP_AFTER)}")
+        why = reason(state.outcome.exception())
+        log(f"{store} cannot be reached ({why}); trying again for up to {format_duration(GIVE_UP_AFTER)}")
 
 
 def _log_end_of_outage(address: str) -> None:
@@ -95,21 +95,21 @@ def _is_outage(error: BaseException) -> bool:
 
 def _for_the_user(error: Exception, address: str, seconds: float) -> Exception:
     """Turn an outage or a refusal into a sentence with its remedy; return any other error as it is."""
-    reason = _reason(error)
+    why = reason(error)
     if _is_outage(error):
         return UserError(
-            f"{address} could not be reached for {format_duration(seconds)} ({reason}); finished work is stored, "
+            f"{address} could not be reached for {format_duration(seconds)} ({why}); finished work is stored, "
             "run the same command again when the store answers"
         )
     if isinstance(error, ImportError):
         scheme = address.partition("://")[0]
         extra = _EXTRAS.get(scheme)
-        remedy = f'pip install "who-took-this-photo[{extra}]"' if extra else reason
+        remedy = f'pip install "who-took-this-photo[{extra}]"' if extra else why
         return UserError(f"{address}: the driver for {scheme}:// addresses is not installed; {remedy}")
     if isinstance(error, PermissionError):
-        return UserError(f"{address}: access denied ({reason}); check the credentials and their permissions")
+        return UserError(f"{address}: access denied ({why}); check the credentials and their permissions")
     if isinstance(error, OSError) or _is_one_of(error, _REFUSALS):
-        return UserError(f"{address} cannot be used ({reason}); check the address and the credentials")
+        return UserError(f"{address} cannot be used ({why}); check the address and the credentials")
     return error
 
 
@@ -124,8 +124,3 @@ def _status(error: BaseException) -> int | None:
     of_answer = answer.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(answer, dict) else None
     status = of_answer or getattr(error, "status", None) or getattr(error, "code", None)
     return status if isinstance(status, int) else None
-
-
-def _reason(error: BaseException | None) -> str:
-    """Return the text of an error on one line."""
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__

@@ -13,7 +13,7 @@ from ensemble.core.parallel import blocks
 from ensemble.core.storage.files import Location, new_folder
 from ensemble.core.storage.json_file import read_json
 
-CHUNK = 128  # photographs: 25 MB at 256 px, seconds of work for formulas, a minute for a fixed network
+CHUNK = 128  # photographs: 25 MB at 256 px, seconds of work for formulas, a minute for a frozen network
 _VALUES = "features.npy"
 _FACTS = "features.json"
 

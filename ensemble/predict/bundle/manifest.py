@@ -207,8 +207,8 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
         manifest = Manifest.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise UserError(f"{where}: {MANIFEST} is damaged or edited ({key}: {first['msg']})") from None
+        why = f": {first['ctx']['error']}" if first["type"] == "value_error" else ""
+        raise UserError(f"{where}: {MANIFEST} is damaged or edited ({'.'.join(map(str, first['loc']))}{why})") from None
     _check(manifest, where)
     return manifest
 

@@ -22,7 +22,7 @@ def make(
     out: Annotated[
         str,
         typer.Option(
-            "-o", "--out", help="The bundle to write: a folder, or a file that ends in .zip; default: NAME.bundle."
+            "-o", "--output", help="The bundle to write: a folder, or a file that ends in .zip; default: NAME.bundle."
         ),
     ] = "",
     data: StoredDataOption = None,

@@ -16,7 +16,8 @@ from ensemble.engine.recipes.saving import LIGHTGBM, SKOPS, load_model
 from ensemble.predict.bundle import trees
 from ensemble.predict.bundle.files import Content
 from ensemble.predict.bundle.linear import LINEAR
-from ensemble.predict.bundle.manifest import Blend, Doubt, Member, Reader
+from ensemble.predict.bundle.manifest import Blend, Member, Reader
+from ensemble.predict.bundled_ensemble import EnsembleParts
 from ensemble.predict.making.linear import linear_model_file
 from ensemble.store.oof import OofStore
 from ensemble.store.stored_members import StoredMember
@@ -60,17 +61,6 @@ class Models:
         """Return the files of some parts."""
         readers = [*parts.features, *(fold for member in parts.members for fold in member.folds)]
         return {reader.folder: self.content[reader.folder] for reader in readers}
-
-
-@dataclass(frozen=True)
-class EnsembleParts:
-    """Parts of an ensemble before its gate is known; `indices` are those of the features, by key."""
-
-    features: list[Reader]
-    members: list[Member]
-    blend: Blend
-    indices: dict[str, int]
-    doubt: Doubt | None = None
 
 
 def export_models(store: OofStore, members: Sequence[StoredMember], size: Size, log: Log) -> Models:

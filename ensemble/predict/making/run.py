@@ -23,7 +23,7 @@ from ensemble.engine.tasks.features import TableRequest
 from ensemble.predict.bundle.files import Content
 from ensemble.predict.bundle.manifest import CARD, SCHEMA, Doubt, Manifest, Scope, Scores, Verdicts
 from ensemble.predict.bundle.readers import READERS
-from ensemble.predict.bundled_ensemble import BundledEnsemble
+from ensemble.predict.bundled_ensemble import BundledEnsemble, EnsembleParts
 from ensemble.predict.doubt import DOUBT
 from ensemble.predict.faces.mtcnn import FaceFinder, FacesNotAvailable
 from ensemble.predict.faces.template import Template
@@ -32,7 +32,7 @@ from ensemble.predict.making.check import TOLERANCE, check_against_store, check_
 from ensemble.predict.making.gate import HELD_OUT_SHARE, MOST_ROWS, Gates, fit_gates, training_columns
 from ensemble.predict.making.held_out import HeldOut, HeldOutAnswers
 from ensemble.predict.making.inputs import StoreInputs
-from ensemble.predict.making.models import EnsembleParts, Models, add_features, export_models
+from ensemble.predict.making.models import Models, add_features, export_models
 from ensemble.predict.making.rates import verdicts_of
 from ensemble.predict.making.spectra import mean_spectra
 from ensemble.predict.making.unfinished import UnfinishedAnswers
@@ -201,7 +201,7 @@ class BundleMaker:
 
     @cached_property
     def _gate_features(self) -> str | None:
-        """The key of the features that the gate reads: of fixed networks if there are any, the most columns.
+        """The key of the features that the gate reads: of frozen networks if there are any, the most columns.
 
         Measured on faces: the more finely a network looks, the more altered photographs the gate singles out.
         """

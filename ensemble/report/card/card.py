@@ -16,7 +16,7 @@ from ensemble.report.card.words import AUDITS, BLENDERS, FORBIDDEN, INTENDED, LE
 from ensemble.report.facts.freshness import stale
 from ensemble.report.facts.kinds import kind_of
 from ensemble.report.facts.material import BlendRows, Material
-from ensemble.report.facts.members import recipe_of, records_of
+from ensemble.report.facts.members import recipe_of
 from ensemble.report.render.blocks import Block, Column, Section, Table, Text
 from ensemble.report.text import CARD_SECTION, SYNTHETIC
 from ensemble.store.checks import read_audit
@@ -47,7 +47,7 @@ def card(material: Material) -> Section | None:
 
 def _what(material: Material, manifest: dict[str, Any]) -> Text:
     members = manifest["members"]
-    records = [record for name in members for record in records_of(material.predictions, name)]
+    records = [record for name in members for record in material.predictions.records_of(name)]
     made = time.strftime("%d %B %Y", time.gmtime(max(record.finished for record in records)))
     return Text(
         (
@@ -216,4 +216,4 @@ def _hashes(material: Material, manifest: dict[str, Any]) -> Table:
 
 
 def _code(material: Material, name: str) -> str:
-    return records_of(material.predictions, name)[0].provenance.code
+    return material.predictions.records_of(name)[0].provenance.code

@@ -11,21 +11,14 @@ from numpy.typing import NDArray
 
 from ensemble.core.metrics.scores import correct_probabilities, score
 from ensemble.store.predictions import Predictions
-from ensemble.store.record import FoldRecord
 
 _ERRORS_SHOWN = 20
 _COST = ("fit", "predict", "threads", "memory")
 
 
-def records_of(predictions: Predictions, member: str) -> list[FoldRecord]:
-    """Return the records of a member's available folds."""
-    records = (predictions.record(member, fold) for fold in range(predictions.ledger.n_folds))
-    return [record for record in records if record is not None]
-
-
 def histories_of(predictions: Predictions, member: str) -> dict[int, list[dict[str, Any]]]:
     """Return the training histories of a member, by fold."""
-    return {record.fold: record.history for record in records_of(predictions, member)}
+    return {record.fold: record.history for record in predictions.records_of(member)}
 
 
 def fold_table(predictions: Predictions, column: int) -> pd.DataFrame:
@@ -36,7 +29,7 @@ def fold_table(predictions: Predictions, column: int) -> pd.DataFrame:
     """
     ledger, probabilities = predictions.ledger, predictions.probabilities(column)
     rows = []
-    for record in records_of(predictions, predictions.members[column]):
+    for record in predictions.records_of(predictions.members[column]):
         here = ledger.heldout(record.fold)
         scores = score(probabilities[here], ledger.labels[here])
         cost = (record.seconds_fit, record.seconds_predict, record.threads, record.peak_memory_mib)
@@ -66,7 +59,7 @@ def worst_errors(predictions: Predictions, column: int, most: int = _ERRORS_SHOW
 
 def recipe_of(predictions: Predictions, member: str) -> dict[str, Any]:
     """Return the recipe that made a member's predictions."""
-    return records_of(predictions, member)[0].provenance.recipe
+    return predictions.records_of(member)[0].provenance.recipe
 
 
 def recipe_text(predictions: Predictions, member: str) -> str:

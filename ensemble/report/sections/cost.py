@@ -16,7 +16,6 @@ from ensemble.core.errors import UserError
 from ensemble.core.storage.json_file import read_json
 from ensemble.engine.recipes.code import feature_group, features_key
 from ensemble.report.facts.material import Material
-from ensemble.report.facts.members import records_of
 from ensemble.report.render.blocks import Block, Column, Fact, Facts, Figure, Section, Table
 
 _MOST_BARS = 400
@@ -168,7 +167,7 @@ def _members(material: Material) -> pd.DataFrame:
     """Return what each member cost; NaN for what is not known of one that was trained elsewhere."""
     rows = []
     for member in material.predictions.members:
-        own = [record for record in records_of(material.predictions, member) if not record.trained_elsewhere]
+        own = [record for record in material.predictions.records_of(member) if not record.trained_elsewhere]
         scores = material.scores_of(member)
         row = {"member": member, "seconds": scores["seconds"], "speed": scores["photographs_per_second"]}
         if own:

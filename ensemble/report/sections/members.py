@@ -13,14 +13,7 @@ from ensemble.core.metrics.scores import CLASSES
 from ensemble.report.facts.families import family_shares
 from ensemble.report.facts.kinds import kind_of
 from ensemble.report.facts.material import Material
-from ensemble.report.facts.members import (
-    fold_table,
-    histories_of,
-    recipe_of,
-    recipe_text,
-    records_of,
-    worst_errors,
-)
+from ensemble.report.facts.members import fold_table, histories_of, recipe_of, recipe_text, worst_errors
 from ensemble.report.facts.rates import rates_of, rates_table
 from ensemble.report.render.blocks import Block, Column, Details, Fact, Facts, Listing, Section, Table, Text
 from ensemble.report.sections.member_figures import curves_figure, families_figure
@@ -37,7 +30,7 @@ def members(material: Material) -> Section:
 def _member(material: Material, name: str) -> Details:
     column = material.predictions.members.index(name)
     board = material.scores_of(name)
-    shares = family_shares(material.store, records_of(material.predictions, name))
+    shares = family_shares(material.store, material.predictions.records_of(name))
     curves = curves_figure(name, histories_of(material.predictions, name))
     blocks: list[Block] = [
         _facts(material, name, board),
@@ -59,7 +52,7 @@ def _facts(material: Material, name: str, board: pd.Series[Any]) -> Facts:
     predictions = material.predictions
     n = int(board["n"])
     low, high = wilson_interval(round(board["accuracy"] * n), n)
-    own = [record for record in records_of(predictions, name) if not record.trained_elsewhere]
+    own = [record for record in predictions.records_of(name) if not record.trained_elsewhere]
     facts = [
         Fact("Accuracy", f"{board['accuracy']:.2%}", f"± {board['standard_error']:.2%} (standard error), 95% interval "
              f"{low:.2%} to {high:.2%}; {measured_on(predictions, name)} on {n:,} training photographs"),

@@ -9,26 +9,24 @@ import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache, partial
-from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import FileResponse
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 from pydantic import Field, ValidationError
 
+from ensemble.predict.bundle.manifest import Section
 from ensemble.predict.photographs.decoding import decode
 from ensemble.predict.predictor import Bundle
 from ensemble.serve.game.pictures import Picture, Pictures
-from ensemble.serve.game.score import Round, Score, Section, score_of
+from ensemble.serve.game.score import Round, Score, score_of
 from ensemble.serve.refusals import Refusal
 from ensemble.serve.uploads import small_body
 
 T = TypeVar("T")
 
-_PAGE: Final = Path(__file__).parent.parent / "static" / "play.html"
 _GAIN: Final = 6  # of the residual, which has a few grey levels
 _ENLARGED: Final = 3
 _MOST_SIDE: Final = 192  # pixels of the middle
@@ -137,11 +135,6 @@ class GameRoutes:
             return await loop.run_in_executor(self._thread, make, self._pictures[identifier])
         finally:
             self._waiting -= 1
-
-
-def play_page() -> FileResponse:
-    """Return the page of the game."""
-    return FileResponse(_PAGE)
 
 
 def _identifier(picture: Picture, secret: str) -> str:

@@ -12,20 +12,15 @@ from itertools import pairwise
 from statistics import NormalDist
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ensemble.core.metrics.intervals import wilson_interval
 from ensemble.core.metrics.scores import THRESHOLD
+from ensemble.predict.bundle.manifest import Section
 
 _NORMAL: Final = NormalDist()
 _Z: Final = _NORMAL.inv_cdf(0.975)
 _BINS: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # of how sure they were
-
-
-class Section(BaseModel):
-    """Section of a score."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Round(Section):

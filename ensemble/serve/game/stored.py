@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location
-from ensemble.core.storage.parquet import read_arrays
+from ensemble.core.storage.parquet import read_parquet
 from ensemble.report.exhibits.stored import read_exhibits
 from ensemble.serve.game.pictures import Picture, Pictures, balanced
 from ensemble.store.oof import BLEND_OOF, OofStore
@@ -35,31 +37,34 @@ def pictures_of_store(path: Location) -> Pictures:
     """
     store = OofStore(path)
     ledger, synthetic = store.ledger(), bool(store.facts()["synthetic"])
-    names, labels = list(ledger.table["name"]), ledger.labels == 1
     try:
-        probabilities = read_arrays(store.blend_folder / BLEND_OOF, ["pred"])["pred"]
-        known = dict(zip(names, zip(labels, probabilities, strict=True), strict=True))
-    except (OSError, ValueError):
+        blend = read_parquet(store.blend_folder / BLEND_OOF)
+        probabilities = dict(zip(blend["name"], blend["pred"], strict=True))
+    except (OSError, ValueError, KeyError):
         raise UserError(f"--play {path}: the store has no blend that can be read; run ensemble blend {path}") from None
-    contents, source = _contents(store, names, labels)
+    names = list(ledger.table["name"])
+    rows = np.array([row for row, name in enumerate(names) if name in probabilities])  # folds may be missing
     pictures = []
-    for name, content in contents.items():
-        fake, probability = known[name]
-        pictures.append(Picture(content, bool(fake), float(probability) if np.isfinite(probability) else None))
+    contents, source = _contents(store, names, ledger.labels == 1, rows)
+    for row, content in contents.items():
+        probability = float(probabilities[names[row]])
+        known = probability if math.isfinite(probability) else None
+        pictures.append(Picture(content, bool(ledger.labels[row] == 1), known))
     return Pictures(pictures, source, synthetic, unseen=True)
 
 
-def _contents(store: OofStore, names: list[str], labels: np.ndarray) -> tuple[dict[str, bytes], str]:
-    """Return the files of the pictures by name, and where they are from."""
+def _contents(
+    store: OofStore, names: list[str], fakes: NDArray[np.bool_], rows: NDArray[np.intp]
+) -> tuple[dict[int, bytes], str]:
+    """Return the files of pictures by their rows, which are some of `rows`, and where they are from."""
     try:
         competition = competition_of(store, store.experiment().data)
     except UserError:
         kept = read_exhibits(store).contents
-        kept = {name.removeprefix(_TRAIN): content for name, content in kept.items() if name.startswith(_TRAIN)}
-        fakes = np.array([labels[names.index(name)] for name in kept], dtype=bool)
-        chosen = [list(kept)[row] for row in balanced(fakes)]
-        return {name: kept[name] for name in chosen}, _KEPT
+        found = {row: kept[_TRAIN + names[row]] for row in rows.tolist() if _TRAIN + names[row] in kept}
+        at = np.array(list(found), dtype=np.intp)
+        return {row: found[row] for row in at[balanced(fakes[at])].tolist()}, _KEPT
     noted = read_photograph_hashes(store)
-    found = {names[row]: bytes(competition.encoded[row]) for row in balanced(labels)}
-    intact = {name: c for name, c in found.items() if noted.get(_TRAIN + name) == hashlib.sha256(c).hexdigest()}
+    found = {row: bytes(competition.encoded[row]) for row in rows[balanced(fakes[rows])].tolist()}
+    intact = {r: c for r, c in found.items() if noted.get(_TRAIN + names[r]) == hashlib.sha256(c).hexdigest()}
     return intact, _DRAWN

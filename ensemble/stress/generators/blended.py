@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ensemble.blend.blenders.roster import blenders
@@ -10,14 +12,14 @@ from ensemble.config.experiment import BlendSettings
 from ensemble.core.arrays import Array, Logits
 from ensemble.core.threads import threads
 from ensemble.folds.ledger import FoldLedger
-from ensemble.store.results import BLEND, Manifest
+from ensemble.store.results import BLEND
 
 # Blenders that search with Optuna, and averages, would take minutes on each kind of folds.
 QUICK = ("mean", "single_best", "greedy", "greedy_log_loss", "bagged_greedy", "nonnegative_logistic")
 STAND_IN = "greedy"  # for the others: it drops weak members as they do
 
 
-def blend_method(manifest: Manifest | None) -> str:
+def blend_method(manifest: dict[str, Any] | None) -> str:
     """Return the store's chosen blender if it is quick to fit, else `greedy`; the plain mean if there is no blend."""
     if manifest is None:
         return "mean"

@@ -125,6 +125,24 @@ def test_count_and_size_are_limited() -> None:
     assert set(read(content, allowance=Allowance(2, 200))) == {"1.jpg", "2.jpg"}
 
 
+def test_what_is_decompressed_and_not_kept_counts_too() -> None:
+    content = tar_of(entry("1.jpg"), entry("__MACOSX/2.jpg"), content=b"x" * 100)
+    assert set(read(content, allowance=Allowance(2, 200))) == {"1.jpg"}
+    for allowance in (Allowance(files=1), Allowance(bytes=199)):
+        with pytest.raises(UserError, match="more files or bytes than are read"):
+            read(content, allowance=allowance)
+
+
+def test_one_file_is_limited_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ensemble.competition.archive.MAX_FILE_BYTES", 20_000)
+    long = b"\0" * 20_001
+    after_its_end = gzip.compress(PLAIN + long)
+    for content in (zip_of({"1.jpg": long}), tar_of(entry("1.jpg"), content=long), gzip.compress(long), after_its_end):
+        with pytest.raises(UserError, match="more files or bytes than are read"):
+            read(content)
+    assert set(read(tar_of(entry("1.jpg"), entry("2.jpg"), content=long[1:]))) == {"1.jpg", "2.jpg"}
+
+
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, None], ids=["gz", "bz2", "xz", "zip"])
 @pytest.mark.parametrize("keep", [0.3, 0.7, 0.95])
 def test_truncated_archive_is_one_sentence(pack: object, keep: float) -> None:

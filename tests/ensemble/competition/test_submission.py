@@ -39,7 +39,7 @@ def test_what_is_written_decides_as_what_was_meant(
 
 
 def test_rounding_never_crosses_one_half() -> None:
-    assert rounded(np.array([0.5 - 1e-14, 0.5, 0.5 + 1e-14])).tolist() == [0.5 - 1e-12, 0.5, 0.5]
+    assert rounded(np.array([0.5 - 1e-14, 0.5, 0.5 + 1e-14]), 12).tolist() == [0.5 - 1e-12, 0.5, 0.5]
 
 
 def test_columns_stand_as_in_the_sample(tmp_path: Path) -> None:

@@ -140,7 +140,8 @@ def test_members_of_the_config_come_first_and_five_dropped_in_a_row_end_it() -> 
     assert reason(five[1:]) == reason([*five[1:], "kept", "dropped"]) == ""
     assert reason(five, own=("left",)) == reason(five, resumed=1) == ""
     own, other = member("own", 0.01), member("other", 100)
-    run: Any = SimpleNamespace(
-        _open=[other, own], _own={"own"}, _next_of=lambda members: members[0] if members else None
-    )
+    chooser = SimpleNamespace(next=lambda members, _: (members[0] if members else None, []))
+    run: Any = SimpleNamespace(_open=[other, own], _own={"own"}, _chooser=chooser, tried=[])
     assert Growing._next(run) is own
+    run._own = {}
+    assert Growing._next(run) is other

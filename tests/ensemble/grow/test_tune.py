@@ -163,6 +163,15 @@ def test_a_config_whose_own_settings_took_too_long_is_tried_again_whatever_the_o
     assert states == ["FAIL", "COMPLETE", "COMPLETE", "COMPLETE"]
 
 
+def test_a_study_that_was_edited_is_refused(folder: Path) -> None:
+    tune(folder, "--trials", 2)
+    with sqlite3.connect(folder / "oof/small/tune/linear/study.db") as connection:
+        connection.execute("UPDATE trial_params SET param_name = 'model.other'")
+    found = run_here("tune", "small.yaml", "--member", "linear", "--engine", "inline", "--trials", 3, cwd=folder)
+    assert found.returncode == 2
+    assert "study.db was edited and cannot be read; remove it" in found.stderr
+
+
 def test_the_settings_of_the_config_are_tried_by_another_driver_if_the_first_never_comes_back(folder: Path) -> None:
     storage = f"sqlite:///{folder / 'shared.db'}"
     tune(folder, "--trials", 2, "--storage", storage)

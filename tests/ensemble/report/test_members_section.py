@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from ensemble.report.facts.families import COEFFICIENTS, GAIN, column_weights, families_of, family_shares
 from ensemble.report.facts.kinds import kind_of
 from ensemble.report.facts.material import Material
-from ensemble.report.facts.members import records_of, worst_errors
+from ensemble.report.facts.members import worst_errors
 from ensemble.report.render.blocks import Details, Facts, Figure, Listing, Section, Table, blocks_of
 from ensemble.report.render.html import render
 from ensemble.report.render.markdown import to_markdown
@@ -122,7 +122,7 @@ def test_company_is_counted_on_common_rows(mixed: OofStore, section: Section) ->
 
 @pytest.mark.parametrize(("member", "measure"), [("boosted", GAIN), ("scaled", COEFFICIENTS)])
 def test_the_planted_family_is_found(mixed: OofStore, material: Material, member: str, measure: str) -> None:
-    shares = family_shares(mixed, records_of(material.predictions, member))
+    shares = family_shares(mixed, material.predictions.records_of(member))
     assert shares is not None
     assert shares.measure == measure
     found = shares.table.set_index("family")
@@ -228,6 +228,6 @@ def test_errors_come_most_confident_first_and_no_more_than_asked(material: Mater
 
 def test_seconds_and_threads_of_a_fold_are_those_of_its_record(material: Material, section: Section) -> None:
     folds = table(section, "folds-of-boosted").set_index("fold")
-    for record in records_of(material.predictions, "boosted"):
+    for record in material.predictions.records_of("boosted"):
         assert folds.loc[record.fold, "predict"] == record.seconds_predict
         assert folds.loc[record.fold, "threads"] == record.threads

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from axe_core_python.sync_playwright import Axe
 from PIL import Image, ImageFilter
@@ -65,6 +66,13 @@ def test_a_store_gives_photographs_with_out_of_fold_answers(trained: OofStore, t
     assert "out-of-fold" in found.source
     assert len({picture.content for picture in found.pictures}) == len(found.pictures) > 10
     assert all(picture.probability is not None and 0 <= picture.probability <= 1 for picture in found.pictures)
+    oof = store.blend_folder / "oof.parquet"
+    blend = pd.read_parquet(oof)
+    blend["pred"] = 0.25 + blend["label"] / 2
+    blend[blend["fold"] == 1].to_parquet(oof, index=False)  # no member has finished another fold
+    fewer = pictures_of(store.root).pictures
+    assert 0 < len(fewer) < len(found.pictures)
+    assert all(picture.probability == (0.75 if picture.fake else 0.25) for picture in fewer)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from ensemble.blend.run import blend
 from ensemble.competition.dataset import Competition
 from ensemble.config.reading import load_experiment
 from ensemble.core.errors import UserError
-from ensemble.store.columns import read_columns
+from ensemble.engine.recipes import code
+from ensemble.store.columns import columns_missing, read_columns
 from ensemble.store.oof import OofStore
 from members.forensics import LogDCT
 from tests.competitions import LINEAR, write_competition
@@ -41,6 +42,17 @@ def test_columns_are_those_of_the_photographs(filled: OofStore, competition_fold
     assert found is not None
     expected = LogDCT(cell=8).transform(Competition.open(competition_folder).decode())
     np.testing.assert_array_equal(np.concatenate(found), expected)
+
+
+@pytest.mark.training
+def test_those_of_other_versions_of_libraries_are_made_again(
+    filled: OofStore, competition_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    competition, recipe = Competition.open(competition_folder), filled.experiment().blend.columns
+    assert recipe is not None
+    assert not columns_missing(recipe, competition, filled)
+    monkeypatch.setattr(code, "_installed_version", lambda root: f"{root}==99")
+    assert columns_missing(recipe, competition, filled)
 
 
 @pytest.mark.training

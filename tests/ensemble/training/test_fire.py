@@ -168,7 +168,7 @@ def test_a_disk_is_full(competition_folder: Path, tmp_path: Path, small_disk: Pa
     config = write_config(tmp_path / "c.yaml", foreign("large", "Large"), foreign("other", "HighPass"), LINEAR)
     code, said = Run(config, competition_folder, small_disk, "inline").end()
     assert code == 1, said
-    assert "large/fold-0 FAILED: it could not be stored: [Errno 28] No space left on device" in said
+    assert "large/fold-0 FAILED: it could not be stored: No space left on device" in said
     assert "features members.forensics.LogDCT cannot be cached for other runs" in said
     store = store_in(small_disk)
     kept = finished(store)

@@ -15,9 +15,9 @@ from ensemble.blend.run import blend
 from ensemble.config.reading import load_experiment
 from ensemble.core.errors import UserError
 from ensemble.core.storage.lock import only_writer
+from ensemble.engine.features import table
 from ensemble.engine.inline import InlineEngine
-from ensemble.engine.recipes import code
-from ensemble.engine.recipes.code import features_key, libraries_key
+from ensemble.engine.recipes.code import features_key
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from ensemble.train import train
@@ -431,12 +431,14 @@ def test_a_store_that_is_removed_meanwhile_is_no_success(
 def test_features_of_other_versions_of_libraries_are_computed_again(
     competition_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    features = load_experiment(write_config(tmp_path / "c.yaml", LINEAR)).members[0].features
-    assert features is not None
-    before = libraries_key(features)
-    assert before == libraries_key(features)
-    monkeypatch.setattr(code, "_installed_version", lambda root: f"{root}==99" if root == "numpy" else None)
-    assert libraries_key(features) != before
+    def tables(name: str) -> set[str]:
+        store, _ = run(write_config(tmp_path / f"{name}.yaml", LINEAR, name=name), competition_folder, tmp_path / "oof")
+        return {path.name for path in store.feature_cache.iterdir() if path.is_dir()}
+
+    before = tables("first")
+    assert tables("second") == before
+    monkeypatch.setattr(table, "libraries_key", lambda _: "of other versions")
+    assert len(tables("third") - before) == len(before)
 
 
 def test_the_log_of_runs_has_an_end(trained: OofStore, tmp_path: Path) -> None:
