@@ -16,7 +16,7 @@ from ensemble.report.publish import write_leaderboard
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 
-_QUICK = ("mean", "single_best", "greedy")
+_QUICK = ("mean", "single_best", "greedy", "forward")
 _SHARE = 0.05  # of a run's time that refreshing may take
 
 

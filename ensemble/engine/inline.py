@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import FrameType
@@ -93,7 +93,7 @@ class InlineEngine(Engine):
         try:
             task.prepare()
             inputs = [*(self.shared[key] for key in task.reads), *task.pick(self.shared)]
-            with _output_kept_open(), time_limit(min(task.timeout, self.deadline - time.monotonic())):
+            with time_limit(min(task.timeout, self.deadline - time.monotonic())):
                 return task.run(inputs, lambda done, text: board.advanced(task.title, done, text))
         except TimeLimit:
             return cancelled() if self.time_is_up else task.timed_out()
@@ -105,21 +105,6 @@ class InlineEngine(Engine):
             for child in set(multiprocessing.active_children()) - children:  # Python would wait for them at its end
                 child.kill()
             os.chdir(folder)
-
-
-@contextmanager
-def _output_kept_open() -> Iterator[None]:
-    """Open stdout and stderr again after the block, in which a member may have closed them."""
-    kept = []
-    for number in (1, 2):
-        with suppress(OSError):  # this process was started without it
-            kept.append((number, os.dup(number)))
-    try:
-        yield
-    finally:
-        for number, copy in kept:
-            os.dup2(copy, number)
-            os.close(copy)
 
 
 class TimeLimit(BaseException):

@@ -79,28 +79,29 @@ class Chooser:
         self._context, self._budget, self._photographs = context, budget, photographs
         self._speeds = speeds_of(context.store, names, context.ledger.n_folds)
         self._slow: set[str] = set()  # whose pilots were cut short: later there is less time still
+        self._unmeasured: set[str] = set()  # whose pilots failed
 
-    def next(
-        self, members: Sequence[MemberSettings], tried: Sequence[Tried]
-    ) -> tuple[MemberSettings | None, list[MemberSettings]]:
-        """Return the next one of some candidates (None if none can be finished in time), and those that failed.
+    def next(self, members: Sequence[MemberSettings], tried: Sequence[Tried]) -> MemberSettings | None:
+        """Return the next one of some candidates; None if none can be finished in time.
 
-        The most promising ones are measured first, if nobody has; where none of these fits, further ones are.
+        The most promising ones are measured first, if nobody has; where none of these fits, further ones are. One
+        whose pilot failed, which may have had too few photographs, comes last: nobody knows how long it takes.
         """
-        left, broken = sorted(members, key=lambda member: -expected_gain(member, tried)), list[MemberSettings]()
+        left = sorted(members, key=lambda member: -expected_gain(member, tried))
         while left:
             promising, left = left[:_TRIED_AHEAD], left[_TRIED_AHEAD:]
-            unknown = [m for m in promising if not self._speeds.known(m.name) and m.name not in self._slow]
+            attempted = self._slow | self._unmeasured
+            unknown = [m for m in promising if not self._speeds.known(m.name) and m.name not in attempted]
             failed = run_pilots(self._context, unknown, self._budget, self._speeds) if unknown else {}
             slow = {name for name, failure in failed.items() if isinstance(failure, Cancelled)}
             self._slow |= slow
-            broken += [member for member in unknown if member.name in failed.keys() - slow]
+            self._unmeasured |= failed.keys() - slow
             measured = [member for member in members if self._speeds.known(member.name)]
             fitting = [member for member in measured if self.fits(self.seconds(member, tried))]
             if fitting:
                 rates = [gain_per_second(expected_gain(each, tried), self.seconds(each, tried)) for each in fitting]
-                return fitting[rates.index(max(rates))], broken
-        return None, broken
+                return fitting[rates.index(max(rates))]
+        return next((member for member in members if member.name in self._unmeasured), None)
 
     def measured(self, member: MemberSettings) -> None:
         """Take note of how long the folds of a candidate took: better than its pilot's estimate."""

@@ -63,6 +63,7 @@ def grow(
         check_not_imported(candidates, store)
         pixels, ledger = prepare_to_try(experiment, competition, store, board)
         with make_engine() as engine:
+            engine.deadline = limits.budget.deadline
             context = RunContext(competition, ledger, store, engine, board)
             candidates, unable = engine.fit_to_hardware(candidates)
             for name, reason in unable.items():

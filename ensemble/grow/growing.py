@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -61,13 +62,11 @@ class Growing:
         self._chooser = Chooser(context, list(self._candidates), limits.budget, len(pixels))
         self._began = time.monotonic()
         self._cuts = 1  # of the folds, that are averaged
-        self._resumed = 0  # candidates that earlier runs have tried
         self.growth = Growth.read(context.store)
 
     def run(self) -> None:
         """Try candidates until there is a reason to end, then cut the folds again as long as that helps."""
         self._context.share(self._pixels)
-        self._context.engine.deadline = self._limits.budget.deadline
         self._resume()
         while not (why := self._try_next()):
             pass
@@ -99,15 +98,16 @@ class Growing:
 
     def _resume(self) -> None:
         """Take the steps of earlier runs whose members are still as they were then; decisions are made again."""
-        steps, self.growth.steps, self.growth.why = self.growth.steps, [], ""
+        steps, self.growth.steps = self.growth.steps, []
         for step in steps:
             member = self._candidates.get(step.member)
             if member is not None and self._is_trained(member):
                 offered = self._selection.offer(self._logits([member])[0])
                 self._add(member.name, offered, step.expected, step.seconds, step.after)
-        self._resumed = len(self.growth.steps)
-        if self._resumed:
-            self._context.board.log(f"resuming after {plural(self._resumed, 'candidate')} of earlier runs")
+        if self.growth.why:  # the run before came to its end: this one has patience of its own
+            self.growth.earlier, self.growth.why = len(self.growth.steps), ""
+        if self.growth.steps:
+            self._context.board.log(f"resuming after {plural(len(self.growth.steps), 'candidate')} of earlier runs")
 
     def _try_next(self) -> str:
         """Try the next candidate; returns why there is none, or else an empty text."""
@@ -123,7 +123,7 @@ class Growing:
         if not self._open:
             return _ALL_TRIED
         own = any(member.name in self._own for member in self._open)
-        outcomes = [step.outcome for step in self.growth.steps[self._resumed :]]
+        outcomes = [step.outcome for step in self.growth.steps[self.growth.earlier :]]
         if not own and outcomes[-_PATIENCE:] == ["dropped"] * _PATIENCE:
             return _NOTHING_HELPS
         return _TIME_IS_UP if self._context.engine.time_is_up else ""
@@ -132,24 +132,21 @@ class Growing:
         """Return the candidate that comes next, of the config's while one of them fits; None if none fits."""
         for own in (True, False):
             members = [member for member in self._open if (member.name in self._own) == own]
-            found, failed = self._chooser.next(members, self.tried)
-            for member in failed:
-                self._add_new(member.name, None, expected=0.0, began=time.monotonic())
-            if found is not None:
+            if (found := self._chooser.next(members, self.tried)) is not None:
                 return found
         return None
 
     def _try(self, member: MemberSettings) -> bool:
         """Train a candidate and decide about it; returns False where the time was up before."""
-        began, expected = time.monotonic(), self._chooser.seconds(member, self.tried)
-        left = format_duration(self._limits.budget.left)
-        self._context.board.log(f"next: {member.name}, about {format_duration(expected)}; {left} left")
+        began, expected, left = time.monotonic(), self._chooser.seconds(member, self.tried), self._limits.budget.left
+        about = f", about {format_duration(expected)}" if math.isfinite(expected) else ""
+        self._context.board.log(f"next: {member.name}{about}; {format_duration(left)} left")
         trained = self._train(self._context, [member], self.grown(member))
         if not trained and self._context.engine.time_is_up:
             return False
         self._chooser.measured(member)
         offered = self._selection.offer(self._logits([member])[0]) if trained else None
-        self._add_new(member.name, offered, expected, began)
+        self._add_new(member.name, offered, expected if math.isfinite(expected) else 0.0, began)
         return True
 
     def _try_cut(self) -> bool:
@@ -222,4 +219,4 @@ class Growing:
 
     def _save(self) -> None:
         """Store the steps so far."""
-        Growth(self.growth.steps, self._now(), self.growth.why).write(self._context.store)
+        replace(self.growth, seconds=self._now()).write(self._context.store)

@@ -105,16 +105,30 @@ class Search:
 
     def next(self) -> optuna.Trial:
         """Return the next trial: one that was interrupted, or one with new settings."""
-        if self._interrupted:
-            return optuna.Trial(self._study, self._interrupted.pop(0)._trial_id)  # the number is no identifier
-        number = len(self._trials())
+        space = distributions(self.member)
         with quiet_optuna():
-            self._study.sampler = optuna.samplers.TPESampler(
-                seed=self._seed + number, n_startup_trials=_RANDOM, multivariate=True, constant_liar=True
-            )
-            trial = self._study.ask(fixed_distributions=distributions(self.member))
+            if self._interrupted:
+                found = self._interrupted.pop(0)
+                self._study.sampler = self._sampler(found.number)
+                trial = optuna.Trial(self._study, found._trial_id)  # the number is no identifier
+                for path, values in space.items():
+                    trial._suggest(path, values)  # what it has, and what it had not when it was interrupted
+            else:
+                self._study.sampler = self._sampler(len(self._trials()))
+                trial = self._study.ask(fixed_distributions=space)
         trial.set_user_attr(_OWNER, self._owner)
         return trial
+
+    def _sampler(self, number: int) -> optuna.samplers.BaseSampler:
+        """Return the sampler of a trial, which draws the same again."""
+        return optuna.samplers.TPESampler(
+            seed=self._seed + number, n_startup_trials=_RANDOM, multivariate=True, constant_liar=True
+        )
+
+    def equal(self, trial: optuna.Trial) -> optuna.trial.FrozenTrial | None:
+        """Return an earlier trial with the same settings that was finished or pruned; None if there is none."""
+        others = self._trials(TrialState.COMPLETE, TrialState.PRUNED)
+        return next((other for other in others if other.params == trial.params), None)
 
     def values(self, trial: optuna.Trial | optuna.trial.FrozenTrial) -> Values:
         """Return the settings of a trial."""
@@ -130,6 +144,13 @@ class Search:
     def finish(self, trial: optuna.Trial, loss: float) -> None:
         """Note the loss of a trial on all folds."""
         self._study.tell(trial, loss)
+
+    def end_as(self, trial: optuna.Trial, equal: optuna.trial.FrozenTrial) -> None:
+        """Note that a trial with the settings of an earlier one has ended as that one did."""
+        if equal.state is TrialState.PRUNED or equal.value is None:
+            self.prune(trial)
+        else:
+            self.finish(trial, equal.value)
 
     @quiet_optuna()
     def prune(self, trial: optuna.Trial) -> None:

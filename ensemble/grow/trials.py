@@ -39,6 +39,7 @@ _CHECKED: Final = 2  # members that are trained on the store's folds after the s
 _MORE: Final = 1.3  # of the time that this is likely to take
 _CHECK_AT_LEAST: Final = 3.0  # seconds
 _ROUNDING: Final = 1e-9
+_REPEATED: Final = 10  # trials in a row with settings of earlier ones: there is nothing new to try
 _KEPT: Final = 2  # feature tables in memory that no running trial reads: the next ones may
 
 
@@ -54,6 +55,7 @@ class _Running:
     fold: int = 0
     losses: list[Array] = field(default_factory=list)  # of the rows of each fold
     started: float = field(default_factory=time.monotonic)
+    resumed: bool = False  # an interrupted run has stored folds of it
 
     @property
     def loss(self) -> float:
@@ -90,13 +92,14 @@ class Trials:
         self._tables = FeatureTables(self._pipeline, context.store.feature_cache)
         self._running: dict[str, _Running] = {}
         self._read: dict[str, TableRequest] = {}  # by key, the last one read at the end
-        self._seconds: list[float] = []  # of the trials that were finished here
+        self._seconds: list[float] = []  # of the trials that ran here from their first fold to their last
+        self._repeated = 0  # trials in a row with settings of earlier ones
+        self._has_one_table = not any(path.startswith("features.") for path in self._member.tune)
         self._at_once = _at_once(context.engine, self._member)
 
     def run(self) -> None:
         """Try settings until the time or the number of trials is up."""
         self._context.share(self._photographs.pixels)
-        self._context.engine.deadline = self._limits.budget.deadline
         with self._search.in_use():
             self._pipeline.run(self._refill)
         for request in self._read.values():
@@ -108,13 +111,15 @@ class Trials:
 
     def _has_room(self) -> bool:
         """Return whether another trial may begin: a trial that would not be finished is not begun."""
+        if self._repeated == _REPEATED:
+            return False
         if self._most is not None and len(self._search) + len(self._running) >= self._most:
             return self._search.has_queued
         return self._limits.budget.left > self._seconds_of_trial + self._seconds_of_check
 
     @property
     def _seconds_of_trial(self) -> float:
-        """Seconds of a trial; 0 where none was finished here."""
+        """Seconds of a trial; 0 where none is known."""
         return statistics.median(self._seconds) if self._seconds else 0.0
 
     @property
@@ -123,12 +128,17 @@ class Trials:
         return max(self._seconds_of_trial * _MORE * _CHECKED / self._at_once, _CHECK_AT_LEAST)
 
     def _start(self, trial: optuna.Trial) -> None:
+        if (equal := self._search.equal(trial)) is not None:
+            self._repeat(trial, equal)
+            return
+        self._repeated = 0
         member = with_values(self._member, self._search.values(trial), f"{self._prefix}-{trial.number}")
         ledger, competition = self._context.ledger, self._context.competition
         provenance = provenance_of(member, ledger, competition)
         request = table_request(member, reader=self._member.name)
         running = self._running[member.name] = _Running(trial, member, provenance, request)
-        while (losses := self._stored(running)) is not None:  # by a run that was interrupted
+        while (losses := self._stored(running)) is not None:
+            running.resumed = True
             if self._note(running, losses):
                 return
         if running.request is None:
@@ -137,6 +147,14 @@ class Trials:
         self._read.pop(running.request.key, None)
         self._read[running.request.key] = running.request
         self._tables.request(running.request, self._photographs, partial(self._features_done, running))
+
+    def _repeat(self, trial: optuna.Trial, equal: optuna.trial.FrozenTrial) -> None:
+        """End a trial as an earlier one with the same settings has ended."""
+        self._repeated += 1
+        self._search.end_as(trial, equal)
+        self._context.board.log(f"trial {trial.number}: has the settings of trial {equal.number}")
+        if self._repeated == _REPEATED:
+            self._context.board.log(f"{_REPEATED} trials in a row had settings of earlier ones: the search ends")
 
     def _stored(self, running: _Running) -> Array | None:
         """Return the losses of the rows of a trial's next fold, if it is stored."""
@@ -159,6 +177,8 @@ class Trials:
             self._fail(running, found, "features")
             return
         running.features_seconds = found.seconds_per_photograph
+        if self._has_one_table:  # no later trial needs to wait for it
+            running.started = time.monotonic()
         self._queue(running)
 
     def _queue(self, running: _Running) -> None:
@@ -185,7 +205,8 @@ class Trials:
         running.fold += 1
         if running.fold == self._context.ledger.n_folds:
             self._search.finish(running.trial, running.loss)
-            self._seconds.append(time.monotonic() - running.started)
+            if not running.resumed:
+                self._seconds.append(time.monotonic() - running.started)
             self._context.engine.deadline = self._limits.budget.deadline - self._seconds_of_check
             self._end(running, f"log loss {running.loss:.4f}{self._standing(running)}")
             return True

@@ -83,6 +83,7 @@ def tune(
             pixels, ledger = prepare_to_try(experiment, competition, store, board)
         inner = _begin(experiment, competition, own, ledger)
         with make_engine() as engine:
+            engine.deadline = limits.budget.deadline
             context = RunContext(competition, ledger, store, engine, board)
             check_pseudo_labels([member], experiment, context, pixels)
             able = _able(engine, member)

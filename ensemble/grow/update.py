@@ -215,6 +215,13 @@ def _log_costs(found: _Update, kept: dict[str, StoredMember], left_out: dict[str
         seconds = more * fold * found.before.n_folds + speeds.photograph(name) * len(found.new_rows)
         cost = f", about {format_duration(seconds)} of one CPU" if seconds else ""
         board.log(f"  {name}: to be trained again ({reason}){cost}")
+    if (cuts := found.store.experiment().folds.repeats - 1) > 0:
+        every = speeds_of(found.store, [*kept, *left_out], found.before.n_folds)
+        seconds = more * cuts * found.before.n_folds * sum(map(every.fold, filter(every.known, [*kept, *left_out])))
+        board.log(
+            f"  {plural(cuts, 'further cut')} of the folds: to be trained again, all members, about "
+            f"{format_duration(seconds)} of one CPU"
+        )
 
 
 def _write_successor(found: _Update, kept: dict[str, StoredMember], answers: dict[tuple[str, int], Array]) -> None:

@@ -77,18 +77,23 @@ class GrowthStep:
 
 @dataclass
 class Growth:
-    """All steps, in their order, and why the last run ended."""
+    """All steps, in their order, and why the last run ended: empty while it has not.
+
+    `earlier` is the number of steps of runs that came to their end before that.
+    """
 
     steps: list[GrowthStep] = field(default_factory=list)
     seconds: float = 0.0
     why: str = ""
+    earlier: int = 0
 
     @classmethod
     def read(cls, store: OofStore) -> Growth:
         """Return what a store has of them; no steps if there are none, or they cannot be read."""
         try:
             found = read_json(store.root / STEPS, dict)
-            return cls([GrowthStep(**step) for step in found["steps"]], float(found["seconds"]), str(found["why"]))
+            steps = [GrowthStep(**step) for step in found["steps"]]
+            return cls(steps, float(found["seconds"]), str(found["why"]), int(found.get("earlier", 0)))
         except (OSError, ValueError, KeyError, TypeError):
             return cls()
 

@@ -18,6 +18,7 @@ from ensemble.core.threads import threads
 from ensemble.engine.recipes.build import build
 from ensemble.engine.recipes.code import OTHER_CODE, feature_group, features_key
 from ensemble.engine.tasks.base import PHOTOGRAPHS, Report, Shared, Task
+from ensemble.engine.tasks.output import printed
 
 _TOLERANCE = 1e-4  # rounding may depend on how many rows are computed together; statistics of the batch show more
 
@@ -100,7 +101,7 @@ class FeatureTask(Task):
     def run(self, inputs: list[Any], report: Report) -> Features:  # noqa: ARG002
         """Transform the photographs; the seconds do not count loading the transformer."""
         photographs = np.asarray(inputs[0])
-        with threads(self.resources.num_cpus), warnings.catch_warnings(record=True) as raised:
+        with threads(self.resources.num_cpus), printed(), warnings.catch_warnings(record=True) as raised:
             warnings.simplefilter("default")
             transformer = build(self.request.recipe)
             started = time.perf_counter()

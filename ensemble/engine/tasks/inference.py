@@ -16,6 +16,7 @@ from ensemble.engine.recipes.build import import_object
 from ensemble.engine.recipes.code import check_code
 from ensemble.engine.recipes.saving import model_of_files
 from ensemble.engine.tasks.base import Report, Shared, Task, fake_probability
+from ensemble.engine.tasks.output import printed
 
 
 @dataclass(frozen=True)
@@ -73,5 +74,5 @@ class InferenceTask(Task):
     def run(self, inputs: list[Any], report: Report) -> NDArray[np.float64]:  # noqa: ARG002
         """Return the probability of fake (rows,)."""
         rows, files = inputs
-        with threads(self.resources.num_cpus):
+        with threads(self.resources.num_cpus), printed():
             return fake_probability(model_of_files(files, import_object(self.model.member.model.use)), rows)

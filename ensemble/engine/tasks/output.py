@@ -5,11 +5,12 @@ Seen is what Python code writes to `sys.stdout` and `sys.stderr`, not what C cod
 
 from __future__ import annotations
 
+import os
 import sys
 import sysconfig
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import Any, TextIO, cast
 
 _MOST = 500_000  # characters that are kept of the beginning, and as many of the end
@@ -50,7 +51,11 @@ def printed() -> Iterator[Output]:
     global _current
     output = _current = Output()
     try:
-        with redirect_stdout(cast(TextIO, _Stream(sys.stdout))), redirect_stderr(cast(TextIO, _Stream(sys.stderr))):
+        with (
+            _kept_open(),
+            redirect_stdout(cast(TextIO, _Stream(sys.stdout))),
+            redirect_stderr(cast(TextIO, _Stream(sys.stderr))),
+        ):
             yield output
     except BaseException as error:
         if text := str(output):
@@ -58,6 +63,21 @@ def printed() -> Iterator[Output]:
         raise
     finally:
         _current = None
+
+
+@contextmanager
+def _kept_open() -> Iterator[None]:
+    """Open stdout and stderr again after the block, in which a member may have closed their descriptors."""
+    kept = []
+    for number in (1, 2):
+        with suppress(OSError):  # this process was started without it
+            kept.append((number, os.dup(number)))
+    try:
+        yield
+    finally:
+        for number, copy in kept:
+            os.dup2(copy, number)
+            os.close(copy)
 
 
 class _Stream:

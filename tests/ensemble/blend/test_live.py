@@ -94,3 +94,10 @@ def test_a_refresh_that_failed_is_made_up_for(store: OofStore) -> None:
     assert not (store.blend_folder / "blend.json").exists()
     live.refresh()
     assert (store.blend_folder / "blend.json").exists()
+
+
+def test_members_of_which_few_help_are_selected_meanwhile_too(store: OofStore) -> None:
+    experiment = store.experiment()
+    settings = experiment.blend.model_copy(update={"methods": ("forward",)})
+    LiveBlend(store, experiment.model_copy(update={"blend": settings}), ProgressBoard()).fold_stored()
+    assert list(json.loads((store.blend_folder / "blend.json").read_text())["blenders"]) == ["forward"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -55,8 +56,7 @@ def test_the_largest_gain_a_second_is_chosen_among_those_that_fit() -> None:
 
     def chosen(left: float) -> str | None:
         chooser = Chooser(context, list(seconds), Budget(left + 7, time.monotonic()), 100)  # type: ignore[arg-type]
-        found, failed = chooser.next(members, [])
-        assert failed == []
+        found = chooser.next(members, [])
         return found and found.name
 
     assert chosen(1_000) == "slow"
@@ -81,11 +81,13 @@ def test_a_pilot_that_was_cut_short_is_not_run_before_every_candidate(monkeypatc
     monkeypatch.setattr(choosing, "run_pilots", pilots)
     chooser = chooser_of("s")
     for _ in range(2):
-        assert chooser.next([member("s")], []) == (None, [])
+        assert chooser.next([member("s")], []) is None
     assert tried == ["s"]
 
 
-def test_the_most_promising_are_measured_first_and_those_that_fail_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_most_promising_are_measured_first_and_one_whose_pilot_failed_comes_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     asked: list[list[str]] = []
 
     def pilots(_context: Any, members: list[MemberSettings], *_: Any) -> dict[str, Failure]:
@@ -94,9 +96,12 @@ def test_the_most_promising_are_measured_first_and_those_that_fail_are_named(mon
 
     monkeypatch.setattr(choosing, "run_pilots", pilots)
     members = [member(name, value) for value, name in enumerate("abcde", 1)]
-    found, broken = chooser_of("abcde").next(members, [])
+    chooser = chooser_of("abcde")
+    found = chooser.next(members, [])
     assert asked == [["e", "d", "c"], ["b", "a"]]
-    assert (found, [member.name for member in broken]) == (None, ["d"])
+    assert found is members[3], "it may have had too few photographs"
+    assert chooser.next(members, []) is members[3]
+    assert len(asked) == 2, "no pilot runs twice"
 
 
 def test_features_count_until_one_candidate_has_read_them_and_what_was_measured_counts_most() -> None:
@@ -125,12 +130,11 @@ def test_half_is_fake_in_the_accuracy_of_a_step() -> None:
 
 
 def test_members_of_the_config_come_first_and_five_dropped_in_a_row_end_it() -> None:
-    def reason(outcomes: list[str], own: tuple[str, ...] = (), resumed: int = 0) -> str:
+    def reason(outcomes: list[str], own: tuple[str, ...] = (), earlier: int = 0) -> str:
         run: Any = SimpleNamespace(
             _open=[member("left")],
             _own=set(own),
-            _resumed=resumed,
-            growth=Growth([step(outcome) for outcome in outcomes]),
+            growth=Growth([step(outcome) for outcome in outcomes], earlier=earlier),
             _context=SimpleNamespace(engine=SimpleNamespace(time_is_up=False)),
         )
         return Growing._reason_to_end(run)
@@ -138,10 +142,26 @@ def test_members_of_the_config_come_first_and_five_dropped_in_a_row_end_it() -> 
     five = ["dropped"] * 5
     assert reason(["kept", *five]) == "5 candidates in a row did not help"
     assert reason(five[1:]) == reason([*five[1:], "kept", "dropped"]) == ""
-    assert reason(five, own=("left",)) == reason(five, resumed=1) == ""
+    assert reason(five, own=("left",)) == reason(five, earlier=1) == ""
     own, other = member("own", 0.01), member("other", 100)
-    chooser = SimpleNamespace(next=lambda members, _: (members[0] if members else None, []))
+    chooser = SimpleNamespace(next=lambda members, _: members[0] if members else None)
     run: Any = SimpleNamespace(_open=[other, own], _own={"own"}, _chooser=chooser, tried=[])
     assert Growing._next(run) is own
     run._own = {}
     assert Growing._next(run) is other
+
+
+@pytest.mark.parametrize(("why", "earlier"), [("the time is up", 2), ("", 1)], ids=["ended", "interrupted"])
+def test_only_a_run_that_has_ended_gives_the_next_one_new_patience(why: str, earlier: int) -> None:
+    steps = [dataclasses.replace(step("dropped"), member=name) for name in "ab"]
+    run: Any = SimpleNamespace(
+        growth=Growth(steps, why=why, earlier=1),
+        _candidates={"a": member("a"), "b": member("b")},
+        _is_trained=lambda _: True,
+        _selection=SimpleNamespace(offer=lambda _: None),
+        _logits=lambda _: [None],
+        _add=lambda name, *_: run.growth.steps.append(dataclasses.replace(step("dropped"), member=name)),
+        _context=SimpleNamespace(board=SimpleNamespace(log=lambda _: None)),
+    )
+    Growing._resume(run)
+    assert (len(run.growth.steps), run.growth.earlier, run.growth.why) == (2, earlier, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -131,7 +132,9 @@ def test_what_helps_is_kept_and_noise_is_dropped(folder: Path) -> None:
     assert {name for name, weight in weights.items() if weight} <= {n for n, o in outcomes.items() if o == "kept"}
     names = [row[0] for row in read_rows(store.blend_folder / "submit.csv")]
     assert names == ["name", *sorted(store.sample().names)]
-    assert "noise1" in (store.root / "report.md").read_text()
+    page = (store.root / "report.md").read_text().partition("# Growth")[2]
+    assert "every candidate was tried" in page
+    assert re.search(r"noise1 *\| *dropped", page)
     for step in growth["steps"]:
         assert (step["outcome"] == "kept") == (step["gain"] > step["standard_error"])
     experiment = store.experiment()

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from ensemble.config.members import MemberSettings
+from ensemble.config.reading import load_experiment
 from ensemble.core.errors import UserError
 from ensemble.grow.space import current_values, distributions, from_optuna, to_optuna, with_values
+from tests import ROOT
 
 MEMBER = {
     "name": "linear",
@@ -95,3 +97,10 @@ def test_spaces_that_cannot_be_searched_are_refused(tune: dict[str, Any], words:
 def test_spaces_that_are_none_are_refused(space: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         member(features__cell=space)
+
+
+@pytest.mark.parametrize("name", ["baseline", "cpu", "cpu_long", "demo", "finetune", "forensics", "gpu", "hub"])
+def test_all_members_of_ours_can_be_tuned_and_the_search_can_begin_with_them(name: str) -> None:
+    members = load_experiment(ROOT / "configs" / f"{name}.yaml").members
+    assert all(current_values(each) for each in members)
+    assert all(not distribution.single() for each in members for distribution in distributions(each).values())

@@ -65,10 +65,12 @@ def test_a_search_finds_better_settings_and_says_what_is_left_of_the_gain(folder
     said = tune(folder, "--trials", 12).stdout
     result = result_of(folder)
     assert sum(result["trials"].values()) == 12
+    assert result["trials"]["pruned"]
     assert result["inner"]["best"] < result["inner"]["configured"]
     assert f"{result['ledger']['best']:.4f}, as configured {result['ledger']['configured']:.4f}" in said
     assert list(result["importances"]) == ["model.steps.1.1.C"]
     trials = result_of(folder, "trials")
+    assert all(len(trial["losses"]) < 3 for trial in trials if trial["state"] == "pruned")
     assert trials[0]["values"] == {"model.steps.1.1.C": 0.01}, "the search begins with the config"
     assert result["inner"]["configured"] == trials[0]["loss"]
     best = next(trial for trial in trials if trial["trial"] == result["best"])
@@ -161,6 +163,32 @@ def test_a_config_whose_own_settings_took_too_long_is_tried_again_whatever_the_o
     tune(folder, "--trials", 3)
     states = [trial.state.name for trial in study.get_trials()]
     assert states == ["FAIL", "COMPLETE", "COMPLETE", "COMPLETE"]
+
+
+def test_settings_that_were_tried_are_not_trained_again(folder: Path) -> None:
+    (folder / "small.yaml").write_text(CONFIG.replace("{low: 1e-4, high: 100, log: true}", "{choices: [0.01, 1.0]}"))
+    said = tune(folder, "--trials", 40).stdout
+    assert "10 trials in a row had settings of earlier ones: the search ends" in said
+    trials = result_of(folder, "trials")
+    assert len(trials) < 40
+    assert len({trial["loss"] for trial in trials if trial["state"] == "finished"}) <= 2
+    assert len(list((folder / "oof/small/tune/linear/members").iterdir())) == 2
+
+
+def test_a_trial_that_was_interrupted_between_two_settings_gets_the_other(tmp_path: Path) -> None:
+    space = {"model.C": {"low": 0.1, "high": 10.0}, "model.tol": {"low": 0.1, "high": 1.0}}
+    member = MemberSettings.model_validate({"name": "a", "model": {"use": "x.A", "C": 1.0, "tol": 0.5}, "tune": space})
+    made = (member, f"sqlite:///{tmp_path / 's.db'}", "s", "me", 0, False)
+    for number, expected in enumerate(({"model.C": 1.0, "model.tol": 0.5}, None)):
+        Search(*made).next()
+        with sqlite3.connect(tmp_path / "s.db") as connection:
+            connection.execute("DELETE FROM trial_params WHERE param_name = 'model.tol' AND trial_id = ?", [number + 1])
+        search = Search(*made)
+        trial = search.next()
+        assert trial.number == number
+        assert set(search.values(trial)) == set(space)
+        assert expected in (None, search.values(trial)), "the config's own settings"
+        search.finish(trial, 0.5)
 
 
 def test_a_study_that_was_edited_is_refused(folder: Path) -> None:

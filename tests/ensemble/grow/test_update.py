@@ -113,6 +113,16 @@ def test_a_member_can_be_trained_again_on_all_photographs(folder: Path) -> None:
     assert not list((folder / "oof").glob("small~2*"))[1:], "the store was not set aside again"
 
 
+def test_further_cuts_of_the_folds_are_said_to_be_trained_again(folder: Path) -> None:
+    write_config(folder / "small.yaml", LINEAR, BOOSTED, extra="folds: {n_folds: 3, repeats: 2}")
+    assert run_here("train", "small.yaml", "--engine", "inline", cwd=folder).returncode == 0
+    found = update(folder)
+    assert found.returncode == 0, found.stderr
+    assert "1 further cut of the folds: to be trained again, all members, about" in found.stdout
+    trained = run_here("train", "small.yaml", "--data", "more", "--engine", "inline", cwd=folder)
+    assert "6 folds to train, 6 finished already" in trained.stdout
+
+
 def test_a_member_without_a_model_is_said_to_be_trained_again(folder: Path) -> None:
     write_config(folder / "small.yaml", LINEAR, NO_MODEL)
     assert run_here("train", "small.yaml", "--engine", "inline", cwd=folder).returncode == 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +13,9 @@ import pytest
 
 from ensemble.core.console.console import make_console
 from ensemble.core.errors import UserError
+from ensemble.report import write
 from ensemble.report.__main__ import main
+from ensemble.report.facts.material import Material
 from ensemble.report.publish import publish
 from ensemble.report.render.blocks import Column, Section, Table, Text
 from ensemble.report.write import write_sections
@@ -77,3 +81,22 @@ def test_another_competition_is_refused(store: OofStore, tmp_path: Path) -> None
     other = write_competition(tmp_path / "other", train=24, test=4)
     with pytest.raises(UserError, match="was trained on"):
         main(store.root, data=other)
+
+
+def test_writers_take_turns(material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
+    inside, most = [0], [0]
+
+    def slow(*_: object) -> None:
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        time.sleep(0.05)
+        inside[0] -= 1
+
+    monkeypatch.setattr(write, "is_signed", lambda *_: False)
+    monkeypatch.setattr(write, "_write_report", slow)
+    writers = [threading.Thread(target=write.write_report, args=(material,)) for _ in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert most == [1]

@@ -40,9 +40,12 @@ def test_odd_members(engine: str, competition_folder: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.process
-def test_a_child_of_a_fold_that_takes_too_long_ends_with_it(competition_folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ["inline", pytest.param("ray", marks=[pytest.mark.ray, pytest.mark.slow])])
+def test_a_child_of_a_fold_that_takes_too_long_ends_with_it(
+    engine: str, competition_folder: Path, tmp_path: Path
+) -> None:
     config = write_config(tmp_path / "c.yaml", foreign("hangs", "Odd", what="hangs_with_a_child", mark=str(tmp_path)))
-    code, said = Run(config, competition_folder, tmp_path / "oof", "inline", "--timeout", "3s").end()
+    code, said = Run(config, competition_folder, tmp_path / "oof", engine, "--timeout", "3s").end()
     assert code == 1, said
     assert "it ran longer than --timeout allows" in said
     assert not alive(int((tmp_path / "child").read_text()))
