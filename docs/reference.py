@@ -23,12 +23,13 @@ from ensemble.config.settings import Recipe
 
 ROOT = Path(__file__).parents[1]
 INCLUDED = re.compile(r"^The text of this page is \[.*?\]\(\.\./(.*?)\)\.$", re.MULTILINE)
-PAGES = {  # where the files that are included can be read
+PAGES = {  # where the files that are included, and those that they link to, can be read
     "README.md": "index.md",
     "ensemble/blend/README.md": "blend.md",
     "members/README.md": "members.md",
     "members/forensics/README.md": "forensics.md",
     "oof/README.md": "store.md",
+    "docs/extending.md": "extending.md",
 }
 
 

@@ -40,7 +40,6 @@ from ensemble.training.budget import UNLIMITED, Limits
 from ensemble.training.checks import check_members
 from ensemble.training.execute import Training, train_folds
 from ensemble.training.plan import Plan, check_not_imported, choose_members, plan_folds
-from ensemble.training.run_log import RunLog
 
 if TYPE_CHECKING:
     from ensemble.blend.live import LiveBlend
@@ -83,7 +82,7 @@ def train(
     limits: Limits = UNLIMITED,
 ) -> bool:
     """Bring the store up to date within limits; return whether all folds are stored that the budget has room for."""
-    run_log, board, make_engine = RunLog(store), ProgressBoard(), engine_maker(engine_name)
+    started, board, make_engine = time.time(), ProgressBoard(), engine_maker(engine_name)
     if not store.exists():
         check_members(members)
         if experiment.blend.columns is not None:
@@ -109,10 +108,10 @@ def train(
                     context = RunContext(competition, cut.ledger, cut.store, engine, board)
                     training = Training(context, cut.plan, pixels, limits, live.fold_stored)
                     if number == 0:
-                        complete &= _train_first_cut(training, run_log, experiment, columns)
+                        complete &= _train_first_cut(training, started, experiment, columns)
                     elif cut.plan.missing:
                         board.log(f"the folds cut again, {number + 1} of {len(cuts)}")
-                        complete &= train_folds(training, RunLog(cut.store))
+                        complete &= train_folds(training, time.time())
             live.refresh()
         else:
             board.log(f"nothing to do: all {plural(finished, 'fold')} of {store.root} are finished")
@@ -148,7 +147,7 @@ def _begin(
     return _Cut(own, folds, plan)
 
 
-def _train_first_cut(training: Training, run_log: RunLog, experiment: Experiment, columns: Recipe | None) -> bool:
+def _train_first_cut(training: Training, started: float, experiment: Experiment, columns: Recipe | None) -> bool:
     """Train, with what is made of the photographs once: columns for blenders, and the audits."""
     context, pixels = training.context, training.pixels
     if any(member.pseudo_labels for member in training.plan.members):
@@ -160,7 +159,7 @@ def _train_first_cut(training: Training, run_log: RunLog, experiment: Experiment
     elif columns:
         training.compute_first(columns, partial(_write_columns, context, columns, COLUMNS))
     audits = _audit(training, experiment, pixels) if training.plan.missing else []
-    complete = train_folds(training, run_log)
+    complete = train_folds(training, started)
     for thread in audits:
         thread.join()
     return complete

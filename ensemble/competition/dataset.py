@@ -10,7 +10,7 @@ import numpy as np
 
 from ensemble.competition.columns import Split
 from ensemble.competition.images import Decoded, Decoding, decode, is_cmyk, is_photograph
-from ensemble.competition.kinds import TABLE_SUFFIXES, is_picture
+from ensemble.competition.kinds import is_picture, is_table
 from ensemble.competition.layout import find_layout
 from ensemble.competition.rows import (
     MISSING,
@@ -193,7 +193,7 @@ class Competition:
 
 def _photographs(tree: FileTree, folder: str, notes: list[str]) -> list[str]:
     """Return the photographs below a folder: by their suffix, or because a decoder knows them."""
-    below = [name for name in tree.below(folder) if not name.lower().endswith(TABLE_SUFFIXES)]
+    below = [name for name in tree.below(folder) if not is_table(name)]
     others = [name for name in below if not is_picture(name)]
     contents = Files(tree, [f"{folder}/{name}" for name in others])
     passed = [name for name, content in zip(others, contents, strict=True) if not is_photograph(content)]

@@ -20,6 +20,11 @@ def is_picture(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES
 
 
+def is_table(name: str) -> bool:
+    """Return whether a file has a suffix of tables."""
+    return name.lower().endswith(TABLE_SUFFIXES)
+
+
 def is_junk(name: str) -> bool:
     """Return whether a path has a hidden part, or one that operating systems and network drives add."""
     return any(part.startswith(".") or part.lower() in _JUNK for part in PurePosixPath(name).parts)

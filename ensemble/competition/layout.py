@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from ensemble.competition.columns import Split, names_photographs
-from ensemble.competition.kinds import TABLE_SUFFIXES, is_picture
+from ensemble.competition.kinds import TABLE_SUFFIXES, is_picture, is_table
 from ensemble.competition.tables import read_table
 from ensemble.competition.tree import FileTree, parents
 from ensemble.config.experiment import DataSettings
@@ -82,7 +82,7 @@ def _folders_of_pictures(names: Iterable[str]) -> list[str]:
     """Return all folders with photographs at any depth: by their suffix, or without one; else any file."""
     names = list(names)
     likely = [name for name in names if is_picture(name) or not PurePosixPath(name).suffix]
-    pictures = likely or [name for name in names if not _is_table(name)]
+    pictures = likely or [name for name in names if not is_table(name)]
     return sorted({folder for inner in {f"{_parent(name)}/x" for name in pictures} for folder in parents(inner)})
 
 
@@ -123,7 +123,7 @@ def _named(paths: Iterable[str], named: str) -> list[str]:
 
 def _find_table(tree: FileTree, kind: str, named: str | None, splits: tuple[str, str]) -> str | None:
     """Find a table by its name: near the photographs rather than elsewhere, and the usual name rather than another."""
-    tables = [name for name in tree.names if _is_table(name)]
+    tables = [name for name in tree.names if is_table(name)]
     if named is not None:
         return _only(tree, _named(tables, named), kind)
     near = _near(*splits)
@@ -142,7 +142,7 @@ def _by_content(tree: FileTree, kind: str, folder: str, known: Sequence[str]) ->
     others = _TABLES["sample" if kind == "train" else "train"]
     fit = []
     for name in tree.names:
-        if _is_table(name) and name not in known and not any(re.fullmatch(p, _letters(name)) for p in others):
+        if is_table(name) and name not in known and not any(re.fullmatch(p, _letters(name)) for p in others):
             try:
                 table = read_table(tree.read([name])[name], name, split.names)
             except UserError:  # another file, which nobody needs
@@ -167,7 +167,7 @@ def _required(table: str | None, tree: FileTree, kind: str, named: str | None) -
         return table
     usual = "train.csv with the labels" if kind == "train" else "submit.csv, the sample submission,"
     what = usual if named is None else f"table {named} (data.{kind}_table)"
-    tables = [brief(name) for name in tree.names if _is_table(name)]
+    tables = [brief(name) for name in tree.names if is_table(name)]
     raise UserError(
         f"{tree.folder}: there is no {what} beside the photographs; tables found: {first_few(tables) or 'none'}; "
         f"set data.{kind}_table in the config"
@@ -178,7 +178,7 @@ def _listing(tree: FileTree) -> str:
     """Describe what a tree contains: folders with the number of their photographs, tables, archives."""
     pictures = Counter(_parent(name) for name in tree.names if is_picture(name))
     folders = [f"{brief(folder)}/ ({count:,} photographs)" for folder, count in sorted(pictures.items())]
-    files = [brief(name) for name in [*filter(_is_table, tree.names), *tree.archives]]
+    files = [brief(name) for name in [*filter(is_table, tree.names), *tree.archives]]
     listed = [part for part in (first_few(folders), first_few(files)) if part]
     return f"it contains {' and '.join(listed)}" if listed else "it contains no photographs, tables or archives"
 
@@ -187,10 +187,6 @@ def _near(train: str, test: str) -> Callable[[str], bool]:
     """Return whether a file lies in one of the folders itself, beside it, or in a folder above."""
     folders = {".", train, test, *parents(train), *parents(test)}
     return lambda name: _parent(name) in folders
-
-
-def _is_table(name: str) -> bool:
-    return name.lower().endswith(TABLE_SUFFIXES)
 
 
 def _letters(table: str) -> str:

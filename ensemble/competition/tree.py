@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import overload
 
 from ensemble.competition.archive import MAX_FILES, Allowance, folder_of, is_archive, read_archive
-from ensemble.competition.kinds import TABLE_SUFFIXES, is_junk, mistaken_for
+from ensemble.competition.kinds import is_junk, is_table, mistaken_for
 from ensemble.core.errors import UserError
 from ensemble.core.parallel import blocks
 from ensemble.core.storage.files import Location
@@ -59,7 +59,7 @@ class FileTree:
             what = mistaken_for(path.read_bytes()[:1024]) or "no archive"
             raise UserError(f"{path} is {what}; --data takes the folder with the photographs, or their archive")
         names = [file.name for file in path.parent.iterdir() if file.is_file() and not is_junk(file.name)]
-        beside = sorted(name for name in names if name.lower().endswith(TABLE_SUFFIXES))
+        beside = sorted(name for name in names if is_table(name))
         tree = cls(path.parent, [path.name, *beside])
         tree.unpack()
         return tree

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -19,7 +19,7 @@ from ensemble.core.storage.files import location, remove_leftovers
 from ensemble.core.storage.lock import only_writer
 from ensemble.predict.bundle.files import BundleFiles
 from ensemble.predict.bundle.manifest import Manifest
-from ensemble.predict.output import STDOUT, check_output, write_rows
+from ensemble.predict.output import STDOUT, Row, check_output, write_rows
 from ensemble.predict.photographs.sources import Source, find_sources
 from ensemble.predict.unfinished import UnfinishedRows
 from ensemble.predict.verdicts import CANNOT, NO, SOME, STRONG, in_words
@@ -28,7 +28,6 @@ _CAUTION = (
     "No verdict is a proof. False-positive rates were measured on held-out photographs of the kind that the ensemble "
     "was trained on; the model card in the bundle says what was not tested."
 )
-Row = dict[str, Any]
 
 
 def main(

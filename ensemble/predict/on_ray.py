@@ -25,11 +25,9 @@ from ensemble.core.storage.files import Location, location
 from ensemble.engine.ray_connection import check_a_node_has, connect
 from ensemble.predict.bundle.files import BundleFiles
 from ensemble.predict.bundle.manifest import parse_manifest
+from ensemble.predict.output import Row
 from ensemble.predict.photographs.sources import Source
 from ensemble.predict.predictor import AT_ONCE, Bundle
-
-Row = dict[str, Any]
-Batch = dict[str, Any]
 
 
 def rows_on_ray(files: BundleFiles, sources: Sequence[Source], threads: int | None) -> Iterator[Row]:
@@ -110,7 +108,7 @@ class _Answering:
         rows = [json.dumps(answer.row(self._bundle.members)) for answer in answers]
         return {"row": np.array(rows, dtype=object)}
 
-    def _asked(self, batch: Batch) -> Iterator[Any]:
+    def _asked(self, batch: dict[str, Any]) -> Iterator[Any]:
         for number, (name, path) in enumerate(_pairs(batch)):
             if "local" in batch and batch["local"][number]:
                 yield name, partial(_same, batch["reason"][number] or batch["content"][number])
@@ -122,5 +120,5 @@ def _same(content: bytes | str) -> bytes | str:
     return content
 
 
-def _pairs(batch: Batch) -> Iterator[tuple[str, str]]:
+def _pairs(batch: dict[str, Any]) -> Iterator[tuple[str, str]]:
     return zip(map(str, batch["name"]), map(str, batch["path"]), strict=True)

@@ -12,8 +12,8 @@ from typing import IO, Any
 
 from ensemble.core.storage.hashing import digest
 from ensemble.core.storage.json_file import parse_json
+from ensemble.predict.output import Row
 
-Row = dict[str, Any]
 _EVERY = 16  # rows: what a kill can cost
 
 

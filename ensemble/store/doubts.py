@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
-from ensemble.core.arrays import Array, Labels
+from ensemble.core.arrays import Array, Labels, Logits
 from ensemble.core.metrics.intervals import expected_auc_standard_error
 from ensemble.core.metrics.scores import area_under_curve
 from ensemble.store.oof import OofStore
@@ -14,7 +14,7 @@ from ensemble.store.predictions import Predictions
 
 _SIGNIFICANT = 3.0  # standard errors below one half
 _FIRST_ROWS = 100
-EQUAL = 1e-4  # of logits: single precision, and the mean over folds
+_EQUAL = 1e-4  # of logits: single precision, and the mean over folds
 
 
 def doubts_of(store: OofStore, predictions: Predictions) -> list[str]:
@@ -50,7 +50,11 @@ def turned_around(probabilities: Array, labels: Labels) -> list[str]:
 def are_equal(predictions: Predictions, one: int, two: int) -> bool:
     """Return whether two members predict the same in every row."""
     first = predictions.oof_logits[:_FIRST_ROWS]  # most pairs differ here already
-    return np.allclose(first[:, one], first[:, two], rtol=0, atol=EQUAL, equal_nan=True) and all(
-        np.allclose(logits[:, one], logits[:, two], rtol=0, atol=EQUAL, equal_nan=True)
-        for logits in (predictions.oof_logits, predictions.test_logits)
+    return close(first[:, one], first[:, two]) and all(
+        close(logits[:, one], logits[:, two]) for logits in (predictions.oof_logits, predictions.test_logits)
     )
+
+
+def close(one: Logits, two: Logits) -> bool:
+    """Return whether logits are equal but for rounding."""
+    return bool(np.allclose(one, two, rtol=0, atol=_EQUAL, equal_nan=True))

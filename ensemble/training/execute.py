@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -27,7 +28,7 @@ from ensemble.training.budget import UNLIMITED, Limits
 from ensemble.training.member_run import MemberRun, member_run
 from ensemble.training.pilots import run_pilots
 from ensemble.training.plan import Plan, plan_folds
-from ensemble.training.run_log import RunLog
+from ensemble.training.run_log import write_run
 from ensemble.training.selection import all_jobs, by_gain, choose
 from ensemble.training.speeds import speeds_of
 
@@ -269,13 +270,13 @@ class Training:
         return features / self.context.engine.slots() + max(map(self.speeds.fold, readers), default=0.0)
 
 
-def train_folds(training: Training, run_log: RunLog) -> bool:
-    """Train, and log what the run cost, also where it is interrupted; returns whether no fold failed."""
+def train_folds(training: Training, started: float) -> bool:
+    """Train, and log what the run cost since `started` (epoch seconds); returns whether no fold failed."""
     try:
         return training.run()
     finally:
-        context = training.context
-        run_log.write(context.engine, context.board.slots, training.plan, training.pipeline.history)
+        context, history = training.context, training.pipeline.history
+        write_run(context.store, started, context.engine, context.board.slots, training.plan, history)
 
 
 def train_all_folds(
@@ -293,5 +294,5 @@ def train_all_folds(
     plan = planned()
     if not plan.missing:
         return True
-    train_folds(Training(context, plan, pixels, Limits(timeout), on_stored), RunLog(context.store))
+    train_folds(Training(context, plan, pixels, Limits(timeout), on_stored), time.time())
     return not planned().missing

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from ensemble.core.errors import UserError
@@ -18,38 +17,34 @@ from ensemble.training.plan import Plan
 _MOST = 50  # runs, the last ones, whose entries are kept
 
 
-@dataclass
-class RunLog:
-    """The log of one run, which starts when this is made (seconds since the epoch)."""
+def write_run(
+    store: OofStore, started: float, engine: Engine, slots: float, plan: Plan, history: list[dict[str, Any]]
+) -> None:
+    """Append a run, which started at `started` (seconds since the epoch), to the store's runs.json.
 
-    store: OofStore
-    started: float = field(default_factory=time.time)
-
-    def write(self, engine: Engine, slots: float, plan: Plan, history: list[dict[str, Any]]) -> None:
-        """Append the run to the store's runs.json; `history` are summaries of the outcomes of its tasks.
-
-        `share_outside_members` is the share of wall time in which no member was in its own fit or predict_proba;
-        `share_of_slots_idle` counts every CPU (`slots`) by itself, and so start-up, stragglers and the last fold too.
-        """
-        path = self.store.root / "runs.json"
-        wall = time.time() - self.started
-        records = [record for member, fold in plan.missing if (record := self.store.record(member.name, fold))]
-        records = [record for record in records if record.started >= self.started]
-        in_members = _covered(sorted((record.started, record.finished) for record in records), self.started)
-        busy = sum(record.seconds * (record.threads if engine.has_workers else 1) for record in records)
-        run = {
-            "engine": engine.name,
-            "started": self.started,
-            "seconds": wall,
-            "slots": slots,
-            "seconds_in_members": in_members,
-            "share_outside_members": 1 - in_members / wall,
-            "share_of_slots_idle": 1 - busy / (wall * slots),
-            "timeline": history,
-            "folds": [f"{record.member}/fold-{record.fold}" for record in records],
-        }
-        with suppress(OSError, UserError):  # a full disk, say: a log is not worth failing for
-            write_text(path, json.dumps([*_earlier(path), run][-_MOST:], indent=1) + "\n")
+    `history` are summaries of the outcomes of its tasks. `share_outside_members` is the share of wall time in which no
+    member was in its own fit or predict_proba; `share_of_slots_idle` counts every CPU (`slots`) by itself, and so
+    start-up, stragglers and the last fold too.
+    """
+    path = store.root / "runs.json"
+    wall = time.time() - started
+    records = [record for member, fold in plan.missing if (record := store.record(member.name, fold))]
+    records = [record for record in records if record.started >= started]
+    in_members = _covered(sorted((record.started, record.finished) for record in records), started)
+    busy = sum(record.seconds * (record.threads if engine.has_workers else 1) for record in records)
+    run = {
+        "engine": engine.name,
+        "started": started,
+        "seconds": wall,
+        "slots": slots,
+        "seconds_in_members": in_members,
+        "share_outside_members": 1 - in_members / wall,
+        "share_of_slots_idle": 1 - busy / (wall * slots),
+        "timeline": history,
+        "folds": [f"{record.member}/fold-{record.fold}" for record in records],
+    }
+    with suppress(OSError, UserError):  # a full disk, say: a log is not worth failing for
+        write_text(path, json.dumps([*_earlier(path), run][-_MOST:], indent=1) + "\n")
 
 
 def _earlier(path: Location) -> list[Any]:

@@ -87,11 +87,6 @@ def libraries_key(recipe: Recipe) -> str:
     return digest(sorted(str(_installed_version(root)) for root in roots))
 
 
-def feature_group(recipe: Recipe, key: str) -> str:
-    """Return the name of the tasks of one feature table, of which `key` is `features_key(recipe)`."""
-    return f"features/{recipe.use.rpartition('.')[2]}-{key[:8]}"
-
-
 def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
     """Yield all texts in a nested recipe, each with the key that it stands under."""
     if isinstance(value, str):

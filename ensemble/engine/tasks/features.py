@@ -16,7 +16,7 @@ from ensemble.core.console.text import sentence
 from ensemble.core.storage.array_file import ArrayFile
 from ensemble.core.threads import threads
 from ensemble.engine.recipes.build import build
-from ensemble.engine.recipes.code import OTHER_CODE, feature_group, features_key
+from ensemble.engine.recipes.code import OTHER_CODE, features_key
 from ensemble.engine.tasks.base import PHOTOGRAPHS, Report, Shared, Task
 from ensemble.engine.tasks.output import printed
 
@@ -53,7 +53,7 @@ class TableRequest:
     def group(self, source: str) -> str:
         """Return the group of the tasks that compute the table of the photographs `source`."""
         others = "" if source == PHOTOGRAPHS else f"/{source}"
-        return f"{feature_group(self.recipe, self.key)}{others}"
+        return f"features/{self.recipe.use.rpartition('.')[2]}-{self.key[:8]}{others}"
 
 
 def table_request(member: MemberSettings, reader: str) -> TableRequest | None:

@@ -7,29 +7,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from ensemble.core.arrays import Array
 
 _MOST_COMPARED, _MOST_KEPT = 1000, 128  # no picture can make the work long
 
 
-def scored(boxes: Floats, scores: NDArray[np.floating[Any]]) -> Floats:
+def scored(boxes: Array, scores: NDArray[np.floating[Any]]) -> Array:
     """Return boxes (n, 5) with new scores (n,)."""
     return np.column_stack([boxes[:, :4], scores])
 
 
-def moved(boxes: Floats, offsets: NDArray[np.floating[Any]]) -> Floats:
+def moved(boxes: Array, offsets: NDArray[np.floating[Any]]) -> Array:
     """Move the four sides of boxes by offsets (n, 4), in units of the boxes' width and height."""
     return scored(boxes[:, :4] + offsets * np.tile(boxes[:, 2:4] - boxes[:, :2], 2), boxes[:, 4])
 
 
-def squared(boxes: Floats) -> Floats:
+def squared(boxes: Array) -> Array:
     """Return squares with the centres and the longer sides of boxes."""
     centres = (boxes[:, :2] + boxes[:, 2:4]) / 2
     half = (boxes[:, 2:4] - boxes[:, :2]).max(axis=1, keepdims=True) / 2
     return np.column_stack([centres - half, centres + half, boxes[:, 4]])
 
 
-def distinct(boxes: Floats, overlap: float, of_smaller: bool = False) -> NDArray[np.intp]:
+def distinct(boxes: Array, overlap: float, of_smaller: bool = False) -> NDArray[np.intp]:
     """Return the rows of boxes, best first, without those that overlap a better one (non-maximum suppression).
 
     The overlap of two boxes is the area that they share, as part of the area that they cover together, or
@@ -43,10 +43,10 @@ def distinct(boxes: Floats, overlap: float, of_smaller: bool = False) -> NDArray
     return np.array(kept, np.intp)
 
 
-def _overlaps(box: Floats, others: Floats, of_smaller: bool) -> Floats:
+def _overlaps(box: Array, others: Array, of_smaller: bool) -> Array:
     sides = np.minimum(box[2:4], others[:, 2:4]) - np.maximum(box[:2], others[:, :2])
     shared = np.maximum(sides, 0).prod(axis=1)
     own, areas = (box[2:4] - box[:2]).prod(), (others[:, 2:4] - others[:, :2]).prod(axis=1)
     whole = np.minimum(own, areas) if of_smaller else own + areas - shared
-    overlaps: Floats = shared / np.maximum(whole, 1e-9)
+    overlaps: Array = shared / np.maximum(whole, 1e-9)
     return overlaps

@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ensemble.core.arrays import Array
 from ensemble.predict.faces.similarity import Similarity
-
-Floats = NDArray[np.float64]
 
 _FINEST = 16  # pixels that a pixel of a turned square is averaged from, on either axis
 
@@ -31,7 +30,7 @@ class Frame:
         self._framed = Image.new("RGB", (width, height))
         self._framed.paste(picture, (self._margin, self._margin))
 
-    def squares(self, boxes: Floats, side: int) -> NDArray[np.uint8]:
+    def squares(self, boxes: Array, side: int) -> NDArray[np.uint8]:
         """Cut boxes (n, at least 4) out: (n, side, side, 3), antialiased. What is outside of the frame is left out."""
         squares = np.zeros((len(boxes), side, side, 3), np.uint8)
         for square, box in zip(squares, boxes, strict=True):

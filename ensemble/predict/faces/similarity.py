@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.core.arrays import Array
+
 Points = NDArray[np.complex128]  # x + iy
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Similarity:
         return (*(across * number for number in x), *(down * number for number in y))
 
 
-def fit(source: Points, target: Points, weights: Floats | None = None, turns: bool = True) -> Similarity:
+def fit(source: Points, target: Points, weights: Array | None = None, turns: bool = True) -> Similarity:
     """Return the similarity that minimizes the weighted sum of squared distances between mapped source and target.
 
     In the plane, this is the solution of Umeyama, "Least-squares estimation of transformation parameters between two
@@ -64,6 +65,6 @@ def as_complex(points: NDArray[np.floating[Any]]) -> Points:
     return np.asarray(points[..., 0] + 1j * points[..., 1], np.complex128)
 
 
-def as_pairs(points: Points) -> Floats:
+def as_pairs(points: Points) -> Array:
     """Return complex numbers (...) as points (..., 2)."""
     return np.stack([points.real, points.imag], axis=-1)

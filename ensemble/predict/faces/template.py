@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.core.arrays import Array
 from ensemble.predict.faces.mtcnn import Face, dominant
 from ensemble.predict.faces.similarity import Points, Similarity, as_complex, as_pairs, fit
 
-Floats = NDArray[np.float64]
 Finder = Callable[[NDArray[np.uint8]], list[Face]]  # such as FaceFinder
 
 LEAST_SHARE = 0.8  # of the photographs that have to show exactly one face
@@ -45,8 +45,8 @@ class Template:
     """
 
     size: tuple[int, int]
-    landmarks: Floats
-    weights: Floats
+    landmarks: Array
+    weights: Array
     tilt: float
     scatter: float
     spread: float
@@ -68,7 +68,7 @@ class Template:
         return template if template.scatter <= MOST_SCATTER * np.sqrt(height * width) else None
 
     @classmethod
-    def of_landmarks(cls, landmarks: Floats, size: tuple[int, int], share: float = 1.0) -> Template:
+    def of_landmarks(cls, landmarks: Array, size: tuple[int, int], share: float = 1.0) -> Template:
         """Measure the landmarks (n, 5, 2) of n faces in photographs of one size (height, width)."""
         points = as_complex(landmarks)
         middle = as_complex(np.median(landmarks, axis=0))

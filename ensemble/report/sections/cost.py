@@ -14,7 +14,8 @@ from ensemble.core.console.durations import format_duration
 from ensemble.core.console.text import plural
 from ensemble.core.errors import UserError
 from ensemble.core.storage.json_file import read_json
-from ensemble.engine.recipes.code import feature_group, features_key
+from ensemble.engine.tasks.base import PHOTOGRAPHS
+from ensemble.engine.tasks.features import TableRequest
 from ensemble.report.facts.material import Material
 from ensemble.report.render.blocks import Block, Column, Fact, Facts, Figure, Section, Table
 
@@ -81,7 +82,7 @@ def _feature_names(material: Material) -> dict[str, str]:
     for member in material.experiment.members:
         if member.features is not None:
             try:
-                group = feature_group(member.features, features_key(member.features))
+                group = TableRequest(member.features).group(PHOTOGRAPHS)
             except UserError:  # what the recipe names is not installed here
                 continue
             users.setdefault(group, []).append(member.name)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ensemble.competition.columns import Split
 from ensemble.config.settings import check_member_name, check_name
-from ensemble.core.arrays import Array, Labels, Logits
+from ensemble.core.arrays import Array, Labels
 from ensemble.core.console.text import first_few, plural
 from ensemble.core.errors import InputProblems, UserError
 from ensemble.core.metrics.intervals import standard_error
@@ -20,7 +20,7 @@ from ensemble.core.storage.files import Location, new_folder, remove_folder, rem
 from ensemble.engine.tasks.base import ROUNDING
 from ensemble.engine.tasks.fold import FoldResult
 from ensemble.folds.ledger import FoldLedger
-from ensemble.store.doubts import EQUAL, turned_around
+from ensemble.store.doubts import close, turned_around
 from ensemble.store.external.leakage import Pair, leak_checks
 from ensemble.store.external.reading import ExternalTable, read_external
 from ensemble.store.oof import IMPORTED, RECORD, OofStore
@@ -205,14 +205,9 @@ def _doubts(stored: Predictions | None, name: str, values: Pair, labels: Labels)
     equal = [
         member
         for column, member in enumerate(stored.members)
-        if member != name
-        and all(map(_close, logits, (stored.oof_logits[:, [column]], stored.test_logits[:, [column]])))
+        if member != name and all(map(close, logits, (stored.oof_logits[:, [column]], stored.test_logits[:, [column]])))
     ]
     return [*turned_around(values.oof, labels), *(f"it equals {member} in every row" for member in equal)]
-
-
-def _close(one: Logits, two: Logits) -> bool:
-    return bool(np.allclose(one, two, rtol=0, atol=EQUAL, equal_nan=True))
 
 
 def _others(stored: Predictions | None, name: str) -> Pair | None:
@@ -225,24 +220,18 @@ def _others(stored: Predictions | None, name: str) -> Pair | None:
     return Pair(to_probabilities(oof), to_probabilities(test))
 
 
-@dataclass(frozen=True)
-class _Origin:
-    """Content of `imported.json`: the two files, how they were read, and warnings of the leak checks."""
-
-    oof_file: str
-    oof_sha256: str
-    test_file: str
-    test_sha256: str
-    scale: str
-    folds: str
-    imported: str
-    smells: list[str]  # the warnings; the name is part of the file format
-
-
-def _origin(oof: ExternalTable, test: ExternalTable, scale: str, warnings: list[str]) -> _Origin:
-    folds = "checked row by row" if "fold" in oof.table else "those of the ledger, by statement"
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    return _Origin(oof.file.name, oof.sha256, test.file.name, test.sha256, scale, folds, now, warnings)
+def _origin(oof: ExternalTable, test: ExternalTable, scale: str, warnings: list[str]) -> dict[str, Any]:
+    """Return the content of `imported.json`: the two files, how they were read, and warnings of the leak checks."""
+    return {
+        "oof_file": oof.file.name,
+        "oof_sha256": oof.sha256,
+        "test_file": test.file.name,
+        "test_sha256": test.sha256,
+        "scale": scale,
+        "folds": "checked row by row" if "fold" in oof.table else "those of the ledger, by statement",
+        "imported": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "smells": warnings,  # the name is part of the file format
+    }
 
 
 class _OneMember(OofStore):
@@ -253,9 +242,9 @@ class _OneMember(OofStore):
         return self.root
 
 
-def _store(store: OofStore, ledger: FoldLedger, name: str, values: Pair, origin: _Origin) -> None:
+def _store(store: OofStore, ledger: FoldLedger, name: str, values: Pair, origin: dict[str, Any]) -> None:
     """Write all folds and `imported.json`, replacing an earlier import as a whole."""
-    recipe = {IMPORTED_RECIPE: {"oof_sha256": origin.oof_sha256, "test_sha256": origin.test_sha256}}
+    recipe = {IMPORTED_RECIPE: {key: origin[key] for key in ("oof_sha256", "test_sha256")}}
     provenance = Provenance(recipe, ledger.sha256, store.facts()["sha256"], code="")
     now = time.time()
     remove_unfinished(store.member_folder(name).parent, name)
@@ -266,7 +255,7 @@ def _store(store: OofStore, ledger: FoldLedger, name: str, values: Pair, origin:
                 model_note="trained elsewhere",
             )  # fmt: skip
             _OneMember(folder).write(result, provenance, ledger, store.sample(), 0.0)
-        write_text(folder / IMPORTED, json.dumps(asdict(origin), indent=1) + "\n")
+        write_text(folder / IMPORTED, json.dumps(origin, indent=1) + "\n")
 
 
 def _summary(name: str, values: Pair, scale: str, labels: Labels) -> str:

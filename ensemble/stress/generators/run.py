@@ -27,7 +27,6 @@ from ensemble.stress.generators.summary import print_scores
 from ensemble.training.checks import check_members
 from ensemble.training.execute import Training, train_folds
 from ensemble.training.plan import Plan, choose_members, plan_folds
-from ensemble.training.run_log import RunLog
 
 
 @dataclass
@@ -156,7 +155,7 @@ def _train(run: _Run, cluster_store: OofStore, clusters: Found, plan: Plan, star
     pixels = run.decoded()
     with engine_maker(run.engine_name)() as engine:
         context = RunContext(run.competition, clusters.ledger, cluster_store, engine, run.board)
-        return train_folds(Training(context, plan, pixels), RunLog(cluster_store, started))
+        return train_folds(Training(context, plan, pixels), started)
 
 
 def _publish(run: _Run, cluster_store: OofStore, clusters: Found, members: list[str], left_out: dict[str, str]) -> None:

@@ -22,7 +22,7 @@ from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from ensemble.train import train
 from ensemble.training.plan import Plan, choose_members
-from ensemble.training.run_log import RunLog
+from ensemble.training.run_log import write_run
 from tests.competitions import (
     BOOSTED,
     CNN,
@@ -445,7 +445,7 @@ def test_the_log_of_runs_has_an_end(trained: OofStore, tmp_path: Path) -> None:
     store = OofStore(tmp_path / "small")
     store.root.mkdir()
     (store.root / "runs.json").write_text(json.dumps([{"number": number} for number in range(200)]))
-    RunLog(store).write(InlineEngine(), 1, Plan([], [], {}, {}), [])
+    write_run(store, time.time() - 1, InlineEngine(), 1, Plan([], [], {}, {}), [])
     runs = json.loads((store.root / "runs.json").read_text())
     assert len(runs) == 50
     assert runs[-2] == {"number": 199}
@@ -510,7 +510,8 @@ def test_no_more_than_all_slots_are_busy(
         change_record(store.fold_folder("linear", fold), started=begun, finished=begun + 2, threads=2, **seconds)
     monkeypatch.setattr(InlineEngine, "has_workers", has_workers)
     (linear,) = (member for member in store.experiment().members if member.name == "linear")
-    RunLog(store, now - 10).write(InlineEngine(), slots, Plan([(linear, fold) for fold in range(3)], [], {}, {}), [])
+    plan = Plan([(linear, fold) for fold in range(3)], [], {}, {})
+    write_run(store, now - 10, InlineEngine(), slots, plan, [])
     found = json.loads((store.root / "runs.json").read_text())[-1]
     assert found["share_of_slots_idle"] == pytest.approx(0.4, abs=0.15)
     assert found["share_outside_members"] == pytest.approx(0.4, abs=0.15)

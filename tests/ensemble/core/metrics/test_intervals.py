@@ -41,6 +41,7 @@ def test_the_error_of_chance_is_that_of_the_rank_sum() -> None:
     assert expected_auc_standard_error(0.5, 10, 30) == pytest.approx(math.sqrt(41 / (12 * 300)))
     assert expected_auc_standard_error(0.2, 10, 30) == pytest.approx(expected_auc_standard_error(0.8, 10, 30))
     assert expected_auc_standard_error(1.0, 10, 30) == 0
+    assert expected_auc_standard_error(0.9, 10, 30) == pytest.approx(0.068312, abs=1e-6), "by hand"
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 200])
