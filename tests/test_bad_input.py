@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.bad_input import archives, configs, photographs, stores, tables
+from ensemble.core.errors import UserError
+from ensemble.predict.bundle.manifest import MANIFEST
+from ensemble.predict.predictor import load_bundle
+from tests.bad_input import archives, bundles, configs, photographs, stores, tables
 from tests.bad_input.cases import Case, changed, check, contents, is_plain
 from tests.commands import run_here
-from tests.competitions import LINEAR, write_competition, write_config
+from tests.competitions import LINEAR, photograph, write_competition, write_config
 from tests.shared import built_once
 
 pytestmark = pytest.mark.training
 OF_DATA = [*tables.cases(), *photographs.cases(), *archives.cases()]
+EDITS: dict[str, dict[str, Any]] = defaultdict(dict)  # of bundle.json, by its key
+for edit, manifest in bundles.edits():
+    EDITS[edit.removeprefix("without ").split()[0].partition(".")[0]][edit] = manifest
 
 
 @pytest.mark.parametrize("case", OF_DATA, ids=lambda case: case.name)
@@ -69,3 +78,39 @@ def test_stores(name: str, file: str, change: Callable[[Path], object], blended:
     )
     fresh = (blended / "oof" / "small" / "blend" / "submit.csv").read_bytes()
     assert (folder / "oof" / "small" / "blend" / "submit.csv").read_bytes() == fresh
+
+
+def refusal(bundle: Path) -> str:
+    """Return the sentence with which a bundle is refused; empty if it answers."""
+    try:
+        (answer,) = load_bundle(bundle, threads=1).predict([photograph(900, fake=True)])
+    except UserError as error:
+        return str(error)
+    assert answer.verdict
+    return ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", EDITS)
+def test_an_edited_manifest_is_read_or_refused(key: str, tmp_path: Path) -> None:
+    bundle, refused = bundles.unpack(tmp_path), 0
+    for name, whole in EDITS[key].items():
+        (bundle / MANIFEST).write_text(json.dumps(whole))
+        try:
+            said = refusal(bundle)
+        except Exception as error:
+            raise AssertionError(name) from error
+        refused += bool(said)
+        assert not said or (is_plain(said) and bundles.BUNDLE in said), f"{name}: {said}"
+    assert refused
+
+
+@pytest.mark.parametrize(("name", "file", "change", "forged"), [pytest.param(*c, id=c[0]) for c in bundles.damages()])
+def test_a_damaged_file_of_a_bundle_is_noticed(
+    name: str, file: str, change: Callable[[bytes], bytes], forged: bool, tmp_path: Path
+) -> None:
+    """One whose hash was forged too is refused if it cannot be read: a bundle is not signed."""
+    bundle = bundles.unpack(tmp_path)
+    bundles.damage(bundle, file, change, forged)
+    said = refusal(bundle)
+    assert (is_plain(said) and bundles.BUNDLE in said) if said else forged

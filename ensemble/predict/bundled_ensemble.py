@@ -105,14 +105,19 @@ class BundledEnsemble:
         found = [np.mean([model(X) for model in models], axis=0) for X, models in self._of_members(photographs, tables)]
         return np.stack(found, axis=1)
 
-    def held_out(self, photographs: Pixels, tables: Sequence[Any], folds: NDArray[np.int64]) -> Array:
-        """Return each member's logit by the model of the fold that a photograph was held out of (n, members)."""
-        found = np.empty((len(photographs), len(self._members)))
-        for fold in np.unique(folds):
-            rows = folds == fold
-            of_rows = [table[rows] for table in tables]
-            for column, (X, models) in enumerate(self._of_members(photographs[rows], of_rows)):
-                found[rows, column] = models[fold](X)
+    def held_out(self, photographs: Pixels, tables: Sequence[Any], models: Sequence[NDArray[np.int64]]) -> Array:
+        """Return the mean logit of the models of each member that a photograph was held out of (n, members).
+
+        `models` are their indices, of each member (n, cuts of the folds).
+        """
+        found = np.zeros((len(photographs), len(self._members)))
+        for column, ((X, functions), indices) in enumerate(
+            zip(self._of_members(photographs, tables), models, strict=True)
+        ):
+            for index in np.unique(indices):
+                rows = (indices == index).any(axis=1)
+                found[rows, column] += functions[index](X[rows])
+            found[:, column] /= indices.shape[1]
         return found
 
     def _of_members(self, photographs: Pixels, tables: Sequence[Any]) -> Any:

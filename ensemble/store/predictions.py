@@ -20,9 +20,9 @@ from ensemble.core.metrics.scores import to_logits, to_probabilities
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.oof import OofStore
 from ensemble.store.record import PREDICTIONS, FoldRecord
-from ensemble.store.repeats import averaged, store_of_cut
+from ensemble.store.repeats import averaged, name_in_cut, store_of_cut
 
-Spread = list[tuple[float, float]]
+Spread = dict[int, tuple[float, float]]  # by the number of the cut
 BY_REQUEST = "by request"  # why a member is left out
 
 
@@ -49,7 +49,7 @@ class Predictions:
     records : dict
         `member/fold-k` to its record.
     spreads : dict
-        Accuracy and log loss of each member in each cut of the folds; empty where there is one cut.
+        Accuracy and log loss of each member in each cut of the folds, if its logits are means over several.
     """
 
     members: list[str]
@@ -95,10 +95,14 @@ class Predictions:
             spreads={name: spread for name, spread in self.spreads.items() if name in members},
         )
 
-    def records_of(self, member: str) -> list[FoldRecord]:
+    def records_of(self, member: str, cut: int = 0) -> list[FoldRecord]:
         """Return the records of a member's available folds, in their order."""
-        names = (f"{member}/fold-{fold}" for fold in range(self.ledger.n_folds))
+        names = (f"{name_in_cut(member, cut)}/fold-{fold}" for fold in range(self.ledger.n_folds))
         return [self.records[name] for name in names if name in self.records]
+
+    def cuts_of(self, member: str) -> list[int]:
+        """Return the numbers of the cuts of the folds over which a member's logits are means; 0 is the first."""
+        return list(self.spreads.get(member, (0,)))
 
 
 def load_predictions(store: OofStore, experiment: Experiment | None = None) -> Predictions:

@@ -35,6 +35,11 @@ def ledger_of_cut(ledger: FoldLedger, number: int) -> FoldLedger:
     return ledger.cut_again(ledger.seed + number) if number else ledger
 
 
+def name_in_cut(member: str, number: int) -> str:
+    """Return by which name the folds of a member in a cut are known."""
+    return f"{member}/{REPEATS}-{number}" if number else member
+
+
 def averaged(first: Predictions, others: Sequence[Predictions]) -> Predictions:
     """Return the means of logits over the cuts, of each member over those in which the same code has trained all folds.
 
@@ -44,22 +49,22 @@ def averaged(first: Predictions, others: Sequence[Predictions]) -> Predictions:
         A cut is of other rows.
     """
     oof, test = first.oof_logits.copy(), first.test_logits.copy()
-    hashes, records, spreads = dict(first.hashes), dict(first.records), dict[str, list[tuple[float, float]]]()
+    hashes, records, spreads = dict(first.hashes), dict(first.records), dict[str, dict[int, tuple[float, float]]]()
     for column, name in enumerate(first.members):
         if name in first.partial:
             continue
-        cuts = [(first, column)]
+        cuts = {0: (first, column)}
         for number, other in enumerate(others, 1):
             if not other.ledger.table[_ROWS].equals(first.ledger.table[_ROWS]):
                 raise UserError(f"{REPEATS}/{number} of the store was trained on different photographs; train again")
             if name in other.members and name not in other.partial and _code(other, name) == _code(first, name):
-                cuts.append((other, other.members.index(name)))
+                cuts[number] = (other, other.members.index(name))
                 hashes |= _of_member(other.hashes, name, number)
                 records |= _of_member(other.records, name, number)
         if len(cuts) > 1:
-            oof[:, column] = np.mean([cut.oof_logits[:, at] for cut, at in cuts], axis=0)
-            test[:, column] = np.mean([cut.test_logits[:, at] for cut, at in cuts], axis=0)
-            spreads[name] = [_scores(cut, at) for cut, at in cuts]
+            oof[:, column] = np.mean([cut.oof_logits[:, at] for cut, at in cuts.values()], axis=0)
+            test[:, column] = np.mean([cut.test_logits[:, at] for cut, at in cuts.values()], axis=0)
+            spreads[name] = {number: _scores(cut, at) for number, (cut, at) in cuts.items()}
     return replace(first, oof_logits=oof, test_logits=test, hashes=hashes, records=records, spreads=spreads)
 
 
@@ -72,7 +77,7 @@ def _of_member(values: dict[str, Value], member: str, number: int) -> dict[str, 
     """Return what is known of a member's folds in a cut, by names that say which cut it is."""
     start = f"{member}/"
     return {
-        f"{start}{REPEATS}-{number}/{name.removeprefix(start)}": value
+        f"{name_in_cut(member, number)}/{name.removeprefix(start)}": value
         for name, value in values.items()
         if name.startswith(start)
     }

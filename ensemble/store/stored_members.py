@@ -1,8 +1,11 @@
-"""Members whose stored models can be applied again: all their folds are here, with models as they were written."""
+"""Members whose stored models can be applied again: all their folds are here, with models as they were written.
+
+Only a bundle applies models of further cuts of the folds; what else asks for a member's models means the first cut's.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ensemble.config.members import MemberSettings
@@ -83,7 +86,12 @@ def _problem(store: OofStore, member: MemberSettings, predictions: Predictions) 
         return f"has {predictions.left_out[name]}"
     if name in predictions.partial:
         return f"has {predictions.partial[name]}; train its other folds first"
-    for record in predictions.records_of(name):
+    return problem_of_models(store, predictions.records_of(name))
+
+
+def problem_of_models(store: OofStore, records: Iterable[FoldRecord]) -> str:
+    """Return why the models of a member's folds cannot be applied; empty where they can."""
+    for record in records:
         damaged = store.damaged_files(record)
         if damaged:
             return f"has a damaged fold-{record.fold} ({', '.join(damaged)}); train again"

@@ -110,7 +110,15 @@ class LinearBlender(Blender):
 
 
 def blended(logits: Logits, weights: Array, intercept: float) -> Array:
-    """Return logits (rows, members) times weights, summed member by member: the same bits for any number of rows."""
+    """Return logits (rows, members) times weights, summed member by member: the same bits for any number of rows.
+
+    Raises
+    ------
+    ValueError
+        There is not one finite weight for each member.
+    """
+    if weights.shape != logits.shape[1:] or not np.isfinite(weights).all():
+        raise ValueError(f"the weights are not {logits.shape[1]} finite numbers")
     total = np.full(len(logits), intercept)
     for column in np.flatnonzero(weights):
         total += logits[:, column] * weights[column]

@@ -14,11 +14,13 @@ def restored(state: dict[str, Any]) -> Blender:
 
     Raises
     ------
-    KeyError
-        There is none.
+    ValueError
+        There is none of this kind.
     """
     if state["kind"] == "average":
         return AverageOfBlenders.of_fitted([restored(part) for part in state["blenders"]], state["members"])
     if state["kind"] == "boosted":
         return BoostedStacking.from_text(state["model"], state["model_sha256"], state["members"])
-    return FixedWeights(state["weights"], state["intercept"])
+    if state["kind"] == "linear":
+        return FixedWeights(state["weights"], state["intercept"])
+    raise ValueError(f"no blender is of the kind {state['kind']!r}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ensemble.core.errors import UserError
 from ensemble.core.storage.json_file import parse_json
@@ -95,6 +95,13 @@ class Rate(Section):
     undecided_fake: Annotated[int, Field(ge=0)]
     """Photographs of each class about which nothing could be said."""
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        real = self.strong_false <= self.some_false <= self.real - self.undecided_real
+        if not (real and self.strong_found <= self.some_found <= self.fake - self.undecided_fake):
+            raise ValueError("it counts more photographs than there are")
+        return self
+
 
 class Verdicts(Section):
     """Limits on the blended logit, and what they were measured to do."""
@@ -105,6 +112,12 @@ class Verdicts(Section):
     some_rate: Share
     """False-positive rates that the limits hold on the variants for which they are guaranteed."""
     rates: tuple[Rate, ...]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.some > self.strong:
+            raise ValueError("the limit of strong evidence is below that of some")
+        return self
 
 
 class Doubt(Section):
@@ -139,6 +152,13 @@ class Spectra(Section):
     fake: tuple[Finite, ...]
     real_range: tuple[tuple[Finite, ...], tuple[Finite, ...]]
     fake_range: tuple[tuple[Finite, ...], tuple[Finite, ...]]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        curves = (self.real, self.fake, *self.real_range, *self.fake_range)
+        if any(len(curve) != len(self.frequencies) for curve in curves):
+            raise ValueError("a curve has not one value for each frequency")
+        return self
 
 
 class Scope(Section):

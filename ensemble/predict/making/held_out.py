@@ -1,7 +1,7 @@
 """What a store's models say about held-out photographs, as they are and altered, by the way of every later request.
 
-Each photograph is encoded to a file, decoded and prepared as a user's would be, answered by the models of the fold that
-it was held out of, and blended by a blender that was not fitted on it; the gate did not see it either.
+Each photograph is encoded to a file, decoded and prepared as a user's would be, answered by the models of the folds
+that it was held out of, and blended by a blender that was not fitted on it; the gate did not see it either.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from ensemble.predict.making.gate import Gates
 from ensemble.predict.making.variants import Variant
 from ensemble.predict.photographs.decoding import decode
 from ensemble.predict.photographs.preparing import Preparation, Prepared
+from ensemble.store.oof import OofStore
+from ensemble.store.predictions import Predictions
+from ensemble.store.repeats import store_of_cut
 from ensemble.stress.robustness.honest_blend import HonestBlend
 
 AT_ONCE = 32  # photographs
@@ -53,6 +56,12 @@ class HeldOutAnswers:
     prepared: NDArray[np.bool_]
 
 
+def held_out_models(store: OofStore, predictions: Predictions, member: str) -> NDArray[np.int64]:
+    """Return the indices of a member's models that each row of the ledger was held out of (rows, cuts)."""
+    folds = [store_of_cut(store, cut).ledger().folds for cut in predictions.cuts_of(member)]
+    return np.stack([predictions.ledger.n_folds * cut + of_cut for cut, of_cut in enumerate(folds)], axis=1)
+
+
 @dataclass(frozen=True)
 class HeldOut:
     """A sample of training photographs, and all that answers about it honestly.
@@ -61,6 +70,8 @@ class HeldOut:
     ----------
     rows : intp (photographs,)
         Of the ledger.
+    models : list of int64 (photographs, cuts of the folds)
+        Of each member, the indices of the models that a photograph was held out of.
     pixels : uint8 (photographs, height, width, 3)
     names : list of str
         Members of the ensemble, in its order.
@@ -75,6 +86,7 @@ class HeldOut:
     rows: NDArray[np.intp]
     labels: Labels
     folds: NDArray[np.int64]
+    models: Sequence[NDArray[np.int64]]
     pixels: NDArray[np.uint8]
     gates: Gates | None
     gate_features: int | None
@@ -112,7 +124,7 @@ class HeldOut:
         asked = np.array([row for row, _ in here])
         pixels = np.stack([each.pixels for _, each in here if each.pixels is not None])
         tables = self.ensemble.tables(pixels)
-        members = self.ensemble.held_out(pixels, tables, self.folds[asked])
+        members = self.ensemble.held_out(pixels, tables, [models[asked] for models in self.models])
         logits = dict(zip(self.names, members.T, strict=True))
         columns = None if self.blender_features is None else tables[self.blender_features]
         found.members[asked] = members

@@ -18,8 +18,9 @@ from ensemble.predict.making.subset import best_within, blend_of
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import competition_of
 from ensemble.store.predictions import Predictions, load_predictions
+from ensemble.store.repeats import store_of_cut
 from ensemble.store.results import current_manifest
-from ensemble.store.stored_members import StoredMember, find_stored_members
+from ensemble.store.stored_members import StoredMember, find_stored_members, problem_of_models
 from ensemble.stress.robustness.honest_blend import HonestBlend, fit_honest_blend
 
 
@@ -91,6 +92,10 @@ def open_inputs(
     if manifest is None:
         raise UserError(f"{store.root} has no blend of its predictions; run ensemble blend {store.root} first")
     members, left_out = find_stored_members(store, experiment.members, predictions)
+    for name in list(members):
+        if reason := _problem_of_further_cuts(store, predictions, name):
+            left_out[name] = reason
+            del members[name]
     if most_milliseconds is not None:
         known = [name for name in manifest["members"] if name in members]
         chosen = best_within(most_milliseconds, predictions, known, members)
@@ -111,6 +116,13 @@ def open_inputs(
     kept = {name: members[name] for name in needed}
     own = most_milliseconds is None
     return StoreInputs(store, experiment, competition, predictions, manifest, names, kept, honest, own)
+
+
+def _problem_of_further_cuts(store: OofStore, predictions: Predictions, name: str) -> str:
+    """Return why a member's models of further cuts of the folds cannot be applied; empty where they can."""
+    cuts = predictions.cuts_of(name)[1:]
+    problems = ((cut, problem_of_models(store_of_cut(store, cut), predictions.records_of(name, cut))) for cut in cuts)
+    return next((f"{problem} (in cut {cut + 1} of the folds)" for cut, problem in problems if problem), "")
 
 
 def _with_weight(manifest: dict[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from ensemble.predict.bundle.manifest import Blend, Member, Reader
 from ensemble.predict.bundled_ensemble import EnsembleParts
 from ensemble.predict.making.linear import linear_model_file
 from ensemble.store.oof import OofStore
+from ensemble.store.predictions import Predictions
+from ensemble.store.repeats import name_in_cut, store_of_cut
 from ensemble.store.stored_members import StoredMember
 
 Size = tuple[int, int]
@@ -37,7 +40,7 @@ class Models:
     reads : dict of str to (str or None)
         The key of the features that a member reads.
     folds : dict of str to tuple of Reader
-        The models of a member.
+        The models of a member: those of the first cut of the folds, then those of further ones.
     """
 
     features: dict[str, Reader] = field(default_factory=dict)
@@ -63,7 +66,9 @@ class Models:
         return {reader.folder: self.content[reader.folder] for reader in readers}
 
 
-def export_models(store: OofStore, members: Sequence[StoredMember], size: Size, log: Log) -> Models:
+def export_models(
+    store: OofStore, members: Sequence[StoredMember], predictions: Predictions, size: Size, log: Log
+) -> Models:
     """Return all parts; nothing is written.
 
     Raises
@@ -75,7 +80,7 @@ def export_models(store: OofStore, members: Sequence[StoredMember], size: Size, 
     for stored in members:
         log(f"exporting {stored.name}")
         try:
-            _add(found, store, stored, size)
+            _add(found, store, stored, predictions.cuts_of(stored.name), size)
         except ValueError as error:
             raise UserError(
                 f"{stored.name} cannot be kept in a bundle: {' '.join(str(error).split())}; blend without it "
@@ -91,13 +96,13 @@ def add_features(models: Models, key: str, recipe: Recipe, size: Size) -> None:
         models.features[key], models.content[folder] = _exported(build(recipe), recipe.use, size, folder)
 
 
-def _add(models: Models, store: OofStore, stored: StoredMember, size: Size) -> None:
+def _add(models: Models, store: OofStore, stored: StoredMember, cuts: Sequence[int], size: Size) -> None:
     if stored.request is not None:
         add_features(models, stored.request.key, stored.request.recipe, size)
     folds = []
-    for fold in sorted(stored.checksums):
-        folder = f"members/{stored.name}/fold-{fold}"
-        source = store.model_folder(stored.name, fold)
+    for cut, fold in product(cuts, sorted(stored.checksums)):
+        folder = f"members/{name_in_cut(stored.name, cut)}/fold-{fold}"
+        source = store_of_cut(store, cut).model_folder(stored.name, fold)
         reader, models.content[folder] = _model(source, stored.member.model.use, size, folder)
         folds.append(reader)
     models.reads[stored.name] = None if stored.request is None else stored.request.key

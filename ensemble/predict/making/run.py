@@ -30,7 +30,7 @@ from ensemble.predict.faces.template import Template
 from ensemble.predict.making.card import card_of
 from ensemble.predict.making.check import TOLERANCE, check_against_store, check_held_out
 from ensemble.predict.making.gate import HELD_OUT_SHARE, MOST_ROWS, Gates, fit_gates, training_columns
-from ensemble.predict.making.held_out import HeldOut, HeldOutAnswers
+from ensemble.predict.making.held_out import HeldOut, HeldOutAnswers, held_out_models
 from ensemble.predict.making.inputs import StoreInputs
 from ensemble.predict.making.models import Models, add_features, export_models
 from ensemble.predict.making.rates import verdicts_of
@@ -142,6 +142,7 @@ class BundleMaker:
             rows,
             ledger.labels[rows],
             ledger.folds[rows],
+            [held_out_models(inputs.store, inputs.predictions, name)[rows] for name in inputs.members],
             np.asarray(inputs.pixels[rows]),
             self.gates,
             None if self._gate_features is None else self._all_parts.indices[self._gate_features],
@@ -176,7 +177,8 @@ class BundleMaker:
     @cached_property
     def _models(self) -> Models:
         inputs = self.inputs
-        models = export_models(inputs.store, list(inputs.members.values()), inputs.size, self.status.start)
+        members = list(inputs.members.values())
+        models = export_models(inputs.store, members, inputs.predictions, inputs.size, self.status.start)
         if self._columns:
             add_features(models, self._columns.key, self._columns.recipe, inputs.size)
         return models

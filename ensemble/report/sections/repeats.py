@@ -25,7 +25,7 @@ def repeats(material: Material) -> Section | None:
     rows = []
     for member, spread in spreads.items():
         mean = score(predictions.probabilities(predictions.members.index(member)), material.labels)
-        accuracies, losses = np.array(spread).T
+        accuracies, losses = np.array(list(spread.values())).T
         rows.append(
             {
                 "member": member,

@@ -53,7 +53,7 @@ def test_the_same_input_gives_the_same_decisions(title: str) -> None:
     np.testing.assert_array_equal(first.decision_function(logits), second.decision_function(logits))
 
 
-EVERY = [*blenders(ALL, 3), FixedWeights([0.5, 0.5]), AverageOfBlenders([MeanOfLogits(), SingleBest()], 3)]
+EVERY = [*blenders(ALL, 3), FixedWeights([0.5, 0.3, 0.2]), AverageOfBlenders([MeanOfLogits(), SingleBest()], 3)]
 
 
 @pytest.mark.parametrize("blender", EVERY, ids=lambda blender: blender.title)
@@ -68,6 +68,17 @@ def test_a_clone_has_the_parameters_and_nothing_learned(blender: Blender, copy: 
     assert vars(again).keys() == vars(copy(blender)).keys(), "what was learned is not copied"
     refitted = again.fit(logits, labels, folds_of(120))
     np.testing.assert_array_equal(refitted.decision_function(logits), fitted.decision_function(logits))
+
+
+@pytest.mark.parametrize("weights", [[], [1.0], [0.5, 0.5, 0.0, 0.0], [0.5, 0.5, float("nan")]])
+def test_weights_of_other_members_are_refused(weights: list[float]) -> None:
+    with pytest.raises(ValueError, match="are not 3 finite numbers"):
+        FixedWeights(weights).decision_function(np.ones((2, 3), np.float32))
+
+
+def test_a_state_of_no_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match="no blender is of the kind 'magic'"):
+        restored({"kind": "magic", "weights": [1.0], "intercept": 0.0})
 
 
 def test_fitting_an_average_fits_clones() -> None:

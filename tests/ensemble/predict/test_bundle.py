@@ -96,6 +96,11 @@ def edited(**changes: Any) -> Callable[[Path], None]:
     return edit
 
 
+def edited_weights(weights: list[float | None]) -> Callable[[Path], None]:
+    blender = {"kind": "linear", "weights": weights, "intercept": 0.0}
+    return edited(blend={"blender": blender, "temperature": 1.0, "shift": 0.0})
+
+
 def forge(bundle: Path, name: str, content: bytes) -> None:
     """Exchange a file, and its hash in the manifest too."""
     manifest = json.loads((bundle / MANIFEST).read_text())
@@ -155,6 +160,8 @@ def name_features_that_are_not_there(bundle: Path) -> None:
         (edited(files={"card.md": {"sha256": "x", "bytes": 1}}), "is damaged or edited (files.card.md.sha256)"),
         (edited(blend={"blender": {"kind": "linear"}, "temperature": 1, "shift": 0}), "blend"),
         (edited(size=[40, 24]), "its parts do not fit together"),
+        (edited_weights([1.0]), "its parts do not fit together"),
+        (edited_weights([None, 1.0]), "its parts do not fit together"),
         (lambda bundle: forge(bundle, "doubt/doubt.safetensors", b"nonsense"), "the doubt gate is damaged"),
         (
             lambda bundle: forge(bundle, "members/linear/fold-0/linear.safetensors", b"nonsense"),
@@ -447,6 +454,10 @@ def test_indices_and_sizes_are_checked() -> None:
         (("size",), [7, 32]),
         (("scope", "lowest_quality"), 0),
         (("scope", "largest_angle"), 181),
+        (("verdicts", "some"), 1e9),
+        (("verdicts", "rates", 0, "strong_false"), 10**6),
+        (("verdicts", "rates", 0, "undecided_fake"), 10**6),
+        (("spectra", "fake"), []),
     ],
 )
 def test_numbers_out_of_range_are_refused(path: tuple[Any, ...], value: Any) -> None:

@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ensemble.core.errors import UserError
 from ensemble.core.metrics.scores import log_loss
+from ensemble.predict.predictor import load_bundle
 from ensemble.store.oof import OofStore
 from ensemble.store.predictions import load_predictions
 from ensemble.store.record import to_text
@@ -47,7 +49,7 @@ def test_a_row_gets_the_mean_over_the_cuts(folder: Path) -> None:
     np.testing.assert_allclose(found.test_logits, np.mean([one.test_logits for one in each], axis=0), rtol=1e-5)
     assert len(found.hashes) == 18
     for column, name in enumerate(found.members):
-        for cut, (accuracy, loss) in zip(each, found.spreads[name], strict=True):
+        for cut, (accuracy, loss) in zip(each, found.spreads[name].values(), strict=True):
             logits, labels = cut.oof_logits[:, column].astype(np.float64), cut.ledger.labels
             assert accuracy == ((logits >= 0) == (labels == 1)).mean()
             assert loss == pytest.approx(log_loss(logits, labels).mean())
@@ -62,6 +64,27 @@ def test_it_is_reported_and_blended(folder: Path) -> None:
     assert "Repeated folds" in (store.root / "report.md").read_text()
     assert (store.blend_folder / "submit.csv").exists()
     assert "nothing to do: all 18 folds" in train(folder)
+
+
+def test_a_bundle_answers_with_the_models_of_all_cuts(folder: Path) -> None:
+    train(folder)
+    store = OofStore(folder / "oof" / "small")
+    shutil.rmtree(store_of_cut(store, 1).fold_folder("linear", 0))  # so that its cuts are the first and the third
+    assert run_here("blend", "small.yaml", cwd=folder).returncode == 0
+    made = run_here("bundle", "oof/small", "-o", "faces.bundle", cwd=folder)
+    assert made.returncode == 0, made.stderr
+    expected = pd.read_csv(store.blend_folder / "submit.csv")
+    bundle = load_bundle(folder / "faces.bundle")
+    found = bundle.predict([folder / "data" / "test" / name for name in expected["name"]])
+    np.testing.assert_allclose([answer.probability for answer in found], expected["pred"], atol=1e-5)
+    folds = {member.name: len(member.folds) for member in bundle.manifest.members}
+    assert folds == {name: {"linear": 6, "boosted": 9}[name] for name in folds}
+    model = store_of_cut(store, 2).model_folder("boosted", 1) / "lightgbm.txt"
+    model.write_text(model.read_text() + " ")
+    refused = run_here("bundle", "oof/small", "-o", "again.bundle", cwd=folder)
+    assert refused.returncode == 2
+    assert "boosted has a damaged fold-1" in refused.stderr
+    assert "in cut 3 of the folds" in " ".join(refused.stderr.split())
 
 
 def test_a_cut_that_is_not_finished_does_not_count_and_is_gone_on_with(folder: Path) -> None:
