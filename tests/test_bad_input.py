@@ -17,7 +17,7 @@ from ensemble.predict.predictor import load_bundle
 from tests.bad_input import archives, bundles, configs, photographs, stores, tables
 from tests.bad_input.cases import Case, changed, check, contents, is_plain
 from tests.commands import run_here
-from tests.competitions import LINEAR, photograph, write_competition, write_config
+from tests.competitions import BOOSTED, LINEAR, photograph, write_competition, write_config
 from tests.shared import built_once
 
 pytestmark = pytest.mark.training
@@ -78,6 +78,45 @@ def test_stores(name: str, file: str, change: Callable[[Path], object], blended:
     )
     fresh = (blended / "oof" / "small" / "blend" / "submit.csv").read_bytes()
     assert (folder / "oof" / "small" / "blend" / "submit.csv").read_bytes() == fresh
+
+
+@pytest.fixture(scope="module")
+def grown() -> Path:
+    """A folder with a store of which every command has written something. Read only."""
+
+    def build(folder: Path) -> None:
+        write_competition(folder / "data")
+        space = "    tune: {model.steps.1.1.C: {low: 1e-4, high: 100, log: true}}\n"
+        config = write_config(folder / "small.yaml", LINEAR + space)
+        config.write_text(config.read_text().replace("{trials: 10}", "{methods: [mean]}"))
+        write_config(folder / "portfolio.yaml", BOOSTED, name="portfolio")
+        assert run_here("train", "small.yaml", "--data", "data", "--engine", "inline", cwd=folder).returncode == 0
+        assert run_here("blend", "small.yaml", cwd=folder).returncode == 0
+        for command in ("robustness", "generators", "tune", "grow", "report"):
+            found = run_here(*stores.COMMANDS[command], cwd=folder)
+            assert found.returncode == 0, found.stderr
+
+    return built_once("grown", build)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "command", "file", "change"), [pytest.param(*each, id=each[0]) for each in stores.changes_read_by_others()]
+)
+def test_what_only_some_commands_read(
+    name: str, command: str, file: str, change: Callable[[Path], object], grown: Path, tmp_path: Path
+) -> None:
+    """It is computed again, or refused in a plain sentence; the submission stays, and the report can be made."""
+    folder = Path(shutil.copytree(grown, tmp_path, dirs_exist_ok=True))
+    submission = folder / "oof" / "small" / "blend" / "submit.csv"
+    before = submission.read_bytes()
+    change(folder / "oof" / "small" / file)
+    for words in (stores.COMMANDS["report"], stores.COMMANDS[command], stores.COMMANDS["report"]):
+        found = run_here(*words, cwd=folder)
+        assert found.returncode in (0, 2), found.stderr
+        assert found.returncode == 0 or is_plain(found.stderr), found.stderr
+        assert found.returncode == 0 or words != stores.COMMANDS["report"] or file == "leaderboard.md"
+    assert submission.read_bytes() == before
 
 
 def refusal(bundle: Path) -> str:

@@ -69,9 +69,13 @@ class Search:
                     pruner=optuna.pruners.MedianPruner(n_startup_trials=_FIRST),
                 )
             except Exception as error:  # of Optuna, SQLAlchemy or a driver of a database
+                remedy = (
+                    "is the address right, such as sqlite:///study.db, and the driver of its database installed?"
+                    if shared
+                    else "is the disk full, or the file damaged? Without the file the search starts again"
+                )
                 raise UserError(
-                    f"the storage of the search, {_without_password(storage)}, cannot be opened; is the address right, "
-                    "such as sqlite:///study.db, and the driver of its database installed?"
+                    f"the storage of the search, {_without_password(storage)}, cannot be opened; {remedy}"
                 ) from error
             self._check_read()
             self._interrupted = [trial for trial in self._trials(TrialState.RUNNING) if self._is_own(trial)]

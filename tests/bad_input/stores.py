@@ -16,6 +16,44 @@ _FILES = (
 )  # fmt: skip
 
 
+_DATA = ("--data", "data", "--engine", "inline")
+COMMANDS: dict[str, tuple[str, ...]] = {  # that read of a store what a blend does not
+    "report": ("report", "small.yaml"),
+    "robustness": ("robustness", "small.yaml", *_DATA, "--photographs", "12", "--alterations", "jpeg_50_420"),
+    "generators": ("generators", "small.yaml", *_DATA),
+    "tune": ("tune", "small.yaml", *_DATA, "--member", "linear", "--trials", "2"),
+    "grow": ("grow", "small.yaml", *_DATA, "--budget", "60s", "--portfolio", "portfolio.yaml"),
+    "bundle": ("bundle", "oof/small", "-o", "small.bundle", "--photographs", "12"),
+}
+_READ = {  # which command reads what, besides the report
+    "exhibits.parquet": "report",
+    "leaderboard.md": "report",
+    "grow.json": "grow",
+    "members/linear/fold-1/model/model.skops": "bundle",
+    "photographs.json": "bundle",
+    "repeats/1/folds.json": "grow",
+    "repeats/1/data.json": "grow",
+    "repeats/1/members/linear/fold-1/fold.json": "bundle",
+    "repeats/1/members/linear/fold-1/model/model.skops": "bundle",
+    **{f"robustness/{name}": "robustness" for name in (
+        "robustness.parquet", "robustness.json", "robustness.csv", "logits.parquet", "as_they_are/linear.parquet",
+    )},
+    **{f"generators/{name}": "generators" for name in (
+        "clusters.parquet", "clusters.json", "generators.parquet", "generators.json", "folds.json", "data.json",
+    )},
+    **{f"tune/linear/{name}": "tune" for name in (
+        "study.db", "trials.json", "result.json", "best.yaml", "owner.txt",
+    )},
+}  # fmt: skip
+
+
+def changes_read_by_others() -> Iterator[tuple[str, str, str, Callable[[Path], object]]]:
+    """Yield name, command, file and change."""
+    for file, command in _READ.items():
+        for name, change in CHANGES.items():
+            yield f"{file} is {name}", command, file, change
+
+
 def _folder(path: Path) -> None:
     path.unlink()
     path.mkdir()

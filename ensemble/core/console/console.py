@@ -102,9 +102,10 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             full = error.errno in _NO_ROOM
             if not full and not isinstance(error, _UNUSABLE) and error.errno not in _UNREACHABLE:
                 raise
-            remedy = "make room, or give another path" if full else "give another path"
+            folder = isinstance(error, IsADirectoryError)
+            first = "make room, or " if full else "remove the folder, or " if folder else ""
             where = brief(str(error.filename2 or error.filename or "the disk"))
-            sys.stderr.write(f"{where}: {error.strerror}; {remedy}\n")
+            sys.stderr.write(f"{where}: {error.strerror}; {first}give another path\n")
             raise SystemExit(2) from None
         except ModuleNotFoundError as error:
             if error.name is None or error.name.partition(".")[0] in ("ensemble", "members"):
