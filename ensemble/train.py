@@ -40,6 +40,7 @@ from ensemble.training.budget import UNLIMITED, Limits
 from ensemble.training.checks import check_members
 from ensemble.training.execute import Training, train_folds
 from ensemble.training.plan import Plan, check_not_imported, choose_members, plan_folds
+from ensemble.training.speeds import speeds_of
 
 if TYPE_CHECKING:
     from ensemble.blend.live import LiveBlend
@@ -104,12 +105,13 @@ def train(
             with make_engine() as engine:
                 engine.deadline = limits.budget.deadline
                 pixels = competition.decode() if pixels is None else pixels
+                speeds = speeds_of(store, [member.name for member in members], ledger.n_folds)
                 for number, cut in enumerate(cuts):
                     context = RunContext(competition, cut.ledger, cut.store, engine, board)
-                    training = Training(context, cut.plan, pixels, limits, live.fold_stored)
+                    training = Training(context, cut.plan, pixels, limits, live.fold_stored, speeds)
                     if number == 0:
                         complete &= _train_first_cut(training, started, experiment, columns)
-                    elif cut.plan.missing:
+                    elif cut.plan.missing and not engine.time_is_up:
                         board.log(f"the folds cut again, {number + 1} of {len(cuts)}")
                         complete &= train_folds(training, time.time())
             live.refresh()

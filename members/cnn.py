@@ -92,9 +92,10 @@ class ImageClassifier(PhotographClassifier):
     flip_tta : bool
         Predict with the mean of the logits of the photograph and its mirror image.
     precision : {"auto", "bfloat16", "float16", "float32"}
-        "auto" is float32 on a CPU, so that two machines differ by rounding only; on a GPU it is bfloat16 where the
-        hardware computes with it, else float16. A CPU with bfloat16 instructions (Intel's Cooper Lake and Sapphire
-        Rapids, AMD's Zen 4, and later ones) predicts faster with "bfloat16". The head always runs in float32.
+        "auto" is float32 on a CPU, and for predictions, so that two machines differ by rounding only; a fit on a GPU is
+        in bfloat16 where the hardware computes with it, else in float16. A CPU with bfloat16 instructions (Intel's
+        Cooper Lake and Sapphire Rapids, AMD's Zen 4, and later ones) predicts faster with "bfloat16". The head always
+        runs in float32.
     device : {"auto", "cpu", "cuda"}
         The number of CPU threads is the caller's to set.
     engine : {"auto", "onnxruntime", "torch"}
@@ -234,7 +235,9 @@ class ImageClassifier(PhotographClassifier):
                 f"{self.photograph_size_[0]} x {self.photograph_size_[1]}; it never resizes"
             )
         with heap_kept():
-            size, engine = size_of_view(self.crop, self.photograph_size_), (self.engine, self.device, self.precision)
+            size = size_of_view(self.crop, self.photograph_size_)
+            precision = "float32" if self.precision == "auto" else self.precision  # so that a bundle answers alike
+            engine = (self.engine, self.device, precision)
             forward, at_once = choose_forward(self.network_, size, engine, len(X), self.batch_size)
             parts = predict_logits(forward, X, at_once, flip=self.flip_tta, crop=self.crop)
             logits = np.concatenate([np.empty((0, len(self.classes_))), *parts])

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests import ROOT
+from tests.ensemble.serve.conftest import serving
 from tests.shared import built_once
 
 pytestmark = [pytest.mark.slow, pytest.mark.process]
@@ -26,7 +27,7 @@ def run(*arguments: object, cwd: Path, **environment: str) -> str:
 
 @pytest.fixture(scope="module")
 def dist() -> Path:
-    """The source archive, and the wheel that was built from it."""
+    """The source archive, and the wheel that was built from that alone."""
 
     def build(folder: Path) -> None:
         run("-m", "build", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
@@ -71,4 +72,7 @@ def test_it_trains_and_answers_in_an_empty_folder(installed: Path, tmp_path: Pat
         photograph = next(name for name in archive.getnames() if name.endswith((".jpg", ".png")))
         archive.extract(photograph, tmp_path, filter="data")
     assert photograph in ensemble("predict", "demo.bundle", photograph)
-    assert "BUNDLE" in ensemble("serve", "--help")
+    with serving(tmp_path, bundle=tmp_path / "demo.bundle", PYTHONPATH=str(installed)) as server:
+        answer = server.check((tmp_path / photograph).read_bytes()).json()
+    assert answer["ensemble"]["name"] == "demo"
+    assert answer["results"][0]["verdict"]

@@ -200,7 +200,9 @@ def _blend(store: OofStore, experiment: Experiment, output: Location | None, wit
         predictions = load_predictions(store, experiment).without(without)
         log = status.update if console.is_terminal else SparseLog(console)
         content = blend(store, experiment, output, log, predictions)
+    unread = experiment.blend.columns is not None and content["columns_sha256"] is None
     for line in (
+        *(["the columns of blend.columns are not in the store, so no blender reads them: run ensemble train"] * unread),
         content["reason"],
         score_line(content),
         *submission_lines(content),

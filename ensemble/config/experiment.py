@@ -135,6 +135,10 @@ class Experiment(Settings):
             check_member_name(name)
         return self
 
+    def on_first_cut(self) -> Experiment:
+        """Return the same experiment without further cuts of the folds."""
+        return self.model_copy(update={"folds": self.folds.model_copy(update={"repeats": 1})})
+
     def to_yaml(self) -> str:
         """Format the experiment as YAML, with every default."""
         return dump_yaml(self.model_dump())  # not as JSON, in which keys such as 0 become texts

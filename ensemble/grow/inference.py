@@ -72,9 +72,9 @@ class Inference:
 
     def _submit(self, member: StoredMember, table: str) -> None:
         tasks = []
-        for fold in member.checksums:
+        for cut, fold in member.checksums:  # of the first cut alone: further ones are trained again
             folder = self._copies.enter_context(local_copy(self._context.store.model_folder(member.name, fold)))
-            model = StoredModel(member.member, fold, member.code, str(folder))
+            model = StoredModel(member.member, cut, fold, member.code, str(folder))
             tasks.append(InferenceTask(model, table, np.flatnonzero(self._folds == fold), _NEW))
         self._pipeline.submit([task for task in tasks if len(task.rows)], self._model_done)
 

@@ -121,7 +121,7 @@ def _experiment_of(store: OofStore, again: Collection[str]) -> Experiment:
             f"{store.root} was trained on photographs that were cropped to the smallest size, and a new one may "
             "be smaller; train a new experiment instead"
         )
-    return experiment.model_copy(update={"folds": experiment.folds.model_copy(update={"repeats": 1})})
+    return experiment.on_first_cut()
 
 
 def _check_old(store: OofStore, before: FoldLedger, competition: Competition) -> None:
@@ -187,7 +187,7 @@ def _what_is_kept(
 
 def _of_other_code(store: OofStore, kept: dict[str, StoredMember]) -> dict[str, str]:
     """Return members whose code has changed since they were trained: what it would predict today nobody knows."""
-    records = {(name, fold): store.record(name, fold) for name, member in kept.items() for fold in member.checksums}
+    records = {(name, fold): store.record(name, fold) for name, member in kept.items() for _, fold in member.checksums}
     return {
         name: "its code has changed since"
         for (name, _), record in records.items()

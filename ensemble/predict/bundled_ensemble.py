@@ -131,7 +131,10 @@ def _blender(blend: Blend, where: str) -> Blender:
     try:
         return restored(blend.blender)
     except Exception:  # a state that was edited may be anything
-        raise UserError(f"{where}: the blend of the members is damaged or edited; copy the bundle again") from None
+        raise UserError(
+            f"{where}: the blend of the members is damaged or edited, or of a newer version; copy the bundle again, or "
+            "update this program"
+        ) from None
 
 
 def _gate(files: Mapping[str, bytes], where: str) -> DoubtGate:

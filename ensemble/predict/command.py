@@ -75,6 +75,8 @@ def main(
             unfinished = UnfinishedRows(path, [files.manifest.model_dump(mode="json"), [s.signature for s in sources]])
             with only_writer(path, "predict"):
                 remove_leftovers(path)
+                if unfinished.is_of_others:
+                    console.print("the unfinished answers are of other photographs or another bundle: starting again")
                 done = sum(1 for _ in counted(unfinished.rows()))
                 if done:
                     status.start(f"resuming after {done:,} that are answered already", done / len(sources))

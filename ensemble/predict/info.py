@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ensemble.core.console.text import plural
 from ensemble.core.metrics.intervals import wilson_interval
 from ensemble.predict.bundle.manifest import Manifest, Rate
 
@@ -12,11 +13,12 @@ def info_lines(manifest: Manifest) -> list[str]:
     scores, verdicts = manifest.scores, manifest.verdicts
     megabytes = sum(file.bytes for file in manifest.files.values()) / 1e6
     members = ", ".join(member.name for member in manifest.members)
+    models = sum(len(member.folds) for member in manifest.members)
     doubt = manifest.doubt
     return [
         f"{manifest.name}, made on {manifest.created} by version {manifest.versions.get('who-took-this-photo', '?')}",
         *(["trained on synthetic demo data: its verdicts mean nothing for other photographs"] * manifest.synthetic),
-        f"members: {members} ({len(manifest.members[0].folds)} folds each; {megabytes:.1f} MB, "
+        f"members: {members} ({plural(models, 'model')} of their folds; {megabytes:.1f} MB, "
         f"{manifest.milliseconds:.0f} ms a photograph on one thread where it was made)",
         f"photographs: {width} x {height}; of other sizes the face is "
         + ("found and aligned" if manifest.template else "not looked for: they are refused"),

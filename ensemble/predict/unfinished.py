@@ -32,6 +32,15 @@ class UnfinishedRows:
         self.path = out.with_name(f".{out.name}.unfinished")
         self._signature = json.dumps(digest(list(made_from))).encode() + b"\n"
 
+    @property
+    def is_of_others(self) -> bool:
+        """Whether the file that is there is of other photographs or of another bundle; it will be begun again."""
+        try:
+            with self.path.open("rb") as file:
+                return file.readline() != self._signature
+        except FileNotFoundError:
+            return False
+
     def add_all(self, rows: Iterator[Row]) -> None:
         """Add rows as they come, after those that are there."""
         with self._opened() as file:

@@ -34,7 +34,7 @@ def report_signature(material: Material) -> str:
 def member_signature(material: Material, column: int) -> str:
     """Identify everything that a member's own page is made from."""
     predictions = material.predictions
-    records = [asdict(record) for record in predictions.records_of(predictions.members[column])]
+    records = [asdict(record) for record in predictions.every_record_of(predictions.members[column])]
     return digest([heading(material.store), predictions.ledger.sha256, records, framework_code()])
 
 

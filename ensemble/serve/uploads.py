@@ -62,6 +62,8 @@ class Uploads:
         except ClientDisconnect:
             raise Refusal(400, "the request ended before its body did") from None
         except MultiPartException as error:
+            if "Too many files" in error.message:
+                raise Refusal(413, f"a request may have at most {self._limits.at_once} photographs") from None
             raise Refusal(400, f"the form cannot be read: {error.message.rstrip('.')}") from None
 
     async def _read(self, body: _Body) -> list[Upload]:

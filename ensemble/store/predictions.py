@@ -100,6 +100,10 @@ class Predictions:
         names = (f"{name_in_cut(member, cut)}/fold-{fold}" for fold in range(self.ledger.n_folds))
         return [self.records[name] for name in names if name in self.records]
 
+    def every_record_of(self, member: str) -> list[FoldRecord]:
+        """Return the records of a member's available folds in all cuts over which its logits are means."""
+        return [record for cut in self.cuts_of(member) for record in self.records_of(member, cut)]
+
     def cuts_of(self, member: str) -> list[int]:
         """Return the numbers of the cuts of the folds over which a member's logits are means; 0 is the first."""
         return list(self.spreads.get(member, (0,)))
@@ -261,11 +265,11 @@ def measured_on(predictions: Predictions, member: str) -> str:
 def member_cost(member: str, predictions: Predictions) -> dict[str, float]:
     """Return the seconds and the speed of a member; NaN for one that was trained elsewhere.
 
-    `seconds`: the features of all photographs, then fit and predict of all folds, as if no other member shared the
-    features. `photographs_per_second`: one fold's model on new photographs, features included.
+    `seconds`: the features of all photographs, then fit and predict of all folds in all cuts, as if no other member
+    shared the features. `photographs_per_second`: one fold's model on new photographs, features included.
     """
     ledger, test_rows = predictions.ledger, len(predictions.test_logits)
-    records = predictions.records_of(member)
+    records = predictions.every_record_of(member)
     if any(record.trained_elsewhere for record in records):
         return {"seconds": np.nan, "photographs_per_second": np.nan}
     features = float(np.mean([record.seconds_features_per_photograph for record in records]))

@@ -1,11 +1,8 @@
-"""Members whose stored models can be applied again: all their folds are here, with models as they were written.
-
-Only a bundle applies models of further cuts of the folds; what else asks for a member's models means the first cut's.
-"""
+"""Members whose stored models can be applied again: all their folds are here, with models as they were written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ensemble.config.members import MemberSettings
@@ -15,6 +12,7 @@ from ensemble.engine.tasks.features import TableRequest, table_request
 from ensemble.store.oof import MODEL, OofStore
 from ensemble.store.predictions import Predictions
 from ensemble.store.record import FoldRecord
+from ensemble.store.repeats import store_of_cut
 
 
 @dataclass(frozen=True)
@@ -28,13 +26,13 @@ class StoredMember:
     request : TableRequest or None
         The features that it reads.
     checksums : dict
-        Of all files of its folds, by fold.
+        Of all files of its folds, by cut of the folds and fold; cut 0 is the first.
     """
 
     member: MemberSettings
     code: str
     request: TableRequest | None
-    checksums: Mapping[int, Mapping[str, str]]
+    checksums: Mapping[tuple[int, int], Mapping[str, str]]
     seconds_features: float
     seconds_predict: float
 
@@ -44,9 +42,14 @@ class StoredMember:
         return self.member.name
 
     @property
+    def n_cuts(self) -> int:
+        """Number of cuts of the folds on which it was trained."""
+        return len({cut for cut, _ in self.checksums})
+
+    @property
     def signature(self) -> str:
         """Hash that changes with its models, and with the member's code."""
-        folds = {str(fold): sums for fold, sums in self.checksums.items()}
+        folds = {f"{cut}/{fold}" if cut else str(fold): sums for (cut, fold), sums in self.checksums.items()}
         return digest([folds, self.code, self.request.key if self.request else None])
 
     def with_settings(self, member: MemberSettings) -> StoredMember:
@@ -56,8 +59,8 @@ class StoredMember:
 
     def is_unchanged(self, store: OofStore) -> bool:
         """Return whether nobody has trained it again meanwhile."""
-        records = {fold: store.record(self.name, fold) for fold in self.checksums}
-        return all(record is not None and record.checksums == self.checksums[f] for f, record in records.items())
+        records = {(cut, fold): store_of_cut(store, cut).record(self.name, fold) for cut, fold in self.checksums}
+        return all(record is not None and record.checksums == self.checksums[at] for at, record in records.items())
 
 
 def find_stored_members(
@@ -86,17 +89,14 @@ def _problem(store: OofStore, member: MemberSettings, predictions: Predictions) 
         return f"has {predictions.left_out[name]}"
     if name in predictions.partial:
         return f"has {predictions.partial[name]}; train its other folds first"
-    return problem_of_models(store, predictions.records_of(name))
-
-
-def problem_of_models(store: OofStore, records: Iterable[FoldRecord]) -> str:
-    """Return why the models of a member's folds cannot be applied; empty where they can."""
-    for record in records:
-        damaged = store.damaged_files(record)
-        if damaged:
-            return f"has a damaged fold-{record.fold} ({', '.join(damaged)}); train again"
-        if not _has_model(store, record):
-            return record.model_note or f"has no model in fold-{record.fold}; train again"
+    for cut in predictions.cuts_of(name):
+        of_cut, where = store_of_cut(store, cut), f" of cut {cut + 1} of the folds" if cut else ""
+        for record in predictions.records_of(name, cut):
+            damaged = of_cut.damaged_files(record)
+            if damaged:
+                return f"has a damaged fold-{record.fold}{where} ({', '.join(damaged)}); train again"
+            if not _has_model(of_cut, record):
+                return record.model_note or f"has no model in fold-{record.fold}{where}; train again"
     return ""
 
 
@@ -107,14 +107,15 @@ def _has_model(store: OofStore, record: FoldRecord) -> bool:
 
 
 def _stored_member(member: MemberSettings, predictions: Predictions) -> StoredMember:
-    records = predictions.records_of(member.name)
+    cuts = predictions.cuts_of(member.name)
+    records = {(cut, each.fold): each for cut in cuts for each in predictions.records_of(member.name, cut)}
     test_rows, ledger = len(predictions.test_logits), predictions.ledger
-    predicted = sum(len(ledger.heldout(record.fold)) + test_rows for record in records)
+    predicted = sum(len(ledger.heldout(record.fold)) + test_rows for record in records.values())
     return StoredMember(
         member,
         recipe_code(member.recipe),
         table_request(member, reader=member.name),
-        {record.fold: record.checksums for record in records},
-        max(record.seconds_features_per_photograph for record in records),
-        sum(record.seconds_predict for record in records) / max(predicted, 1),
+        {at: record.checksums for at, record in records.items()},
+        max(record.seconds_features_per_photograph for record in records.values()),
+        sum(record.seconds_predict for record in records.values()) / max(predicted, 1),
     )

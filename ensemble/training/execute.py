@@ -30,7 +30,7 @@ from ensemble.training.pilots import run_pilots
 from ensemble.training.plan import Plan, plan_folds
 from ensemble.training.run_log import write_run
 from ensemble.training.selection import all_jobs, by_gain, choose
-from ensemble.training.speeds import speeds_of
+from ensemble.training.speeds import Speeds, speeds_of
 
 _FEATURES_ERROR = "features.error.txt"
 
@@ -44,6 +44,8 @@ class Training:
         The decoded photographs, training rows first.
     on_stored : callable
         Called after each fold that was stored.
+    speeds : Speeds, optional
+        Default: those of the store's folds.
     """
 
     def __init__(
@@ -53,10 +55,11 @@ class Training:
         pixels: Pixels,
         limits: Limits = UNLIMITED,
         on_stored: Callable[[], None] = lambda: None,
+        speeds: Speeds | None = None,
     ) -> None:
         self.context, self.plan, self.pixels = context, plan, pixels
         self.limits, self.on_stored = limits, on_stored
-        self.speeds = speeds_of(context.store, [member.name for member in plan.members], context.ledger.n_folds)
+        self.speeds = speeds or speeds_of(context.store, [m.name for m in plan.members], context.ledger.n_folds)
         self._noted: set[str] = set()
         self.pipeline = Pipeline(context.engine, context.board, self._urgency)
         self.tables = FeatureTables(self.pipeline, context.store.feature_cache)
@@ -238,8 +241,7 @@ class Training:
         board, span, left = self.context.board, self.context.engine.span, self.limits.budget.left
         chosen = [run.member for run in self._runs.values() if run.state == "active"]
         names = ", ".join(member.name for member in chosen) or "no member"
-        takes = format_duration(span(all_jobs(chosen, self._jobs)))
-        board.log(f"in {format_duration(left)}: {names}, about {takes}")
+        board.log(f"in {format_duration(left)}: {names}, about {format_duration(span(all_jobs(chosen, self._jobs)))}")
         for run in self._runs.values():
             if run.state != "active":
                 alone = span(self._jobs(run.member))

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from members.forensics.families.spectrum import curves
-from members.forensics.family import forensic_table
+from members.forensics.family import forensic_table, known_families
 from members.forensics.logdct import log_dct_table
 from members.forensics.photograph import Photograph, Pixels
 
@@ -43,7 +43,10 @@ class BundledForensics(_Columns):
     """
 
     def __init__(self, files: Mapping[str, bytes], settings: Mapping[str, Any], threads: int) -> None:  # noqa: ARG002
-        super().__init__(partial(forensic_table, names=tuple(settings["families"])), threads)
+        names = tuple(settings["families"])
+        if unknown := sorted(set(names) - set(known_families())):
+            raise ModuleNotFoundError(name=f"members.forensics.families.{unknown[0]}")
+        super().__init__(partial(forensic_table, names=names), threads)
 
 
 class BundledLogDCT(_Columns):

@@ -42,7 +42,7 @@ _FORMATS = (
     "PALM",
 )
 _MODES = ("1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "I;16", "F", "HSV", "LAB", "PA")
-_NEW_MODES = ("I", "YCbCr") if int(PIL.__version__.partition(".")[0]) >= 12 else ()  # which older ones write otherwise
+_NEW_MODES = ("I", "YCbCr") if int(PIL.__version__.partition(".")[0]) >= 13 else ()  # which older ones write otherwise
 
 
 def saved(image: Image.Image, kind: str, **options: object) -> bytes:

@@ -142,8 +142,9 @@ def _source_sha256(path: Path) -> str:
 def _reworded() -> dict[str, str]:
     """Return earlier hashes of edited sources whose finished folds stay valid, so that nobody trains them again.
 
-    They do the same, but for `members/training/arithmetic.py`, whose `auto` became float32 on CPUs: a member that was
-    half trained in bfloat16 goes on in float32, as it did before when a store moved to another processor.
+    They do the same, but for two. In `members/training/arithmetic.py` `auto` became float32 on CPUs: a member that was
+    half trained in bfloat16 goes on in float32, as it did before when a store moved to another processor. In
+    `members/cnn.py` it became float32 for predictions on GPUs.
     """
     hashes: dict[str, str] = json.loads(Path(__file__).with_name("reworded.json").read_text(encoding="utf-8"))
     return hashes

@@ -21,9 +21,10 @@ from ensemble.engine.tasks.output import printed
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A model of a store: its member, its fold, the hash of the member's code, and the folder of its files."""
+    """A model of a store: its member, cut and fold, the hash of the member's code, and the folder of its files."""
 
     member: MemberSettings
+    cut: int
     fold: int
     code: str
     folder: str
@@ -49,8 +50,8 @@ class InferenceTask(Task):
 
     @property
     def title(self) -> str:
-        """Group, fold, and number of the chunk."""
-        return f"{self.group}/fold-{self.model.fold}/chunk-{self.index}"
+        """Group, cut, fold, and number of the chunk."""
+        return f"{self.group}/cut-{self.model.cut}/fold-{self.model.fold}/chunk-{self.index}"
 
     @property
     def group(self) -> str:

@@ -14,7 +14,7 @@ SCHEMA: Final = 1
 MANIFEST: Final = "bundle.json"
 CARD: Final = "card.md"
 LARGEST_MANIFEST: Final = 32 * 2**20  # bytes
-_LARGEST_FILE, _LARGEST_BUNDLE = 2**30, 4 * 2**30  # bytes
+LARGEST_FILE, LARGEST_BUNDLE = 2**30, 4 * 2**30  # bytes
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
 
 
@@ -40,7 +40,7 @@ class File(Section):
     """A file beside the manifest."""
 
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    bytes: Annotated[int, Field(ge=0, le=_LARGEST_FILE)]
+    bytes: Annotated[int, Field(ge=0, le=LARGEST_FILE)]
 
 
 class Reader(Section):
@@ -239,5 +239,5 @@ def _check(manifest: Manifest, where: str) -> None:
     indices += [manifest.doubt.features] if manifest.doubt else []
     if any(index is not None and not 0 <= index < len(manifest.features) for index in indices):
         raise UserError(f"{where}: {MANIFEST} is damaged or edited (it names features that it does not have)")
-    if sum(file.bytes for file in manifest.files.values()) > _LARGEST_BUNDLE:
-        raise UserError(f"{where}: the files of a bundle may have at most {_LARGEST_BUNDLE // 2**30} GiB together")
+    if sum(file.bytes for file in manifest.files.values()) > LARGEST_BUNDLE:
+        raise UserError(f"{where}: the files of a bundle may have at most {LARGEST_BUNDLE // 2**30} GiB together")

@@ -52,6 +52,12 @@ def make(
         inputs = open_inputs(found, experiment, data, status, max_ms_per_photo)
         manifest = BundleMaker(inputs, photographs, status).make(path)
     console.print("\n".join(info_lines(manifest)), markup=False)
+    if max_ms_per_photo is not None and manifest.milliseconds > max_ms_per_photo:
+        console.print(
+            f"WARNING: a photograph takes {manifest.milliseconds:.0f} ms on one thread here, not {max_ms_per_photo:g}; "
+            "in training the members were faster, on a GPU or several threads, say: give a smaller --max-ms-per-photo",
+            markup=False,
+        )
     console.print(f"bundle: {path}", markup=False)
 
 

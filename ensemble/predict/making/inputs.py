@@ -18,9 +18,8 @@ from ensemble.predict.making.subset import best_within, blend_of
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import competition_of
 from ensemble.store.predictions import Predictions, load_predictions
-from ensemble.store.repeats import store_of_cut
 from ensemble.store.results import current_manifest
-from ensemble.store.stored_members import StoredMember, find_stored_members, problem_of_models
+from ensemble.store.stored_members import StoredMember, find_stored_members
 from ensemble.stress.robustness.honest_blend import HonestBlend, fit_honest_blend
 
 
@@ -92,12 +91,12 @@ def open_inputs(
     if manifest is None:
         raise UserError(f"{store.root} has no blend of its predictions; run ensemble blend {store.root} first")
     members, left_out = find_stored_members(store, experiment.members, predictions)
-    for name in list(members):
-        if reason := _problem_of_further_cuts(store, predictions, name):
-            left_out[name] = reason
-            del members[name]
-    if most_milliseconds is not None:
+    if most_milliseconds is not None:  # columns of a blender would take time too
+        experiment = experiment.model_copy(update={"blend": experiment.blend.model_copy(update={"columns": None})})
         known = [name for name in manifest["members"] if name in members]
+        if not known:
+            reasons = first_few([f"{name} {reason}" for name, reason in left_out.items()])
+            raise UserError(f"{store.root}: no member of the blend can be kept in a bundle: {reasons}")
         chosen = best_within(most_milliseconds, predictions, known, members)
         status.start(f"blending {', '.join(chosen)}")
         manifest = blend_of(store, experiment, predictions, chosen, status.start)
@@ -109,20 +108,13 @@ def open_inputs(
     if missing := [name for name in needed if name not in members]:
         reason = left_out.get(missing[0], "is not in the config")
         raise UserError(
-            f"{first_few(missing)} cannot be kept in a bundle: {missing[0]} {reason}; or blend without it "
-            f"(ensemble blend --without {missing[0]}), then bundle again"
+            f"{first_few(missing)} cannot be kept in a bundle: {missing[0]} {reason}; or blend without "
+            f"(ensemble blend {store.root} --without {','.join(missing)}), then bundle again"
         )
     competition = competition_of(store, experiment.data, data)
     kept = {name: members[name] for name in needed}
     own = most_milliseconds is None
     return StoreInputs(store, experiment, competition, predictions, manifest, names, kept, honest, own)
-
-
-def _problem_of_further_cuts(store: OofStore, predictions: Predictions, name: str) -> str:
-    """Return why a member's models of further cuts of the folds cannot be applied; empty where they can."""
-    cuts = predictions.cuts_of(name)[1:]
-    problems = ((cut, problem_of_models(store_of_cut(store, cut), predictions.records_of(name, cut))) for cut in cuts)
-    return next((f"{problem} (in cut {cut + 1} of the folds)" for cut, problem in problems if problem), "")
 
 
 def _with_weight(manifest: dict[str, Any]) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from ensemble.predict.bundle.manifest import Blend, Member, Reader
 from ensemble.predict.bundled_ensemble import EnsembleParts
 from ensemble.predict.making.linear import linear_model_file
 from ensemble.store.oof import OofStore
-from ensemble.store.predictions import Predictions
 from ensemble.store.repeats import name_in_cut, store_of_cut
 from ensemble.store.stored_members import StoredMember
 
@@ -66,9 +64,7 @@ class Models:
         return {reader.folder: self.content[reader.folder] for reader in readers}
 
 
-def export_models(
-    store: OofStore, members: Sequence[StoredMember], predictions: Predictions, size: Size, log: Log
-) -> Models:
+def export_models(store: OofStore, members: Sequence[StoredMember], size: Size, log: Log) -> Models:
     """Return all parts; nothing is written.
 
     Raises
@@ -80,11 +76,11 @@ def export_models(
     for stored in members:
         log(f"exporting {stored.name}")
         try:
-            _add(found, store, stored, predictions.cuts_of(stored.name), size)
+            _add(found, store, stored, size)
         except ValueError as error:
             raise UserError(
                 f"{stored.name} cannot be kept in a bundle: {' '.join(str(error).split())}; blend without it "
-                f"(ensemble blend --without {stored.name}), then bundle again"
+                f"(ensemble blend {store.root} --without {stored.name}), then bundle again"
             ) from None
     return found
 
@@ -96,11 +92,11 @@ def add_features(models: Models, key: str, recipe: Recipe, size: Size) -> None:
         models.features[key], models.content[folder] = _exported(build(recipe), recipe.use, size, folder)
 
 
-def _add(models: Models, store: OofStore, stored: StoredMember, cuts: Sequence[int], size: Size) -> None:
+def _add(models: Models, store: OofStore, stored: StoredMember, size: Size) -> None:
     if stored.request is not None:
         add_features(models, stored.request.key, stored.request.recipe, size)
     folds = []
-    for cut, fold in product(cuts, sorted(stored.checksums)):
+    for cut, fold in stored.checksums:
         folder = f"members/{name_in_cut(stored.name, cut)}/fold-{fold}"
         source = store_of_cut(store, cut).model_folder(stored.name, fold)
         reader, models.content[folder] = _model(source, stored.member.model.use, size, folder)

@@ -37,7 +37,7 @@ from ensemble.predict.making.rates import verdicts_of
 from ensemble.predict.making.spectra import mean_spectra
 from ensemble.predict.making.unfinished import UnfinishedAnswers
 from ensemble.predict.making.variants import LARGEST_ANGLE, LARGEST_SCALE, LOWEST_QUALITY, VARIANTS, Variant
-from ensemble.predict.making.writing import files_of, write_bundle
+from ensemble.predict.making.writing import check_sizes, files_of, write_bundle
 from ensemble.predict.photographs.preparing import Preparation
 from ensemble.stress.robustness.sample import sample_rows
 
@@ -75,6 +75,7 @@ class BundleMaker:
     def make(self, path: Location) -> Manifest:
         """Measure, and write the bundle."""
         unfinished = UnfinishedAnswers(path, self.made_from) if isinstance(path, Path) else None
+        check_sizes(self._models.content_of(self._parts))
         with threads(self.cores):
             difference = check_against_store(self._ensemble, self.inputs)
             self.status.start(f"the models agree with the store to {difference:.0e}")
@@ -177,10 +178,15 @@ class BundleMaker:
     @cached_property
     def _models(self) -> Models:
         inputs = self.inputs
-        members = list(inputs.members.values())
-        models = export_models(inputs.store, members, inputs.predictions, inputs.size, self.status.start)
+        models = export_models(inputs.store, list(inputs.members.values()), inputs.size, self.status.start)
         if self._columns:
-            add_features(models, self._columns.key, self._columns.recipe, inputs.size)
+            try:
+                add_features(models, self._columns.key, self._columns.recipe, inputs.size)
+            except ValueError as error:
+                raise UserError(
+                    f"the columns of blend.columns cannot be kept in a bundle: {' '.join(str(error).split())}; take "
+                    "them out of the config, blend, then bundle again"
+                ) from None
         return models
 
     def _parts_of(self, names: Sequence[str]) -> EnsembleParts:

@@ -28,11 +28,10 @@ MOST_MEMBERS: Final = 12  # whose subsets are all looked at; of more, members ar
 Log = Callable[[str], None]
 
 
-def milliseconds(members: Sequence[StoredMember], predictions: Predictions) -> float:
+def milliseconds(members: Sequence[StoredMember]) -> float:
     """Return what a photograph costs on one thread, as it did in training; features that members share count once."""
     features = {each.request.key: each.seconds_features for each in members if each.request is not None}
-    models = {each.name: predictions.ledger.n_folds * len(predictions.cuts_of(each.name)) for each in members}
-    return 1000 * (sum(features.values()) + sum(models[each.name] * each.seconds_predict for each in members))
+    return 1000 * (sum(features.values()) + sum(len(each.checksums) * each.seconds_predict for each in members))
 
 
 def best_within(
@@ -53,7 +52,7 @@ def best_within(
     numbers = range(len(names))
 
     def loss(subset: list[int]) -> float:
-        if milliseconds([members[names[number]] for number in subset], predictions) > limit:
+        if milliseconds([members[names[number]] for number in subset]) > limit:
             return math.inf
         return float(log_loss(logits[:, subset].mean(axis=1), labels).mean())
 
@@ -63,7 +62,7 @@ def best_within(
     else:
         best = _forward(numbers, loss)
     if not best or math.isinf(loss(best)):
-        costs = [milliseconds([members[name]], predictions) for name in names]
+        costs = [milliseconds([members[name]]) for name in names]
         fastest = f"; the fastest takes {min(costs):.0f} ms" if costs else ""
         raise UserError(f"no member answers within {limit:g} ms a photograph{fastest}; raise --max-ms-per-photo")
     return [names[number] for number in best]

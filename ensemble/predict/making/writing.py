@@ -10,7 +10,7 @@ from typing import Final
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, new_file, new_folder, remove_leftovers
 from ensemble.predict.bundle.files import Content
-from ensemble.predict.bundle.manifest import MANIFEST, File, Manifest
+from ensemble.predict.bundle.manifest import LARGEST_BUNDLE, LARGEST_FILE, MANIFEST, File, Manifest
 
 ZIP: Final = ".zip"
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # equal content gives equal bytes
@@ -32,6 +32,17 @@ def _is_bundle(path: Location) -> bool:
             return MANIFEST in archive.namelist()
     except (OSError, zipfile.BadZipFile, ValueError):
         return False
+
+
+def check_sizes(content: Content) -> None:
+    """Raise a `UserError` where files are too large for a bundle to be read again."""
+    sizes = [len(data) for folder in content.values() for data in folder.values()]
+    if max(sizes, default=0) > LARGEST_FILE or sum(sizes) > LARGEST_BUNDLE:
+        raise UserError(
+            f"the models have {sum(sizes) / 2**30:.1f} GiB, the largest file {max(sizes) / 2**30:.1f} GiB; a bundle "
+            f"may have {LARGEST_BUNDLE // 2**30} GiB, a file {LARGEST_FILE // 2**30} GiB: blend fewer members, or "
+            "train fewer cuts of the folds"
+        )
 
 
 def files_of(content: Content) -> dict[str, File]:

@@ -47,13 +47,14 @@ def card(material: Material) -> Section | None:
 
 def _what(material: Material, manifest: dict[str, Any]) -> Text:
     members = manifest["members"]
-    records = [record for name in members for record in material.predictions.records_of(name)]
-    made = time.strftime("%d %B %Y", time.gmtime(max(record.finished for record in records)))
+    records = [record for name in members for record in material.predictions.every_record_of(name)]
+    finished = [record.finished for record in records if not record.trained_elsewhere]
+    made = time.strftime("%d %B %Y", time.gmtime(max(finished))) if finished else ""
     return Text(
         (
             f"{material.store.name} combines the outputs of {plural(len(members), 'classifier')} into "
             "the probability that a generator made a photograph rather than a camera. At 0.5 or above a photograph is "
-            f"predicted fake, below it real. Its last fold was trained on {made} (UTC).",
+            "predicted fake, below it real." + (f" Its last fold was trained on {made} (UTC)." if made else ""),
             "It gives a probability, not a finding. It does not say which generator, which part of a picture, or why.",
         ),
         "What it is",
@@ -102,12 +103,15 @@ def source_name(source: str) -> str:
 
 
 def _folds(material: Material) -> Text:
-    ledger = material.predictions.ledger
+    ledger, predictions = material.predictions.ledger, material.predictions
+    cuts = max(len(predictions.cuts_of(member)) for member in predictions.members)
+    often = "cut once for all members" if cuts == 1 else f"cut {cuts} times, the logits being means over the cuts,"
     return Text(
         (
-            f"{ledger.n_folds} folds, cut once for all members with seed {ledger.seed} ({ALGORITHM}): stratified by "
+            f"{ledger.n_folds} folds, {often} with seed {ledger.seed} ({ALGORITHM}): stratified by "
             f"class, grouped by near-duplicates (at most {ledger.distance} of 256 bits of a perceptual hash apart). "
-            "Each photograph is scored by models that were trained without it and without its group.",
+            "Each photograph is scored by models that were trained without it and without its group"
+            f"{material.as_said}.",
         ),
         "Folds",
     )
@@ -120,6 +124,12 @@ def _method(material: Material, manifest: dict[str, Any]) -> list[Block]:
         f"{RULES.get(rule, rule)}.",
         f"Why this blender: {manifest['reason']}.",
     ]
+    learned = [member.name for member in material.experiment.members if member.pseudo_labels is not None]
+    if learned := [name for name in manifest["members"] if name in learned]:
+        sentences.append(
+            f"{', '.join(learned)} also learned test photographs by the labels that they seemed to have: the test "
+            "probabilities are surer than the out-of-fold ones."
+        )
     if manifest["added_logit"]:
         sentences.append(f"The test probabilities allow for another share of fakes: {manifest['prior']['in_words']}.")
     return [Text(tuple(sentences), "Method"), _members(material, manifest)]
@@ -155,11 +165,12 @@ def _measured(material: Material, manifest: dict[str, Any], blend: BlendRows) ->
     probabilities, labels = blend.probabilities, material.labels[blend.rows]
     on = f"{manifest['measured_on']} on {len(labels):,} training photographs"
     is_nested = manifest["measured_on"].startswith("nested")
-    nested = " Nested: neither the members nor the blender that scored a photograph had seen it." * is_nested
+    nested = f" Nested: neither the members nor the blender that scored a photograph had seen it{material.as_said}."
     text = Text(
         (
-            f"Measured: {on}.{nested} Intervals cover the chance of drawing these photographs and not others like "
-            "them; they count photographs as independent, and they cover no other source.",
+            f"Measured: {on}.{nested * is_nested} Intervals cover the chance of drawing these photographs and not "
+            "others like them; they count photographs as independent, and they cover no other source.",
+            *(f"In doubt: {doubt}." for doubt in material.doubts),
         ),
         "Figures",
     )

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from ensemble.report.facts.material import Material
+from ensemble.store.predictions import BY_REQUEST
 from ensemble.store.results import BLEND, blend_sha256, command_of, predictions_sha256
 
 
@@ -48,8 +49,9 @@ def _void(material: Material, facts: dict[str, Any]) -> str:
 
 def _changed(material: Material, facts: dict[str, Any]) -> tuple[bool, list[str]]:
     """Return whether the blend has changed, and the members whose predictions have."""
-    noted = facts["predictions_sha256"]
-    members = [name for name, sha in noted.items() if sha != predictions_sha256(material.predictions, name)]
+    predictions, noted = material.predictions, facts["predictions_sha256"]
+    here = {name: sha for name, sha in noted.items() if predictions.left_out.get(name) != BY_REQUEST}
+    members = [name for name, sha in here.items() if sha != predictions_sha256(predictions, name)]
     return facts.get("blend_sha256") != blend_sha256(material.manifest), members
 
 

@@ -91,6 +91,13 @@ class Material:
         """What speaks against members, a sentence each."""
         return doubts_of(self.store, self.predictions)
 
+    @cached_property
+    def as_said(self) -> str:
+        """Limit of a claim about what models had not seen; empty where no member of the blend was trained elsewhere."""
+        members = self.predictions.members if self.manifest is None else self.manifest["members"]
+        imported = not set(self.store.imported()).isdisjoint(members)
+        return ", of imported members as far as their authors say" if imported else ""
+
     def scores_of(self, member: str) -> pd.Series[Any]:
         """Return a member's row of the leaderboard."""
         return self.board[self.board["member"] == member].iloc[0]

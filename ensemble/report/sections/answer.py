@@ -30,13 +30,12 @@ def answer(material: Material) -> Section:
     nested = manifest["nested"]
     right = round(nested["accuracy"] * nested["n"])
     low, high = wilson_interval(right, nested["n"])
-    imported = set(manifest["members"]) & set(material.store.imported())
-    said = ", of imported members as far as their authors say" if imported else ""
     expected = Fact(
         "Expected accuracy of this submit.csv",
         f"{nested['accuracy']:.2%}",
         f"95% interval {low:.2%} to {high:.2%}; measured on {nested['n']:,} training photographs, each predicted by "
-        f"models and weights that had not seen it{said} ({manifest['measured_on']}); {nested['n'] - right:,} wrong",
+        f"models and weights that had not seen it{material.as_said} ({manifest['measured_on']}); "
+        f"{nested['n'] - right:,} wrong",
     )
     facts = (
         expected,

@@ -168,7 +168,7 @@ def _members(material: Material) -> pd.DataFrame:
     """Return what each member cost; NaN for what is not known of one that was trained elsewhere."""
     rows = []
     for member in material.predictions.members:
-        own = [record for record in material.predictions.records_of(member) if not record.trained_elsewhere]
+        own = [record for record in material.predictions.every_record_of(member) if not record.trained_elsewhere]
         scores = material.scores_of(member)
         row = {"member": member, "seconds": scores["seconds"], "speed": scores["photographs_per_second"]}
         if own:

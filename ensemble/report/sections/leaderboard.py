@@ -26,7 +26,8 @@ def leaderboard_section(material: Material) -> Section:
         blocks.append(Text(tuple(notes)))
     if material.manifest:
         blocks.append(_blenders(material.manifest))
-    lead = "Every score is measured on photographs that the model had not seen. ± is one standard error."
+    unseen = f"that the model had not seen{material.as_said}"
+    lead = f"Every score is measured on photographs {unseen}. ± is one standard error."
     return Section("leaderboard", "Leaderboard", lead, tuple(blocks))
 
 

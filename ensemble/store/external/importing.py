@@ -211,9 +211,11 @@ def _doubts(stored: Predictions | None, name: str, values: Pair, labels: Labels)
 
 
 def _others(stored: Predictions | None, name: str) -> Pair | None:
-    """Average the logits of all other members, and return them as probabilities; None where there are none."""
-    columns = [] if stored is None else [column for column, member in enumerate(stored.members) if member != name]
-    if stored is None or not columns:
+    """Average the logits of all other whole members, and return them as probabilities; None where there are none."""
+    if stored is None:
+        return None
+    columns = [at for at, member in enumerate(stored.members) if member != name and member not in stored.partial]
+    if not columns:
         return None
     both = (stored.oof_logits, stored.test_logits)
     oof, test = (logits[:, columns].mean(axis=1, dtype=np.float64) for logits in both)

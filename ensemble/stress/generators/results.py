@@ -44,16 +44,19 @@ Results = tuple[dict[str, Any], pd.DataFrame]
 
 @dataclass(frozen=True)
 class Sides:
-    """Predictions of members on clusters that they did not learn from, and in random folds; all rows of both."""
+    """Predictions of members on clusters that they did not learn from, and in random folds; all rows of both.
+
+    Each of one cut of the folds: a mean over several would be better for that alone.
+    """
 
     unseen: Predictions
     random: Predictions
     members: list[str]
 
-    def logits(self) -> tuple[Logits, Logits]:
+    def logits(self, members: list[str]) -> tuple[Logits, Logits]:
         """Return the logits (rows, members) of both, in the order of the ledgers, which is the same."""
         unseen, random = (
-            predictions.oof_logits.T[[predictions.members.index(member) for member in self.members]].T
+            predictions.oof_logits.T[[predictions.members.index(member) for member in members]].T
             for predictions in (self.unseen, self.random)
         )
         return unseen, random
@@ -74,20 +77,23 @@ def results_of(
 ) -> Results:
     """Return the content of `generators.json` and the scores (see `score_table`) of members complete on both sides."""
     only = experiment.model_copy(update={"members": tuple(m for m in experiment.members if m.name in members)})
-    sides = Sides(load_predictions(cluster_store, only), load_predictions(store, experiment), members)
-    manifest = current_manifest(store, sides.random)
-    method = blend_method(manifest) if len(members) > 1 else None
-    origin = made_from(store, sides.random, manifest, members)
-    settings = [framework_code(), method, experiment.blend.rounds, experiment.blend.seed]
+    predictions = load_predictions(store, experiment)
+    random = load_predictions(store, experiment.on_first_cut()) if predictions.spreads else predictions
+    sides = Sides(load_predictions(cluster_store, only), random, members)
+    manifest = current_manifest(store, predictions)
+    blended = members if manifest is None else [member for member in members if member in manifest["members"]]
+    method = blend_method(manifest) if len(blended) > 1 else None
+    origin = made_from(store, predictions, manifest, members)
+    settings = [framework_code(), method, blended, experiment.blend.rounds, experiment.blend.seed]
     made_of = digest([settings, found.facts, members, left_out, sides.hashes(), origin])
     known = read(store, GENERATORS)
     if known is not None and known[1].get("made_of") == made_of:
         return known[1], known[0]
-    scores = _scores(sides, method, experiment)
+    scores = _scores(sides, method, blended, experiment)
     content = {
         "heading": heading(store),
         "verdict": verdict(scores, found.facts["silhouette"]),
-        "measured_on": MEASURED_ON + (_OF_BLEND if method else ""),
+        "measured_on": MEASURED_ON + (_of_blend(members, blended) if method else ""),
         "members": members,
         "blend": None if method is None else blend_name(method),
         "left_out": left_out,
@@ -103,12 +109,21 @@ def results_of(
     return content, scores
 
 
-def _scores(sides: Sides, method: str | None, experiment: Experiment) -> pd.DataFrame:
-    ledger, (unseen, random) = sides.unseen.ledger, sides.logits()
+def _of_blend(members: list[str], blended: list[str]) -> str:
+    others = [member for member in members if member not in blended]
+    return _OF_BLEND + (
+        f" It is of {', '.join(blended)}: the last blend was made without the others." if others else ""
+    )
+
+
+def _scores(sides: Sides, method: str | None, blended: list[str], experiment: Experiment) -> pd.DataFrame:
+    ledger, (unseen, random) = sides.unseen.ledger, sides.logits(sides.members)
     if method is None:
         return score_table(sides.members, unseen, random, ledger.labels, ledger.folds)
     unseen, random = (
-        np.column_stack([nested_logits(method, experiment.blend, logits, folds), logits])
-        for logits, folds in ((unseen, ledger), (random, sides.random.ledger))
+        np.column_stack([nested_logits(method, experiment.blend, read, folds), logits])
+        for read, logits, folds in zip(
+            sides.logits(blended), (unseen, random), (ledger, sides.random.ledger), strict=True
+        )
     )
     return score_table([blend_name(method), *sides.members], unseen, random, ledger.labels, ledger.folds)

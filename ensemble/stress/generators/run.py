@@ -28,6 +28,8 @@ from ensemble.training.checks import check_members
 from ensemble.training.execute import Training, train_folds
 from ensemble.training.plan import Plan, choose_members, plan_folds
 
+_LEARNS = "learns test photographs, which may be like the fakes of a cluster"  # by pseudo-labels
+
 
 @dataclass
 class _Run:
@@ -96,10 +98,14 @@ def _random_ledger(store: OofStore) -> FoldLedger:
 
 def _trained(run: _Run, named: set[str]) -> tuple[Plan, dict[str, str]]:
     """Return the members whose random folds are valid, to be compared with, and why others are left out."""
-    plan = plan_folds(list(run.experiment.members), run.ledger, run.competition, run.store)
+    learned = [member.name for member in run.experiment.members if member.pseudo_labels is not None]
+    if refused := sorted(named.intersection(learned)):
+        raise UserError(f"{refused[0]} {_LEARNS}; leave it out")
+    members = [member for member in run.experiment.members if member.name not in learned]
+    plan = plan_folds(members, run.ledger, run.competition, run.store)
     changed = {name: why for (name, _), why in plan.reasons.items()}
     left_out = {m.name: changed.get(m.name, "not trained to the end in random folds") for m in plan.members}
-    left_out |= dict.fromkeys(run.store.imported(), "trained elsewhere")
+    left_out |= dict.fromkeys(run.store.imported(), "trained elsewhere") | dict.fromkeys(learned, _LEARNS)
     missing = sorted(named & set(left_out)) or (sorted(left_out) if not plan.complete_members else [])
     if missing:
         raise UserError(f"{run.store.root}: {missing[0]} ({left_out[missing[0]]}); run ensemble train first")

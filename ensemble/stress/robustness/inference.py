@@ -22,6 +22,7 @@ from ensemble.engine.tasks.failures import Failure
 from ensemble.engine.tasks.features import TableRequest
 from ensemble.engine.tasks.inference import InferenceTask, StoredModel
 from ensemble.store.context import RunContext
+from ensemble.store.repeats import store_of_cut
 from ensemble.store.stored_members import StoredMember
 from ensemble.stress.robustness.alterations import ALTERATIONS, Alteration
 from ensemble.stress.robustness.answers import Answers, InferenceFailure
@@ -77,7 +78,8 @@ class Inference:
         self._urgency: dict[str, float] = {}  # by the key of the photographs: rounds in their order
         self._waiting: list[str] = []
         self._rounds: dict[str, Round] = {}
-        self._models: dict[tuple[str, int], str] = {}
+        self._models: dict[tuple[str, int, int], str] = {}
+        self._folds: dict[int, NDArray[np.int64]] = {}  # of the sample, by cut
         self._copies = ExitStack()  # of models, for one run
 
     def run(
@@ -116,7 +118,8 @@ class Inference:
         self._rounds[name] = current
         self.context.engine.share(photographs.key, photographs.pixels)
         for member in members:
-            current.seconds[member.name] = len(photographs) * member.seconds_predict + _LOADING * len(member.checksums)
+            predicting = member.n_cuts * len(photographs) * member.seconds_predict
+            current.seconds[member.name] = predicting + _LOADING * len(member.checksums)
             if member.request is None:
                 self._submit(current, member, photographs.key)
             else:
@@ -129,24 +132,30 @@ class Inference:
             self.tables.request(request, photographs, partial(self._table_done, current, request))
 
     def _submit(self, current: Round, member: StoredMember, table: str) -> None:
-        """Submit inference of each fold's model, about the rows that this fold held out."""
+        """Submit inference of each fold's model, about the rows that this fold held out, in every cut of the folds."""
         tasks: list[InferenceTask] = []
-        for fold in member.checksums:
-            model = StoredModel(member.member, fold, member.code, self._model_folder(member, fold))
-            rows = np.flatnonzero(self.answers.sample.folds == fold)
+        for cut, fold in member.checksums:
+            model = StoredModel(member.member, cut, fold, member.code, self._model_folder(member, cut, fold))
+            rows = np.flatnonzero(self._folds_of(cut) == fold)
             chunks = [rows[part] for part in blocks(len(rows), _ROWS)]
             tasks += [
                 InferenceTask(model, table, chunk, current.photographs.key, index) for index, chunk in enumerate(chunks)
             ]
-        current.logits[member.name] = np.full(len(current.photographs), np.nan)
+        current.logits[member.name] = np.zeros(len(current.photographs))
         current.open_tasks[member.name] = len(tasks)
         self.pipeline.submit(tasks, partial(self._model_done, current, member))
 
-    def _model_folder(self, member: StoredMember, fold: int) -> str:
+    def _folds_of(self, cut: int) -> NDArray[np.int64]:
+        """Return the folds of the sample in a cut."""
+        if cut not in self._folds:
+            self._folds[cut] = store_of_cut(self.context.store, cut).ledger().folds[self.answers.sample.rows]
+        return self._folds[cut]
+
+    def _model_folder(self, member: StoredMember, cut: int, fold: int) -> str:
         """Return where the files of a model lie on this machine: a copy serves for all alterations."""
-        key = (member.name, fold)
+        key = (member.name, cut, fold)
         if key not in self._models:
-            folder = self.context.store.model_folder(*key)
+            folder = store_of_cut(self.context.store, cut).model_folder(member.name, fold)
             self._models[key] = str(self._copies.enter_context(local_copy(folder)))
         return self._models[key]
 
@@ -173,7 +182,7 @@ class Inference:
             self._fail(current, name, outcome.failure, current.size)
         else:
             rows = outcome.task.rows  # type: ignore[attr-defined]
-            current.logits[name][rows] = to_logits(outcome.value)
+            current.logits[name][rows] += to_logits(outcome.value) / member.n_cuts
             current.seconds[name] *= 1 - 1 / current.open_tasks[name]
             current.open_tasks[name] -= 1
             if current.open_tasks[name] == 0:

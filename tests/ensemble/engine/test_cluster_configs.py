@@ -98,7 +98,7 @@ def test_kuberay_kubernetes_and_ray_accept_the_service() -> None:
     for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
         template = {"apiVersion": "v1", "kind": "PodTemplate", "template": group["template"]}
         kubernetes_validate.validate(template, KUBERNETES, strict=True)
-    (application,) = ServeDeploySchema.model_validate(yaml.safe_load(spec["serveConfigV2"])).applications
+    (application,) = ServeDeploySchema(**yaml.safe_load(spec["serveConfigV2"])).applications
     assert application.import_path == f"{build.__module__}:{build.__name__}"
     build(application.args)
     with pytest.raises(TypeError, match="bundel"):

@@ -30,12 +30,14 @@ from ensemble.predict.bundle.manifest import LARGEST_MANIFEST, MANIFEST, SCHEMA,
 from ensemble.predict.bundle.readers import read_part
 from ensemble.predict.bundle.trees import LIGHTGBM
 from ensemble.predict.bundled_ensemble import BundledEnsemble
+from ensemble.predict.making import writing
 from ensemble.predict.making.check import check_against_store
 from ensemble.predict.making.held_out import HeldOut, HeldOutAnswers
 from ensemble.predict.making.inputs import open_inputs
 from ensemble.predict.making.run import BundleMaker
 from ensemble.predict.making.unfinished import UnfinishedAnswers
 from ensemble.predict.making.variants import VARIANTS, Variant
+from ensemble.predict.making.writing import check_sizes
 from ensemble.predict.predictor import load_bundle
 from ensemble.store.oof import OofStore
 from members.forensics import Spectra
@@ -136,6 +138,13 @@ def name_a_foreign_reader(bundle: Path) -> None:
     (bundle / MANIFEST).write_text(json.dumps(content))
 
 
+def name_an_unknown_family(bundle: Path) -> None:
+    content = json.loads((bundle / MANIFEST).read_text())
+    content["spectra"] = None
+    content["features"][0] |= {"reader": "forensics", "settings": {"families": ["newest"]}}
+    (bundle / MANIFEST).write_text(json.dumps(content))
+
+
 def name_features_that_are_not_there(bundle: Path) -> None:
     content = json.loads((bundle / MANIFEST).read_text())
     content["members"][0]["features"] = 99
@@ -172,6 +181,7 @@ def name_features_that_are_not_there(bundle: Path) -> None:
             (rename(name), "is not the name of a file in a bundle")
             for name in ("../../outside", "a/../../outside", "/etc/passwd", "a\\b", "a/", "x" * 301)
         ),
+        (name_an_unknown_family, "needs members.forensics.families.newest, which is not installed"),
         (name_a_foreign_reader, "no reader is called 'os.system'"),
         (name_features_that_are_not_there, "it names features that it does not have"),
     ],
@@ -251,8 +261,19 @@ def test_a_member_that_cannot_be_kept_is_named_before_anything_is_written(
     assert result.returncode == 2
     assert result.stderr.count("\n") == 1
     assert "forest cannot be kept in a bundle: a RandomForestClassifier is neither" in result.stderr
-    assert "ensemble blend --without forest" in result.stderr
+    assert f"ensemble blend {tmp_path / 'small'} --without forest" in result.stderr
     assert not (tmp_path / "f.bundle").exists()
+
+
+def test_models_that_are_too_large_are_refused_before_anything_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_sizes({"a": {"x": bytes(100)}, "b": {}})
+    monkeypatch.setattr(writing, "LARGEST_BUNDLE", 150)
+    check_sizes({"a": {"x": bytes(100)}, "b": {"y": bytes(50)}})
+    with pytest.raises(UserError, match="blend fewer members"):
+        check_sizes({"a": {"x": bytes(100)}, "b": {"y": bytes(51)}})
+    monkeypatch.setattr(writing, "LARGEST_FILE", 99)
+    with pytest.raises(UserError, match="blend fewer members"):
+        check_sizes({"a": {"x": bytes(100)}})
 
 
 def test_the_best_members_within_a_time_are_kept(bundled_store: OofStore, tmp_path: Path) -> None:

@@ -113,6 +113,15 @@ def test_a_member_that_was_trained_again_is_left_out(store: OofStore, which: str
 
 
 @BOTH
+def test_a_member_that_a_blend_leaves_out_has_not_changed(store: OofStore, which: str) -> None:
+    predictions = load_predictions(store).without(["linear"])
+    blend(store, predictions=predictions)
+    section = SECTIONS[which](Material.of(store, store.experiment(), predictions))
+    assert members_shown(section) == {"linear", "boosted"}
+    assert "The blend changed since this was measured, so its rows are left out" in words(section)
+
+
+@BOTH
 def test_another_blend_is_left_out(store: OofStore, which: str) -> None:
     blend_again(store, "single_best")
     section = SECTIONS[which](material_of(store))

@@ -51,17 +51,22 @@ class Server:
 
 @contextmanager
 def serving(
-    folder: Path, *options: object, before: Callable[[], None] | None = None, **environment: str
+    folder: Path,
+    *options: object,
+    bundle: Path = BUNDLE,
+    before: Callable[[], None] | None = None,
+    **environment: str,
 ) -> Iterator[Server]:
-    """Start `ensemble serve`, and end it by SIGTERM; `before` is called in its process first."""
+    """Start `ensemble serve` in a folder, and end it by SIGTERM; `before` is called in its process first."""
     errors = folder / "serve.err"
-    command = [sys.executable, "-m", "ensemble", "serve", BUNDLE, "--port", 0, *options]
+    command = [sys.executable, "-m", "ensemble", "serve", bundle, "--port", 0, *options]
     with errors.open("w") as file:
         process = subprocess.Popen(
             list(map(str, command)),
             stderr=file,
             stdout=file,
             text=True,
+            cwd=folder,
             env={**os.environ, **environment},
             preexec_fn=before,
         )

@@ -122,6 +122,11 @@ def test_they_are_learned_where_the_audits_find_nothing(tmp_path: Path) -> None:
     record = OofStore(tmp_path / "oof" / "small").record("linear", 0)
     assert record is not None
     assert record.provenance.recipe["pseudo_labels"]["confidence"] == 0.8
+    card = (tmp_path / "oof" / "small" / "model_card.md").read_text()
+    assert "linear also learned test photographs by the labels that they seemed to have" in card
+    refused = run_here("generators", "small.yaml", "--members", "linear", "--engine", "inline", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "linear learns test photographs, which may be like the fakes of a cluster" in refused.stderr
 
 
 @pytest.mark.training

@@ -15,9 +15,10 @@ from ensemble.core.errors import UserError
 from ensemble.core.metrics.scores import log_loss
 from ensemble.predict.predictor import load_bundle
 from ensemble.store.oof import OofStore
-from ensemble.store.predictions import load_predictions
+from ensemble.store.predictions import load_predictions, member_cost
 from ensemble.store.record import to_text
 from ensemble.store.repeats import store_of_cut
+from ensemble.store.results import ALL
 from tests.commands import run_here
 from tests.competitions import BOOSTED, LINEAR, write_competition, write_config
 
@@ -83,8 +84,57 @@ def test_a_bundle_answers_with_the_models_of_all_cuts(folder: Path) -> None:
     model.write_text(model.read_text() + " ")
     refused = run_here("bundle", "oof/small", "-o", "again.bundle", cwd=folder)
     assert refused.returncode == 2
-    assert "boosted has a damaged fold-1" in refused.stderr
-    assert "in cut 3 of the folds" in " ".join(refused.stderr.split())
+    assert "boosted has a damaged fold-1 of cut 3 of the folds" in refused.stderr
+
+
+def test_altered_photographs_are_predicted_by_the_models_of_all_cuts(folder: Path) -> None:
+    train(folder)
+    assert run_here("blend", "small.yaml", cwd=folder).returncode == 0
+    options = ("--engine", "inline", "--photographs", 0, "--alterations", "jpeg_50_420")
+    found = run_here("robustness", "oof/small", *options, cwd=folder)
+    assert found.returncode == 0, found.stderr
+    assert "differently" not in found.stdout
+    store = OofStore(folder / "oof" / "small")
+    check = json.loads((store.root / "robustness" / "robustness.json").read_text())["check"]
+    assert max(check["members"].values()) < 1e-3
+    assert check["blend"]["rows_that_differ"] == 0
+
+
+def test_clusters_are_compared_with_one_cut(folder: Path) -> None:
+    train(folder)
+    found = run_here("generators", "oof/small", "--engine", "inline", cwd=folder)
+    assert found.returncode == 0, found.stderr
+    store = OofStore(folder / "oof" / "small")
+    table = pd.read_parquet(store.root / "generators" / "generators.parquet").set_index(["member", "cluster"])
+    first = load_predictions(store, store.experiment().on_first_cut())
+    right = (first.oof_logits[:, first.members.index("linear")] >= 0) == (first.ledger.labels == 1)
+    row = table.loc[("linear", ALL)]
+    assert row["accuracy"] - row["accuracy_change"] == pytest.approx(right.mean())
+
+
+def test_pages_and_costs_are_of_all_cuts(folder: Path) -> None:
+    write_config(folder / "small.yaml", LINEAR)
+    train(folder)
+    store = OofStore(folder / "oof" / "small")
+    page, before = store.member_folder("linear") / "report.md", load_predictions(store)
+    assert "cut once for all members" in (store.root / "model_card.md").read_text()
+    once = page.read_text()
+    write_config(folder / "small.yaml", LINEAR, extra=REPEATED)
+    train(folder)
+    assert run_here("blend", "small.yaml", cwd=folder).returncode == 0
+    assert "cut 3 times, the logits being means over the cuts" in (store.root / "model_card.md").read_text()
+    assert page.read_text() != once, "its scores are of the means now"
+    after = load_predictions(store)
+    fitted = sum(record.seconds for cut in range(3) for record in after.records_of("linear", cut))
+    assert member_cost("linear", after)["seconds"] > fitted > sum(r.seconds for r in before.records_of("linear"))
+
+
+def test_what_one_cut_has_measured_is_not_tried_again_for_the_next(folder: Path) -> None:
+    write_config(folder / "small.yaml", LINEAR, extra=REPEATED)
+    found = run_here("train", "small.yaml", "--engine", "inline", "--budget", "10min", cwd=folder)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.count("trying linear") == 1
+    assert len(load_predictions(OofStore(folder / "oof" / "small")).spreads["linear"]) == 3
 
 
 def test_a_cut_that_is_not_finished_does_not_count_and_is_gone_on_with(folder: Path) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+import PIL
 from PIL import Image, features
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
@@ -402,7 +403,8 @@ def _webp_bombs() -> Iterator[File]:
     yield File("webp of 15 MiB", saved(scene(), "WEBP").ljust(15 * 2**20, b"\0"), SLOW)
     moving = saved(scene(), "WEBP", save_all=True, append_images=[scene(seed=1)])
     huge = b"RIFF" + struct.pack("<L", 30) + b"WEBPVP8X" + struct.pack("<LL", 10, 2) + b"\xff" * 6
-    yield File("webp on a canvas of 16 million squared", huge, LARGE)
+    opens = int(PIL.__version__.partition(".")[0]) >= 13  # an older Pillow sees no WEBP in it
+    yield File("webp on a canvas of 16 million squared", huge, LARGE if opens else NONE)
     large = bytearray(moving)
     at = large.index(b"VP8X") + 12
     large[at : at + 6] = (16_383).to_bytes(3, "little") * 2
