@@ -41,7 +41,11 @@ def names_photographs(table: Table, split: Split, labelled: bool) -> bool:
 
 
 def find_names(
-    table: Table, split: Split, setting: str | None, remedy: str = "set data.name_column in the config"
+    table: Table,
+    split: Split,
+    setting: str | None,
+    remedy: str = "set data.name_column in the config",
+    excluded: Sequence[str] = (),
 ) -> tuple[str, Matching]:
     """Find the column of names, and match it with the photographs.
 
@@ -58,7 +62,7 @@ def find_names(
     if setting is not None:
         existing(table, setting, "name_column")
         return setting, match_names(list(table.columns[setting]), *split)
-    fits = _fitting(table, split)
+    fits = _fitting(table, split, excluded)
     if not fits:
         example = first_few([f"{brief(table.columns[title].iloc[0])!r} in {brief(title)}" for title in table.titles], 3)
         raise UserError(
@@ -80,9 +84,10 @@ def find_names(
     return ranked[0], fits[ranked[0]]
 
 
-def _fitting(table: Table, split: Split) -> dict[str, Matching]:
+def _fitting(table: Table, split: Split, excluded: Sequence[str] = ()) -> dict[str, Matching]:
     """Match every column that may be one of names, and return those that match photographs at all."""
-    candidates = [title for title in table.titles if table.columns[title].nunique() > 2 and not _is_index(table, title)]
+    free = [title for title in table.titles if title.lower() not in excluded]
+    candidates = [title for title in free if table.columns[title].nunique() > 2 and not _is_index(table, title)]
     if not candidates and len(table.columns) <= 2:  # a table of one or two rows
         candidates = [title for title in table.titles if any(map(is_picture, table.columns[title]))]
     matched = {title: match_names(list(table.columns[title]), *split) for title in candidates}

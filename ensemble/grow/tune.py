@@ -75,6 +75,8 @@ def tune(
         The member has nothing to search, or no trial was finished.
     """
     make_engine, board = engine_maker(engine_name), ProgressBoard()
+    if storage is None and not isinstance(store.root, Path):
+        raise UserError(f"{store.root} cannot hold a study: give the address of an Optuna storage with --storage")
     _check_space(member)
     own = OofStore(store.root / TUNE / member.name, store.feature_cache)
     with only_writer(store.root, f"{TUNE}-{member.name}"):
@@ -152,8 +154,6 @@ def _search(
 
     root, board = context.store.root, context.board
     made_of = _made_of(member, context)
-    if storage is None and not isinstance(root, Path):
-        raise UserError(f"{root} cannot hold a study: give the address of an Optuna storage with --storage")
     address = storage or f"sqlite:///{root / STUDY}"
     search = Search(member, address, f"{member.name} {made_of}", _owner(root), seed, shared=storage is not None)
     earlier = f"; {plural(len(search), 'trial')} ended in earlier runs" if len(search) else ""

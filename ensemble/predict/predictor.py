@@ -115,7 +115,13 @@ class Bundle:
         return [pool.submit(self.prepare, name, content) for name, content in islice(asked, AT_ONCE)]
 
     def prepare(self, name: str, content: Read | Photograph) -> Pending:
-        """Read, decode and prepare a photograph; an error of a library costs this one alone."""
+        """Read, decode and prepare a photograph; an error of a library costs this one alone.
+
+        Raises
+        ------
+        UserError
+            Its object store cannot be reached or refuses.
+        """
         facts: dict[str, Any] = {}
         try:
             photograph = content if isinstance(content, Photograph) else _decoded(content())
@@ -124,6 +130,8 @@ class Bundle:
             height, width = photograph.pixels.shape[:2]
             facts = {"width": width, "height": height, "format": photograph.format}
             return Pending(name, self._prepare(photograph), facts)
+        except UserError:  # the place of the photographs cannot be reached: not this one's fault
+            raise
         except Exception as error:  # libraries document no list of what they raise
             return Pending(name, Prepared(None, f"it cannot be used ({type(error).__name__})"), facts)
 

@@ -79,8 +79,9 @@ def main(
     cores = threads or (1 if engine == "ray" else max((os.cpu_count() or 1) // workers, 1))
     if api_key is None:
         api_key = os.environ.get("ENSEMBLE_API_KEY")  # an empty one is a mistake, which typer takes for none
-    settings = Settings(str(bundle), cores, api_key, host_names(host, tuple(name or ())), limits, play)
-    manifest = BundleFiles(location(settings.bundle)).manifest  # a mistake is better noticed here than by every worker
+    names, found = host_names(host, tuple(name or ())), _everywhere(str(bundle))
+    settings = Settings(found, cores, api_key, names, limits, play and _everywhere(play))
+    manifest = BundleFiles(bundle).manifest  # a mistake is better noticed here than by every worker
     if play:
         pictures_of(location(play))
     console = make_console(stderr=True)
@@ -113,6 +114,11 @@ def _reachable(host: str) -> str:
         except OSError:  # no network
             return socket.gethostname()
         return str(asking.getsockname()[0])
+
+
+def _everywhere(place: str) -> str:
+    """Return a path as it is found from any folder; an address as it is."""
+    return place if "://" in place else os.path.abspath(place)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -55,6 +55,8 @@ class BundleFiles:
     def _read(self, read: Read, name: str, most: int) -> bytes:
         try:
             return read(name, most)
+        except UserError:  # an object store that cannot be reached
+            raise
         except Exception as error:  # what the readers raise on damaged bytes is no closed list
             reason = getattr(error, "strerror", None) or "it is missing or damaged"
             raise UserError(

@@ -7,6 +7,7 @@ that it was held out of, and blended by a blender that was not fitted on it; the
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -111,6 +112,21 @@ class HeldOut:
                 self._fill(found, rows, list(pool.map(lambda row: self._prepared(variant, row), rows)))
                 on_progress((int(rows[-1]) + 1) / count)
         return found
+
+    def warning_of_files(self, encoded: Sequence[bytes]) -> str:
+        """Return how many photographs of the sample get no verdict as the files that they are; empty of none."""
+        reasons: Counter[str] = Counter()
+        for row in self.rows:
+            found = decode(bytes(encoded[row]))
+            reasons[found if isinstance(found, str) else self.prepare(found).reason] += 1
+        reasons.pop("", None)
+        if not reasons:
+            return ""
+        most, count = reasons.most_common(1)[0]
+        return (
+            f"WARNING: of {len(self.rows):,} training photographs {reasons.total():,} would get no verdict as the "
+            f"files that they are, {count:,} of them because: {most}; the rates below are of their pixels"
+        )
 
     def _prepared(self, variant: Variant, row: int) -> Prepared:
         photograph = decode(variant.encode(self.pixels[row]))

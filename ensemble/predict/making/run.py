@@ -81,6 +81,8 @@ class BundleMaker:
             self.status.start(f"the models agree with the store to {difference:.0e}")
             first = self.answers(VARIANTS[:1])  # kept by nobody, since they are checked
             check_held_out(first[0], self.inputs)
+            if warning := self._held_out.warning_of_files(self.inputs.competition.encoded):
+                self.status.start(warning)
             verdicts = verdicts_of([*first, *self.answers(VARIANTS[1:], unfinished)])
         parts, content = replace(self._parts, doubt=self._doubt), self._models.content_of(self._parts)
         if self.gates is not None:

@@ -18,7 +18,7 @@ from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, location
 from ensemble.predict.photographs.decoding import MOST_BYTES
 
-_LISTS: Final = (".csv", ".parquet", ".txt")
+_LISTS: Final = (".csv", ".tsv", ".parquet", ".txt")
 _COLUMNS: Final = ("name", "path", "file", "filename", "photograph", "image")
 _SEPARATORS: Final = ",;\t"
 _PATTERN: Final = set("*?[")
@@ -72,9 +72,9 @@ class Source:
 def find_sources(places: Sequence[str]) -> list[Source]:
     """Return the photographs of all places, in the order of the places; those of a folder sorted by name.
 
-    A place is a file, a folder (photographs at any depth), a pattern such as `inbox/*.jpg`, a table (.csv with a column
-    `name` or `path`, .parquet, or .txt with one a line; paths are relative to the table), or the address of a file or
-    folder of an object store.
+    A place is a file, a folder (photographs at any depth), a pattern such as `inbox/*.jpg`, a table (.csv or .tsv with
+    a column `name` or `path`, .parquet, or .txt with one a line; paths are relative to the table), or the address of a
+    file or folder of an object store.
 
     Raises
     ------
@@ -125,18 +125,28 @@ def _photographs_below(folder: Location) -> Iterator[Source]:
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    """Yield the files below a folder; a folder that may not be read is an error, and not an empty one."""
+    """Yield the files below a folder, and below those that links lead to, once each.
+
+    A folder that may not be read is an error, and not an empty one.
+    """
 
     def refuse(error: OSError) -> None:
         raise error
 
-    for top, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not is_junk(name)]
+    seen = {os.path.realpath(folder)}
+
+    def is_new(place: str) -> bool:
+        known, real = len(seen), os.path.realpath(place)
+        seen.add(real)
+        return len(seen) > known
+
+    for top, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
+        folders[:] = [name for name in sorted(folders) if not is_junk(name) and is_new(os.path.join(top, name))]
         yield from (Path(top) / name for name in names)
 
 
 def _listed(table: Location) -> list[Source]:
-    read = {".csv": _of_csv, ".parquet": _of_parquet, ".txt": _of_lines}[table.suffix.lower()]
+    read = {".csv": _of_csv, ".tsv": _of_csv, ".parquet": _of_parquet, ".txt": _of_lines}[table.suffix.lower()]
     names = [name for name in read(table) if name]
     return [Source(name, _beside(table, name)) for name in names] or _none(f"{table} lists no photographs")
 

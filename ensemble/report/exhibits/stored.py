@@ -31,6 +31,7 @@ _SCHEMA = pa.schema(
 NOT_NOTED = "training noted no checksums of the photographs"
 OTHER = "other photographs lie there now"
 GONE = "the photographs are not where training read them"
+ELSEWHERE = "they are at an address, which a report does not read by itself: run ensemble train again"
 
 
 @dataclass(frozen=True)
@@ -124,9 +125,10 @@ def _fetch(
 ) -> dict[str, _Row]:
     """Return rows for the photographs that the store does not hold."""
     source, stamp = _source(store)
+    gone = ELSEWHERE if "://" in str(store.facts().get("source", "")) else GONE
     looked = all(stamp == row.looked_in for row in before.values()) and len(before) == len(missing)
     if competition is None and (source is None or looked):
-        return {name: before.get(name) or _Row(None, GONE, "") for name in missing}
+        return {name: before.get(name) or _Row(None, gone, "") for name in missing}
     try:
         competition = competition or Competition.open(source or Path(), settings)
     except UserError as error:

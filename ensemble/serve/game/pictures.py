@@ -5,19 +5,18 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO, StringIO
+from io import StringIO
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location
+from ensemble.predict.photographs.decoding import decode
 
 MOST: Final = 200  # pictures of each kind that a server keeps
-_SHOWN: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 _NAMES: Final = ("name", "path", "file")
 _LABELS: Final = ("target", "label", "fake")
 _PROBABILITIES: Final = ("pred", "probability")
@@ -104,19 +103,15 @@ def _of_folder(folder: Path) -> Pictures:
         if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
             raise UserError(f"{tables[0]} names {name}, which is not in {folder}")
         content = path.read_bytes()
-        if not _can_be_shown(content):
-            raise UserError(f"{tables[0]} names {name}, which no browser shows; save it as JPEG, PNG or WebP")
+        if not can_be_shown(content):
+            raise UserError(f"{tables[0]} names {name}, which cannot be shown: {decode(content)}; replace it")
         pictures.append(Picture(content, fake, probability))
     return Pictures(pictures, _OWN, synthetic=False, unseen=False)
 
 
-def _can_be_shown(content: bytes) -> bool:
-    try:
-        with Image.open(BytesIO(content), formats=_SHOWN) as image:
-            image.verify()
-    except Exception:  # what decoders raise on damaged bytes is no closed list
-        return False
-    return True
+def can_be_shown(content: bytes) -> bool:
+    """Return whether a picture can be shown in the game: one that the models could be asked about."""
+    return not isinstance(decode(content), str)
 
 
 def _rows(table: Path) -> list[tuple[str, bool, float | None]]:

@@ -12,7 +12,7 @@ from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location
 from ensemble.core.storage.parquet import read_parquet
 from ensemble.report.exhibits.stored import read_exhibits
-from ensemble.serve.game.pictures import Picture, Pictures, balanced
+from ensemble.serve.game.pictures import Picture, Pictures, balanced, can_be_shown
 from ensemble.store.oof import BLEND_OOF, OofStore
 from ensemble.store.opening import competition_of, read_photograph_hashes
 
@@ -67,4 +67,4 @@ def _contents(
     noted = read_photograph_hashes(store)
     found = {row: bytes(competition.encoded[row]) for row in rows[balanced(fakes[rows])].tolist()}
     intact = {r: c for r, c in found.items() if noted.get(_TRAIN + names[r]) == hashlib.sha256(c).hexdigest()}
-    return intact, _DRAWN
+    return {row: content for row, content in intact.items() if can_be_shown(content)}, _DRAWN

@@ -81,7 +81,7 @@ def read_external(
     """
     content = _content(file)
     table = _table(content, file, split)
-    names, matching = find_names(table, split, None, "keep one column of names alone")
+    names, matching = find_names(table, split, None, "keep one column of names alone", _LEDGER)
     prediction, notes = _prediction(table, names, prediction_column)
     notes += check_rows(table, list(table.columns[names]), matching, split, problems)
     frame = pd.DataFrame({"value": table.numbers(prediction), "text": table.columns[prediction].to_numpy()})

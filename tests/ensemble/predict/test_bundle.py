@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from ensemble.core.console.status import StatusLine
 from ensemble.core.errors import UserError
 from ensemble.predict.bundle.files import BundleFiles
 from ensemble.predict.bundle.linear import LINEAR, LinearModel, linear_file
-from ensemble.predict.bundle.manifest import LARGEST_MANIFEST, MANIFEST, SCHEMA, Manifest, Reader, parse_manifest
+from ensemble.predict.bundle.manifest import LARGEST_MANIFEST, MANIFEST, SCHEMA, Manifest, Reader, Scope, parse_manifest
 from ensemble.predict.bundle.readers import read_part
 from ensemble.predict.bundle.trees import LIGHTGBM
 from ensemble.predict.bundled_ensemble import BundledEnsemble
@@ -38,6 +39,7 @@ from ensemble.predict.making.run import BundleMaker
 from ensemble.predict.making.unfinished import UnfinishedAnswers
 from ensemble.predict.making.variants import VARIANTS, Variant
 from ensemble.predict.making.writing import check_sizes
+from ensemble.predict.photographs.preparing import Preparation
 from ensemble.predict.predictor import load_bundle
 from ensemble.store.oof import OofStore
 from members.forensics import Spectra
@@ -263,6 +265,32 @@ def test_a_member_that_cannot_be_kept_is_named_before_anything_is_written(
     assert "forest cannot be kept in a bundle: a RandomForestClassifier is neither" in result.stderr
     assert f"ensemble blend {tmp_path / 'small'} --without forest" in result.stderr
     assert not (tmp_path / "f.bundle").exists()
+
+
+def test_a_place_that_cannot_be_reached_stops_the_rest(made: Path) -> None:
+    """Its answers would be of no photograph, and count as finished."""
+
+    def unreachable() -> bytes:
+        raise UserError("s3://bucket cannot be reached")
+
+    answers = load_bundle(made).answers([("a.png", unreachable)])
+    with pytest.raises(UserError, match="cannot be reached"):
+        next(answers)
+
+
+def test_training_photographs_that_get_no_verdict_as_files_are_counted() -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (32, 32, 4), dtype=np.uint8)
+    files = []
+    for mode in ("RGB", "RGBA", "RGBA"):
+        file = io.BytesIO()
+        Image.fromarray(pixels).convert(mode).save(file, "PNG")
+        files.append(file.getvalue())
+    whole = Preparation((32, 32), None, Scope(lowest_quality=50, largest_scale=1.05, largest_angle=12))
+    held_out = SimpleNamespace(rows=np.arange(3), prepare=whole)
+    said = HeldOut.warning_of_files(held_out, files)  # type: ignore[arg-type]
+    assert said.startswith("WARNING: of 3 training photographs 2 would get no verdict as the files that they are, 2 of")
+    assert "partly transparent" in said
+    assert HeldOut.warning_of_files(held_out, files[:1] * 3) == ""  # type: ignore[arg-type]
 
 
 def test_models_that_are_too_large_are_refused_before_anything_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:

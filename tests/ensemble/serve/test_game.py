@@ -278,5 +278,10 @@ def test_a_picture_that_cannot_be_shown_is_refused_at_the_start(tmp_path: Path) 
     (tmp_path / "a.jpg").write_bytes(b"no photograph")
     Image.new("RGB", (32, 32)).save(tmp_path / "b.png")
     (tmp_path / "t.csv").write_text("name,target\na.jpg,1\nb.png,0\n")
-    with pytest.raises(UserError, match="no browser shows"):
+    with pytest.raises(UserError, match=r"a\.jpg, which cannot be shown: no photograph"):
+        pictures_of(tmp_path)
+    half = np.full((32, 32, 4), 200, np.uint8)
+    half[:16, :, 3] = 0
+    Image.fromarray(half).save(tmp_path / "a.jpg", "PNG")
+    with pytest.raises(UserError, match="which cannot be shown: partly transparent"):
         pictures_of(tmp_path)

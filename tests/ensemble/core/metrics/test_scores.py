@@ -83,8 +83,18 @@ def test_errors_of_calibration_in_two_bins_do_not_cancel() -> None:
     assert expected_calibration_error(close, y) == pytest.approx(0.07)
 
 
+def test_bins_of_calibration_have_a_fifteenth_each() -> None:
+    close, apart = np.array([0.935, 0.945]), np.array([0.925, 0.945])
+    assert expected_calibration_error(close, np.array([1, 0])) == pytest.approx((0.945 - 0.065) / 2), "one bin"
+    assert expected_calibration_error(apart, np.array([1, 0])) == pytest.approx((0.945 + 0.075) / 2), "the last two"
+
+
 def test_certainty_is_in_the_last_bin() -> None:
     assert expected_calibration_error(np.array([1.0, 0.99]), np.array([0, 1])) == pytest.approx(0.99 / 2)
+
+
+def test_a_fold_of_one_row_has_an_accuracy() -> None:
+    assert fold_accuracies(np.array([True, False, True]), np.array([0, 2, 2])).tolist() == [1, 0.5]
 
 
 def test_each_fold_that_has_rows_has_an_accuracy() -> None:

@@ -285,6 +285,17 @@ def test_a_file_that_may_not_be_read_is_asked_about_all_the_same(inbox: Path) ->
     (inbox / "deep").chmod(0o700)
 
 
+def test_linked_folders_are_followed_once(inbox: Path) -> None:
+    before = names("inbox")
+    outside = inbox.parent / "outside"
+    outside.mkdir()
+    (outside / "x.png").write_bytes(_CONTENT)
+    (inbox / "linked").symlink_to(outside)
+    (inbox / "linked too").symlink_to(outside)
+    (outside / "back").symlink_to(inbox)
+    assert names("inbox") == sorted([*before, "inbox/linked/x.png"])
+
+
 def test_a_path_with_a_nul_is_asked_about_all_the_same(inbox: Path) -> None:
     """As `find -print0` writes them, which is a list of one long path."""
     (source,) = [Source("a.png\0b.png", inbox / "a.png\0b.png")]

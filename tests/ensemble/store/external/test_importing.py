@@ -147,6 +147,7 @@ WAYS: dict[str, tuple[Change, str]] = {
     "id": (lambda table: table.rename(columns={"pred": "score", "name": "id"}), ".csv"),
     "an index": (lambda table: table.reset_index(), ".csv"),
     "labels beside": (lambda table: table.assign(label=0, group="g"), ".csv"),
+    "groups beside": (lambda t: t.assign(group=np.roll(t["name"], 1)) if "fold" in t else t, ".csv"),
     "with the folder": (lambda t: t.assign(name=("test/" if len(t) == 12 else "train/") + t["name"]), ".csv"),
     "blanks": (lambda table: table.assign(name=" " + table["name"] + " "), ".csv"),
     "category": (lambda table: table.astype({"name": "category"}), ".parquet"),
