@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from rich.console import Console
 
@@ -32,6 +33,7 @@ from ensemble.report.write import PAGE
 from ensemble.store.oof import BLEND_OOF, SUBMISSION, OofStore
 from ensemble.store.opening import competition_of, find_store
 from ensemble.store.predictions import Predictions, load_predictions
+from ensemble.store.replacing import finish_replacing
 from ensemble.store.results import BLEND, current_manifest
 from ensemble.train import train as train_members
 from ensemble.training.budget import Limits
@@ -90,12 +92,12 @@ class Store:
         """Test probabilities of fake: name, a column for each member, and `blend`: the submission, if it is as written.
 
         The rows are those of the sample submission, in its order. A member's value is that of the mean of the logits
-        of its folds.
+        of its folds; NaN where the photograph could not be read.
         """
         made, sample = self._predictions, self._store.sample()
-        table = _with_members(
-            pd.DataFrame({"name": sample.names}), made.members, to_probabilities(made.test_logits.astype(float))
-        )
+        probabilities = to_probabilities(made.test_logits.astype(float))
+        probabilities[~sample.has_photograph] = np.nan
+        table = _with_members(pd.DataFrame({"name": sample.names}), made.members, probabilities)
         manifest, file = current_manifest(self._store, made), self._store.blend_folder / SUBMISSION
         if manifest is None or not file.exists() or file_sha256(file) != manifest["submission_sha256"]:
             return table
@@ -279,6 +281,7 @@ def _find(store: Named, oof: Address) -> tuple[OofStore, Experiment]:
     if not isinstance(store, Experiment):
         return find_store(location(store), location(oof))
     found = OofStore(location(oof) / store.name)
+    finish_replacing(found)
     if not found.exists():
         raise UserError(f"{found.root} is not a store of a trained experiment; train first")
     return found, store

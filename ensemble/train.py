@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from ensemble.core.arrays import Pixels
 from ensemble.core.console.console import run
 from ensemble.core.console.options import ConfigArgument, DataOption, EngineOption, MembersOption, OofOption
 from ensemble.core.console.progress import ProgressBoard
-from ensemble.core.console.text import plural
+from ensemble.core.console.text import first_few, plural
 from ensemble.core.errors import UserError, reason
 from ensemble.core.storage.files import Location
 from ensemble.engine.choose import engine_maker
@@ -91,6 +92,8 @@ def train(
     with only_trainer(store):
         competition = Competition.open(data, experiment.data)
         pixels, ledger = prepare(experiment, competition, store, board)
+        if others := _others(store, experiment):
+            board.log(f"in {store.root}, but not in this config, and so left out from now on: {first_few(others)}")
         cuts = [
             _begin(experiment, members, competition, store, ledger, number)
             for number in range(experiment.folds.repeats)
@@ -121,6 +124,14 @@ def train(
             raise UserError(f"{store.root} was removed while this ran; run the same command again")
         _publish(experiment, competition, store, board)
     return complete
+
+
+def _others(store: OofStore, experiment: Experiment) -> list[str]:
+    """Return members that the store was last trained for, such as those of a grown one, and that are not wanted now."""
+    named = {member.name for member in experiment.members}
+    with suppress(UserError):
+        return [member.name for member in store.experiment().members if member.name not in named]
+    return []
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from ensemble.store.context import RunContext
 from ensemble.store.grown import GrowthStep
 from ensemble.training.budget import Budget
 from ensemble.training.pilots import run_pilots
+from ensemble.training.plan import plan_folds
 from ensemble.training.selection import family_of
 from ensemble.training.speeds import speeds_of
 
@@ -110,13 +111,21 @@ class Chooser:
             if record is not None:
                 self._speeds.measured(name, record.finished - record.started)
 
+    def missing(self, member: MemberSettings) -> int:
+        """Return how many folds of a candidate are not stored."""
+        context = self._context
+        return len(plan_folds([member], context.ledger, context.competition, context.store).missing)
+
     def fits(self, seconds: float) -> bool:
         """Return whether something can be finished in time."""
         return seconds <= self._budget.left_to_promise
 
     def seconds(self, member: MemberSettings, tried: Sequence[Tried]) -> float:
-        """Return how long a candidate is likely to take: its folds, and features that no other one has read."""
-        jobs = [self._fold(member)] * self._context.ledger.n_folds
+        """Return how long a candidate is likely to take: its missing folds, and features that no other one has read."""
+        missing = self.missing(member)
+        if not missing:
+            return 0.0
+        jobs = [self._fold(member)] * missing
         if member.features is not None and all(other.features != member.features for other, _ in tried):
             each, resources = self._speeds.photograph(member.name), requested(member.features_resources)
             jobs += [(each * (rows.stop - rows.start), resources) for rows in chunk_rows(self._photographs)]

@@ -32,11 +32,11 @@ from ensemble.folds.extend import extended
 from ensemble.folds.ledger import FoldLedger
 from ensemble.grow.inference import Inference
 from ensemble.store.context import RunContext
-from ensemble.store.grown import TUNE, all_searches
+from ensemble.store.grown import TUNE, Growth, all_searches
 from ensemble.store.oof import OofStore
 from ensemble.store.opening import begin_store, groups_of, has_folds, read_photograph_hashes
 from ensemble.store.predictions import load_predictions
-from ensemble.store.record import FoldRecord
+from ensemble.store.record import LATER_ARRIVED, FoldRecord
 from ensemble.store.replacing import replace_store, successor
 from ensemble.store.stored_members import StoredMember, find_stored_members
 from ensemble.training.plan import provenance_of
@@ -77,7 +77,7 @@ def update(store: OofStore, data: Location, engine_name: str, again: Collection[
     """
     make_engine, board = engine_maker(engine_name), ProgressBoard()
     with _nobody_else_writes(store):
-        experiment = _experiment_of(store, again)
+        experiment, grown = _experiment_of(store, again), bool(Growth.read(store).steps)
         competition, before = Competition.open(data, experiment.data), store.ledger()
         for line in competition.lines():
             board.log(line)
@@ -96,7 +96,8 @@ def update(store: OofStore, data: Location, engine_name: str, again: Collection[
         f"{store.root} contains all photographs now; the old store, with its blend, searches and further cuts of the "
         f"folds, was renamed to {store.name}~..."
     )
-    board.log("next: ensemble train (or grow) with the same config and the new data, which trains what was not kept")
+    command = "ensemble grow" if grown else "ensemble train"
+    board.log(f"next: {command} with the same config and the new data, which trains what was not kept")
 
 
 @contextmanager
@@ -266,6 +267,6 @@ def _result(found: _Update, record: FoldRecord, new: Array) -> FoldResult:
         threads=record.threads,
         versions=record.versions,
         model=folder_content(folder),
-        model_note=record.model_note or f"learned from {learned:,} photographs, before others arrived",
+        model_note=record.model_note or f"learned from {learned:,} photographs, {LATER_ARRIVED}",
         history=record.history,
     )

@@ -17,7 +17,7 @@ from ensemble.core.errors import UserError
 from ensemble.core.storage.files import Location, new_file
 from ensemble.folds.ledger import FoldLedger
 from ensemble.store.oof import OofStore
-from ensemble.store.opening import begin_store, find_store, prepare
+from ensemble.store.opening import begin_store, find_store, has_folds, prepare
 from ensemble.store.replacing import only_trainer
 
 
@@ -28,7 +28,8 @@ def cut(config: ConfigArgument, data: DataOption = Path("data"), oof: OofOption 
     with only_trainer(store):
         competition = Competition.open(data, experiment.data)
         _, ledger = prepare(experiment, competition, store, board)
-        begin_store(store, experiment, ledger, competition)
+        if not has_folds(store):
+            begin_store(store, experiment, ledger, competition)
     board.log(f"{store.root}: {_summary(ledger)}")
     board.log(f"to train on them elsewhere: ensemble folds export {store.root}")
 

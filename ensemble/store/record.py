@@ -10,6 +10,7 @@ from typing import Any, Literal
 from ensemble.core.storage.json_file import parse_json
 from ensemble.engine.tasks.fold import FoldResult
 
+LATER_ARRIVED = "before others arrived"  # end of the note of a model that ensemble update has kept
 IMPORTED_RECIPE = "imported"  # a key that only the recipes of members have that were trained elsewhere
 PREDICTIONS = "predictions.parquet"
 _CHECKSUM = "sha256"
@@ -77,6 +78,11 @@ class FoldRecord:
     def trained_elsewhere(self) -> bool:
         """Whether the predictions were imported."""
         return IMPORTED_RECIPE in self.provenance.recipe
+
+    @property
+    def learned_fewer(self) -> bool:
+        """Whether it was trained before photographs arrived that its folds hold now."""
+        return self.model_note.endswith(LATER_ARRIVED)
 
     @property
     def seconds(self) -> float:

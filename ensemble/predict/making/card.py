@@ -21,7 +21,8 @@ def card_of(store: OofStore, manifest: Manifest, *, is_the_blend: bool) -> str:
     if is_the_blend:
         with suppress(OSError, UnicodeDecodeError):
             of_store = (store.root / MODEL_CARD).read_text(encoding="utf-8").rstrip()
-            return f"{of_store}\n\n{verdicts_section(manifest)}\n"
+            if manifest.store["submission_sha256"] in of_store:  # else an interrupted blend has left an older card
+                return f"{of_store}\n\n{verdicts_section(manifest)}\n"
     members, scores = ", ".join(member.name for member in manifest.members), manifest.scores
     chosen = (
         " The members were chosen among others by their out-of-fold log loss on the same rows, within a limit of time, "
@@ -43,8 +44,8 @@ def verdicts_section(manifest: Manifest) -> str:
             f"Strong evidence of generation is a blended logit of {verdicts.strong:.2f} or more, some evidence "
             f"{verdicts.some:.2f} or more: the limits that at most {verdicts.strong_rate:.1%} and "
             f"{verdicts.some_rate:.0%} of the held-out real photographs reach, in every row that says so. Rates below "
-            "are counted by limits that were set on other folds, for models of single folds, whose mean answers here; "
-            "95 % intervals. No evidence does not mean real.",
+            "are counted by limits that were set on other folds, for models of single folds (one of each cut of the "
+            "folds), while the mean of all answers here; 95 % intervals. No evidence does not mean real.",
             "",
             _HEAD,
             *(_row(rate) for rate in verdicts.rates),

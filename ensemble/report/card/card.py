@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from ensemble.core.console.text import plural
-from ensemble.folds.ledger import ALGORITHM
 from ensemble.report.card.numbers import base_rates, error_rates, figures
 from ensemble.report.card.words import AUDITS, BLENDERS, FORBIDDEN, INTENDED, LEAD, LIMITS, NEVER, RULES
 from ensemble.report.facts.freshness import stale
@@ -20,6 +19,7 @@ from ensemble.report.facts.members import recipe_of
 from ensemble.report.render.blocks import Block, Column, Section, Table, Text
 from ensemble.report.text import CARD_SECTION, SYNTHETIC
 from ensemble.store.checks import read_audit
+from ensemble.store.doubts import doubts_of
 from ensemble.store.results import GENERATORS, ROBUSTNESS, read
 
 
@@ -31,7 +31,7 @@ def card(material: Material) -> Section | None:
     blocks: tuple[Block, ...] = (
         _what(material, manifest),
         _data(material),
-        _folds(material),
+        _folds(material, manifest),
         *_method(material, manifest),
         *_measured(material, manifest, blend),
         _not_measured(material),
@@ -102,13 +102,13 @@ def source_name(source: str) -> str:
     return parts[-1] if parts else "not named"
 
 
-def _folds(material: Material) -> Text:
+def _folds(material: Material, manifest: dict[str, Any]) -> Text:
     ledger, predictions = material.predictions.ledger, material.predictions
-    cuts = max(len(predictions.cuts_of(member)) for member in predictions.members)
+    cuts = max(len(predictions.cuts_of(member)) for member in manifest["members"])
     often = "cut once for all members" if cuts == 1 else f"cut {cuts} times, the logits being means over the cuts,"
     return Text(
         (
-            f"{ledger.n_folds} folds, {often} with seed {ledger.seed} ({ALGORITHM}): stratified by "
+            f"{ledger.n_folds} folds, {often} with seed {ledger.seed} ({ledger.algorithm}): stratified by "
             f"class, grouped by near-duplicates (at most {ledger.distance} of 256 bits of a perceptual hash apart). "
             "Each photograph is scored by models that were trained without it and without its group"
             f"{material.as_said}.",
@@ -125,6 +125,8 @@ def _method(material: Material, manifest: dict[str, Any]) -> list[Block]:
         f"Why this blender: {manifest['reason']}.",
     ]
     learned = [member.name for member in material.experiment.members if member.pseudo_labels is not None]
+    if fewer := [name for name in manifest["members"] if _learned_fewer(material, name)]:
+        sentences.append(f"{', '.join(fewer)} learned fewer photographs: others arrived after the training.")
     if learned := [name for name in manifest["members"] if name in learned]:
         sentences.append(
             f"{', '.join(learned)} also learned test photographs by the labels that they seemed to have: the test "
@@ -133,6 +135,10 @@ def _method(material: Material, manifest: dict[str, Any]) -> list[Block]:
     if manifest["added_logit"]:
         sentences.append(f"The test probabilities allow for another share of fakes: {manifest['prior']['in_words']}.")
     return [Text(tuple(sentences), "Method"), _members(material, manifest)]
+
+
+def _learned_fewer(material: Material, name: str) -> bool:
+    return any(record.learned_fewer for record in material.predictions.records_of(name))
 
 
 def _members(material: Material, manifest: dict[str, Any]) -> Table:
@@ -170,7 +176,7 @@ def _measured(material: Material, manifest: dict[str, Any], blend: BlendRows) ->
         (
             f"Measured: {on}.{nested * is_nested} Intervals cover the chance of drawing these photographs and not "
             "others like them; they count photographs as independent, and they cover no other source.",
-            *(f"In doubt: {doubt}." for doubt in material.doubts),
+            *(f"In doubt: {doubt}." for doubt in _doubts(material, manifest)),
         ),
         "Figures",
     )
@@ -180,6 +186,12 @@ def _measured(material: Material, manifest: dict[str, Any], blend: BlendRows) ->
         error_rates(probabilities, labels, manifest["measured_on"].partition(",")[0]),
         *base_rates(probabilities, labels),
     ]
+
+
+def _doubts(material: Material, manifest: dict[str, Any]) -> list[str]:
+    """Return what speaks against members of the blend."""
+    others = [member for member in material.predictions.members if member not in manifest["members"]]
+    return doubts_of(material.store, material.predictions.without(others))
 
 
 def _not_measured(material: Material) -> Text:

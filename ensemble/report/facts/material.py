@@ -94,7 +94,10 @@ class Material:
     @cached_property
     def as_said(self) -> str:
         """Limit of a claim about what models had not seen; empty where no member of the blend was trained elsewhere."""
-        members = self.predictions.members if self.manifest is None else self.manifest["members"]
+        return self.said_of(self.predictions.members if self.manifest is None else self.manifest["members"])
+
+    def said_of(self, members: Sequence[str]) -> str:
+        """Return the limit of a claim about some members."""
         imported = not set(self.store.imported()).isdisjoint(members)
         return ", of imported members as far as their authors say" if imported else ""
 

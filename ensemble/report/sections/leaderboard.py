@@ -26,7 +26,7 @@ def leaderboard_section(material: Material) -> Section:
         blocks.append(Text(tuple(notes)))
     if material.manifest:
         blocks.append(_blenders(material.manifest))
-    unseen = f"that the model had not seen{material.as_said}"
+    unseen = f"that the model had not seen{material.said_of(material.predictions.members)}"
     lead = f"Every score is measured on photographs {unseen}. ± is one standard error."
     return Section("leaderboard", "Leaderboard", lead, tuple(blocks))
 

@@ -61,7 +61,9 @@ def _contents(
         competition = competition_of(store, store.experiment().data)
     except UserError:
         kept = read_exhibits(store).contents
-        found = {row: kept[_TRAIN + names[row]] for row in rows.tolist() if _TRAIN + names[row] in kept}
+        found = {
+            row: kept[_TRAIN + names[row]] for row in rows.tolist() if can_be_shown(kept.get(_TRAIN + names[row], b""))
+        }
         at = np.array(list(found), dtype=np.intp)
         return {row: found[row] for row in at[balanced(fakes[at])].tolist()}, _KEPT
     noted = read_photograph_hashes(store)

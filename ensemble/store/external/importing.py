@@ -67,6 +67,8 @@ def import_predictions(
     values = Pair(_probabilities(oof, scale, notes), _probabilities(test, scale, notes))
     if flip:
         values = Pair(1 - values.oof, 1 - values.test)
+    sample = store.sample()
+    values.test[~sample.has_photograph] = [sample.fixed[each] for each in sample.names if each in sample.fixed]
     if np.array_equal(values.oof, ledger.labels):
         raise UserError(f"{oof_file} contains the labels in place of predictions; name the column of predictions pred")
     stored = _read(store)
@@ -123,7 +125,8 @@ def _read_both(
     """Read both files, a row for each photograph in the order of the ledger and of the sample."""
     sample, problems = store.sample(), dict[str, list[str]]()
     oof = read_external(oof_file, Split(ledger.table["name"].tolist()), problems)
-    test = read_external(test_file, Split(sample.names, "test", "train"), problems, sample.prediction_column)
+    split = Split(sample.names, "test", "train")
+    test = read_external(test_file, split, problems, sample.prediction_column, sample.fixed)
     if problems:
         raise InputProblems(f"the predictions of {name}", problems)
     if oof.sha256 == test.sha256:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -61,7 +62,11 @@ class ExternalTable:
 
 
 def read_external(
-    file: Location, split: Split, problems: Problems, prediction_column: str | None = None
+    file: Location,
+    split: Split,
+    problems: Problems,
+    prediction_column: str | None = None,
+    may_lack: Collection[str] = (),
 ) -> ExternalTable:
     """Read one file. Problems of its rows are added to `problems`; the result is valid only if there are none.
 
@@ -73,6 +78,8 @@ def read_external(
         Names of the photographs of train/ or test/, in their order.
     prediction_column : str, optional
         Title of the predictions in the sample submission.
+    may_lack : collection of str
+        Names that need no row, since nobody can read their photographs; the value is NaN then.
 
     Raises
     ------
@@ -89,7 +96,7 @@ def read_external(
     if fold is not None and split.folder == "train":
         frame["fold"] = table.columns[fold].to_numpy()
     frame["name"] = matching.found
-    _check_values(frame, file, split, problems)
+    _check_values(frame, file, split, problems, may_lack)
     ordered = frame.drop_duplicates("name").set_index("name").reindex(list(split.names))
     ordered = ordered.rename_axis("name").reset_index()
     return ExternalTable(file, hashlib.sha256(content).hexdigest(), ordered, notes)
@@ -142,13 +149,15 @@ def _sum_to_one(table: Table, titles: list[str]) -> bool:
     return bool(np.allclose(sum(table.numbers(title) for title in titles), 1, atol=_SUM_TO_ONE, equal_nan=True))
 
 
-def _check_values(frame: pd.DataFrame, file: Location, split: Split, problems: Problems) -> None:
+def _check_values(
+    frame: pd.DataFrame, file: Location, split: Split, problems: Problems, may_lack: Collection[str]
+) -> None:
     """Add rows whose value or fold is missing, and photographs without a row."""
     described = frame["name"] + " has " + frame["text"].map(repr)
     faults = {
         "not a finite number": described[~np.isfinite(frame["value"])].tolist(),
         "no fold": frame["name"][frame["fold"] == ""].tolist() if "fold" in frame else [],
-        f"photograph of {split.folder}/ without a row": sorted(set(split.names) - set(frame["name"])),
+        f"photograph of {split.folder}/ without a row": sorted(set(split.names) - {*frame["name"], *may_lack}),
     }
     for kind, rows in faults.items():
         if rows:

@@ -25,12 +25,12 @@ from ensemble.stress.generators.stored import Found
 from ensemble.stress.generators.summary import verdict
 
 MEASURED_ON = (
-    "Out-of-fold on both sides and on the same photographs, with a threshold of 0.5. Random folds hold out some fakes "
-    "of every cluster; here each fold holds out one whole cluster and its share of the real photographs. Differences "
-    "are paired, and their standard errors count photographs, not generators. The clusters are divided by the "
-    "spectrum: a member that reads spectra has learned from real photographs alone where a cluster is, so it loses "
-    "most. Without a cluster there are also fewer photographs to learn from than in random folds, which may explain a "
-    "part of each loss."
+    "Out-of-fold on both sides, each of one cut of the folds, and on the same photographs, with a threshold of 0.5. "
+    "Random folds hold out some fakes of every cluster; here each fold holds out one whole cluster and its share of "
+    "the real photographs. Differences are paired, and their standard errors count photographs, not generators. The "
+    "clusters are divided by the spectrum: a member that reads spectra has learned from real photographs alone where "
+    "a cluster is, so it loses most. Without a cluster there are also fewer photographs to learn from than in random "
+    "folds, which may explain a part of each loss."
 )
 
 _OF_BLEND = (

@@ -29,6 +29,7 @@ from ensemble.training.execute import Training, train_folds
 from ensemble.training.plan import Plan, choose_members, plan_folds
 
 _LEARNS = "learns test photographs, which may be like the fakes of a cluster"  # by pseudo-labels
+_FEWER = "has not learned photographs that arrived later: run ensemble update --again for it"
 
 
 @dataclass
@@ -106,9 +107,15 @@ def _trained(run: _Run, named: set[str]) -> tuple[Plan, dict[str, str]]:
     changed = {name: why for (name, _), why in plan.reasons.items()}
     left_out = {m.name: changed.get(m.name, "not trained to the end in random folds") for m in plan.members}
     left_out |= dict.fromkeys(run.store.imported(), "trained elsewhere") | dict.fromkeys(learned, _LEARNS)
+    records = ((member.name, run.store.record(member.name, 0)) for member in plan.complete_members)
+    fewer = {name for name, record in records if record is not None and record.learned_fewer}
+    left_out |= dict.fromkeys(fewer, _FEWER)
+    plan = replace(plan, finished=[(member, fold) for member, fold in plan.finished if member.name not in fewer])
     missing = sorted(named & set(left_out)) or (sorted(left_out) if not plan.complete_members else [])
     if missing:
-        raise UserError(f"{run.store.root}: {missing[0]} ({left_out[missing[0]]}); run ensemble train first")
+        why = left_out[missing[0]]
+        remedy = "there is no other to compare" if why in (_LEARNS, _FEWER) else "run ensemble train first"
+        raise UserError(f"{run.store.root}: {missing[0]} ({why}); {remedy}")
     return plan, left_out
 
 

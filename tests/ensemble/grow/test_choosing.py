@@ -25,10 +25,25 @@ def member(name: str, value: float = 1.0, model: str = "x.A") -> MemberSettings:
     return MemberSettings.model_validate({"name": name, "value": value, "model": {"use": model}})
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Chooser, "missing", lambda *_: 2)
+
+
 def chooser_of(names: str, record: Any = lambda *_: None) -> Chooser:
     store, ledger = SimpleNamespace(record=record), SimpleNamespace(n_folds=2)
     context: Any = SimpleNamespace(engine=InlineEngine(), ledger=ledger, store=store)
     return Chooser(context, list(names), Budget(1_000, time.monotonic()), 100)
+
+
+def test_what_is_stored_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = SimpleNamespace(finished=30.0, started=0.0, seconds_features_per_photograph=0.0)
+    chooser = chooser_of("a", lambda *_: record)
+    two = chooser.seconds(member("a"), [])
+    monkeypatch.setattr(Chooser, "missing", lambda *_: 1)
+    assert 0 < chooser.seconds(member("a"), []) <= two
+    monkeypatch.setattr(Chooser, "missing", lambda *_: 0)
+    assert chooser.seconds(member("a"), []) == 0
 
 
 def step(outcome: str) -> GrowthStep:

@@ -113,6 +113,16 @@ def test_a_member_can_be_trained_again_on_all_photographs(folder: Path) -> None:
     assert not list((folder / "oof").glob("small~2*"))[1:], "the store was not set aside again"
 
 
+def test_members_that_have_not_learned_what_arrived_are_not_compared_on_clusters(folder: Path) -> None:
+    assert update(folder).returncode == 0
+    assert run_here("train", "small.yaml", "--data", "more", "--engine", "inline", cwd=folder).returncode == 0
+    assert run_here("blend", "small.yaml", cwd=folder).returncode == 0
+    assert "learned fewer photographs" in (folder / "oof" / "small" / "model_card.md").read_text()
+    found = run_here("generators", "small.yaml", "--data", "more", "--engine", "inline", cwd=folder)
+    assert found.returncode == 2
+    assert "(has not learned photographs that arrived later: run ensemble update --again for it)" in found.stderr
+
+
 def test_further_cuts_of_the_folds_are_said_to_be_trained_again(folder: Path) -> None:
     write_config(folder / "small.yaml", LINEAR, BOOSTED, extra="folds: {n_folds: 3, repeats: 2}")
     assert run_here("train", "small.yaml", "--engine", "inline", cwd=folder).returncode == 0

@@ -32,6 +32,7 @@ from ensemble.predict.bundle.readers import read_part
 from ensemble.predict.bundle.trees import LIGHTGBM
 from ensemble.predict.bundled_ensemble import BundledEnsemble
 from ensemble.predict.making import writing
+from ensemble.predict.making.card import card_of
 from ensemble.predict.making.check import check_against_store
 from ensemble.predict.making.held_out import HeldOut, HeldOutAnswers
 from ensemble.predict.making.inputs import open_inputs
@@ -302,6 +303,15 @@ def test_models_that_are_too_large_are_refused_before_anything_is_measured(monke
     monkeypatch.setattr(writing, "LARGEST_FILE", 99)
     with pytest.raises(UserError, match="blend fewer members"):
         check_sizes({"a": {"x": bytes(100)}})
+
+
+def test_the_card_of_an_earlier_blend_is_not_taken(tmp_path: Path) -> None:
+    """As an interrupted blend leaves it."""
+    manifest = BundleFiles(GOLDEN / "schema-1.zip").manifest
+    (tmp_path / "model_card.md").write_text("of an earlier blend")
+    assert "of an earlier blend" not in card_of(OofStore(tmp_path), manifest, is_the_blend=True)
+    (tmp_path / "model_card.md").write_text(f"of this one: {manifest.store['submission_sha256']}")
+    assert card_of(OofStore(tmp_path), manifest, is_the_blend=True).startswith("of this one")
 
 
 def test_the_best_members_within_a_time_are_kept(bundled_store: OofStore, tmp_path: Path) -> None:

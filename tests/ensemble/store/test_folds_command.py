@@ -36,6 +36,10 @@ def test_folds_are_those_that_training_uses(folder: Path) -> None:
     assert OofStore(folder / "oof" / "small").ledger().sha256 == ledger.sha256
     assert run_here("folds", "cut", "small.yaml", cwd=folder).returncode == 0
     assert len(list((folder / "oof" / "small" / "members").rglob("fold.json"))) == 3, "nothing is lost"
+    before = (folder / "oof" / "small" / "experiment.yaml").read_bytes()
+    write_config(folder / "small.yaml", LINEAR)
+    assert run_here("folds", "cut", "small.yaml", cwd=folder).returncode == 0
+    assert (folder / "oof" / "small" / "experiment.yaml").read_bytes() == before, "a store is left as it is"
 
 
 def test_an_experiment_of_imported_members_alone(folder: Path) -> None:

@@ -201,3 +201,10 @@ def test_cuts_of_other_photographs_are_refused(folder: Path) -> None:
     shutil.copytree(store_of_cut(OofStore(folder / "oof" / "other"), 1).root, store_of_cut(store, 1).root)
     with pytest.raises(UserError, match="was trained on different photographs"):
         load_predictions(store)
+
+
+def test_members_that_the_config_no_longer_names_are_said(folder: Path) -> None:
+    train(folder)
+    write_config(folder / "small.yaml", LINEAR)
+    assert "but not in this config, and so left out from now on: boosted" in train(folder)
+    assert "left out from now on" not in train(folder)

@@ -350,6 +350,16 @@ def test_what_is_wrong_is_named_and_nothing_is_stored(store: OofStore, tmp_path:
     assert [words for words in expected if words not in said] == [], said
 
 
+def test_photographs_that_nobody_can_read_need_no_row(store: OofStore, tmp_path: Path) -> None:
+    oof, test = tables(store)
+    facts = store.facts()
+    facts["sample"]["fixed"] = {"00003.png": 0.25}
+    (store.root / "data.json").write_text(json.dumps(facts))
+    import_predictions(store, "mine", *write(tmp_path, oof, test[test["name"] != "00003.png"]))
+    place = store.sample().names.index("00003.png")
+    assert stored(store)[1][place] == pytest.approx(logit(0.25), rel=1e-4)
+
+
 def test_labels_and_one_file_given_twice_are_no_predictions(store: OofStore, tmp_path: Path) -> None:
     oof, test = tables(store)
     oof = oof.drop(columns="pred").assign(target=store.ledger().labels)
