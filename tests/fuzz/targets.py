@@ -198,7 +198,8 @@ def _images() -> list[bytes]:
         file = io.BytesIO()
         Image.fromarray(pixels).save(file, kind, **options)  # type: ignore[arg-type]
         found.append(file.getvalue())
-    return found
+    short = found[0][:4] + b"\x00\x01" + found[0][6:]  # a segment that is shorter than its length
+    return [*found, short]
 
 
 def _config(content: bytes) -> None:

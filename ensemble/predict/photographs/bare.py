@@ -73,7 +73,7 @@ def _bare_jpeg(content: bytes) -> Bare | str:
         if code in _FRAMES - _USUAL_FRAMES:
             return "a JPEG of a rare kind"
         is_slow |= code == _PROGRESSIVE
-        segment = content[at : at + int.from_bytes(content[at : at + 2], "big")]
+        segment = content[at : at + max(int.from_bytes(content[at : at + 2], "big"), 2)]  # its length is part of it
         at += len(segment)
         if scans:
             scans += code == _SCAN
