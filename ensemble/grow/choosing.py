@@ -98,9 +98,10 @@ class Chooser:
             self._slow |= slow
             self._unmeasured |= failed.keys() - slow
             measured = [member for member in members if self._speeds.known(member.name)]
-            fitting = [member for member in measured if self.fits(self.seconds(member, tried))]
+            seconds = {member.name: self.seconds(member, tried) for member in measured}
+            fitting = [member for member in measured if self.fits(seconds[member.name])]
             if fitting:
-                rates = [gain_per_second(expected_gain(each, tried), self.seconds(each, tried)) for each in fitting]
+                rates = [gain_per_second(expected_gain(each, tried), seconds[each.name]) for each in fitting]
                 return fitting[rates.index(max(rates))]
         return next((member for member in members if member.name in self._unmeasured), None)
 

@@ -109,17 +109,17 @@ class HeldOut:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for start in range(0, count, AT_ONCE):
                 rows = np.arange(start, min(start + AT_ONCE, count))
-                self._fill(found, rows, list(pool.map(lambda row: self._prepared(variant, row), rows)))
+                self._fill(
+                    found, rows, list(pool.map(lambda row: self._prepared(variant.encode(self.pixels[row])), rows))
+                )
                 on_progress((int(rows[-1]) + 1) / count)
         return found
 
     def warning_of_files(self, encoded: Sequence[bytes]) -> str:
         """Return how many photographs of the sample get no verdict as the files that they are; empty of none."""
-        reasons: Counter[str] = Counter()
-        for row in self.rows:
-            found = decode(bytes(encoded[row]))
-            reasons[found if isinstance(found, str) else self.prepare(found).reason] += 1
-        reasons.pop("", None)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            prepared = pool.map(lambda row: self._prepared(bytes(encoded[row])), self.rows)
+            reasons = Counter(each.reason for each in prepared if each.reason)
         if not reasons:
             return ""
         most, count = reasons.most_common(1)[0]
@@ -128,8 +128,8 @@ class HeldOut:
             f"files that they are, {count:,} of them because: {most}; the rates below are of their pixels"
         )
 
-    def _prepared(self, variant: Variant, row: int) -> Prepared:
-        photograph = decode(variant.encode(self.pixels[row]))
+    def _prepared(self, content: bytes) -> Prepared:
+        photograph = decode(content)
         return Prepared(None, photograph) if isinstance(photograph, str) else self.prepare(photograph)
 
     def _fill(self, found: HeldOutAnswers, rows: NDArray[np.intp], prepared: list[Prepared]) -> None:

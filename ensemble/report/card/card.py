@@ -124,10 +124,10 @@ def _method(material: Material, manifest: dict[str, Any]) -> list[Block]:
         f"{RULES.get(rule, rule)}.",
         f"Why this blender: {manifest['reason']}.",
     ]
-    learned = [member.name for member in material.experiment.members if member.pseudo_labels is not None]
     if fewer := [name for name in manifest["members"] if _learned_fewer(material, name)]:
         sentences.append(f"{', '.join(fewer)} learned fewer photographs: others arrived after the training.")
-    if learned := [name for name in manifest["members"] if name in learned]:
+    asking = {member.name for member in material.experiment.members if member.pseudo_labels is not None}
+    if learned := [name for name in manifest["members"] if name in asking]:
         sentences.append(
             f"{', '.join(learned)} also learned test photographs by the labels that they seemed to have: the test "
             "probabilities are surer than the out-of-fold ones."

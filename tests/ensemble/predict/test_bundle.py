@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -287,11 +286,13 @@ def test_training_photographs_that_get_no_verdict_as_files_are_counted() -> None
         Image.fromarray(pixels).convert(mode).save(file, "PNG")
         files.append(file.getvalue())
     whole = Preparation((32, 32), None, Scope(lowest_quality=50, largest_scale=1.05, largest_angle=12))
-    held_out = SimpleNamespace(rows=np.arange(3), prepare=whole)
-    said = HeldOut.warning_of_files(held_out, files)  # type: ignore[arg-type]
+    nothing: Any = None
+    held_out = HeldOut(*[nothing] * 12)
+    held_out = replace(held_out, rows=np.arange(3), prepare=whole)
+    said = held_out.warning_of_files(files)
     assert said.startswith("WARNING: of 3 training photographs 2 would get no verdict as the files that they are, 2 of")
     assert "partly transparent" in said
-    assert HeldOut.warning_of_files(held_out, files[:1] * 3) == ""  # type: ignore[arg-type]
+    assert held_out.warning_of_files(files[:1] * 3) == ""
 
 
 def test_models_that_are_too_large_are_refused_before_anything_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
